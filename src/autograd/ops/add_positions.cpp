@@ -1,0 +1,31 @@
+#include "autograd/ops/ops.h"
+#include "core/threads.h"
+
+namespace waiver {
+
+Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions) {
+  const int64_t N = x.shape()[0], C = x.shape()[1], T = static_cast<int64_t>(positions.size());
+  Variable y = tape.variable(x.shape());
+  parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const float *in = x.value.row(n), *add = table.value.row(positions[n % T]);
+      float* out = y.value.row(n);
+      for (int64_t c = 0; c < C; ++c) out[c] = in[c] + add[c];
+    }
+  });
+  tape.record("add_positions", [=] {
+    parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
+      for (int64_t n = 0; n < N; ++n) {
+        const float* dy = y.grad.row(n);
+        float* dx = x.grad.row(n);
+        for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
+        if (!table.wants_grad()) continue;
+        float* d = table.grad.row(positions[n % T]);
+        for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace waiver

@@ -1,0 +1,46 @@
+#include <cmath>
+
+#include "autograd/ops/ops.h"
+#include "core/math.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+float log_sum_exp(const float* x, int64_t V) {
+  float top = x[0], sum = 0;
+  for (int64_t v = 1; v < V; ++v) top = x[v] > top ? x[v] : top;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t v = 0; v < V; ++v) sum += fast_exp(x[v] - top);
+  return top + std::log(sum);
+}
+
+}  // namespace
+
+Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets) {
+  const int64_t N = logits.shape()[0], V = logits.shape()[1];
+  Variable loss = tape.variable({1});
+  Tensor lse = tape.arena().tensor({N});
+  parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) lse.data[n] = log_sum_exp(logits.value.row(n), V);
+  });
+  double sum = 0;
+  for (int64_t n = 0; n < N; ++n) sum += lse.data[n] - logits.value.row(n)[targets[n]];
+  loss.value.data[0] = static_cast<float>(sum / static_cast<double>(N));
+
+  tape.record("cross_entropy", [=] {
+    const float scale = loss.grad.data[0] / static_cast<float>(N);
+    parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        const float* x = logits.value.row(n);
+        float* dx = logits.grad.row(n);
+        const float top = lse.data[n];
+        for (int64_t v = 0; v < V; ++v) dx[v] += scale * fast_exp(x[v] - top);
+        dx[targets[n]] -= scale;
+      }
+    });
+  });
+  return loss;
+}
+
+}  // namespace waiver

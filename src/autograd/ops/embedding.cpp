@@ -1,0 +1,28 @@
+#include <cstring>
+
+#include "autograd/ops/ops.h"
+#include "core/threads.h"
+
+namespace waiver {
+
+Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table) {
+  const int64_t N = static_cast<int64_t>(tokens.size()), C = table.shape()[1];
+  Variable y = tape.variable({N, C});
+  parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n)
+      std::memcpy(y.value.row(n), table.value.row(tokens[n]), C * sizeof(float));
+  });
+  tape.record("embedding", [=] {
+    // A token may occur in any row, so tiles share out the channels.
+    parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
+      for (int64_t n = 0; n < N; ++n) {
+        const float* dy = y.grad.row(n);
+        float* d = table.grad.row(tokens[n]);
+        for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace waiver

@@ -1,0 +1,82 @@
+#include <cmath>
+
+#include "autograd/ops/ops.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+constexpr int64_t kRows = 64;  // rows of a tile
+
+struct RowStatistics {
+  float mean, rstd;
+};
+
+RowStatistics statistics(const float* x, int64_t C, float eps) {
+  float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t c = 0; c < C; ++c) sum += x[c];
+  const float mean = sum / static_cast<float>(C);
+#pragma omp simd reduction(+ : squares)
+  for (int64_t c = 0; c < C; ++c) squares += (x[c] - mean) * (x[c] - mean);
+  return {mean, 1.0f / std::sqrt(squares / static_cast<float>(C) + eps)};
+}
+
+// With h = (x − mean)·rstd and g = dy·gain: dx = rstd·(g − mean(g) − h·mean(g·h)).
+void row_gradient(const float* x, const float* dy, const float* gain, RowStatistics s, int64_t C,
+                  float* dx, float* dgain, float* dbias) {
+  float sum_g = 0, sum_gh = 0;
+#pragma omp simd reduction(+ : sum_g, sum_gh)
+  for (int64_t c = 0; c < C; ++c) {
+    const float h = (x[c] - s.mean) * s.rstd, g = dy[c] * gain[c];
+    sum_g += g;
+    sum_gh += g * h;
+  }
+  const float mean_g = sum_g / static_cast<float>(C), mean_gh = sum_gh / static_cast<float>(C);
+  for (int64_t c = 0; c < C; ++c) {
+    const float h = (x[c] - s.mean) * s.rstd;
+    dx[c] += s.rstd * (dy[c] * gain[c] - mean_g - h * mean_gh);
+    dgain[c] += dy[c] * h;
+    dbias[c] += dy[c];
+  }
+}
+
+}  // namespace
+
+Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps) {
+  const int64_t N = x.shape()[0], C = x.shape()[1], tiles = (N + kRows - 1) / kRows;
+  Variable y = tape.variable(x.shape());
+  auto* rows = tape.arena().array<RowStatistics>(N);
+  parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const float* in = x.value.row(n);
+      const RowStatistics s = rows[n] = statistics(in, C, eps);
+      float* out = y.value.row(n);
+      for (int64_t c = 0; c < C; ++c) out[c] = (in[c] - s.mean) * s.rstd * gain.value.data[c];
+      if (bias.value)
+        for (int64_t c = 0; c < C; ++c) out[c] += bias.value.data[c];
+    }
+  });
+  if (!tape.recording()) return y;
+
+  Tensor partial = tape.arena().tensor({tiles, 2 * C});  // a tile's dgain, dbias
+  tape.record("layer_norm", [=] {
+    parallel_tiles(tiles, [&](int64_t tile) {
+      float* sums = partial.row(tile);
+      for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
+      const int64_t end = std::min(N, (tile + 1) * kRows);
+      for (int64_t n = tile * kRows; n < end; ++n)
+        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, x.grad.row(n),
+                     sums, sums + C);
+    });
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const float* sums = partial.row(tile);
+      for (int64_t c = 0; c < C; ++c) gain.grad.data[c] += sums[c];
+      if (bias.wants_grad())
+        for (int64_t c = 0; c < C; ++c) bias.grad.data[c] += sums[C + c];
+    }
+  });
+  return y;
+}
+
+}  // namespace waiver

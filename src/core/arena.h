@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace waiver {
+
+/// Memory that is given out in order and taken back all at once, 64-byte aligned. After the first
+/// `reset` it is one block as large as the largest round so far, so that a steady training step
+/// asks the system for nothing.
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void* bytes(size_t count);
+  template <class T>
+  T* array(size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>, "an arena never runs destructors");
+    return static_cast<T*>(bytes(count * sizeof(T)));
+  }
+  Tensor tensor(const Shape& shape) { return {array<float>(shape.size()), shape}; }
+  Tensor zeros(const Shape& shape);
+
+  /// Everything given out so far becomes invalid.
+  void reset();
+  size_t used() const { return used_; }
+  size_t capacity() const { return capacity_; }
+  /// How often the system was asked for memory.
+  size_t allocations() const { return allocations_; }
+
+ private:
+  struct Release {
+    void operator()(std::byte* p) const;
+  };
+  struct Block {
+    std::unique_ptr<std::byte[], Release> memory;
+    size_t size = 0;
+  };
+  void grow(size_t least);
+
+  std::vector<Block> blocks_;
+  size_t offset_ = 0;  // within the last block
+  size_t used_ = 0, capacity_ = 0, allocations_ = 0;
+};
+
+}  // namespace waiver

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace waiver {
+
+// Branch-free scalar functions that the compiler turns into vector code. Their results depend on
+// the argument alone.
+
+/// e^x, relative error below 2e-7; 0 below −87.3, e^88.3 above 88.3; NaN stays NaN.
+inline float fast_exp(float x) {
+  const float clamped = x > 88.3f ? 88.3f : (x < -87.3f ? -87.3f : x);
+  // The shift rounds to the nearest whole number and leaves it in the low bits.
+  const float shifted = clamped * 1.44269504f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const uint32_t bits = (std::bit_cast<uint32_t>(shifted) + 127u) << 23;
+  const float result = p * std::bit_cast<float>(bits);
+  return x < -87.3f ? 0.0f : result;
+}
+
+/// Φ(x) = P(N(0, 1) ≤ x) and φ(x), absolute error below 1e-7: Abramowitz and Stegun 7.1.26 on the
+/// tail, which leaves no cancellation for negative x.
+struct NormalCdf {
+  float cdf, density;
+};
+inline NormalCdf normal_cdf(float x) {
+  const float gauss = fast_exp(-0.5f * x * x);
+  const float z = (x < 0 ? -x : x) * 0.70710678f;
+  const float t = 1.0f / (1.0f + 0.3275911f * z);
+  float p = 1.061405429f;
+  p = p * t - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const float tail = 0.5f * p * t * gauss;
+  return {x < 0 ? tail : 1.0f - tail, 0.39894228f * gauss};
+}
+
+}  // namespace waiver

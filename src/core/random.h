@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace waiver {
+
+/// Random numbers as a function: value = f(seed, stream, index), by Philox4x32-10 (Salmon et al.,
+/// SC 2011). Nothing is stored, so nothing needs saving: any number can be asked for at any time.
+class Random {
+ public:
+  Random(uint64_t seed, std::string_view stream, uint64_t substream = 0);
+
+  /// Four independent words for this index.
+  std::array<uint32_t, 4> words(uint64_t index) const;
+  /// Uniform in [0, 1), 53 bits.
+  double uniform(uint64_t index) const;
+  /// Uniform in {0, …, n − 1}; n < 2^32.
+  int64_t below(uint64_t index, int64_t n) const;
+  /// Standard normal, by Box–Muller.
+  double normal(uint64_t index) const;
+
+ private:
+  uint64_t seed_, stream_;
+};
+
+}  // namespace waiver

@@ -1,0 +1,62 @@
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "data/backcopy.h"
+#include "data/registry.h"
+
+namespace waiver {
+namespace {
+
+/// The corpus-free variant: V tokens, the first one 0, triggers the last ids. The bigram table is
+/// the row softmax of N(0, 1) logits, then: column 0 to zero, trigger columns × 4, trigger →
+/// trigger to zero, rows renormalised. x_1 is uniform over the plain tokens.
+class BigramBackcopyRandom : public BackcopyTask {
+ public:
+  std::unique_ptr<Dataset> clone() const override {
+    return std::make_unique<BigramBackcopyRandom>(*this);
+  }
+  void options(FieldVisitor& v) override {
+    v.field("vocabulary", vocabulary_, between(3, 65535), "V, the first token 0 included");
+    v.field("triggers", triggers_, at_least(0), "how many of the last ids copy");
+    v.field("table_seed", table_seed_, at_least(0), "seed of the bigram table");
+  }
+
+  void open(int64_t) override {
+    const int64_t V = vocabulary_, plain_end = V - triggers_;
+    if (plain_end < 2)
+      throw UsageError("data.triggers",
+                       std::to_string(triggers_) + " of " + std::to_string(V) +
+                           " tokens leave no plain token beside the first",
+                       "At most vocabulary − 2.");
+    bos_ = 0;
+    is_trigger_.assign(V, false);
+    for (int64_t v = plain_end; v < V; ++v) is_trigger_[v] = true;
+    const Random random(static_cast<uint64_t>(table_seed_), "bigram_table");
+    follow_.clear();
+    for (int64_t a = 0; a < V; ++a) {
+      std::vector<double> row(V);
+      for (int64_t b = 1; b < V; ++b) {
+        row[b] = std::exp(random.normal(a * V + b)) * (is_trigger_[b] ? 4.0 : 1.0);
+        if (is_trigger_[a] && is_trigger_[b]) row[b] = 0;
+      }
+      follow_.emplace_back(row);
+    }
+    std::vector<double> plain(V, 0.0);
+    for (int64_t v = 1; v < plain_end; ++v) plain[v] = 1.0;
+    first_ = Sampler(plain);
+  }
+
+ private:
+  int64_t vocabulary_ = 64;
+  int64_t triggers_ = 3;
+  int64_t table_seed_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_bigram_backcopy_random() {
+  return std::make_unique<BigramBackcopyRandom>();
+}
+
+}  // namespace waiver

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/kind.h"
+
+namespace waiver {
+
+/// B sequences of T tokens and the token that follows each. All arrays are [B·T], row-major.
+struct Batch {
+  int64_t batch = 0, tokens = 0;
+  std::vector<int32_t> inputs, targets;
+
+  void resize(int64_t b, int64_t t) {
+    batch = b;
+    tokens = t;
+    inputs.resize(b * t);
+    targets.resize(b * t);
+  }
+};
+
+/// Which stream of sequences a batch is drawn from. They never share randomness.
+enum class Split { train, validation, probe };
+std::string_view split_name(Split split);
+
+/// What a query position is for, in tasks that know.
+enum class Role : uint8_t { plain, trigger };
+
+/// A source of sequences. `batch` is a pure function of the seed, the split and the index.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual std::unique_ptr<Dataset> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+
+  /// Reads what the options name and checks it; throws UsageError that names the key or the file.
+  /// Must come before everything below. `context` is the T that batches will have.
+  virtual void open(int64_t context) = 0;
+
+  virtual int64_t vocabulary() const = 0;
+  /// Fills out.inputs and out.targets; REQUIRES: `out` has its size.
+  virtual void batch(uint64_t seed, Split split, int64_t index, Batch& out) const = 0;
+
+  /// Tasks only: whether roles and true distributions are known.
+  virtual bool is_task() const { return false; }
+  /// The role of the query at `t` of the sequence `inputs`.
+  virtual Role role(const int32_t* /*inputs*/, int64_t /*t*/) const { return Role::plain; }
+  /// The true distribution of the token after inputs[0..t], into p [vocabulary].
+  virtual void next(const int32_t* /*inputs*/, int64_t /*t*/, std::span<float> /*p*/) const {}
+
+  /// A token as a person reads it.
+  virtual std::string text(int32_t token) const { return std::to_string(token); }
+  /// The tokens of a text; throws Error at what cannot be written in this vocabulary.
+  virtual std::vector<int32_t> encode(std::string_view text) const;
+  /// The token that every sequence begins with, or −1.
+  virtual int32_t first_token() const { return -1; }
+};
+
+}  // namespace waiver

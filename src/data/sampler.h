@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace waiver {
+
+/// A distribution over 0 … n − 1, drawn from by its cumulative sums.
+class Sampler {
+ public:
+  Sampler() = default;
+  /// Weights ≥ 0 with a positive sum; they are normalised.
+  explicit Sampler(std::span<const double> weights);
+
+  /// The outcome at u ∈ [0, 1).
+  int32_t operator()(double u) const;
+  double probability(int64_t outcome) const {
+    return cumulative_[outcome] - (outcome ? cumulative_[outcome - 1] : 0.0);
+  }
+  int64_t size() const { return static_cast<int64_t>(cumulative_.size()); }
+
+ private:
+  std::vector<double> cumulative_;
+};
+
+}  // namespace waiver

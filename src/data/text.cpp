@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "core/error.h"
+#include "data/registry.h"
+#include "data/windows.h"
+
+namespace waiver {
+namespace {
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw UsageError("data.path", "the file " + path + " cannot be read",
+                     "scripts/fetch_data.sh downloads the public corpora.");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+// The next UTF-8 character of `text`, moved past; throws at a byte that begins none.
+std::string_view next_character(std::string_view& text, const std::string& where) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t length = lead < 0x80       ? 1
+                        : lead >> 5 == 6  ? 2
+                        : lead >> 4 == 14 ? 3
+                        : lead >> 3 == 30 ? 4
+                                          : 0;
+  const bool good = length > 0 && length <= text.size() &&
+                    std::all_of(text.begin() + 1, text.begin() + length,
+                                [](unsigned char c) { return c >> 6 == 2; });
+  if (!good)
+    throw UsageError(where, "the text is not UTF-8", "Use tokenizer: byte for such a file.");
+  const std::string_view character = text.substr(0, length);
+  text.remove_prefix(length);
+  return character;
+}
+
+/// A text file. `char`: the distinct UTF-8 characters, sorted; `byte`: 256 bytes. A first token
+/// takes the id after those.
+class Text : public WindowDataset {
+ public:
+  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Text>(*this); }
+
+  void options(FieldVisitor& v) override {
+    static constexpr Choice tokenizers[] = {{"char", "one token per distinct UTF-8 character"},
+                                            {"byte", "one token per byte, 256 in all"}};
+    v.field("path", path_, true, "the text file, relative to the working directory");
+    v.choice("tokenizer", tokenizer_, tokenizers, "what a token is");
+    v.field("split", split_, {0, 1, true, true}, "share of the text, from its front, to train on");
+    v.field("bos", bos_, "whether every sequence begins with a token of its own");
+  }
+
+  void open(int64_t context) override {
+    const std::string text = read_text(path_);
+    if (tokenizer_ == "char")
+      collect_characters(text);
+    else
+      for (int c = 0; c < 256; ++c) pieces_.emplace_back(1, static_cast<char>(c));
+    std::vector<int32_t> tokens = encode(text);
+    if (bos_) {
+      first_token_ = static_cast<int32_t>(pieces_.size());
+      pieces_.push_back("<s>");
+    }
+    const auto cut = static_cast<int64_t>(split_ * static_cast<double>(tokens.size()));
+    train_.assign(tokens.begin(), tokens.begin() + cut);
+    validation_.assign(tokens.begin() + cut, tokens.end());
+    check_lengths(context, path_);
+  }
+
+  int64_t vocabulary() const override { return static_cast<int64_t>(pieces_.size()); }
+  std::string text(int32_t token) const override { return pieces_[token]; }
+
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> tokens;
+    tokens.reserve(text.size());
+    if (tokenizer_ == "byte") {
+      for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+      return tokens;
+    }
+    while (!text.empty()) {
+      const std::string_view character = next_character(text, path_);
+      const auto at = ids_.find(character);
+      if (at == ids_.end())
+        throw Error("prompt",
+                    "the character '" + std::string(character) + "' does not occur in " + path_,
+                    "A model of characters knows those of its training text only.");
+      tokens.push_back(at->second);
+    }
+    return tokens;
+  }
+
+ private:
+  void collect_characters(std::string_view text) {
+    while (!text.empty()) ids_.emplace(next_character(text, path_), 0);
+    for (auto& [character, id] : ids_) {
+      id = static_cast<int32_t>(pieces_.size());
+      pieces_.push_back(character);
+    }
+  }
+
+  std::string path_;
+  std::string tokenizer_ = "char";
+  double split_ = 0.9;
+  bool bos_ = false;
+  std::vector<std::string> pieces_;
+  std::map<std::string, int32_t, std::less<>> ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_text() { return std::make_unique<Text>(); }
+
+}  // namespace waiver

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "data/registry.h"
+#include "data/windows.h"
+
+namespace waiver {
+namespace {
+
+std::vector<int32_t> read_tokens(const std::string& key, const std::string& path, int64_t V) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UsageError(key, "the file " + path + " cannot be read");
+  const auto bytes = std::filesystem::file_size(path);
+  if (bytes % 2 != 0)
+    throw UsageError(
+        path, "its " + std::to_string(bytes) + " bytes are not a whole number of uint16 tokens");
+  std::vector<unsigned char> raw(bytes);
+  file.read(reinterpret_cast<char*>(raw.data()), static_cast<std::streamsize>(bytes));
+  if (!file) throw UsageError(path, "the file could not be read to its end");
+  std::vector<int32_t> tokens(bytes / 2);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = raw[2 * i] | raw[2 * i + 1] << 8;
+    if (tokens[i] >= V)
+      throw UsageError(path, "token " + std::to_string(i) + " is " + std::to_string(tokens[i]) +
+                                 ", beyond data.vocabulary = " + std::to_string(V));
+  }
+  return tokens;
+}
+
+/// Two files of uint16 tokens, as nanoGPT's prepare scripts write them.
+class Tokens : public WindowDataset {
+ public:
+  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Tokens>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("train", train_path_, true, "tokens to train on, relative to the working directory");
+    v.field("validation", validation_path_, true, "tokens to validate on");
+    v.field("vocabulary", vocabulary_, between(2, 65536), "how many token ids there are");
+    v.field("bos", first_id_, between(-1, 65535),
+            "a token id that every sequence begins with; -1: none");
+  }
+  void open(int64_t context) override {
+    if (first_id_ >= vocabulary_)
+      throw UsageError(
+          "data.bos", std::to_string(first_id_) + " is no token id",
+          "Ids go up to data.vocabulary − 1 = " + std::to_string(vocabulary_ - 1) + ".");
+    first_token_ = static_cast<int32_t>(first_id_);
+    train_ = read_tokens("data.train", train_path_, vocabulary_);
+    validation_ = read_tokens("data.validation", validation_path_, vocabulary_);
+    check_lengths(context, train_path_ + ", " + validation_path_);
+  }
+  int64_t vocabulary() const override { return vocabulary_; }
+
+ private:
+  std::string train_path_, validation_path_;
+  int64_t vocabulary_ = 50304;
+  int64_t first_id_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_tokens() { return std::make_unique<Tokens>(); }
+
+}  // namespace waiver

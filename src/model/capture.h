@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string_view>
+
+#include "core/tensor.h"
+
+namespace waiver {
+
+/// Watches a forward pass. It asks for named points; the pass that is watched is the very pass
+/// that trains, so watching changes nothing. Tensors are valid only during the call.
+///
+/// | point                  | shape        | what                                               |
+/// | embed                  | [B·T, C]     | embedding with its encoding                        |
+/// | blocks.{l}.attn.qkv    | [B·T, 3C]    | queries, keys (both after turning), values         |
+/// | blocks.{l}.attn.scores | [B, H, T, T] | before the normaliser, bias included; −inf hidden  |
+/// | blocks.{l}.attn.pattern| [B, H, T, T] | after it; 0 where hidden                           |
+/// | blocks.{l}.attn.mix    | [B·T, C]     | Σ_j A_ij v_j, heads side by side                   |
+/// | blocks.{l}.attn.out    | [B·T, C]     | the above through the output projection            |
+/// | blocks.{l}.mlp.out     | [B·T, C]     | what the MLP adds                                  |
+/// | blocks.{l}.resid       | [B·T, C]     | residual stream after the block                    |
+/// | final.norm, logits     | [B·T, C], [B·T, V] |                                              |
+class Capture {
+ public:
+  virtual ~Capture() = default;
+  /// `layer` is −1 outside the blocks; `point` is the last part, e.g. `attn.pattern`.
+  virtual bool wants(int64_t layer, std::string_view point) const = 0;
+  virtual void take(int64_t layer, std::string_view point, const Tensor& t) = 0;
+};
+
+}  // namespace waiver

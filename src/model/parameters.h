@@ -1,0 +1,56 @@
+#pragma once
+
+#include <deque>
+#include <span>
+#include <string>
+
+#include "autograd/tape.h"
+
+namespace waiver {
+
+/// How a parameter starts. Numbers are drawn from (seed, parameter name, element).
+struct Init {
+  enum class Kind { constant, normal, uniform } kind = Kind::constant;
+  double scale = 0.0;  // the constant, the standard deviation, or the half-width
+
+  static Init constant(double value) { return {Kind::constant, value}; }
+  static Init normal(double std) { return {Kind::normal, std}; }
+  static Init uniform(double limit) { return {Kind::uniform, limit}; }  // U(−limit, limit)
+};
+
+struct Parameter {
+  std::string name;  // plain, e.g. blocks.0.attn.qkv.weight
+  Shape shape;
+  Init init;
+  Variable variable;
+
+  bool is_matrix() const { return shape.rank >= 2; }
+};
+
+/// The weights of a model. All values lie in one flat block, all gradients in another of the same
+/// layout, so that clipping and the optimizer are single passes over flat memory.
+class ParameterSet {
+ public:
+  /// Declares a parameter; the reference stays valid. REQUIRES: before `allocate`.
+  Parameter& add(std::string name, const Shape& shape, Init init);
+  /// Gives every parameter its memory and its first value.
+  void allocate(uint64_t seed);
+
+  std::deque<Parameter>& all() { return parameters_; }
+  const std::deque<Parameter>& all() const { return parameters_; }
+  int64_t count() const;  // how many numbers the parameters hold, padding left out
+
+  /// Flat views, every parameter padded with zeros to 64 bytes.
+  std::span<float> values() const { return {values_.data, static_cast<size_t>(values_.size())}; }
+  std::span<float> grads() const { return {grads_.data, static_cast<size_t>(grads_.size())}; }
+  /// Where a parameter begins in the flat views.
+  int64_t offset(const Parameter& p) const { return p.variable.value.data - values_.data; }
+  void zero_grads();
+
+ private:
+  std::deque<Parameter> parameters_;
+  Arena arena_;
+  Tensor values_, grads_;
+};
+
+}  // namespace waiver

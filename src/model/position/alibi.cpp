@@ -1,0 +1,43 @@
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "model/position/registry.h"
+
+namespace waiver {
+namespace {
+
+/// s_ij −= m_h · |position_i − position_j| (Press et al., 2108.12409, §3). Slopes m_h = 2^(−8h/H),
+/// h = 1 … H, for H a power of two; otherwise those of the next lower power of two P, followed by
+/// the odd-numbered slopes of 2P.
+class Alibi : public PositionEncoding, public ScoreBias {
+ public:
+  std::unique_ptr<PositionEncoding> clone() const override {
+    return std::make_unique<Alibi>(*this);
+  }
+  void build(ParameterSet&, const EncodingSizes& sizes) override {
+    int64_t power = 1;
+    while (2 * power <= sizes.heads) power *= 2;
+    slopes_.clear();
+    for (int64_t h = 1; h <= power; ++h) slopes_.push_back(slope(h, power));
+    for (int64_t h = 1; std::ssize(slopes_) < sizes.heads; h += 2)
+      slopes_.push_back(slope(h, 2 * power));
+  }
+  const ScoreBias* bias() const override { return this; }
+  void add(int64_t head, int32_t query, const int32_t* keys, float* row, int64_t n) const override {
+    const float m = slopes_[head];
+    for (int64_t j = 0; j < n; ++j) row[j] -= m * static_cast<float>(std::abs(query - keys[j]));
+  }
+
+ private:
+  static float slope(int64_t h, int64_t heads) {
+    return static_cast<float>(std::pow(2.0, -8.0 * static_cast<double>(h) / heads));
+  }
+  std::vector<float> slopes_;
+};
+
+}  // namespace
+
+std::unique_ptr<PositionEncoding> make_alibi() { return std::make_unique<Alibi>(); }
+
+}  // namespace waiver

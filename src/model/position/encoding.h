@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "autograd/ops/attention.h"
+#include "core/kind.h"
+#include "model/parameters.h"
+
+namespace waiver {
+
+/// The sizes an encoding is built for.
+struct EncodingSizes {
+  int64_t context = 0, width = 0, heads = 0;
+  double init_std = 0.02;  // of learned tables
+};
+
+/// A positional encoding. It may act in three places, each doing nothing by default, and always
+/// by explicit position ids: `positions[t]` is the position that token t is told it has, in
+/// [0, context). Swapping two tokens' encodings is then just another list of ids.
+class PositionEncoding {
+ public:
+  virtual ~PositionEncoding() = default;
+  virtual std::unique_ptr<PositionEncoding> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  /// The reason why these sizes cannot work, or an empty string.
+  virtual std::string refuse(const EncodingSizes&) const { return {}; }
+  virtual void build(ParameterSet&, const EncodingSizes&) {}
+
+  /// x [B·T, C] → x + what the position adds.
+  virtual Variable embed(Tape&, Variable x, std::span<const int32_t> /*positions*/) const {
+    return x;
+  }
+  /// Turns the queries and keys within qkv [B·T, 3C], in place.
+  virtual void rotate(Tape&, Variable /*qkv*/, std::span<const int32_t> /*positions*/) const {}
+  /// What is added to the scores, or null.
+  virtual const ScoreBias* bias() const { return nullptr; }
+};
+
+}  // namespace waiver

@@ -1,0 +1,39 @@
+#include <cmath>
+
+#include "autograd/ops/ops.h"
+#include "model/position/registry.h"
+
+namespace waiver {
+namespace {
+
+/// x_t += P[position_t], P[p, 2i] = sin(p / 10000^(2i/C)), P[p, 2i+1] = cos of the same
+/// (Vaswani et al., 1706.03762, §3.5).
+class Sinusoidal : public PositionEncoding {
+ public:
+  std::unique_ptr<PositionEncoding> clone() const override {
+    return std::make_unique<Sinusoidal>(*this);
+  }
+  void build(ParameterSet&, const EncodingSizes& sizes) override {
+    memory_ = std::make_shared<Arena>();
+    table_ = memory_->tensor({sizes.context, sizes.width});
+    for (int64_t p = 0; p < sizes.context; ++p)
+      for (int64_t c = 0; c < sizes.width; ++c) {
+        const double rate = std::pow(10000.0, -static_cast<double>(c - c % 2) / sizes.width);
+        const double angle = static_cast<double>(p) * rate;
+        table_.row(p)[c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+  }
+  Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
+    return add_positions(tape, x, {table_, {}}, positions);
+  }
+
+ private:
+  std::shared_ptr<Arena> memory_;
+  Tensor table_;
+};
+
+}  // namespace
+
+std::unique_ptr<PositionEncoding> make_sinusoidal() { return std::make_unique<Sinusoidal>(); }
+
+}  // namespace waiver

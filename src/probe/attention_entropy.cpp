@@ -1,0 +1,45 @@
+#include "probe/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// −Σ_k A log A per query, averaged.
+class AttentionEntropy : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "attention_entropy",
+             {"layer", "head"},
+             "nat",
+             "attention entropy",
+             "−Σ_k A[i,k] log A[i,k], mean over queries and sequences"}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers * c_.heads, 0.0);
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* row) {
+      const float* A = view.map(view.pattern, b, h);
+      for (int64_t i = 0; i < T; ++i) {
+        const int64_t begin = c_.model->mask().begin(i, T), end = c_.model->mask().end(i, T);
+        for (int64_t k = begin; k < end; ++k)
+          if (const float a = A[i * T + k]; a > 0) *row -= static_cast<double>(a * std::log(a));
+      }
+    });
+  }
+  void finish() override {
+    values_ = {mean_of(sums_, static_cast<double>(c_.sequences * c_.tokens))};
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<double> sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_attention_entropy() { return std::make_unique<AttentionEntropy>(); }
+
+}  // namespace waiver

@@ -1,0 +1,76 @@
+#include "core/gemm.h"
+#include "probe/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// ‖q_i‖, ‖k_k‖ and the mean cosine between a key and the queries that see it.
+class Keys : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {
+        {"",
+         "query_norm",
+         {"layer", "head", "query"},
+         "1",
+         "query norm",
+         "‖q_i‖, mean over sequences"},
+        {"", "key_norm", {"layer", "head", "key"}, "1", "key norm", "‖k_k‖, mean over sequences"},
+        {"",
+         "key_cosine",
+         {"layer", "head", "key"},
+         "1",
+         "key cosine",
+         "mean over the queries i that see key k of cos(q_i, k_k), then over sequences (Gu et "
+         "al., 2410.10781)"}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers * c_.heads * 3 * c_.tokens, 0.0);
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    reduce_heads(view, c_.heads, 3 * T, sums_, [&](int64_t b, int64_t h, double* row) {
+      const float *q = view.query(b, 0) + h * D, *k = q + C;
+      float* dots = scratch(0, T * T);
+      gemm(Op::plain, Op::transposed, T, T, D, 1.0f, q, 3 * C, k, 3 * C, 0.0f, dots, T);
+      for (int64_t t = 0; t < T; ++t) {
+        row[t] = norm(q + t * 3 * C, D);
+        row[T + t] = norm(k + t * 3 * C, D);
+      }
+      for (int64_t t = 0; t < T; ++t) row[2 * T + t] = mean_cosine(dots, row, row + T, t);
+    });
+  }
+  void finish() override {
+    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
+    const int64_t T = c_.tokens;
+    values_.assign(3, {});
+    for (int64_t head = 0; head < c_.layers * c_.heads; ++head)
+      for (int64_t s = 0; s < 3; ++s) {
+        const auto from = means.begin() + (head * 3 + s) * T;
+        values_[s].insert(values_[s].end(), from, from + T);
+      }
+  }
+
+ private:
+  double mean_cosine(const float* dots, const double* query_norms, const double* key_norms,
+                     int64_t key) const {
+    double sum = 0, queries = 0;
+    for (int64_t i = 0; i < c_.tokens; ++i) {
+      if (!c_.visible(i, key)) continue;
+      const double length = query_norms[i] * key_norms[key];
+      sum += length > 0 ? dots[i * c_.tokens + key] / length : 0.0;
+      queries += 1;
+    }
+    return queries > 0 ? sum / queries : 0.0;
+  }
+
+  ProbeContext c_;
+  std::vector<double> sums_;  // per head: T query norms, T key norms, T cosines
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_keys() { return std::make_unique<Keys>(); }
+
+}  // namespace waiver

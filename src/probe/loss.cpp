@@ -1,0 +1,110 @@
+#include <algorithm>
+
+#include "probe/reduce.h"
+
+namespace waiver {
+namespace {
+
+std::vector<double> log_softmax(const float* logits, int64_t V) {
+  const float top = *std::max_element(logits, logits + V);
+  double sum = 0;
+  for (int64_t v = 0; v < V; ++v) sum += std::exp(static_cast<double>(logits[v] - top));
+  std::vector<double> out(V);
+  for (int64_t v = 0; v < V; ++v) out[v] = logits[v] - top - std::log(sum);
+  return out;
+}
+
+// Adds f(sequence, t, log-probabilities, sums) over all rows: parallel over sequences, summed in
+// order.
+template <class F>
+void add_rows(const Tensor& logits, const Batch& batch, std::vector<double>& sums, const F& f) {
+  const int64_t T = batch.tokens, V = logits.dim(1), width = std::ssize(sums);
+  std::vector<double> rows(batch.batch * width, 0.0);
+  parallel_tiles(batch.batch, [&](int64_t b) {
+    for (int64_t t = 0; t < T; ++t)
+      f(b, t, log_softmax(logits.row(b * T + t), V), &rows[b * width]);
+  });
+  for (int64_t i = 0; i < std::ssize(rows); ++i) sums[i % width] += rows[i];
+}
+
+/// Cross-entropy against the tokens that followed.
+class Loss : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "loss",
+             {},
+             "nat",
+             "loss on the probe batch",
+             "−log p(next token), mean over positions and sequences"}};
+  }
+  void begin(const ProbeContext&) override { sums_.assign(2, 0.0); }
+  void logits(const Tensor& logits, const Batch& batch) override {
+    add_rows(logits, batch, sums_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
+               row[0] -= p[batch.targets[b * batch.tokens + t]];
+               row[1] += 1;
+             });
+  }
+  void finish() override { values_ = {{static_cast<float>(sums_[0] / sums_[1])}}; }
+
+ private:
+  std::vector<double> sums_;
+};
+
+/// Cross-entropy against the task's own distribution of the next token.
+class Risks : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {
+        {"",
+         "backcopy_risk",
+         {},
+         "nat",
+         "backcopy risk",
+         "cross-entropy against the true next-token distribution, mean over trigger positions "
+         "(Guo et al., 2410.13835)"},
+        {"",
+         "bigram_risk",
+         {},
+         "nat",
+         "bigram risk",
+         "cross-entropy against the true next-token distribution, mean over the other positions"}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(4, 0.0);
+  }
+  void logits(const Tensor& logits, const Batch& batch) override {
+    const int64_t V = logits.dim(1);
+    add_rows(logits, batch, sums_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
+               const int32_t* inputs = &batch.inputs[b * batch.tokens];
+               std::vector<float> truth(V);
+               c_.data->next(inputs, t, truth);
+               double risk = 0;
+               for (int64_t v = 0; v < V; ++v)
+                 if (truth[v] > 0) risk -= truth[v] * p[v];
+               const int role = c_.data->role(inputs, t) == Role::trigger ? 0 : 2;
+               row[role] += risk;
+               row[role + 1] += 1;
+             });
+  }
+  void finish() override {
+    values_.clear();
+    for (int role : {0, 2})
+      values_.push_back(
+          {static_cast<float>(sums_[role + 1] > 0 ? sums_[role] / sums_[role + 1] : 0.0)});
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<double> sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_loss() { return std::make_unique<Loss>(); }
+std::unique_ptr<Metric> make_risks() { return std::make_unique<Risks>(); }
+
+}  // namespace waiver

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/kind.h"
+#include "core/series.h"
+#include "data/dataset.h"
+#include "model/transformer.h"
+
+namespace waiver {
+
+/// What every metric needs to know of a probe.
+struct ProbeContext {
+  const Transformer* model = nullptr;
+  const Dataset* data = nullptr;
+  int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
+  int64_t sequences = 0;                                 // of the whole probe batch
+  double sink_threshold = 0.3;
+
+  int64_t head_width() const { return width / heads; }
+  /// Whether query i sees key k.
+  bool visible(int64_t i, int64_t k) const {
+    return model->mask().begin(i, tokens) <= k && k < model->mask().end(i, tokens);
+  }
+};
+
+/// What one block showed on a part of the probe batch; valid only during the call.
+struct LayerView {
+  int64_t layer = 0;
+  const Batch* batch = nullptr;  // B sequences
+  Tensor qkv;                    // [B·T, 3C]
+  Tensor scores, pattern;        // [B, H, T, T]
+  Tensor resid;                  // [B·T, C]
+
+  const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
+  const float* map(const Tensor& maps, int64_t b, int64_t h) const {
+    return maps.data + (b * maps.dim(1) + h) * maps.dim(2) * maps.dim(3);
+  }
+};
+
+/// A quantity, or a family of them, measured on the fixed probe batch. The batch may come in parts:
+/// a metric adds up in `layer` and `logits`, and divides in `finish`.
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  /// The series that it fills, in the order of `values`; the group is set by the caller.
+  virtual std::vector<SeriesSpec> series() const = 0;
+  virtual void begin(const ProbeContext& context) = 0;
+  virtual void layer(const LayerView&) {}
+  virtual void logits(const Tensor& /*[B·T, V]*/, const Batch&) {}
+  virtual void finish() = 0;
+  /// The numbers of each series, row-major along its axes; valid after `finish`.
+  const std::vector<std::vector<float>>& values() const { return values_; }
+
+ protected:
+  std::vector<std::vector<float>> values_;
+};
+
+/// One line of the registry. Metrics of tasks are made for datasets that know their distribution.
+struct RegisteredMetric {
+  std::string_view name;
+  std::unique_ptr<Metric> (*make)();
+  bool tasks_only = false;
+};
+std::span<const RegisteredMetric> metrics();
+
+std::unique_ptr<Metric> make_received_attention();
+std::unique_ptr<Metric> make_attention_entropy();
+std::unique_ptr<Metric> make_delta_logit();
+std::unique_ptr<Metric> make_values();
+std::unique_ptr<Metric> make_keys();
+std::unique_ptr<Metric> make_residual();
+std::unique_ptr<Metric> make_loss();
+std::unique_ptr<Metric> make_risks();
+
+}  // namespace waiver

@@ -1,0 +1,18 @@
+#include "probe/onset.h"
+
+#include <algorithm>
+
+namespace waiver {
+
+Onset find_onset(std::span<const int64_t> steps, std::span<const double> values, double threshold,
+                 int64_t persistence) {
+  const int64_t n = std::ssize(values);
+  for (int64_t i = 0; i + persistence <= n; ++i) {
+    const auto window = values.subspan(i, persistence);
+    if (std::all_of(window.begin(), window.end(), [&](double v) { return v > threshold; }))
+      return {steps[i], values[i > 0 ? i - 1 : i], values[i]};
+  }
+  return {};
+}
+
+}  // namespace waiver

@@ -1,0 +1,128 @@
+#include "probe/prober.h"
+
+#include <algorithm>
+
+namespace waiver {
+
+// Collects what one block shows and hands it to the metrics when the block is complete.
+class Prober::Watch : public Capture {
+ public:
+  Watch(Prober& prober, const Batch& batch, bool snapshot) : prober_(prober), snapshot_(snapshot) {
+    view_.batch = &batch;
+  }
+  bool wants(int64_t layer, std::string_view point) const override {
+    if (layer < 0) return point == "logits";
+    return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
+           point == "resid";
+  }
+  void take(int64_t layer, std::string_view point, const Tensor& t) override {
+    if (point == "logits")
+      for (auto& metric : prober_.metrics_) metric->logits(t, *view_.batch);
+    if (point == "attn.qkv") view_.qkv = t;
+    if (point == "attn.scores") view_.scores = t;
+    if (point == "attn.pattern") view_.pattern = t;
+    if (point != "resid") return;
+    view_.resid = t;
+    view_.layer = layer;
+    for (auto& metric : prober_.metrics_) metric->layer(view_);
+    if (snapshot_) keep_maps();
+  }
+  void first_part_done() { first_part_ = false; }
+
+ private:
+  void keep_maps() {
+    const int64_t size = view_.pattern.size() / view_.batch->batch;  // H·T·T
+    const float* maps = view_.pattern.data;
+    if (first_part_) std::copy_n(maps, size, &prober_.first_map_[view_.layer * size]);
+    float* mean = &prober_.mean_map_[view_.layer * size];
+    const float share = 1.0f / static_cast<float>(prober_.batch_.batch);
+    for (int64_t b = 0; b < view_.batch->batch; ++b)
+      for (int64_t i = 0; i < size; ++i) mean[i] += share * maps[b * size + i];
+  }
+
+  Prober& prober_;
+  bool snapshot_;
+  bool first_part_ = true;
+  LayerView view_;
+};
+
+Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
+               uint64_t seed)
+    : model_(model), data_(data), config_(config) {
+  const ModelConfig& m = model.config();
+  batch_.resize(config.batch, m.context);
+  data.batch(seed, Split::probe, 0, batch_);
+  context_ = {&model,    &data,   m.layers,     m.heads,
+              m.context, m.width, config.batch, config.sink_threshold};
+  for (const RegisteredMetric& entry : metrics()) {
+    if (entry.tasks_only && !data.is_task()) continue;
+    metrics_.push_back(entry.make());
+    for (SeriesSpec spec : metrics_.back()->series()) {
+      spec.group = "probe";
+      series_.push_back(std::move(spec));
+    }
+  }
+}
+
+bool Prober::due(int64_t step, int64_t steps) const {
+  if (config_.every == 0) return false;
+  return step % config_.every == 0 || step == steps || snapshot_due(step) ||
+         std::find(config_.first.begin(), config_.first.end(), step) != config_.first.end();
+}
+
+bool Prober::snapshot_due(int64_t step) const {
+  return config_.every > 0 && std::find(config_.snapshots.begin(), config_.snapshots.end(), step) !=
+                                  config_.snapshots.end();
+}
+
+int64_t Prober::part_size() const {
+  // Scores and weights of one part stay below 128 MiB, or hold a single sequence.
+  constexpr int64_t most = int64_t{1} << 24;
+  const int64_t maps = context_.heads * context_.tokens * context_.tokens;
+  return std::clamp<int64_t>(most / maps, 1, batch_.batch);
+}
+
+void Prober::measure(bool snapshot) {
+  const int64_t T = context_.tokens, size = part_size();
+  for (auto& metric : metrics_) metric->begin(context_);
+  if (snapshot) {
+    first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
+    mean_map_.assign(first_map_.size(), 0.0f);
+  }
+  Batch part;
+  Watch watch(*this, part, snapshot);
+  for (int64_t begin = 0; begin < batch_.batch; begin += size) {
+    part.resize(std::min(size, batch_.batch - begin), T);
+    std::copy_n(&batch_.inputs[begin * T], part.inputs.size(), part.inputs.begin());
+    std::copy_n(&batch_.targets[begin * T], part.targets.size(), part.targets.begin());
+    arena_.reset();
+    Tape tape(arena_, false);
+    model_.forward(tape, {part.inputs, part.batch, T}, &watch);
+    watch.first_part_done();
+  }
+  for (auto& metric : metrics_) metric->finish();
+}
+
+Prober::Values Prober::values() const {
+  Values out;
+  for (const auto& metric : metrics_)
+    for (const std::vector<float>& v : metric->values())
+      out.emplace_back(series_[out.size()].name, &v);
+  return out;
+}
+
+std::vector<SeriesSpec> Prober::snapshot_series() {
+  const std::vector<std::string> axes = {"layer", "head", "query", "key"};
+  return {{"snapshot", "pattern", axes, "1", "attention weights",
+           "A[i,k] of the first probe sequence; 0 where the mask hides"},
+          {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
+           "A[i,k], mean over the probe sequences"}};
+}
+
+std::vector<std::string> Prober::snapshot_tokens() const {
+  std::vector<std::string> out;
+  for (int64_t t = 0; t < context_.tokens; ++t) out.push_back(data_.text(batch_.inputs[t]));
+  return out;
+}
+
+}  // namespace waiver

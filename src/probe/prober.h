@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "probe/config.h"
+#include "probe/metric.h"
+
+namespace waiver {
+
+/// Measures every metric on a fixed batch of the dataset's probe split. Uses memory of its own and
+/// changes neither the model nor the training.
+class Prober {
+ public:
+  /// REQUIRES: model and data outlive the prober; data is open.
+  Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed);
+
+  /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
+  /// has a probe; nothing is due when probe.every is 0.
+  bool due(int64_t step, int64_t steps) const;
+  bool snapshot_due(int64_t step) const;
+
+  /// Runs the model over the probe batch; keeps attention maps where `snapshot`.
+  void measure(bool snapshot = false);
+
+  using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
+  /// What `measure` found, in the order of `series`; valid until the next call.
+  const std::vector<SeriesSpec>& series() const { return series_; }
+  Values values() const;
+
+  /// Attention weights [layer, head, query, key] of the first probe sequence, and their mean over
+  /// all; valid after `measure(true)`.
+  static std::vector<SeriesSpec> snapshot_series();
+  Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
+  /// The tokens of the first probe sequence, as a person reads them.
+  std::vector<std::string> snapshot_tokens() const;
+
+ private:
+  class Watch;
+  int64_t part_size() const;
+
+  const Transformer& model_;
+  const Dataset& data_;
+  ProbeConfig config_;
+  Batch batch_;
+  ProbeContext context_;
+  Arena arena_;
+  std::vector<std::unique_ptr<Metric>> metrics_;
+  std::vector<SeriesSpec> series_;
+  std::vector<float> first_map_, mean_map_;
+};
+
+}  // namespace waiver

@@ -1,0 +1,51 @@
+#include "probe/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// ‖h_l[k]‖ after every block, and how far it stands out.
+class Residual : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> axes = {"layer", "position"};
+    return {{"", "residual_norm", axes, "1", "residual norm",
+             "‖h[k]‖ of the residual stream after the block, mean over sequences"},
+            {"", "residual_ratio", axes, "1", "residual ratio",
+             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences"}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers * 2 * c_.tokens, 0.0);
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    reduce_heads(view, 1, 2 * T, sums_, [&](int64_t b, int64_t, double* row) {
+      double total = 0;
+      for (int64_t t = 0; t < T; ++t) total += row[t] = norm(view.resid.row(b * T + t), c_.width);
+      for (int64_t t = 0; t < T; ++t) {
+        const double others = (total - row[t]) / static_cast<double>(T - 1);
+        row[T + t] = others > 0 ? row[t] / others : 0.0;
+      }
+    });
+  }
+  void finish() override {
+    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
+    const int64_t T = c_.tokens;
+    values_.assign(2, {});
+    for (int64_t l = 0; l < c_.layers; ++l)
+      for (int64_t s = 0; s < 2; ++s) {
+        const auto from = means.begin() + (l * 2 + s) * T;
+        values_[s].insert(values_[s].end(), from, from + T);
+      }
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<double> sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_residual() { return std::make_unique<Residual>(); }
+
+}  // namespace waiver

@@ -1,0 +1,69 @@
+#include <algorithm>
+
+#include "core/gemm.h"
+#include "probe/reduce.h"
+
+namespace waiver {
+
+double median(std::vector<double>& x) {
+  const auto middle = x.begin() + std::ssize(x) / 2;
+  std::nth_element(x.begin(), middle, x.end());
+  if (x.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
+}
+
+namespace {
+
+/// ‖v_k‖, ‖W_O^h v_k‖ and the value ratio r_V.
+class Values : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> per_key = {"layer", "head", "key"};
+    return {
+        {"", "value_norm", per_key, "1", "value norm", "‖v_k‖, mean over sequences"},
+        {"", "output_value_norm", per_key, "1", "value norm after the output projection",
+         "‖W_O^h v_k‖, mean over sequences"},
+        {"", "value_ratio", per_key, "1", "value ratio r_V",
+         "‖W_O^h v_k‖ ÷ median over j of ‖W_O^h v_j‖ in the same sequence, mean over sequences"}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers * c_.heads * 3 * c_.tokens, 0.0);
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    const Tensor& W = c_.model->output_projection(view.layer);
+    reduce_heads(view, c_.heads, 3 * T, sums_, [&](int64_t b, int64_t h, double* row) {
+      const float* v = view.query(b, 0) + 2 * C + h * D;
+      float* out = scratch(0, T * C);
+      gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, out, C);
+      for (int64_t t = 0; t < T; ++t) {
+        row[t] = norm(v + t * 3 * C, D);
+        row[T + t] = norm(out + t * C, C);
+      }
+      std::vector<double> norms(row + T, row + 2 * T);
+      const double middle = median(norms);
+      for (int64_t t = 0; t < T; ++t) row[2 * T + t] = middle > 0 ? row[T + t] / middle : 0.0;
+    });
+  }
+  void finish() override {
+    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
+    const int64_t T = c_.tokens;
+    values_.assign(3, {});
+    for (int64_t head = 0; head < c_.layers * c_.heads; ++head)
+      for (int64_t s = 0; s < 3; ++s) {
+        const auto from = means.begin() + (head * 3 + s) * T;
+        values_[s].insert(values_[s].end(), from, from + T);
+      }
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<double> sums_;  // per head: T norms, T projected norms, T ratios
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_values() { return std::make_unique<Values>(); }
+
+}  // namespace waiver

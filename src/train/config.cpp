@@ -1,0 +1,42 @@
+#include "train/config.h"
+
+namespace waiver {
+
+void ScheduleConfig::visit(FieldVisitor& v) {
+  static constexpr Choice kinds[] = {
+      {"constant", "lr throughout"},
+      {"cosine", "half a cosine from lr down to final · lr at the last step"},
+      {"linear", "a straight line from lr down to final · lr at the last step"}};
+  v.choice("kind", kind, kinds, "how the learning rate moves after the warm-up");
+  v.field("warmup", warmup, at_least(0), "steps over which lr rises linearly from 0");
+  if (kind != "constant")
+    v.field("final", final, between(0, 1), "the last learning rate, as a share of lr");
+}
+
+void EvalConfig::visit(FieldVisitor& v) {
+  v.field("every", every, at_least(0), "steps between validations; 0: only at the end");
+  v.field("batches", batches, at_least(1), "validation batches, the same ones each time");
+}
+
+void CheckpointConfig::visit(FieldVisitor& v) {
+  v.field("every", every, at_least(0), "steps between checkpoints; 0: only at the end");
+  v.field("keep", keep, at_least(0), "how many of the newest checkpoints stay; 0: all");
+}
+
+void TrainConfig::visit(FieldVisitor& v) {
+  static constexpr Choice objectives[] = {{"next_token", "predict the token that follows"}};
+  v.field("steps", steps, at_least(0), "optimizer steps");
+  v.field("batch", batch, between(1, 1 << 20), "sequences per step");
+  v.field("accumulate", accumulate, at_least(1),
+          "parts that a step's batch is computed in, to save memory");
+  v.choice("objective", objective, objectives, "what is learned");
+  optimizer.visit(v, "optimizer", "the update rule");
+  v.block("schedule", "learning rate over time",
+          [this](FieldVisitor& inner) { schedule.visit(inner); });
+  v.field("clip", clip, at_least(0), "largest gradient norm; 0: no clipping");
+  v.field("log_every", log_every, at_least(1), "steps between rows of /train");
+  v.block("eval", "validation", [this](FieldVisitor& inner) { eval.visit(inner); });
+  v.block("checkpoint", "saved states", [this](FieldVisitor& inner) { checkpoint.visit(inner); });
+}
+
+}  // namespace waiver

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "core/fields.h"
+#include "train/optimizer.h"
+
+namespace waiver {
+
+struct ScheduleConfig {
+  std::string kind = "constant";
+  int64_t warmup = 0;
+  double final = 0.0;
+
+  void visit(FieldVisitor& v);
+};
+
+struct EvalConfig {
+  int64_t every = 250;
+  int64_t batches = 20;
+
+  void visit(FieldVisitor& v);
+};
+
+struct CheckpointConfig {
+  int64_t every = 1000;
+  int64_t keep = 2;
+
+  void visit(FieldVisitor& v);
+};
+
+struct TrainConfig {
+  int64_t steps = 1000;
+  int64_t batch = 64;
+  int64_t accumulate = 1;
+  std::string objective = "next_token";
+  Kind<Optimizer> optimizer{"adamw"};
+  ScheduleConfig schedule;
+  double clip = 0.0;
+  int64_t log_every = 10;
+  EvalConfig eval;
+  CheckpointConfig checkpoint;
+
+  void visit(FieldVisitor& v);
+};
+
+}  // namespace waiver

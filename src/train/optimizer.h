@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/kind.h"
+#include "model/parameters.h"
+
+namespace waiver {
+
+/// What one update needs beside the parameters.
+struct Update {
+  int64_t step = 0;          // updates made before this one
+  double lr_factor = 1.0;    // the schedule's factor on lr
+  double grad_factor = 1.0;  // the clip's factor on the gradients
+};
+
+/// A rule that moves the weights against their gradients.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  virtual std::unique_ptr<Optimizer> clone() const = 0;
+  virtual void options(FieldVisitor&) = 0;
+  virtual double lr() const = 0;
+
+  /// Allocates the state, zeroed.
+  virtual void build(const ParameterSet& parameters) = 0;
+  virtual void update(ParameterSet& parameters, const Update& how) = 0;
+  /// The named state arrays, each laid out like `parameters.values()`.
+  struct State {
+    std::string name;
+    std::span<float> values;
+  };
+  virtual std::vector<State> state() = 0;
+};
+
+}  // namespace waiver

@@ -1,0 +1,36 @@
+#include "train/registry.h"
+
+namespace waiver {
+namespace {
+
+/// g += weight_decay · w;  u = momentum · u + g;  w −= lr · u  (PyTorch's form).
+class Sgd : public FlatOptimizer {
+ public:
+  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Sgd>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("lr", lr_, at_least(0), "learning rate");
+    v.field("momentum", momentum_, from_below(0, 1), "share of the last step that is kept");
+    decay_options(v);
+  }
+  std::vector<std::string> state_names() const override { return {"velocity"}; }
+
+  void update_range(Range r, float* w, const float* g, const Update& how) override {
+    const auto lr = static_cast<float>(lr_ * how.lr_factor);
+    const auto scale = static_cast<float>(how.grad_factor), decay = static_cast<float>(r.decay);
+    const auto momentum = static_cast<float>(momentum_);
+    float* u = state_data(0);
+    for (int64_t i = r.begin; i < r.end; ++i) {
+      u[i] = momentum * u[i] + scale * g[i] + decay * w[i];
+      w[i] -= lr * u[i];
+    }
+  }
+
+ private:
+  double momentum_ = 0.9;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_sgd() { return std::make_unique<Sgd>(); }
+
+}  // namespace waiver

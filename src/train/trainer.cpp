@@ -1,0 +1,147 @@
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/error.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+// Finds the first captured point that holds something else than numbers.
+class FindNotFinite : public Capture {
+ public:
+  bool wants(int64_t, std::string_view point) const override {
+    return where_.empty() && point != "attn.scores";  // hidden scores are −inf by design
+  }
+  void take(int64_t layer, std::string_view point, const Tensor& t) override {
+    if (std::all_of(t.data, t.data + t.size(), [](float x) { return std::isfinite(x); })) return;
+    where_ = layer < 0 ? std::string(point) : fmt::format("blocks.{}.{}", layer, point);
+  }
+  const std::string& where() const { return where_; }
+
+ private:
+  std::string where_;
+};
+
+}  // namespace
+
+double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t steps) {
+  if (step < schedule.warmup)
+    return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup + 1);
+  const int64_t rest = std::max<int64_t>(1, steps - schedule.warmup);
+  const double p = std::min(1.0, static_cast<double>(step - schedule.warmup) / rest);
+  if (schedule.kind == "linear") return 1.0 - p * (1.0 - schedule.final);
+  if (schedule.kind == "cosine")
+    return schedule.final + (1.0 - schedule.final) * 0.5 * (1.0 + std::cos(std::numbers::pi * p));
+  return 1.0;
+}
+
+Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
+    : config_(config),
+      model_(model),
+      data_(data),
+      seed_(seed),
+      optimizer_(config.optimizer.make()) {
+  optimizer_->build(model_.parameters());
+  batch_.resize(config_.batch, model_.config().context);
+}
+
+Input Trainer::part_of_batch(int64_t part, std::span<const int32_t>& targets) const {
+  const int64_t rows = config_.batch / config_.accumulate;
+  const auto count = static_cast<size_t>(rows * batch_.tokens);
+  targets = std::span(batch_.targets).subspan(part * count, count);
+  return {std::span(batch_.inputs).subspan(part * count, count), rows, batch_.tokens};
+}
+
+double Trainer::forward_backward(int64_t part) {
+  arena_.reset();
+  Tape tape(arena_);
+  std::span<const int32_t> targets;
+  const Input input = part_of_batch(part, targets);
+  Variable loss = cross_entropy(tape, model_.forward(tape, input), targets);
+  const double value = loss.value.data[0];
+  if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(config_.accumulate));
+  return value;
+}
+
+StepReport Trainer::update(int64_t step) {
+  data_.batch(seed_, Split::train, step, batch_);
+  model_.parameters().zero_grads();
+  StepReport report;
+  for (int64_t part = 0; part < config_.accumulate; ++part) {
+    const double loss = forward_backward(part);
+    if (!std::isfinite(loss)) explain_loss(step, part);
+    report.loss += loss / static_cast<double>(config_.accumulate);
+  }
+  report.grad_norm = grad_norm();
+  check_gradients(step, report.grad_norm);
+
+  Update how;
+  how.step = step;
+  how.lr_factor = schedule_factor(config_.schedule, step, config_.steps);
+  if (config_.clip > 0) how.grad_factor = std::min(1.0, config_.clip / (report.grad_norm + 1e-6));
+  report.lr = optimizer_->lr() * how.lr_factor;
+  optimizer_->update(model_.parameters(), how);
+  return report;
+}
+
+double Trainer::validate() {
+  Batch batch;
+  batch.resize(config_.batch / config_.accumulate, model_.config().context);
+  double sum = 0;
+  for (int64_t i = 0; i < config_.eval.batches; ++i) {
+    data_.batch(seed_, Split::validation, i, batch);
+    arena_.reset();
+    Tape tape(arena_, false);
+    const Variable logits = model_.forward(tape, {batch.inputs, batch.batch, batch.tokens});
+    sum += cross_entropy(tape, logits, batch.targets).value.data[0];
+  }
+  return sum / static_cast<double>(config_.eval.batches);
+}
+
+double Trainer::grad_norm() const {
+  constexpr int64_t range = 1 << 14;
+  const std::span<float> grads = model_.parameters().grads();
+  std::vector<double> partial((grads.size() + range - 1) / range);
+  parallel_ranges(std::ssize(grads), range, [&](int64_t begin, int64_t end) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(grads[i]) * grads[i];
+    partial[begin / range] = sum;
+  });
+  double sum = 0;
+  for (const double p : partial) sum += p;
+  return std::sqrt(sum);
+}
+
+void Trainer::explain_loss(int64_t step, int64_t part) {
+  FindNotFinite find;
+  arena_.reset();
+  Tape tape(arena_, false);
+  std::span<const int32_t> targets;
+  model_.forward(tape, part_of_batch(part, targets), &find);
+  throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
+                  "the forward pass first leaves the numbers (NaN or infinity) here",
+                  "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
+}
+
+void Trainer::check_gradients(int64_t step, double norm) const {
+  if (std::isfinite(norm)) return;
+  // The gradient flows from the last parameter to the first, so the last bad one is where it began.
+  std::string where = "gradients";
+  for (const Parameter& p : model_.parameters().all()) {
+    const Tensor& g = p.variable.grad;
+    if (!std::all_of(g.data, g.data + g.size(), [](float x) { return std::isfinite(x); }))
+      where = "gradient of " + p.name;
+  }
+  throw NotFinite(fmt::format("step {}, {}", step, where),
+                  "the backward pass leaves the numbers (NaN or infinity) here",
+                  "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
+}
+
+}  // namespace waiver

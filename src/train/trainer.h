@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+
+#include "data/dataset.h"
+#include "model/transformer.h"
+#include "train/config.h"
+
+namespace waiver {
+
+/// The schedule's factor on lr for the update after `step` updates.
+///   warm-up: (step + 1) / (warmup + 1) while step < warmup; then with p the share of the rest
+///   done, constant 1; linear 1 − p (1 − final); cosine final + (1 − final)(1 + cos πp) / 2.
+double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t steps);
+
+/// What one update did.
+struct StepReport {
+  double loss = 0;       // of the batch, before the update, in nats
+  double grad_norm = 0;  // before clipping
+  double lr = 0;
+};
+
+/// Loss or gradients stopped being numbers. `where` names the step and the place.
+struct NotFinite : Error {
+  using Error::Error;
+};
+
+/// Makes updates. The update after `step` updates depends on the weights, the optimizer's state,
+/// the step and the seed, and on nothing else.
+class Trainer {
+ public:
+  /// REQUIRES: model, data and config outlive the trainer; data is open.
+  Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed);
+
+  /// The update number `step`; throws NotFinite, with the weights as they were.
+  StepReport update(int64_t step);
+  /// Mean loss over the validation batches.
+  double validate();
+
+  Optimizer& optimizer() { return *optimizer_; }
+  Arena& arena() { return arena_; }
+
+ private:
+  double forward_backward(int64_t part);
+  Input part_of_batch(int64_t part, std::span<const int32_t>& targets) const;
+  double grad_norm() const;
+  [[noreturn]] void explain_loss(int64_t step, int64_t part);
+  void check_gradients(int64_t step, double norm) const;
+
+  const TrainConfig& config_;
+  Transformer& model_;
+  const Dataset& data_;
+  uint64_t seed_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Batch batch_;
+  Arena arena_;
+};
+
+}  // namespace waiver
