@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace waiver {
 
@@ -20,7 +21,8 @@ class Error : public std::runtime_error {
   static std::string sentence(const std::string& where, const std::string& what,
                               const std::string& hint) {
     std::string text = where.empty() ? what : where + ": " + what;
-    if (text.empty() || text.back() != '.') text += '.';
+    if (text.empty() || std::string_view(".?!").find(text.back()) == std::string_view::npos)
+      text += '.';
     return hint.empty() ? text : text + " " + hint;
   }
   Kind kind_;

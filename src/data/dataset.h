@@ -45,6 +45,9 @@ class Dataset {
   /// Fills out.inputs and out.targets; REQUIRES: `out` has its size.
   virtual void batch(uint64_t seed, Split split, int64_t index, Batch& out) const = 0;
 
+  /// How many validation sequences of T tokens there are before they repeat; 0: no end.
+  virtual int64_t validation_windows(int64_t /*T*/) const { return 0; }
+
   /// Tasks only: whether roles and true distributions are known.
   virtual bool is_task() const { return false; }
   /// The role of the query at `t` of the sequence `inputs`.

@@ -13,8 +13,7 @@ class WindowDataset : public Dataset {
  public:
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override;
   int32_t first_token() const override { return first_token_; }
-  /// How many validation windows of T tokens there are before they repeat.
-  int64_t validation_windows(int64_t T) const;
+  int64_t validation_windows(int64_t T) const override;
 
  protected:
   /// Throws UsageError where a part is shorter than one window.

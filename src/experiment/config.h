@@ -1,11 +1,17 @@
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "data/dataset.h"
 #include "model/config.h"
 #include "probe/config.h"
 #include "train/config.h"
 
 namespace waiver {
+
+class Complaints;
+struct Node;
 
 struct SeedConfig {
   int64_t init = 0;
@@ -24,5 +30,22 @@ struct Config {
 
   void visit(FieldVisitor& v);
 };
+
+/// The defaults, under the file that `base:` names, under the file, under the overrides
+/// (`model.position.kind=rope`, the value being YAML). Throws one UsageError that lists everything
+/// that is wrong, a line each: `file:line:column: dotted.key: what was found and what is allowed`.
+/// Whether the data can be opened is the caller's to try.
+Config load_config(const std::string& path, std::span<const std::string> overrides = {});
+/// The same for a text; `name` stands for its path.
+Config parse_config(const std::string& text, const std::string& name,
+                    std::span<const std::string> overrides = {});
+/// The same for a map that is read and merged already.
+Config read_config(const Node& map, Complaints& complaints);
+
+/// The whole config as YAML that `parse_config` reads back as the same config.
+std::string to_yaml(const Config& config);
+
+/// Markdown: every key with its default, what is allowed, and what it means.
+std::string config_docs();
 
 }  // namespace waiver

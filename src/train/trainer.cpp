@@ -41,6 +41,21 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
   return 1.0;
 }
 
+double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
+                       int64_t batches, Arena& arena) {
+  Batch sequences;
+  sequences.resize(batch, model.config().context);
+  double sum = 0;
+  for (int64_t i = 0; i < batches; ++i) {
+    data.batch(seed, Split::validation, i, sequences);
+    arena.reset();
+    Tape tape(arena, false);
+    const Variable logits = model.forward(tape, {sequences.inputs, batch, sequences.tokens});
+    sum += cross_entropy(tape, logits, sequences.targets).value.data[0];
+  }
+  return sum / static_cast<double>(batches);
+}
+
 Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
     : config_(config),
       model_(model),
@@ -88,20 +103,6 @@ StepReport Trainer::update(int64_t step) {
   report.lr = optimizer_->lr() * how.lr_factor;
   optimizer_->update(model_.parameters(), how);
   return report;
-}
-
-double Trainer::validate() {
-  Batch batch;
-  batch.resize(config_.batch / config_.accumulate, model_.config().context);
-  double sum = 0;
-  for (int64_t i = 0; i < config_.eval.batches; ++i) {
-    data_.batch(seed_, Split::validation, i, batch);
-    arena_.reset();
-    Tape tape(arena_, false);
-    const Variable logits = model_.forward(tape, {batch.inputs, batch.batch, batch.tokens});
-    sum += cross_entropy(tape, logits, batch.targets).value.data[0];
-  }
-  return sum / static_cast<double>(config_.eval.batches);
 }
 
 double Trainer::grad_norm() const {

@@ -25,6 +25,10 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
+/// Mean loss over validation batches 0 … batches − 1 of `batch` sequences each, the same every time.
+double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
+                       int64_t batches, Arena& arena);
+
 /// Makes updates. The update after `step` updates depends on the weights, the optimizer's state,
 /// the step and the seed, and on nothing else.
 class Trainer {
@@ -34,9 +38,6 @@ class Trainer {
 
   /// The update number `step`; throws NotFinite, with the weights as they were.
   StepReport update(int64_t step);
-  /// Mean loss over the validation batches.
-  double validate();
-
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }
 

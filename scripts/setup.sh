@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what Waiver needs and this machine lacks (Debian packages). Where it cannot, it prints
+# exactly what is needed and stops.
+set -euo pipefail
+
+packages=(cmake ninja-build g++ git libdnnl-dev libhdf5-dev zlib1g-dev libyaml-cpp-dev doctest-dev
+          libcli11-dev libfmt-dev nlohmann-json3-dev hdf5-tools python3-h5py python3-matplotlib)
+
+explain() {
+  cat >&2 <<TEXT
+$1
+Waiver needs: CMake 3.22, Ninja, a C++20 compiler with OpenMP, git, and the development files of
+oneDNN (2.x or 3.x), HDF5 (C, with its high-level library), zlib, yaml-cpp, doctest, CLI11, fmt and
+nlohmann-json; h5dump and h5diff for some tests; for the figures Python 3 with h5py and matplotlib.
+On Debian 12:
+  apt-get install ${packages[*]}
+TEXT
+  exit 1
+}
+
+command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+  explain "This is not a Debian-like system, so nothing was installed."
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+  [[ $state == "install ok installed" ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  sudo -n true 2>/dev/null || explain "Missing: ${missing[*]}. Installing them needs root."
+  as_root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq || explain "The package lists could not be fetched."
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+  explain "These packages could not be installed: ${missing[*]}."

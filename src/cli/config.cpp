@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "experiment/config.h"
+#include "model/transformer.h"
+
+namespace waiver {
+namespace {
+
+void check(const Target& target) {
+  const Config config = load_config(target.path, target.overrides);
+  const auto data = config.data.make();
+  data->open(config.model.context);
+  const Transformer model(config.model, data->vocabulary(), 0);
+  fmt::print("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
+             model.parameters().count(), config.train.steps, config.train.batch,
+             config.model.context);
+}
+
+}  // namespace
+
+void add_config(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("config", "Check, print and explain configs");
+  verb->require_subcommand(1);
+
+  auto checked = std::make_shared<Target>();
+  CLI::App* check_verb =
+      verb->add_subcommand("check", "Find everything that is wrong with a config");
+  add_target(*check_verb, *checked, "config", "a run config (YAML)");
+  check_verb->callback([checked] { check(*checked); });
+
+  auto shown = std::make_shared<Target>();
+  CLI::App* show_verb =
+      verb->add_subcommand("show", "Print the whole config, with bases, overrides and defaults");
+  add_target(*show_verb, *shown, "config", "a run config (YAML)");
+  show_verb->callback(
+      [shown] { fmt::print("{}", to_yaml(load_config(shown->path, shown->overrides))); });
+
+  verb->add_subcommand("docs", "Print every key with its default, what is allowed, its meaning")
+      ->callback([] { fmt::print("{}", config_docs()); });
+}
+
+}  // namespace waiver

@@ -1,0 +1,30 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/gemm.h"
+#include "core/machine.h"
+
+namespace waiver {
+namespace {
+
+void examine() {
+  for (const auto& [name, value] : machine_facts()) fmt::print("{:<22}{}\n", name, value);
+  fmt::print("{:<22}{:.0f} GFLOP/s\n", "sgemm", measure_gemm_rate());
+  const auto warnings = machine_warnings();
+  fmt::print("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");
+  for (const std::string& warning : warnings) fmt::print("- {}\n", warning);
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app) {
+  CLI::App* verb =
+      app.add_subcommand("doctor", "Versions, instruction set, threads, and what is slow here");
+  add_threads(*verb);
+  verb->callback(examine);
+}
+
+}  // namespace waiver

@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "cli/verbs.h"
+#include "core/error.h"
+#include "core/files.h"
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Waiver trains small transformers from YAML files and watches waiver elements (attention "
+      "sinks) emerge.",
+      "waiver");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", WAIVER_VERSION);
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return fmt::format("{}\nSee {} --help.\n", error.what(), failed->get_name());
+  });
+  waiver::add_train(app);
+  waiver::add_sweep(app);
+  waiver::add_eval(app);
+  waiver::add_sample(app);
+  waiver::add_config(app);
+  waiver::add_doctor(app);
+  waiver::ignore_file_size_signal();
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const waiver::Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return static_cast<int>(error.kind());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+}

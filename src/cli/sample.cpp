@@ -1,0 +1,64 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/error.h"
+#include "experiment/saved.h"
+#include "model/sampler.h"
+
+namespace waiver {
+namespace {
+
+struct Options {
+  Target target;
+  std::string prompt;
+  SampleOptions sample;
+};
+
+// The first token, if the data has one, and the prompt; without either the prompt is a line break.
+std::vector<int32_t> prompt_tokens(const Dataset& data, const std::string& prompt) {
+  std::vector<int32_t> tokens;
+  if (data.first_token() >= 0) tokens.push_back(data.first_token());
+  const std::vector<int32_t> rest = data.encode(tokens.empty() && prompt.empty() ? "\n" : prompt);
+  tokens.insert(tokens.end(), rest.begin(), rest.end());
+  if (tokens.empty())
+    throw UsageError("--prompt", "this data needs a prompt of at least one token id");
+  return tokens;
+}
+
+void write(const Options& options) {
+  const SavedModel saved = load_saved(options.target.path, options.target.overrides);
+  const bool words =
+      saved.config.data.name() == "tokens" || saved.config.data.name() == "bigram_backcopy_random";
+  const auto tokens = sample(*saved.model, prompt_tokens(*saved.data, options.prompt),
+                             saved.data->first_token(), options.sample);
+  for (size_t i = saved.data->first_token() >= 0 ? 1 : 0; i < tokens.size(); ++i)
+    fmt::print("{}{}", saved.data->text(tokens[i]), words ? " " : "");
+  fmt::print("\n");
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("sample", "Let a trained model write");
+  auto options = std::make_shared<Options>();
+  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb->add_option("--prompt", options->prompt,
+                   "what to continue; token ids where data has no text");
+  verb->add_option("--tokens", options->sample.tokens, "how many tokens to write")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  verb->add_option("--temperature", options->sample.temperature, "0: always the likeliest token")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  verb->add_option("--top-k", options->sample.top_k, "draw among the k likeliest; 0: among all")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  verb->add_option("--seed", options->sample.seed, "seed of the draws")->capture_default_str();
+  add_threads(*verb);
+  verb->callback([options] { write(*options); });
+}
+
+}  // namespace waiver

@@ -1,0 +1,36 @@
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "experiment/sweep.h"
+
+namespace waiver {
+namespace {
+
+struct Options {
+  Target target;
+  std::string directory;
+  bool resume = false;
+};
+
+}  // namespace
+
+void add_sweep(CLI::App& app) {
+  CLI::App* verb =
+      app.add_subcommand("sweep", "Train every run of an experiment, one after another");
+  auto options = std::make_shared<Options>();
+  add_target(*verb, options->target, "experiment", "an experiment (YAML)");
+  verb->add_option("--out", options->directory,
+                   "the sweep's folder; default: runs/ and the experiment's name");
+  verb->add_flag("--resume", options->resume,
+                 "go on in a folder that is there: finished runs are skipped, begun ones resumed");
+  add_threads(*verb);
+  verb->callback([options] {
+    const Study study = load_study(options->target.path, options->target.overrides);
+    const std::string directory =
+        options->directory.empty() ? "runs/" + study.name : options->directory;
+    run_sweep(study, options->target.path, directory, options->resume);
+  });
+}
+
+}  // namespace waiver

@@ -1,0 +1,44 @@
+#include <filesystem>
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "experiment/run.h"
+#include "experiment/study.h"
+
+namespace waiver {
+namespace {
+
+struct Options {
+  Target target;
+  RunPlan plan;
+};
+
+void train(const Options& options) {
+  RunPlan plan = options.plan;
+  plan.config_path = options.target.path;
+  plan.overrides = options.target.overrides;
+  const Config config = load_config(plan.config_path, plan.overrides);
+  if (plan.directory.empty())
+    plan.directory = "runs/" + run_name(plan.config_path, plan.overrides, config);
+  train_run(config, plan);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("train", "Train one model and write its run directory");
+  auto options = std::make_shared<Options>();
+  add_target(*verb, options->target, "config", "a run config (YAML)");
+  verb->add_option("--out", options->plan.directory,
+                   "the run directory; default: runs/ and a name from the config, the overrides "
+                   "and the seeds");
+  auto* resume =
+      verb->add_flag("--resume", options->plan.resume, "go on from the newest good checkpoint");
+  verb->add_flag("--overwrite", options->plan.overwrite, "replace the run that is there")
+      ->excludes(resume);
+  add_threads(*verb);
+  verb->callback([options] { train(*options); });
+}
+
+}  // namespace waiver

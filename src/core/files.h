@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace waiver {
+
+// All of these throw Error with the path and the system's reason.
+
+/// The bytes of a file.
+std::string read_file(const std::filesystem::path& path);
+
+/// Replaces a file in one step: writes `path.tmp`, flushes it to the disk, renames it and flushes
+/// the folder. A reader, or a run killed at any moment, finds the old bytes or the new ones. When
+/// it throws (a full disk, a quota, a size limit), the old file is intact and `path.tmp` is gone.
+void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// Flushes a folder's list of names to the disk.
+void sync_folder(const std::filesystem::path& folder);
+
+/// Makes a folder and its parents; an existing one is fine.
+void make_folder(const std::filesystem::path& folder);
+/// Renames a file or a folder.
+void move_path(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Removes a file, or a folder with all that it holds; nothing there is fine.
+void remove_path(const std::filesystem::path& path);
+
+/// From now on a write beyond the process's file size limit fails with an error, as on a full disk,
+/// and no longer ends the process. `write_atomically` calls it.
+void ignore_file_size_signal();
+
+/// CRC-32 as in zlib and PNG. REQUIRES: bytes of a trivially copyable type.
+uint32_t crc32_of(std::span<const std::byte> bytes);
+
+}  // namespace waiver

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace waiver {
+
+/// An HDF5 file that lives in memory and reaches the disk whole: `save` replaces the file at its
+/// path in one step, so that a run killed at any moment leaves a file that opens. Objects carry no
+/// time stamps: equal content, written in the same order, gives equal bytes.
+///
+/// Objects are named by full paths (`/probe/step`); the root is `/`. T is int64_t, float or double;
+/// numbers are converted when a dataset is read as another T. Strings are UTF-8 of variable length
+/// and end at their first zero byte. Every failure is an Error that names the file and the object.
+class H5File {
+ public:
+  using Extents = std::vector<int64_t>;
+
+  /// `extendible`: rows (the first axis) can be added and cut. `checksum`: every chunk carries a
+  /// Fletcher-32 sum, and damaged ones refuse to be read.
+  struct Layout {
+    bool extendible = false;
+    bool checksum = false;
+  };
+
+  /// A new file, on the disk from the first `save` on.
+  static H5File create(std::filesystem::path path);
+  /// Reads a file; refuses what is missing, empty, cut short or no HDF5.
+  static H5File open(std::filesystem::path path);
+  H5File(H5File&& other) noexcept;
+  H5File& operator=(H5File&& other) noexcept;
+  ~H5File();
+  void save() const;
+  const std::filesystem::path& path() const { return path_; }
+
+  void make_group(const std::string& group);
+  bool has(const std::string& object) const;
+  bool is_dataset(const std::string& object) const;
+  /// What a group holds, sorted by name.
+  std::vector<std::string> names(const std::string& group) const;
+  /// Removes a dataset; its scales forget it.
+  void remove(const std::string& dataset);
+
+  /// A new dataset, and the groups on its way.
+  template <class T>
+  void write(const std::string& dataset, std::span<const T> values, const Extents& shape,
+             Layout layout);
+  void write(const std::string& dataset, std::span<const std::string> values, const Extents& shape);
+  /// Adds whole rows to an extendible dataset.
+  template <class T>
+  void append(const std::string& dataset, std::span<const T> rows);
+  /// Keeps the first `rows` rows.
+  void truncate(const std::string& dataset, int64_t rows);
+
+  Extents shape(const std::string& dataset) const;
+  template <class T>
+  std::vector<T> read(const std::string& dataset) const;
+  /// Rows begin … end − 1.
+  template <class T>
+  std::vector<T> read_rows(const std::string& dataset, int64_t begin, int64_t end) const;
+  std::vector<std::string> read_strings(const std::string& dataset) const;
+
+  bool has_attribute(const std::string& object, const std::string& name) const;
+  void set_attribute(const std::string& object, const std::string& name, const std::string& value);
+  void set_attribute(const std::string& object, const std::string& name, int64_t value);
+  std::string string_attribute(const std::string& object, const std::string& name) const;
+  int64_t int_attribute(const std::string& object, const std::string& name) const;
+
+  /// Makes a dataset of one axis a dimension scale.
+  void make_scale(const std::string& dataset, const std::string& name);
+  /// Attaches a scale to an axis and labels the axis with the scale's name.
+  void attach_scale(const std::string& dataset, int axis, const std::string& scale);
+  /// The labels of all axes, empty where there is none.
+  std::vector<std::string> labels(const std::string& dataset) const;
+
+ private:
+  H5File(int64_t file, std::filesystem::path path) : file_(file), path_(std::move(path)) {}
+
+  int64_t file_ = -1;  // HDF5's own number for it
+  std::filesystem::path path_;
+};
+
+/// Version of the HDF5 library, as `HDF5 1.10.8`.
+std::string hdf5_version();
+
+}  // namespace waiver

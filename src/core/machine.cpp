@@ -1,0 +1,87 @@
+#include "core/machine.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <sched.h>
+
+#include <fstream>
+
+#include "core/gemm.h"
+#include "core/hdf5.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+std::string compiled_instruction_set() {
+#if defined(__AVX512F__)
+  return "AVX-512";
+#elif defined(__AVX2__)
+  return "AVX2";
+#elif defined(__AVX__)
+  return "AVX";
+#else
+  return "baseline";
+#endif
+}
+
+double load_average() {
+  double load = 0;
+  std::ifstream("/proc/loadavg") >> load;
+  return load;
+}
+
+}  // namespace
+
+int available_processors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+}
+
+std::vector<std::pair<std::string, std::string>> machine_facts() {
+  return {{"waiver", WAIVER_VERSION},
+          {"compiler", __VERSION__},
+          {"flags", WAIVER_FLAGS},
+          {"processor", processor_name()},
+          {"instruction_set", compiled_instruction_set()},
+          {"gemm", gemm_version()},
+          {"gemm_instruction_set", gemm_instruction_set()},
+          {"hdf5", hdf5_version()},
+          {"processors", std::to_string(available_processors())},
+          {"threads", std::to_string(threads())}};
+}
+
+std::string machine_line() {
+  return fmt::format("waiver {} · {} thread{} · {}", WAIVER_VERSION, threads(),
+                     threads() == 1 ? "" : "s", compiled_instruction_set());
+}
+
+std::vector<std::string> machine_warnings() {
+  std::vector<std::string> out;
+  if (compiled_instruction_set() == "baseline")
+    out.push_back(
+        "The program was compiled without AVX: build with -DWAIVER_NATIVE=ON on this machine.");
+  if (gemm_instruction_set() == "generic" || gemm_instruction_set() == "SSE4.1")
+    out.push_back("oneDNN finds no AVX here: matrix products run far below what most machines do.");
+  const int processors = available_processors();
+  if (threads() > processors)
+    out.push_back(fmt::format("{} threads share {} processors: use --threads {}.", threads(),
+                              processors, processors));
+  if (threads() < processors)
+    out.push_back(
+        fmt::format("{} of {} processors are used: more with --threads.", threads(), processors));
+  if (const double load = load_average(); load > 0.5 * processors)
+    out.push_back(fmt::format("Other work is running: the load average is {:.1f}.", load));
+  if (std::string(WAIVER_FLAGS).find("-O") == std::string::npos)
+    out.push_back("The program was compiled without optimisation: use the release preset.");
+  return out;
+}
+
+}  // namespace waiver

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace waiver {
+
+/// Facts about this program and this machine, by name, in a fixed order: version, compiler and
+/// flags, processor, instruction set of the program and of oneDNN, library versions, threads.
+std::vector<std::pair<std::string, std::string>> machine_facts();
+
+/// The most important of them in one line: `waiver 0.1.0 · 2 threads · AVX-512`.
+std::string machine_line();
+
+/// How many processors this process may run on.
+int available_processors();
+
+/// What makes this machine slower than it need be, as sentences; empty when nothing is known.
+std::vector<std::string> machine_warnings();
+
+}  // namespace waiver

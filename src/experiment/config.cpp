@@ -1,0 +1,82 @@
+#include "experiment/config.h"
+
+#include <fmt/format.h>
+
+#include "experiment/layers.h"
+#include "experiment/reader.h"
+
+namespace waiver {
+
+void SeedConfig::visit(FieldVisitor& v) {
+  v.field("init", init, at_least(0), "seed of the initial weights");
+  v.field("data", data, at_least(0), "seed of the batches");
+}
+
+void Config::visit(FieldVisitor& v) {
+  v.block("model", "The transformer", [this](FieldVisitor& inner) { model.visit(inner); });
+  data.visit(v, "data", "what is learned from");
+  v.block("train", "How the weights are learned",
+          [this](FieldVisitor& inner) { train.visit(inner); });
+  v.block("probe", "What is watched while training, on a fixed batch",
+          [this](FieldVisitor& inner) { probe.visit(inner); });
+  v.block("seed", "Where random numbers come from",
+          [this](FieldVisitor& inner) { seed.visit(inner); });
+}
+
+namespace {
+
+// What no single key can tell.
+std::vector<ModelConfig::Misfit> misfits(const Config& config) {
+  std::vector<ModelConfig::Misfit> out = config.model.misfits();
+  const TrainConfig& train = config.train;
+  if (train.batch % train.accumulate != 0)
+    out.push_back(
+        {"train.accumulate",
+         fmt::format("{} does not divide train.batch ({})", train.accumulate, train.batch),
+         "Every part of a batch has batch / accumulate sequences."});
+  if (train.schedule.warmup > train.steps)
+    out.push_back({"train.schedule.warmup",
+                   fmt::format("{} is beyond train.steps ({})", train.schedule.warmup, train.steps),
+                   "The warm-up must end within the run."});
+  for (const int64_t step : config.probe.snapshots)
+    if (step > train.steps)
+      out.push_back({"probe.snapshots",
+                     fmt::format("step {} is beyond train.steps ({})", step, train.steps), ""});
+  return out;
+}
+
+Config finish(Node map, std::span<const std::string> overrides, Complaints& complaints) {
+  merge(map, read_overrides(overrides), true);
+  Config config = read_config(map, complaints);
+  complaints.throw_if_any();
+  return config;
+}
+
+}  // namespace
+
+Config read_config(const Node& map, Complaints& complaints) {
+  Config config;
+  Complaints own;
+  read_fields(
+      map, [&](FieldVisitor& v) { config.visit(v); }, config_keys(), own);
+  if (own.empty())
+    for (const auto& [key, what, hint] : misfits(config))
+      own.add(place_of(map, key), key, what, hint);
+  complaints.add(own);
+  return config;
+}
+
+Config load_config(const std::string& path, std::span<const std::string> overrides) {
+  Complaints complaints;
+  Node map = read_layers(path, complaints);
+  return finish(std::move(map), overrides, complaints);
+}
+
+Config parse_config(const std::string& text, const std::string& name,
+                    std::span<const std::string> overrides) {
+  Complaints complaints;
+  Node map = read_layers_from(text, name, complaints);
+  return finish(std::move(map), overrides, complaints);
+}
+
+}  // namespace waiver

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace waiver {
+
+/// Where a run tells how it goes: a progress bar that rewrites its line on a terminal, plain lines
+/// elsewhere, and everything but the bar into train.log as well.
+class Console {
+ public:
+  /// `log` may be null; the caller closes it.
+  explicit Console(std::FILE* log);
+  ~Console();
+
+  /// A line that stays.
+  void line(const std::string& text);
+
+  struct Progress {
+    int64_t step = 0, steps = 0;
+    double loss = 0;
+    double tokens_per_second = 0, seconds_left = 0;
+    std::string waiver;  // the strongest one, or empty
+  };
+  /// The bar, at most ten times a second on a terminal; a line where `milestone` elsewhere.
+  void progress(const Progress& now, bool milestone);
+
+ private:
+  void clear_bar();
+
+  std::FILE* log_;
+  bool terminal_;
+  bool bar_ = false;
+  double last_bar_ = 0;
+};
+
+/// "3 min 20 s", "45 s".
+std::string duration_text(double seconds);
+
+}  // namespace waiver

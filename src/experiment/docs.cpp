@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include "experiment/config.h"
+#include "experiment/keys.h"
+
+namespace waiver {
+namespace {
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? "\\|" : std::string(1, c);
+  return out;
+}
+
+std::string allowed(const KeyInfo& key) {
+  if (key.choices.empty()) return key.allowed;
+  std::string text;
+  for (const Choice& choice : key.choices) {
+    text += fmt::format("{}`{}`", text.empty() ? "" : "<br>", choice.name);
+    if (!choice.alias.empty()) text += fmt::format(" (or `{}`)", choice.alias);
+    text += fmt::format(": {}", choice.doc);
+  }
+  return text;
+}
+
+std::string row(const KeyInfo& key) {
+  std::string name = "`" + key.name + "`";
+  if (!key.condition.empty())
+    name += fmt::format(" ({}: {})", key.condition.substr(key.condition.rfind('.') + 1),
+                        fmt::join(key.values, ", "));
+  const std::string initial =
+      key.default_value.empty() ? "must be given" : "`" + key.default_value + "`";
+  return fmt::format("| {} | {} | {} | {} |\n", name, escaped(initial), escaped(allowed(key)),
+                     escaped(key.doc));
+}
+
+}  // namespace
+
+std::string config_docs() {
+  std::string text =
+      "# Every key of a run's config\n\n"
+      "Nest the keys in the file (`model: {width: 64}`); on the command line join them with dots "
+      "(`model.width=64`). Defaults lie under the file that `base:` names (a path relative to the "
+      "file it stands in), that lies under the file itself, and the command line is on top. A "
+      "block of another `kind` keeps no options of the kind below it. Where a kind needs no "
+      "options its name is enough: `position: rope` is `position: {kind: rope}`, and "
+      "`model.position.kind=rope` is `model.position=rope`.\n";
+  for (const KeyInfo& key : config_keys()) {
+    const bool top = key.name.find('.') == key.name.npos;
+    if (top) text += fmt::format("\n## {}\n\n", key.name);
+    if (top && key.type == KeyInfo::Type::block) text += escaped(key.doc) + ".\n\n";
+    if (top) text += "| key | default | allowed | meaning |\n|---|---|---|---|\n";
+    if (key.type != KeyInfo::Type::block) text += row(key);
+  }
+  return text;
+}
+
+}  // namespace waiver

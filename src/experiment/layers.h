@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "experiment/complaints.h"
+#include "experiment/yaml.h"
+
+namespace waiver {
+
+/// Lays the map `above` over `below`, key by key. Where a block gets another kind, what the kind
+/// below had and the new one has not is dropped; an option of the old kind never reaches the new.
+/// `complete`: `below` is all there is, so a kind that it does not name is the default one.
+void merge(Node& below, const Node& above, bool complete, const std::string& path = {});
+
+/// A kind may be given as a word or as a map: `rope`, `{kind: rope}`. Gives the map.
+Node as_kind_map(Node node);
+
+/// The map of a config file, with those that its `base:` names beneath it.
+Node read_layers(const std::string& path, Complaints& complaints);
+Node read_layers_from(const std::string& text, const std::string& name, Complaints& complaints);
+/// A document that is a map, its duplicate keys complained of.
+Node read_map(const std::string& text, const std::string& name, Complaints& complaints);
+/// The contents of a file; throws UsageError, with `where` before the sentence.
+std::string read_file(const std::string& path, const std::string& where = {});
+/// The path of a file that another file names.
+std::string beside(const std::string& file, const std::string& named);
+
+/// `key.path=value`, each over the ones before it, as one map.
+Node read_overrides(std::span<const std::string> overrides);
+/// A map that holds `value` at a dotted key.
+Node nested(const std::string& key, const Place& place, Node value);
+
+}  // namespace waiver

@@ -1,0 +1,285 @@
+#include "experiment/reader.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "experiment/layers.h"
+
+namespace waiver {
+namespace {
+
+template <class T>
+std::errc parse_number(const std::string& text, T& value) {
+  const char* end = text.data() + text.size();
+  const auto [at, problem] = std::from_chars(text.data(), end, value);
+  if (at != end) return std::errc::invalid_argument;
+  return problem;
+}
+
+bool is_number(const std::string& text) {
+  double value;
+  return parse_number(text, value) != std::errc::invalid_argument;
+}
+
+std::string describe(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a block";
+    case Node::Kind::scalar:
+      break;
+  }
+  const bool plain =
+      !node.quoted && (is_number(node.scalar) || node.scalar == "true" || node.scalar == "false");
+  return plain ? node.scalar : "\"" + node.scalar + "\"";
+}
+
+template <class T>
+bool within(T value, const Range& range) {
+  const auto x = static_cast<double>(value);
+  return std::isfinite(x) && (range.low_open ? x > range.low : x >= range.low) &&
+         (range.high_open ? x < range.high : x <= range.high);
+}
+
+/// Reads one block; nested ones have readers of their own.
+class Reader : public FieldVisitor {
+ public:
+  /// `map` is null where the block is not given.
+  Reader(const Node* map, Place place, std::string prefix, std::span<const KeyInfo> keys,
+         Complaints& complaints)
+      : map_(map),
+        place_(std::move(place)),
+        prefix_(std::move(prefix)),
+        keys_(keys),
+        complaints_(complaints) {}
+
+  void read(const Visit& visit) {
+    visit(*this);
+    if (!map_) return;
+    for (const Node::Entry& entry : map_->entries)
+      if (!seen_.contains(entry.name)) unknown(entry);
+  }
+
+  void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    if (const auto* entry = take(name)) number(*entry, dotted(name), range, value);
+  }
+  void field(std::string_view name, double& value, Range range, std::string_view) override {
+    if (const auto* entry = take(name)) number(*entry, dotted(name), range, value);
+  }
+  void field(std::string_view name, bool& value, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const Node& node = entry->value;
+    const bool known = node.scalar == "true" || node.scalar == "false";
+    if (node.is_scalar() && !node.quoted && known)
+      value = node.scalar == "true";
+    else
+      misfit(*entry, dotted(name), "true or false",
+             node.quoted && known ? "Remove the quotes." : "");
+  }
+  void field(std::string_view name, std::string& value, bool required, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) {
+      if (required && value.empty())
+        complaints_.add(place_, dotted(name), "missing; it has no default");
+    } else if (!entry->value.is_scalar() || (required && entry->value.scalar.empty())) {
+      misfit(*entry, dotted(name), "text");
+    } else {
+      value = entry->value.scalar;
+    }
+  }
+  void field(std::string_view name, std::vector<int64_t>& value, size_t length, Range range,
+             std::string_view) override {
+    list(name, value, length, range);
+  }
+  void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
+             std::string_view) override {
+    list(name, value, length, range);
+  }
+
+  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
+              std::string_view) override {
+    const auto* entry = take(name);
+    const bool good = !entry || choose(*entry, dotted(name), choices, value);
+    chosen_[dotted(name)] = good ? value : "";
+  }
+
+  void block(std::string_view name, std::string_view, const Visit& visit) override {
+    const auto* entry = take(name);
+    if (entry && !entry->value.is_map() && !entry->value.is_null())
+      misfit(*entry, dotted(name), "a block of keys", kind_hint(dotted(name), entry->value));
+    else
+      inner(entry, entry ? &entry->value : nullptr, name).read(visit);
+  }
+
+  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
+            std::string_view, const Visit& options) override {
+    const auto* entry = take(name);
+    const Node map = entry ? as_kind_map(entry->value) : Node::map();
+    if (!map.is_map()) {
+      misfit(*entry, dotted(name), "a kind or a block of keys with a kind");
+      return;
+    }
+    if (const auto* word = map.find("kind"); word && !choose(*word, dotted(name), choices, kind))
+      return;
+    Reader reader = inner(entry, &map, name);
+    reader.seen_.insert("kind");
+    reader.chosen_[dotted(name) + ".kind"] = kind;
+    reader.read(options);
+  }
+
+ private:
+  std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
+
+  const Node::Entry* take(std::string_view name) {
+    seen_.emplace(name);
+    return map_ ? map_->find(name) : nullptr;
+  }
+
+  Reader inner(const Node::Entry* entry, const Node* map, std::string_view name) const {
+    return {map, entry ? entry->place : place_, dotted(name) + ".", keys_, complaints_};
+  }
+
+  void misfit(const Node::Entry& entry, const std::string& key, const std::string& expected,
+              const std::string& hint = {}) {
+    const bool has_place = entry.value.is_scalar() || entry.value.is_list();
+    complaints_.add(has_place ? entry.value.place : entry.place, key,
+                    "expected " + expected + ", found " + describe(entry.value), hint);
+  }
+
+  template <class T>
+  bool number(const Node::Entry& entry, const std::string& key, Range range, T& value) {
+    constexpr bool whole = std::is_same_v<T, int64_t>;
+    const std::string& text = entry.value.scalar;
+    const std::string expected = allowed_number(whole, range);
+    T read{};
+    const std::errc problem =
+        entry.value.is_scalar() ? parse_number(text, read) : std::errc::invalid_argument;
+    double real = 0;
+    if (problem == std::errc{} && !entry.value.quoted && within(read, range)) {
+      value = read;
+      return true;
+    }
+    if (problem == std::errc{} && entry.value.quoted)
+      misfit(entry, key, expected, "Remove the quotes.");
+    else if (problem == std::errc::result_out_of_range)
+      misfit(entry, key, expected, "No 64-bit number holds that.");
+    else if (whole && problem != std::errc{} && parse_number(text, real) == std::errc{} &&
+             real == std::floor(real) && std::abs(real) < 1e15)
+      misfit(entry, key, expected, fmt::format("Write {:.0f}.", real));
+    else
+      misfit(entry, key, expected);
+    return false;
+  }
+
+  template <class T>
+  void list(std::string_view name, std::vector<T>& value, size_t length, Range range) {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const std::string expected = allowed_list(std::is_same_v<T, int64_t>, range, length);
+    const Node& node = entry->value;
+    if (!node.is_list()) {
+      misfit(*entry, dotted(name), expected,
+             node.is_scalar() ? "Write [" + node.scalar + "]." : "");
+      return;
+    }
+    if (length && node.items.size() != length) {
+      complaints_.add(node.place, dotted(name),
+                      fmt::format("expected {}, found {}", expected, node.items.size()));
+      return;
+    }
+    std::vector<T> read(node.items.size());
+    bool good = true;
+    for (size_t i = 0; i < read.size(); ++i)
+      good &= number({"", node.items[i].place, node.items[i]},
+                     fmt::format("{}[{}]", dotted(name), i), range, read[i]);
+    if (good) value = std::move(read);
+  }
+
+  bool choose(const Node::Entry& entry, const std::string& key, std::span<const Choice> choices,
+              std::string& value) {
+    if (entry.value.is_scalar())
+      if (const Choice* choice = find_choice(choices, entry.value.scalar)) {
+        value = choice->name;
+        return true;
+      }
+    std::vector<std::string> names;
+    for (const Choice& choice : choices) names.emplace_back(choice.name);
+    misfit(entry, key, names.size() == 1 ? names[0] : "one of " + join_or(names),
+           nearest_choice(choices, entry.value.scalar));
+    return false;
+  }
+
+  void unknown(const Node::Entry& entry) {
+    const std::string path = dotted(entry.name);
+    std::vector<std::string> kinds;
+    std::string condition;
+    for (const KeyInfo& key : keys_)
+      if (key.name == path && chosen_.contains(key.condition)) {
+        condition = key.condition;
+        kinds.insert(kinds.end(), key.values.begin(), key.values.end());
+      }
+    if (condition.empty()) {
+      complaints_.add(entry.place, path, "unknown key", hint_for(entry.name, path));
+    } else if (!chosen_[condition].empty()) {  // an unknown kind is complained of already
+      const std::string word = condition.substr(condition.rfind('.') + 1);
+      complaints_.add(entry.place, path,
+                      fmt::format("only {}{} {} {} it; the {} here is {}", word,
+                                  kinds.size() == 1 ? "" : "s", join_or(kinds, "and"),
+                                  kinds.size() == 1 ? "has" : "have", word, chosen_[condition]));
+    }
+  }
+
+  // A block with kinds is not to be given by the word alone.
+  std::string kind_hint(const std::string& path, const Node& node) const {
+    const KeyInfo* kind = kind_of_block(keys_, path);
+    if (!kind || !node.is_scalar() || !find_choice(kind->choices, node.scalar)) return "";
+    return "Write {kind: " + node.scalar + "}.";
+  }
+
+  std::string hint_for(const std::string& name, const std::string& path) const {
+    for (const KeyInfo& key : keys_)
+      if (name.find('.') != name.npos && key.name == path)
+        return "Dots are for the command line: here, write blocks within blocks.";
+    return nearest_key(keys_, path);
+  }
+
+  const Node* map_;
+  Place place_;
+  std::string prefix_;
+  std::span<const KeyInfo> keys_;
+  Complaints& complaints_;
+  std::set<std::string, std::less<>> seen_;
+  std::map<std::string, std::string> chosen_;  // what each choice of this block has come to
+};
+
+}  // namespace
+
+void read_fields(const Node& map, const Visit& visit, std::span<const KeyInfo> keys,
+                 Complaints& complaints) {
+  Reader(&map, map.place, "", keys, complaints).read(visit);
+}
+
+Place place_of(const Node& map, const std::string& key) {
+  const Node* node = &map;
+  Place place = map.place;
+  for (size_t at = 0; at < key.size();) {
+    const size_t dot = std::min(key.find('.', at), key.size());
+    const Node::Entry* entry = node->find(key.substr(at, dot - at));
+    if (!entry) break;
+    node = &entry->value;
+    place = node->is_scalar() || node->is_list() ? node->place : entry->place;
+    at = dot + 1;
+  }
+  return place;
+}
+
+}  // namespace waiver

@@ -1,0 +1,253 @@
+#include "experiment/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/gemm.h"
+#include "core/machine.h"
+#include "core/threads.h"
+#include "experiment/console.h"
+#include "experiment/log.h"
+#include "experiment/run_directory.h"
+#include "experiment/run_log.h"
+#include "experiment/summary.h"
+#include "probe/prober.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+
+// Turns Ctrl-C and SIGTERM into a saved state for as long as it lives.
+class StopSignals {
+ public:
+  StopSignals()
+      : interrupt_(std::signal(SIGINT, request)), terminate_(std::signal(SIGTERM, request)) {
+    stop_requested = false;
+  }
+  ~StopSignals() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, terminate_);
+  }
+
+ private:
+  static void request(int) { stop_requested = true; }
+  using Handler = void (*)(int);
+  Handler interrupt_, terminate_;
+};
+
+struct File {
+  explicit File(const fs::path& path) : handle(std::fopen(path.c_str(), "a")) {
+    if (!handle) throw Error(path.string(), "the file cannot be written");
+  }
+  ~File() { std::fclose(handle); }
+  std::FILE* handle;
+};
+
+class Run {
+ public:
+  Run(const Config& config, const Dataset& data, const RunDirectory& directory)
+      : config_(config),
+        data_(data),
+        directory_(directory),
+        model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
+        trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
+        prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
+        text_log_(directory.path("train.log")),
+        console_(text_log_.handle) {}
+
+  void go() {
+    introduce();
+    step_ = restore();
+    directory_.record_environment(step_);
+    log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_, step_);
+    const int64_t first = step_;
+    started_ = Clock::now();
+    for (;; ++step_) {
+      if (step_ > first || first == config_.train.steps) save_if_due();
+      observe();
+      if (step_ == config_.train.steps) break;
+      if (stop_requested) stop();
+      train(first);
+    }
+    write_summary(log_->log(), config_.probe.sink_threshold);
+    log_->flush();
+    console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
+  }
+
+  /// Keeps the weights at which the run stopped, and what was logged.
+  void save_failed() {
+    save_checkpoint(directory_.path("failed"), {step_, to_yaml(config_)}, model_.parameters(),
+                    trainer_.optimizer());
+    log_->flush();
+  }
+  void say(const std::string& text) { console_.line(text); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void introduce() {
+    console_.line(fmt::format("{} · {} · {} · sgemm {:.0f} GFLOP/s", machine_line(), gemm_version(),
+                              hdf5_version(), measure_gemm_rate()));
+    for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
+    console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
+                              directory_.path("").parent_path().string(), config_.model.layers,
+                              config_.model.heads, config_.model.width, config_.model.context,
+                              config_.model.position.name(), model_.parameters().count()));
+    if (model_.mask().sees_future() && config_.train.objective == "next_token")
+      console_.line(
+          "Note: with this mask every query sees the next token, so the loss says little.");
+  }
+
+  // The newest checkpoint that loads; 0 where there is none.
+  int64_t restore() {
+    if (!directory_.resumed()) return 0;
+    clean_checkpoints(directory_.path("checkpoints"));
+    auto saved = list_checkpoints(directory_.path("checkpoints"));
+    for (; !saved.empty(); saved.pop_back()) try {
+        const CheckpointInfo info =
+            load_checkpoint(saved.back(), model_.parameters(), &trainer_.optimizer());
+        console_.line(fmt::format("Resuming at step {}.", info.step));
+        return info.step;
+      } catch (const Error& problem) {
+        console_.line(fmt::format("Skipping a damaged checkpoint: {}", problem.what()));
+      }
+    console_.line("No checkpoint to resume from: starting at step 0.");
+    return 0;
+  }
+
+  // What the run came to.
+  std::vector<std::string> verdict() const {
+    std::vector<std::string> out = {directory_.path("").parent_path().string()};
+    const Log& log = log_->log();
+    const auto rows = std::ssize(log.steps("eval"));
+    if (rows > 0)
+      out.push_back(fmt::format("validation loss {:.4f}",
+                                log.read_rows("eval", "loss", rows - 1, rows).values[0]));
+    if (!waiver_.empty()) out.push_back(waiver_);
+    return out;
+  }
+
+  void save_if_due() {
+    const auto& c = config_.train.checkpoint;
+    const bool last = step_ == config_.train.steps;
+    if (!last && (c.every == 0 || step_ % c.every != 0)) return;
+    save();
+  }
+
+  void save() {
+    log_->flush();  // so that the log is never behind the newest checkpoint
+    save_checkpoint(directory_.path("checkpoints"), {step_, to_yaml(config_)}, model_.parameters(),
+                    trainer_.optimizer());
+    prune_checkpoints(directory_.path("checkpoints"), config_.train.checkpoint.keep);
+  }
+
+  void observe() {
+    const int64_t steps = config_.train.steps;
+    if (prober_.due(step_, steps)) {
+      const auto start = Clock::now();
+      const bool snapshot = prober_.snapshot_due(step_);
+      prober_.measure(snapshot);
+      log_->probe(step_, prober_);
+      if (snapshot) log_->snapshot(step_, prober_);
+      probe_seconds_ += seconds_since(start);
+      waiver_ = strongest_waiver(log_->log());
+    }
+    const int64_t every = config_.train.eval.every;
+    if (step_ == steps || (every > 0 && step_ % every == 0)) {
+      const double loss = validation_loss(model_, data_, static_cast<uint64_t>(config_.seed.data),
+                                          config_.train.batch / config_.train.accumulate,
+                                          config_.train.eval.batches, trainer_.arena());
+      log_->validation(step_, loss);
+      if (every > 0) console_.line(fmt::format("step {}  validation loss {:.4f}", step_, loss));
+    }
+  }
+
+  void train(int64_t first) {
+    const StepReport report = trainer_.update(step_);
+    const bool logged = step_ % config_.train.log_every == 0;
+    const double seconds = seconds_since(started_);
+    const double tokens =
+        static_cast<double>((step_ + 1 - first) * config_.train.batch * config_.model.context);
+    if (logged) {
+      log_->train(step_, report);
+      log_->timing(step_, seconds, tokens / seconds, probe_seconds_);
+      log_->flush_when_cheap();
+    }
+    Console::Progress progress;
+    progress.step = step_ + 1;
+    progress.steps = config_.train.steps;
+    progress.loss = report.loss;
+    progress.tokens_per_second = tokens / seconds;
+    progress.seconds_left = seconds / static_cast<double>(step_ + 1 - first) *
+                            static_cast<double>(config_.train.steps - step_ - 1);
+    progress.waiver = waiver_;
+    const int64_t milestone = std::max<int64_t>(config_.train.log_every, config_.train.steps / 20);
+    console_.progress(progress, step_ % milestone == 0);
+  }
+
+  [[noreturn]] void stop() {
+    save();
+    throw Error(fmt::format("step {}", step_), "the run was interrupted; its state is saved",
+                "--resume continues it.");
+  }
+
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  const Config& config_;
+  const Dataset& data_;
+  const RunDirectory& directory_;
+  Transformer model_;
+  Trainer trainer_;
+  Prober prober_;
+  File text_log_;
+  Console console_;
+  std::unique_ptr<RunLog> log_;
+  int64_t step_ = 0;
+  double probe_seconds_ = 0;
+  std::string waiver_;
+  Clock::time_point started_;
+};
+
+}  // namespace
+
+void train_run(const Config& config, const RunPlan& plan) {
+  const auto data = config.data.make();
+  data->open(config.model.context);
+  const RunDirectory directory(plan, config);
+  directory.set_status("running");
+  const StopSignals signals;
+  Run run(config, *data, directory);
+  try {
+    run.go();
+    directory.set_status("done");
+  } catch (const NotFinite& problem) {
+    run.save_failed();
+    directory.set_status(fmt::format("failed: {}", problem.what()));
+    run.say(
+        fmt::format("The weights before this step are in {}.", directory.path("failed").string()));
+    throw;
+  } catch (const std::exception& problem) {
+    try {
+      directory.set_status(fmt::format("failed: {}", problem.what()));
+    } catch (const Error&) {
+      // A full disk cannot take the status either; the message below still reaches the user.
+    }
+    throw;
+  }
+}
+
+}  // namespace waiver

@@ -1,0 +1,100 @@
+#include "experiment/run_log.h"
+
+namespace waiver {
+namespace {
+
+const std::vector<SeriesSpec>& own_series() {
+  static const std::vector<SeriesSpec> series = {
+      {"train", "loss", {}, "nat", "training loss", "of the batch, before the update of this step"},
+      {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
+      {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
+      {"eval", "loss", {}, "nat", "validation loss", "mean over the validation batches"},
+      {"timing",
+       "seconds",
+       {},
+       "s",
+       "time",
+       "since this process began to train; outside the promise "
+       "of same bits"},
+      {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
+      {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
+  return series;
+}
+
+Log begin(const std::filesystem::path& path, const Config& config, int64_t from_step) {
+  if (from_step > 0) {
+    Log log = Log::open(path);
+    log.shrink(from_step);
+    return log;
+  }
+  const ModelConfig& m = config.model;
+  return Log::create(path,
+                     {{"layer", m.layers},
+                      {"head", m.heads},
+                      {"position", m.context},
+                      {"query", m.context},
+                      {"key", m.context}},
+                     to_yaml(config));
+}
+
+Log::Row row_of(const Prober::Values& values) {
+  Log::Row row;
+  for (const auto& [name, numbers] : values)
+    row.emplace_back(name, std::span<const float>(*numbers));
+  return row;
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
+               int64_t from_step)
+    : log_(begin(path, config, from_step)) {
+  if (from_step > 0) return;
+  for (const SeriesSpec& spec : own_series()) log_.define(spec);
+  if (config.probe.every == 0) return;
+  for (const SeriesSpec& spec : prober.series()) log_.define(spec);
+  if (config.probe.snapshots.empty()) return;
+  for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
+  const auto tokens = prober.snapshot_tokens();
+  log_.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
+           std::span<const std::string>(tokens));
+}
+
+void RunLog::train(int64_t step, const StepReport& report) {
+  log_.append("train", step,
+              {{"loss", std::span(&report.loss, 1)},
+               {"grad_norm", std::span(&report.grad_norm, 1)},
+               {"lr", std::span(&report.lr, 1)}});
+}
+
+void RunLog::validation(int64_t step, double loss) {
+  log_.append("eval", step, {{"loss", std::span<const double>(&loss, 1)}});
+}
+
+void RunLog::timing(int64_t step, double seconds, double tokens_per_second, double probe_seconds) {
+  log_.append("timing", step,
+              {{"seconds", std::span<const double>(&seconds, 1)},
+               {"tokens_per_second", std::span<const double>(&tokens_per_second, 1)},
+               {"probe_seconds", std::span<const double>(&probe_seconds, 1)}});
+}
+
+void RunLog::probe(int64_t step, const Prober& prober) {
+  log_.append("probe", step, row_of(prober.values()));
+}
+
+void RunLog::snapshot(int64_t step, const Prober& prober) {
+  log_.append("snapshot", step, row_of(prober.snapshot()));
+}
+
+void RunLog::flush() {
+  const auto start = Clock::now();
+  log_.flush();
+  flushed_ = Clock::now();
+  flush_took_ = flushed_ - start;
+}
+
+void RunLog::flush_when_cheap() {
+  if (Clock::now() - flushed_ >= 50 * flush_took_) flush();
+}
+
+}  // namespace waiver

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiment/config.h"
+#include "model/transformer.h"
+
+namespace waiver {
+
+/// A trained model with its config and its data, open.
+struct SavedModel {
+  std::filesystem::path checkpoint;
+  int64_t step = 0;
+  Config config;
+  std::unique_ptr<Dataset> data;
+  std::unique_ptr<Transformer> model;
+};
+
+/// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
+/// config, e.g. data.path. Throws Error where there is none or it is damaged.
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides);
+
+}  // namespace waiver

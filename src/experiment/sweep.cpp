@@ -1,0 +1,63 @@
+#include "experiment/sweep.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "experiment/run.h"
+#include "experiment/run_directory.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+void check_folder(const fs::path& folder, bool resume) {
+  if (!fs::exists(folder) || fs::is_empty(folder)) return;
+  if (!fs::exists(folder / "sweep.json"))
+    throw UsageError(folder.string(), "this is not a sweep's folder, and it is not empty",
+                     "Choose another place with --out.");
+  if (!resume)
+    throw UsageError(folder.string(), "a sweep is already there",
+                     "--resume continues it, --out DIR goes elsewhere.");
+}
+
+void write_index(const Study& study, const fs::path& folder) {
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (const StudyRun& run : study.runs)
+    runs.push_back({{"name", run.name}, {"group", run.group}, {"seed", run.config.seed.init}});
+  const nlohmann::ordered_json index = {{"title", study.title}, {"runs", runs}};
+  write_atomically(folder / "sweep.json", index.dump(2) + "\n");
+}
+
+}  // namespace
+
+void run_sweep(const Study& study, const std::string& study_path, const std::string& directory,
+               bool resume) {
+  const fs::path folder = directory;
+  check_folder(folder, resume);
+  for (const StudyRun& run : study.runs) run.config.data.make()->open(run.config.model.context);
+  make_folder(folder);
+  write_atomically(folder / "experiment.yaml", read_file(study_path));
+  write_index(study, folder);
+  for (size_t i = 0; i < study.runs.size(); ++i) {
+    const StudyRun& run = study.runs[i];
+    const std::string place = (folder / run.name).string();
+    fmt::print("\n[{}/{}] {}\n", i + 1, study.runs.size(), run.name);
+    if (run_status(place) == "done") {
+      check_same_config(place, run.config);
+      fmt::print("Done already.\n");
+      continue;
+    }
+    RunPlan plan;
+    plan.overrides = run.overrides;
+    plan.directory = place;
+    plan.resume = true;
+    train_run(run.config, plan);
+  }
+}
+
+}  // namespace waiver

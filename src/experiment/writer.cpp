@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include "experiment/config.h"
+#include "experiment/yaml.h"
+
+namespace waiver {
+namespace {
+
+Node number(int64_t value) { return Node::text(fmt::format("{}", value)); }
+Node number(double value) { return Node::text(number_text(value)); }
+
+/// Writes what it visits into a map.
+class Writer : public FieldVisitor {
+ public:
+  explicit Writer(Node& map) : map_(map) {}
+
+  void field(std::string_view name, int64_t& value, Range, std::string_view) override {
+    map_.add(std::string(name), number(value));
+  }
+  void field(std::string_view name, double& value, Range, std::string_view) override {
+    map_.add(std::string(name), number(value));
+  }
+  void field(std::string_view name, bool& value, std::string_view) override {
+    map_.add(std::string(name), Node::text(value ? "true" : "false"));
+  }
+  void field(std::string_view name, std::string& value, bool, std::string_view) override {
+    map_.add(std::string(name), Node::text(value, {}, true));
+  }
+  void field(std::string_view name, std::vector<int64_t>& value, size_t, Range,
+             std::string_view) override {
+    list(name, value);
+  }
+  void field(std::string_view name, std::vector<double>& value, size_t, Range,
+             std::string_view) override {
+    list(name, value);
+  }
+  void choice(std::string_view name, std::string& value, std::span<const Choice>,
+              std::string_view) override {
+    map_.add(std::string(name), Node::text(value));
+  }
+  void block(std::string_view name, std::string_view,
+             const std::function<void(FieldVisitor&)>& visit) override {
+    Node inner = Node::map();
+    Writer writer(inner);
+    visit(writer);
+    map_.add(std::string(name), std::move(inner));
+  }
+  void kind(std::string_view name, std::string& kind, std::span<const Choice>, std::string_view,
+            const std::function<void(FieldVisitor&)>& options) override {
+    Node inner = Node::map();
+    inner.add("kind", Node::text(kind));
+    Writer writer(inner);
+    options(writer);
+    map_.add(std::string(name), inner.entries.size() > 1 ? std::move(inner) : Node::text(kind));
+  }
+
+ private:
+  template <class T>
+  void list(std::string_view name, const std::vector<T>& values) {
+    Node list = Node::list();
+    for (const T& value : values) list.items.push_back(number(value));
+    map_.add(std::string(name), std::move(list));
+  }
+  Node& map_;
+};
+
+}  // namespace
+
+std::string to_yaml(const Config& config) {
+  Node map = Node::map();
+  Writer writer(map);
+  Config(config).visit(writer);
+  return emit_yaml(map);
+}
+
+}  // namespace waiver

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "model/transformer.h"
+
+namespace waiver {
+
+struct SampleOptions {
+  int64_t tokens = 500;
+  double temperature = 1.0;  // 0: always the likeliest token
+  int64_t top_k = 0;         // draw among the k likeliest; 0: among all
+  uint64_t seed = 0;
+};
+
+/// Continues `prompt` (not empty) token by token; each is drawn from softmax(logits / temperature)
+/// given the last model.context tokens. Token n depends on the seed and what stands before it.
+/// A first token ≥ 0 stays in front when older tokens leave the context.
+std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> prompt,
+                            int32_t first_token, const SampleOptions& options);
+
+}  // namespace waiver

@@ -1,0 +1,265 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hdf5.h"
+#include "core/safetensors.h"
+
+namespace waiver {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr char kFormat[] = "waiver checkpoint 1";
+constexpr char kModel[] = "model.safetensors";
+constexpr char kState[] = "state.h5";
+constexpr char kPrefix[] = "step-";
+constexpr char kUnfinished[] = ".tmp";  // being written, or being removed
+constexpr char kReplaced[] = ".old";    // about to be replaced
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& what) {
+  throw Error(file.string(), what, "Use another checkpoint, or start without one.");
+}
+
+template <class T>
+int64_t crc(std::span<T> values) {
+  return crc32_of(std::as_bytes(values));
+}
+
+std::span<float> part(std::span<float> flat, const ParameterSet& parameters, const Parameter& p) {
+  return flat.subspan(parameters.offset(p), p.shape.size());
+}
+
+std::string state_path(const Optimizer::State& state, const Parameter& p) {
+  return "/optimizer/" + state.name + "/" + p.name;
+}
+
+std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
+                        const ParameterSet& parameters) {
+  std::vector<NamedTensor> tensors;
+  for (const Parameter& p : parameters.all()) tensors.push_back({p.name, p.variable.value});
+  return safetensors_bytes(
+      file, tensors,
+      {{"format", kFormat}, {"step", std::to_string(info.step)}, {"config", info.config}});
+}
+
+void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model_crc,
+                 const ParameterSet& parameters, Optimizer& optimizer) {
+  H5File state = H5File::create(file);
+  state.set_attribute("/", "format", std::string(kFormat));
+  state.set_attribute("/", "step", info.step);
+  state.set_attribute("/", "model_crc32", model_crc);
+  state.make_group("/optimizer");
+  for (const Optimizer::State& array : optimizer.state())
+    for (const Parameter& p : parameters.all()) {
+      const auto values = part(array.values, parameters, p);
+      const H5File::Extents shape(p.shape.dims, p.shape.dims + p.shape.rank);
+      const std::string name = state_path(array, p);
+      state.write<float>(name, values, shape, {.checksum = true});
+      state.set_attribute(name, "crc32", crc(values));
+    }
+  state.save();
+}
+
+/// Both files, read and found to belong together.
+struct Files {
+  fs::path model_path, state_path;
+  Safetensors model;
+  H5File state;
+  CheckpointInfo info;
+};
+
+Files open_files(const fs::path& checkpoint) {
+  if (!is_folder(checkpoint)) throw Error(checkpoint.string(), "there is no checkpoint here");
+  const fs::path model_path = checkpoint / kModel, state_path = checkpoint / kState;
+  std::string bytes = read_file(model_path);
+  const int64_t model_crc = crc(std::span(bytes));
+  Safetensors model = Safetensors::parse(model_path, std::move(bytes));
+  H5File state = H5File::open(state_path);
+  const auto& metadata = model.metadata();
+  const auto format = metadata.find("format");
+  if (format == metadata.end() || format->second != kFormat)
+    refuse(model_path, "these are weights, but not of a checkpoint of this program's format");
+  if (state.string_attribute("/", "format") != kFormat)
+    refuse(state_path, "this is not the state of a checkpoint of this program's format");
+  if (state.int_attribute("/", "model_crc32") != model_crc)
+    refuse(model_path, "its checksum is not the one in state.h5, so one of the two is damaged");
+  const int64_t step = state.int_attribute("/", "step");
+  if (!metadata.contains("config") || !metadata.contains("step") ||
+      metadata.at("step") != std::to_string(step))
+    refuse(model_path, "its step is not the one in state.h5, or its config is missing");
+  CheckpointInfo info{step, metadata.at("config")};
+  return {model_path, state_path, std::move(model), std::move(state), std::move(info)};
+}
+
+void check_model(const Files& files, const ParameterSet& parameters) {
+  for (const Parameter& p : parameters.all()) {
+    const auto* entry = files.model.find(p.name);
+    if (!entry) refuse(files.model_path, "it lacks this model's parameter " + p.name);
+    if (!(entry->shape == p.shape))
+      refuse(files.model_path, fmt::format("its {} has the shape {}, this model's has {}", p.name,
+                                           entry->shape.text(), p.shape.text()));
+  }
+  if (files.model.entries().size() == parameters.all().size()) return;
+  for (const auto& entry : files.model.entries())
+    if (std::ranges::find(parameters.all(), entry.name, &Parameter::name) == parameters.all().end())
+      refuse(files.model_path, "it has " + entry.name + ", which this model lacks");
+}
+
+std::vector<float> read_state(const Files& files, const std::string& name, const Parameter& p) {
+  if (!files.state.has(name)) refuse(files.state_path, "it lacks " + name);
+  if (files.state.shape(name) != H5File::Extents(p.shape.dims, p.shape.dims + p.shape.rank))
+    refuse(files.state_path, fmt::format("its {} has not the shape {}", name, p.shape.text()));
+  std::vector<float> values = files.state.read<float>(name);
+  if (files.state.int_attribute(name, "crc32") != crc(std::span(values)))
+    refuse(files.state_path, "the numbers of " + name + " do not have their checksum");
+  return values;
+}
+
+/// The optimizer's numbers in the order of `state()` and of the parameters.
+std::vector<std::vector<float>> read_states(const Files& files, const ParameterSet& parameters,
+                                            Optimizer& optimizer) {
+  std::vector<std::string> names;
+  for (const Optimizer::State& array : optimizer.state()) names.push_back(array.name);
+  std::ranges::sort(names);
+  const auto found = files.state.names("/optimizer");
+  if (found != names)
+    refuse(files.state_path, fmt::format("it holds the optimizer state [{}], this run's optimizer "
+                                         "keeps [{}]",
+                                         fmt::join(found, ", "), fmt::join(names, ", ")));
+  std::vector<std::vector<float>> values;
+  for (const Optimizer::State& array : optimizer.state())
+    for (const Parameter& p : parameters.all())
+      values.push_back(read_state(files, state_path(array, p), p));
+  return values;
+}
+
+std::optional<int64_t> step_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(kPrefix)) return {};
+  const char *begin = name.data() + sizeof kPrefix - 1, *end = name.data() + name.size();
+  int64_t step = 0;
+  const auto [stop, error] = std::from_chars(begin, end, step);
+  if (error != std::errc{} || stop != end || step < 0) return {};
+  return step;
+}
+
+fs::path with(const fs::path& checkpoint, const char* suffix) {
+  fs::path out = checkpoint;
+  return out += suffix;
+}
+
+/// Renamed first, so that no half of a checkpoint ever has a checkpoint's name.
+void remove_checkpoint(const fs::path& checkpoint) {
+  const fs::path doomed = with(checkpoint, kUnfinished);
+  remove_path(doomed);
+  move_path(checkpoint, doomed);
+  remove_path(doomed);
+}
+
+/// Puts the finished `unfinished` in place of `checkpoint`.
+void install(const fs::path& unfinished, const fs::path& checkpoint) {
+  const fs::path replaced = with(checkpoint, kReplaced);
+  const bool exists = is_folder(checkpoint);
+  if (exists) move_path(checkpoint, replaced);
+  try {
+    move_path(unfinished, checkpoint);
+  } catch (...) {
+    if (exists) move_path(replaced, checkpoint);
+    throw;
+  }
+  sync_folder(checkpoint.parent_path());
+  remove_path(replaced);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    entries.push_back(it->path());
+  std::ranges::sort(entries);
+  return entries;
+}
+
+}  // namespace
+
+fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info,
+                         const ParameterSet& parameters, Optimizer& optimizer) {
+  const fs::path checkpoint = checkpoints / fmt::format("{}{:08}", kPrefix, info.step);
+  const fs::path unfinished = with(checkpoint, kUnfinished);
+  make_folder(checkpoints);
+  clean_checkpoints(checkpoints);
+  try {
+    make_folder(unfinished);
+    const std::string model = model_bytes(unfinished / kModel, info, parameters);
+    write_atomically(unfinished / kModel, model);
+    write_state(unfinished / kState, info, crc(std::span(model)), parameters, optimizer);
+    install(unfinished, checkpoint);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw;
+  }
+  return checkpoint;
+}
+
+CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& parameters,
+                               Optimizer* optimizer) {
+  const Files files = open_files(checkpoint);
+  check_model(files, parameters);
+  if (optimizer) {
+    const auto values = read_states(files, parameters, *optimizer);
+    auto next = values.begin();
+    for (const Optimizer::State& array : optimizer->state())
+      for (const Parameter& p : parameters.all())
+        std::ranges::copy(*next++, part(array.values, parameters, p).begin());
+  }
+  for (Parameter& p : parameters.all())
+    files.model.copy(*files.model.find(p.name), p.variable.value.data);
+  return files.info;
+}
+
+CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
+  return open_files(checkpoint).info;
+}
+
+std::vector<fs::path> list_checkpoints(const fs::path& checkpoints) {
+  std::vector<fs::path> found;
+  for (const fs::path& entry : entries_of(checkpoints))
+    if (step_of(entry) && is_folder(entry)) found.push_back(entry);
+  std::ranges::sort(found, {}, step_of);
+  return found;
+}
+
+void prune_checkpoints(const fs::path& checkpoints, int64_t keep) {
+  const auto found = list_checkpoints(checkpoints);
+  if (keep <= 0) return;
+  for (int64_t i = 0; i < std::ssize(found) - keep; ++i) remove_checkpoint(found[i]);
+}
+
+void clean_checkpoints(const fs::path& checkpoints) {
+  for (const fs::path& entry : entries_of(checkpoints)) {
+    fs::path checkpoint = entry;
+    checkpoint.replace_extension();
+    if (!step_of(checkpoint)) continue;
+    if (entry.extension() == kUnfinished) remove_path(entry);
+    if (entry.extension() != kReplaced) continue;
+    if (is_folder(checkpoint))
+      remove_path(entry);
+    else
+      move_path(entry, checkpoint);
+  }
+}
+
+}  // namespace waiver

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/parameters.h"
+#include "train/optimizer.h"
+
+namespace waiver {
+
+// A checkpoint is a folder, step-00001000, with two files:
+//   model.safetensors  every parameter by its plain name; metadata: format, step, config
+//   state.h5           /optimizer/<state>/<parameter name>, each with its crc32 and chunk
+//   checksums;
+//                      root attributes format, step and model_crc32, the CRC-32 of
+//                      model.safetensors
+// It is written under another name, flushed and renamed, so a folder of this name is complete.
+
+struct CheckpointInfo {
+  int64_t step = 0;    // updates made before it
+  std::string config;  // YAML, resolved
+};
+
+/// Writes the checkpoint of info.step into the folder `checkpoints`, which it makes, and returns
+/// its path. One of the same step is replaced. When it throws, every older checkpoint is as before.
+std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
+                                      const CheckpointInfo& info, const ParameterSet& parameters,
+                                      Optimizer& optimizer);
+
+/// Fills the parameters and, where one is given, the optimizer's state. Throws Error for whatever
+/// is missing, damaged or made for another model or optimizer; then nothing in memory has changed.
+CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
+                               Optimizer* optimizer);
+
+/// Step and config alone, with the same checks of the files.
+CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
+
+/// The checkpoints in a folder, oldest step first; none where there is no such folder.
+std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& checkpoints);
+
+/// Removes all but the newest `keep`; 0 keeps all.
+void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep);
+
+/// Clears away what a killed run left half written, and puts back a checkpoint that it was about to
+/// replace. Call it before `list_checkpoints` when a run is resumed.
+void clean_checkpoints(const std::filesystem::path& checkpoints);
+
+}  // namespace waiver

@@ -1,0 +1,277 @@
+#include "train/checkpoint.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/files.h"
+#include "core/safetensors.h"
+#include "temporary.h"
+#include "train/registry.h"
+
+using namespace waiver;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A small model with an optimizer that has made two updates.
+struct Training {
+  ParameterSet parameters;
+  std::unique_ptr<Optimizer> optimizer;
+
+  explicit Training(uint64_t seed, std::unique_ptr<Optimizer> rule = make_adamw(),
+                    std::string second = "block.bias", Shape shape = {5})
+      : optimizer(std::move(rule)) {
+    parameters.add("block.weight", {7, 9}, Init::normal(1));
+    parameters.add(second, shape, Init::uniform(1));
+    parameters.allocate(seed);
+    optimizer->build(parameters);
+    for (const int64_t step : {0, 1}) {
+      std::ranges::copy(parameters.values(), parameters.grads().begin());
+      optimizer->update(parameters, {.step = step});
+    }
+  }
+
+  /// All that a checkpoint restores.
+  std::vector<float> numbers() const {
+    std::vector<float> all(parameters.values().begin(), parameters.values().end());
+    for (const auto& state : optimizer->state())
+      all.insert(all.end(), state.values.begin(), state.values.end());
+    return all;
+  }
+  CheckpointInfo load(const fs::path& path) {
+    return load_checkpoint(path, parameters, optimizer.get());
+  }
+};
+
+fs::path save(const TemporaryFolder& folder, int64_t step, uint64_t seed = 1) {
+  Training t(seed);
+  return save_checkpoint(folder.path(), {step, "seed: 1\n"}, t.parameters, *t.optimizer);
+}
+
+/// Loads into `reader` and checks that a refusal leaves it untouched.
+std::string load_error(Training& reader, const fs::path& path) {
+  const auto before = reader.numbers();
+  const std::string error = error_of([&] { reader.load(path); });
+  if (!error.empty()) CHECK(reader.numbers() == before);
+  return error;
+}
+
+std::vector<std::string> names(const std::vector<fs::path>& paths) {
+  std::vector<std::string> out;
+  for (const auto& path : paths) out.push_back(path.filename().string());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint restores weights, optimizer state, step and config bit for bit") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 1000);
+  CHECK(path.filename() == "step-00001000");
+  Training reader(2);
+  const CheckpointInfo info = reader.load(path);
+  CHECK(reader.numbers() == Training(1).numbers());
+  CHECK(info.step == 1000);
+  CHECK(info.config == "seed: 1\n");
+  CHECK(read_checkpoint_info(path).step == 1000);
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("training goes on from a checkpoint as if it had never stopped") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 2);
+  Training straight(1), resumed(2);
+  resumed.load(path);
+  for (Training* t : {&straight, &resumed}) {
+    std::ranges::copy(t->parameters.values(), t->parameters.grads().begin());
+    t->optimizer->update(t->parameters, {.step = 2});
+  }
+  CHECK(straight.numbers() == resumed.numbers());
+}
+
+TEST_CASE("weights alone can be loaded") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 2);
+  Training reader(2, make_sgd());
+  const auto state = reader.optimizer->state()[0].values;
+  const std::vector<float> before(state.begin(), state.end());
+  load_checkpoint(path, reader.parameters, nullptr);
+  CHECK(std::ranges::equal(reader.parameters.values(), Training(1).parameters.values()));
+  CHECK(std::ranges::equal(state, before));
+}
+
+TEST_CASE("equal training gives equal bytes") {
+  const TemporaryFolder a, b;
+  const fs::path first = save(a, 5);
+  ::sleep(1);  // a time stamp would differ now
+  const fs::path second = save(b, 5);
+  for (const char* file : {"model.safetensors", "state.h5"})
+    CHECK(read_file(first / file) == read_file(second / file));
+}
+
+TEST_CASE("a checkpoint of the same step is replaced") {
+  const TemporaryFolder folder;
+  save(folder, 5, 1);
+  const fs::path path = save(folder, 5, 3);
+  Training reader(2);
+  reader.load(path);
+  CHECK(reader.numbers() == Training(3).numbers());
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a checkpoint of another model or optimizer is refused, and nothing changes") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 5);
+  Training other_name(2, make_adamw(), "block.gain"),
+      other_shape(2, make_adamw(), "block.bias", {6});
+  Training other_rule(2, make_sgd());
+  CHECK(contains(load_error(other_name, path), "lacks this model's parameter block.gain"));
+  CHECK(contains(load_error(other_shape, path),
+                 "block.bias has the shape [5], this model's has [6]"));
+  CHECK(contains(load_error(other_rule, path), "[moment1, moment2], this run's optimizer keeps ["));
+  ParameterSet fewer;
+  fewer.add("block.weight", {7, 9}, Init::constant(0));
+  fewer.allocate(0);
+  CHECK(contains(error_of([&] { load_checkpoint(path, fewer, nullptr); }),
+                 "it has block.bias, which this model lacks"));
+}
+
+TEST_CASE("files of two checkpoints do not mix") {
+  const TemporaryFolder folder;
+  const fs::path a = save(folder, 5, 1), b = save(folder, 6, 3);
+  fs::copy_file(b / "state.h5", a / "state.h5", fs::copy_options::overwrite_existing);
+  Training reader(2);
+  CHECK(contains(load_error(reader, a), "checksum is not the one in state.h5"));
+  CHECK(load_error(reader, b) == "");
+}
+
+TEST_CASE("missing, empty and foreign files are refused by name") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 5);
+  Training reader(2);
+  CHECK(contains(load_error(reader, folder / "step-9"), "step-9: there is no checkpoint here"));
+  const std::string foreign[] = {"", "seed: 1\n", "\x89PNG\r\n\x1a\n" + std::string(400, 'x')};
+  for (const std::string file : {"model.safetensors", "state.h5"}) {
+    CAPTURE(file);
+    const std::string good = read_file(path / file);
+    fs::remove(path / file);
+    CHECK(contains(load_error(reader, path), file + ": cannot be opened: No such file"));
+    for (const std::string& bytes : foreign) {
+      put_bytes(path / file, bytes);
+      CHECK(contains(load_error(reader, path), (path / file).string() + ": "));
+      CHECK(contains(error_of([&] { read_checkpoint_info(path); }), file));
+    }
+    put_bytes(path / file, good);
+  }
+  write_safetensors(path / "model.safetensors", {}, {});
+  CHECK(contains(load_error(reader, path), "not of a checkpoint of this program"));
+}
+
+TEST_CASE("files cut short at any length are refused by name") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 5);
+  Training reader(2);
+  for (const std::string file : {"model.safetensors", "state.h5"}) {
+    const std::string good = read_file(path / file);
+    for (size_t length = 0; length < good.size(); length += 1 + good.size() / 60) {
+      CAPTURE(length);
+      put_bytes(path / file, good.substr(0, length));
+      CHECK(contains(load_error(reader, path), (path / file).string() + ": "));
+    }
+    put_bytes(path / file, good);
+  }
+  CHECK(load_error(reader, path) == "");
+}
+
+TEST_CASE("a damaged byte is refused or harmless, never other numbers") {
+  const TemporaryFolder folder;
+  const fs::path path = save(folder, 5);
+  const auto expected = Training(1).numbers();
+  int refused = 0;
+  for (const std::string file : {"model.safetensors", "state.h5"}) {
+    const std::string good = read_file(path / file);
+    for (size_t at = 0; at < good.size(); at += 1 + good.size() / 60)
+      for (const char flip : {'\x01', '\xff'}) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ flip);
+        put_bytes(path / file, bad);
+        Training reader(2);
+        CAPTURE(file);
+        CAPTURE(at);
+        if (const std::string error = load_error(reader, path); !error.empty())
+          ++refused;
+        else
+          CHECK(reader.numbers() == expected);
+      }
+    put_bytes(path / file, good);
+  }
+  CHECK(refused > 100);
+}
+
+TEST_CASE("a full disk leaves the last good checkpoint and nothing half written") {
+  const TemporaryFolder folder;
+  const fs::path good = save(folder, 5, 1);
+  const auto model_size = fs::file_size(good / "model.safetensors");
+  const auto state_size = fs::file_size(good / "state.h5");
+  REQUIRE(model_size < state_size);
+  for (const auto limit : {model_size / 2, (model_size + state_size) / 2}) {
+    CAPTURE(limit);
+    std::string next, same;
+    {
+      const FullDisk full(limit);
+      next = error_of([&] { save(folder, 6, 3); });
+      same = error_of([&] { save(folder, 5, 3); });
+    }
+    CHECK(contains(next, "File too large"));
+    CHECK(contains(same, "File too large"));
+    CHECK(folder.entries() == 1);
+    Training reader(2);
+    reader.load(good);
+    CHECK(reader.numbers() == Training(1).numbers());
+  }
+  save(folder, 6, 3);
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000005", "step-00000006"});
+}
+
+TEST_CASE("checkpoints are listed by step, whatever else lies beside them") {
+  const TemporaryFolder folder;
+  CHECK(list_checkpoints(folder / "none").empty());
+  for (const char* name : {"step-100000000", "step-00000020", "step-00000003", "step-00000007.tmp",
+                           "step-00000008.old", "step-", "step-4x", "best"})
+    make_folder(folder / name);
+  put_bytes(folder / "step-00000009", "a file");
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000003", "step-00000020", "step-100000000"});
+}
+
+TEST_CASE("pruning keeps the newest") {
+  const TemporaryFolder folder;
+  for (const int64_t step : {1, 2, 10}) save(folder, step);
+  prune_checkpoints(folder.path(), 0);
+  CHECK(folder.entries() == 3);
+  prune_checkpoints(folder.path(), 2);
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000002", "step-00000010"});
+  CHECK(folder.entries() == 2);
+  prune_checkpoints(folder.path(), 5);
+  CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("what a killed run left is cleared away, and a checkpoint in replacement is put back") {
+  const TemporaryFolder folder;
+  const fs::path five = save(folder, 5), six = save(folder, 6);
+  fs::rename(five, folder / "step-00000005.old");  // killed between the two renames
+  fs::copy(six, folder / "step-00000006.old");     // killed after both
+  make_folder(folder / "step-00000007.tmp");
+  put_bytes(folder / "step-00000007.tmp/model.safetensors", "half");
+  make_folder(folder / "notes.tmp");
+  clean_checkpoints(folder.path());
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000005", "step-00000006"});
+  CHECK(folder.entries() == 3);
+  Training reader(2);
+  CHECK(reader.load(five).step == 5);
+}

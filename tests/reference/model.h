@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "reference/scalar.h"
+#include "reference/settings.h"
+
+/// The transformer once more, as plain loops over scalars: the judge of the fast code, with which
+/// it shares only the names of settings and weights. Everything is written to be read.
+namespace waiver::reference {
+
+template <class S>
+using Weights = std::map<std::string, std::vector<S>>;
+
+struct Problem {
+  int64_t vocabulary = 0, batch = 0, length = 0;
+  std::vector<int32_t> tokens, targets;  // [B·T]
+  std::vector<int32_t> positions;        // [T]
+};
+
+template <class S>
+struct Output {
+  S loss;                 // mean cross-entropy over all B·T targets
+  std::vector<S> logits;  // [B·T, V]
+};
+
+/// Every weight that a model with these settings has, and its shape.
+std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& settings,
+                                                          int64_t vocabulary);
+
+/// S is double, Dual or std::complex<double>. Throws Error for a kind that it does not know.
+template <class S>
+Output<S> run(const Settings& settings, const Weights<S>& weights, const Problem& problem);
+
+/// Slopes of ALiBi (2108.12409, §3) for any number of heads.
+std::vector<double> alibi_slopes(int64_t heads);
+
+}  // namespace waiver::reference

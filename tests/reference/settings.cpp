@@ -1,0 +1,110 @@
+#include "reference/settings.h"
+
+#include "core/error.h"
+
+namespace waiver::reference {
+
+class SettingsReader : public FieldVisitor {
+ public:
+  SettingsReader(Settings& settings, Edits edits) : settings_(settings), edits_(std::move(edits)) {}
+
+  void field(std::string_view name, int64_t& value, Range, std::string_view) override {
+    number(name, value);
+  }
+  void field(std::string_view name, double& value, Range, std::string_view) override {
+    number(name, value);
+  }
+  void field(std::string_view name, bool& value, std::string_view) override { number(name, value); }
+  void field(std::string_view name, std::string& value, bool, std::string_view) override {
+    word(name, value);
+  }
+  void field(std::string_view name, std::vector<int64_t>& values, size_t, Range,
+             std::string_view) override {
+    numbers(name, values);
+  }
+  void field(std::string_view name, std::vector<double>& values, size_t, Range,
+             std::string_view) override {
+    numbers(name, values);
+  }
+  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
+              std::string_view) override {
+    for (const Choice& c : choices) settings_.choices_[key(name)].emplace_back(c.name);
+    word(name, value);
+  }
+  void block(std::string_view name, std::string_view,
+             const std::function<void(FieldVisitor&)>& visit) override {
+    const std::string outer = prefix_;
+    prefix_ = key(name) + ".";
+    visit(*this);
+    prefix_ = outer;
+  }
+  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
+            std::string_view doc, const std::function<void(FieldVisitor&)>& options) override {
+    choice(name, kind, choices, doc);
+    block(name, doc, options);
+  }
+
+  const Edits& unused() const { return edits_; }
+
+ private:
+  std::string key(std::string_view name) const { return prefix_ + std::string(name); }
+
+  template <class T>
+  void number(std::string_view name, T& value) {
+    if (auto edit = edits_.numbers.extract(key(name))) value = static_cast<T>(edit.mapped());
+    settings_.numbers_[key(name)] = static_cast<double>(value);
+  }
+  template <class T>
+  void numbers(std::string_view name, std::vector<T>& values) {
+    for (size_t i = 0; i < values.size(); ++i)
+      number(std::string(name) + "." + std::to_string(i), values[i]);
+  }
+  void word(std::string_view name, std::string& value) {
+    if (auto edit = edits_.words.extract(key(name))) value = edit.mapped();
+    settings_.words_[key(name)] = value;
+  }
+
+  Settings& settings_;
+  Edits edits_;
+  std::string prefix_;
+};
+
+namespace {
+template <class T>
+const T& find(const std::map<std::string, T>& values, const std::string& key) {
+  const auto found = values.find(key);
+  if (found == values.end()) throw Error(key, "the model's config has no such key");
+  return found->second;
+}
+}  // namespace
+
+Settings::Settings(ModelConfig& config, const Edits& edits) {
+  SettingsReader reader(*this, edits);
+  config.visit(reader);
+  for (const auto& [key, value] : reader.unused().words) find(words_, key);
+  for (const auto& [key, value] : reader.unused().numbers) find(numbers_, key);
+}
+
+double Settings::number(const std::string& key) const {
+  read_.insert(key);
+  return find(numbers_, key);
+}
+
+const std::string& Settings::word(const std::string& key) const {
+  read_.insert(key);
+  return find(words_, key);
+}
+
+const std::vector<std::string>& Settings::choices(const std::string& key) const {
+  return find(choices_, key);
+}
+
+std::set<std::string> Settings::unread() const {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : numbers_) keys.insert(key);
+  for (const auto& [key, value] : words_) keys.insert(key);
+  for (const std::string& key : read_) keys.erase(key);
+  return keys;
+}
+
+}  // namespace waiver::reference

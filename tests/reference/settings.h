@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace waiver::reference {
+
+/// What to change in a config, by dotted key: `{{"mlp.kind", "gelu"}}`, `{{"heads", 2}}`.
+struct Edits {
+  std::map<std::string, std::string> words;
+  std::map<std::string, double> numbers;
+};
+
+/// A model's config as flat lists of words and numbers (a bool is 0 or 1), by dotted key: all that
+/// the reference knows of it.
+class Settings {
+ public:
+  /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key.
+  explicit Settings(ModelConfig& config, const Edits& edits = {});
+
+  // Throw Error for an unknown key.
+  double number(const std::string& key) const;
+  int64_t count(const std::string& key) const { return static_cast<int64_t>(number(key)); }
+  bool flag(const std::string& key) const { return number(key) != 0; }
+  const std::string& word(const std::string& key) const;
+  /// The words allowed for a key.
+  const std::vector<std::string>& choices(const std::string& key) const;
+  /// Keys that nobody has asked for yet.
+  std::set<std::string> unread() const;
+
+ private:
+  friend class SettingsReader;
+  std::map<std::string, double> numbers_;
+  std::map<std::string, std::string> words_;
+  std::map<std::string, std::vector<std::string>> choices_;
+  mutable std::set<std::string> read_;
+};
+
+}  // namespace waiver::reference

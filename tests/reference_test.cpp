@@ -1,0 +1,331 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "autograd/ops/ops.h"
+#include "core/random.h"
+#include "model/transformer.h"
+#include "reference/gradient.h"
+
+// The fast model against tests/reference, the same model as loops in double precision.
+
+namespace waiver::reference {
+namespace {
+
+// fp32 rounds each number to 6e-8. Through two blocks that grows about tenfold in logits; a
+// gradient passes every op twice and sums over all rows, which costs another factor of three.
+constexpr double kValueTolerance = 2e-6;
+constexpr double kGradientTolerance = 1e-5;
+
+// A model, some tokens, and the settings and weights that the reference needs for the same.
+struct Pair {
+  ModelConfig config;
+  Settings settings;
+  Transformer model;
+  Problem problem;
+  Weights<double> weights;
+
+  Pair(const Edits& edits, Problem p)
+      : settings(config, edits), model(config, p.vocabulary, 1), problem(std::move(p)) {
+    for (Parameter& parameter : model.parameters().all()) {
+      const Random random(3, parameter.name);
+      const bool gain = parameter.name.ends_with(".gain"), matrix = parameter.is_matrix(),
+                 table = parameter.name.starts_with("embed.");
+      const double in = static_cast<double>(parameter.shape[0]);
+      const double scale = table ? 1.0 : matrix ? 1.0 / std::sqrt(in) : 0.3;
+      std::vector<double>& copy = weights[parameter.name];
+      for (int64_t i = 0; i < parameter.shape.size(); ++i) {
+        float& w = parameter.variable.value.data[i];
+        w = static_cast<float>(gain + scale * random.normal(i));
+        copy.push_back(w);
+      }
+    }
+  }
+};
+
+Problem make_problem(int64_t vocabulary, int64_t batch, int64_t length) {
+  Problem p{vocabulary, batch, length, {}, {}, {}};
+  const Random tokens(5, "tokens"), targets(5, "targets");
+  for (int64_t n = 0; n < batch * length; ++n) {
+    p.tokens.push_back(static_cast<int32_t>(tokens.below(n, vocabulary)));
+    p.targets.push_back(static_cast<int32_t>(targets.below(n, vocabulary)));
+  }
+  p.positions.resize(length);
+  std::iota(p.positions.begin(), p.positions.end(), 0);
+  return p;
+}
+
+// Small enough for a whole gradient by the reference.
+const Edits kSmall{{},
+                   {{"layers", 2}, {"heads", 2}, {"width", 8}, {"context", 9}, {"mlp.width", 12}}};
+
+Edits with(Edits edits, const Edits& more) {
+  for (const auto& [key, word] : more.words) edits.words[key] = word;
+  for (const auto& [key, number] : more.numbers) edits.numbers[key] = number;
+  return edits;
+}
+
+// max |x − y| / max |y|; infinite when something is not finite.
+template <class A, class B>
+double distance(const A& x, const B& y) {
+  double worst = 0, scale = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double error = std::abs(x[i] - y[i]);
+    if (!std::isfinite(error)) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, error);
+    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
+  }
+  return scale > 0 ? worst / scale : worst;
+}
+
+// Runs the fast model forward and backward and compares loss and logits; its gradients are left in
+// its parameters.
+void check_values(Pair& pair, bool say_positions) {
+  const Problem& p = pair.problem;
+  Arena arena;
+  Tape tape(arena);
+  Input input{p.tokens, p.batch, p.length, {}};
+  if (say_positions) input.positions = p.positions;
+  pair.model.parameters().zero_grads();
+  Variable logits = pair.model.forward(tape, input);
+  Variable loss = cross_entropy(tape, logits, p.targets);
+  tape.backward(loss);
+
+  const Output<double> truth = run(pair.settings, pair.weights, p);
+  REQUIRE(logits.value.shape == Shape{p.batch * p.length, p.vocabulary});
+  const std::vector<float> found(logits.value.data, logits.value.data + logits.value.size());
+  CHECK(distance(found, truth.logits) < kValueTolerance);
+  CHECK(std::abs(loss.value.data[0] - truth.loss) < kValueTolerance * truth.loss);
+}
+
+// Every number of every gradient, relative to the largest of its parameter.
+void check_whole_gradient(const Pair& pair) {
+  const Weights<double> truth = gradient(pair.settings, pair.weights, pair.problem);
+  for (const Parameter& p : pair.model.parameters().all()) {
+    INFO("gradient of ", p.name);
+    const float* grad = p.variable.grad.data;
+    const std::vector<float> found(grad, grad + p.shape.size());
+    CHECK(distance(found, truth.at(p.name)) < kGradientTolerance);
+  }
+}
+
+// Every parameter's gradient along random signs, relative to its Euclidean length, which is what
+// the sum amounts to.
+void check_gradient_along_signs(const Pair& pair) {
+  Weights<double> signs;
+  for (const auto& [name, values] : pair.weights) {
+    const Random random(7, name);
+    for (size_t i = 0; i < values.size(); ++i) signs[name].push_back(random.below(i, 2) ? 1 : -1);
+  }
+  const auto truth = slopes_along(signs, pair.settings, pair.weights, pair.problem);
+  for (const Parameter& p : pair.model.parameters().all()) {
+    INFO("gradient of ", p.name);
+    double along = 0, squares = 0;
+    for (int64_t i = 0; i < p.shape.size(); ++i) {
+      const double g = p.variable.grad.data[i];
+      along += g * signs[p.name][i];
+      squares += g * g;
+    }
+    CHECK(std::abs(along - truth.at(p.name)) < kGradientTolerance * std::sqrt(squares));
+  }
+}
+
+void check_small(const Edits& edits) {
+  Pair pair(with(kSmall, edits), make_problem(11, 2, 7));
+  check_values(pair, false);
+  check_whole_gradient(pair);
+}
+
+// Calls f with every combination of the kinds that the config allows, a new one included.
+template <class F>
+void for_every_kind(const F& f) {
+  ModelConfig config;
+  const Settings known(config);
+  for (const auto& position : known.choices("position"))
+    for (const auto& mask : known.choices("attention.mask"))
+      for (const auto& normalizer : known.choices("attention.normalizer"))
+        for (const auto& norm : known.choices("norm.kind"))
+          for (const auto& place : known.choices("norm.place"))
+            for (const auto& mlp : known.choices("mlp.kind")) {
+              INFO(fmt::format("{} {} {} {} {} {}", position, mask, normalizer, norm, place, mlp));
+              f(Edits{{{"position", position},
+                       {"attention.mask", mask},
+                       {"attention.normalizer", normalizer},
+                       {"norm.kind", norm},
+                       {"norm.place", place},
+                       {"mlp.kind", mlp}},
+                      {}});
+            }
+}
+
+TEST_CASE("dual numbers and the complex step find the same derivatives") {
+  for_every_kind([](const Edits& edits) {
+    const Pair pair(with(kSmall, with(edits, {{}, {{"attention.bias", 1}, {"mlp.bias", 1}}})),
+                    make_problem(11, 2, 5));
+    const Weights<double> duals = gradient(pair.settings, pair.weights, pair.problem);
+    for (const auto& [name, values] : duals) {
+      INFO("gradient of ", name);
+      double scale = 0;
+      for (double g : values) scale = std::max(scale, std::abs(g));
+      const size_t index = Random(11, name).below(0, static_cast<int64_t>(values.size()));
+      const double step = complex_step(pair.settings, pair.weights, pair.problem, name, index);
+      CHECK(std::abs(values[index] - step) <= 1e-13 * scale);
+    }
+  });
+}
+
+TEST_CASE("the reference reads every setting of a model but its initial weights") {
+  for_every_kind([](const Edits& edits) {
+    const Pair pair(with(kSmall, edits), make_problem(11, 1, 3));
+    weight_shapes(pair.settings, 11);
+    run(pair.settings, pair.weights, pair.problem);
+    for (const std::string& key : pair.settings.unread())
+      CHECK_MESSAGE(key.starts_with("init"), key);
+  });
+}
+
+TEST_CASE("a model has the weights that the reference knows, by name and shape") {
+  for (const auto& position : {"none", "learned", "rope"})
+    for (int bits = 0; bits < 32; ++bits) {
+      const Pair pair(with(kSmall, {{{"position", position}},
+                                    {{"attention.bias", bits & 1},
+                                     {"mlp.bias", bits >> 1 & 1},
+                                     {"norm.bias", bits >> 2 & 1},
+                                     {"output.bias", bits >> 3 & 1},
+                                     {"output.tied", bits >> 4}}}),
+                      make_problem(11, 1, 3));
+      std::map<std::string, std::vector<int64_t>> shapes;
+      for (const Parameter& p : pair.model.parameters().all())
+        shapes[p.name].assign(p.shape.dims, p.shape.dims + p.shape.rank);
+      CHECK(shapes == weight_shapes(pair.settings, 11));
+    }
+}
+
+TEST_CASE("every combination of kinds agrees with the reference") {
+  for_every_kind([](const Edits& edits) { check_small(edits); });
+}
+
+TEST_CASE("every combination of kinds agrees when positions are swapped and repeated") {
+  for_every_kind([](const Edits& edits) {
+    Problem p = make_problem(11, 2, 7);
+    p.positions = {4, 1, 8, 3, 0, 3, 6};
+    Pair pair(with(kSmall, edits), p);
+    check_values(pair, true);
+    check_whole_gradient(pair);
+  });
+}
+
+TEST_CASE("biases and tied outputs agree with the reference, alone and together") {
+  for (const auto& mlp : {"relu", "gelu"})
+    for (int bits = 0; bits < 32; ++bits) {
+      INFO(mlp, ", biases and tying: ", bits);
+      check_small({{{"mlp.kind", mlp}},
+                   {{"attention.bias", bits & 1},
+                    {"mlp.bias", bits >> 1 & 1},
+                    {"norm.bias", bits >> 2 & 1},
+                    {"output.bias", bits >> 3 & 1},
+                    {"output.tied", bits >> 4}}});
+    }
+}
+
+TEST_CASE("any number of heads agrees with the reference") {
+  ModelConfig config;
+  const Settings known(config);
+  for (const auto& position : known.choices("position"))
+    for (int heads : {1, 2, 3, 6}) {
+      INFO(position, " with ", heads, " heads");
+      check_small({{{"position", position}}, {{"heads", heads}, {"width", 12}, {"layers", 1}}});
+    }
+}
+
+TEST_CASE("options of norms and encodings agree with the reference") {
+  check_small({{}, {{"norm.eps", 0.3}}});
+  check_small({{{"position", "rope"}}, {{"position.base", 7.0}}});
+}
+
+TEST_CASE("shortest sequences and single layers agree with the reference") {
+  for (int length : {1, 2}) {
+    INFO("length ", length);
+    Pair pair(with(kSmall, {{}, {{"layers", 1}}}), make_problem(11, 3, length));
+    check_values(pair, false);
+    check_whole_gradient(pair);
+  }
+}
+
+// 150 tokens are two tiles and a third of 22 rows; no other size is a multiple of a tile either.
+TEST_CASE("sequences and widths of several tiles agree with the reference") {
+  for_every_kind([](const Edits& edits) {
+    const Edits large{{},
+                      {{"layers", 1},
+                       {"heads", 3},
+                       {"width", 72},
+                       {"context", 160},
+                       {"mlp.width", 70},
+                       {"mlp.bias", 1},
+                       {"attention.bias", 1}}};
+    Problem p = make_problem(67, 2, 150);
+    std::swap(p.positions[3], p.positions[140]);
+    Pair pair(with(large, edits), p);
+    check_values(pair, true);
+    check_gradient_along_signs(pair);
+  });
+}
+
+TEST_CASE("sequences that fill their tiles exactly agree with the reference") {
+  const Edits full{
+      {}, {{"layers", 1}, {"heads", 1}, {"width", 64}, {"context", 128}, {"mlp.width", 64}}};
+  for (int length : {64, 128}) {
+    INFO("length ", length);
+    Pair pair(full, make_problem(64, 1, length));
+    check_values(pair, false);
+    check_gradient_along_signs(pair);
+  }
+}
+
+TEST_CASE("without positions the model counts from zero") {
+  const Pair pair(kSmall, make_problem(11, 2, 7));
+  Arena arena;
+  Tape tape(arena, false);
+  const Problem& p = pair.problem;
+  const Variable a = pair.model.forward(tape, {p.tokens, 2, 7, {}});
+  const Variable b = pair.model.forward(tape, {p.tokens, 2, 7, p.positions});
+  CHECK(std::equal(a.value.data, a.value.data + a.value.size(), b.value.data));
+}
+
+TEST_CASE("none, rope and alibi know differences of positions only") {
+  for (const auto& position : {"none", "rope", "alibi"}) {
+    INFO(position);
+    const Pair pair(with(kSmall, {{{"position", position}}, {{"context", 40}}}),
+                    make_problem(11, 2, 7));
+    Problem moved = pair.problem;
+    for (int32_t& p : moved.positions) p += 33;
+    Arena arena;
+    Tape tape(arena, false);
+    const Variable logits = pair.model.forward(tape, {moved.tokens, 2, 7, moved.positions});
+    const std::vector<float> found(logits.value.data, logits.value.data + logits.value.size());
+    CHECK(distance(found, run(pair.settings, pair.weights, pair.problem).logits) < kValueTolerance);
+  }
+}
+
+TEST_CASE("alibi's slopes are those of its paper") {
+  CHECK(alibi_slopes(1) == std::vector<double>{1.0 / 256});
+  CHECK(alibi_slopes(8) == std::vector<double>{1 / 2.0, 1 / 4.0, 1 / 8.0, 1 / 16.0, 1 / 32.0,
+                                               1 / 64.0, 1 / 128.0, 1 / 256.0});
+  const std::vector<double> three = {1 / 16.0, 1 / 256.0, 1 / 4.0};
+  CHECK(alibi_slopes(3) == three);
+}
+
+TEST_CASE("a kind without a reference is refused by name") {
+  ModelConfig config;
+  Settings settings(config, {{{"mlp.kind", "swish"}}, {}});
+  CHECK_THROWS_WITH(run<double>(settings, {}, make_problem(3, 1, 1)),
+                    doctest::Contains("mlp.kind = swish has no reference yet"));
+  CHECK_THROWS_WITH(Settings(config, {{}, {{"mlp.depth", 3}}}), doctest::Contains("mlp.depth"));
+}
+
+}  // namespace
+}  // namespace waiver::reference
