@@ -178,7 +178,7 @@ TEST_CASE("files cut short at any length are refused by name") {
     for (size_t length = 0; length < good.size(); length += 1 + good.size() / 60) {
       CAPTURE(length);
       put_bytes(path / file, good.substr(0, length));
-      CHECK(contains(load_error(reader, path), (path / file).string() + ": "));
+      CHECK(contains(load_error(reader, path), (path / file).string()));
     }
     put_bytes(path / file, good);
   }

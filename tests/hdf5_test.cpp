@@ -176,6 +176,26 @@ TEST_CASE("a damaged array with a checksum refuses to be read") {
   CHECK(contains(error_of([&] { damaged.read<float>("/x"); }), "a.h5:/x: the data cannot be read"));
 }
 
+TEST_CASE("a sealed file refuses every changed byte and every length") {
+  const TemporaryFolder folder;
+  H5File file = H5File::create(folder / "a.h5", true);
+  file.write<float>("/x", numbers(10), {10}, {});
+  file.save();
+  const std::string good = read_file(folder / "a.h5");
+  CHECK(H5File::open(folder / "a.h5").read<float>("/x") == numbers(10));
+  H5File::open(folder / "a.h5").save();
+  CHECK(H5File::open(folder / "a.h5").read<float>("/x") == numbers(10));
+  for (size_t at = 0; at < good.size(); at += 5) {
+    CAPTURE(at);
+    std::string bad = good;
+    bad[at] ^= 4;
+    put_bytes(folder / "a.h5", bad);
+    CHECK(contains(error_of([&] { H5File::open(folder / "a.h5"); }), "a.h5: "));
+    put_bytes(folder / "a.h5", std::string_view(good).substr(0, at));
+    CHECK(contains(error_of([&] { H5File::open(folder / "a.h5"); }), "a.h5: "));
+  }
+}
+
 TEST_CASE("errors name the file and the object") {
   const TemporaryFolder folder;
   write_sample(folder / "a.h5");

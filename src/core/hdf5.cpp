@@ -12,6 +12,16 @@ using namespace hdf5;
 namespace fs = std::filesystem;
 namespace {
 
+constexpr size_t kSealBytes = 512;  // the smallest user block of HDF5
+constexpr std::string_view kSeal = "HDF5 follows after 512 bytes. CRC-32 of what follows: ";
+
+/// The user block that belongs before `rest`.
+std::string seal_of(std::string_view rest) {
+  std::string seal = fmt::format("{}{:08x}\n", kSeal, crc32_of(std::as_bytes(std::span(rest))));
+  seal.resize(kSealBytes);
+  return seal;
+}
+
 void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 // HDF5 takes files of the same name for one and the same, so every file in memory has its own.
@@ -53,33 +63,40 @@ void read_attribute(hid_t file, const Place& at, const std::string& name, hid_t 
 
 }  // namespace
 
-H5File H5File::create(fs::path path) {
+H5File H5File::create(fs::path path, bool sealed) {
   silence();
   const Handle properties = untimed(H5P_FILE_CREATE), access = memory_access();
+  if (sealed) H5Pset_userblock(properties, kSealBytes);
   const hid_t file = H5Fcreate(fresh_name().c_str(), H5F_ACC_TRUNC, properties, access);
   if (file < 0) fail(path, "", "no HDF5 file can be made in memory");
-  return {file, std::move(path)};
+  return {file, std::move(path), sealed};
 }
 
 H5File H5File::open(fs::path path) {
   silence();
   std::string bytes = read_file(path);
   if (bytes.empty()) throw Error(path.string(), "the file is empty");
-  if (!bytes.starts_with("\x89HDF\r\n\x1a\n"))
+  const bool sealed = bytes.starts_with(kSeal);
+  if (sealed ? bytes.size() <= kSealBytes : !bytes.starts_with("\x89HDF\r\n\x1a\n"))
     throw Error(path.string(), "this is not an HDF5 file", "Another file may lie in its place.");
+  if (sealed && !bytes.starts_with(seal_of(std::string_view(bytes).substr(kSealBytes))))
+    throw Error(path.string(), "its checksum is wrong, so the file is cut short or damaged");
   const Handle access = memory_access();
   H5Pset_file_image(access, bytes.data(), bytes.size());
   const hid_t file = H5Fopen(fresh_name().c_str(), H5F_ACC_RDWR, access);
   if (file < 0) fail(path, "", "the file is cut short or damaged");
-  return {file, std::move(path)};
+  return {file, std::move(path), sealed};
 }
 
 H5File::H5File(H5File&& other) noexcept
-    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)) {}
+    : file_(std::exchange(other.file_, -1)),
+      path_(std::move(other.path_)),
+      sealed_(other.sealed_) {}
 
 H5File& H5File::operator=(H5File&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(path_, other.path_);
+  std::swap(sealed_, other.sealed_);
   return *this;
 }
 
@@ -93,6 +110,7 @@ void H5File::save() const {
   const ssize_t size = at.check(H5Fget_file_image(file_, nullptr, 0), "the data has no size");
   std::string bytes(static_cast<size_t>(size), '\0');
   at.check(H5Fget_file_image(file_, bytes.data(), bytes.size()), "the data cannot be gathered");
+  if (sealed_) bytes.insert(0, seal_of(bytes));  // HDF5 leaves the user block out
   write_atomically(path_, bytes);
 }
 

@@ -26,9 +26,11 @@ class H5File {
     bool checksum = false;
   };
 
-  /// A new file, on the disk from the first `save` on.
-  static H5File create(std::filesystem::path path);
-  /// Reads a file; refuses what is missing, empty, cut short or no HDF5.
+  /// A new file, on the disk from the first `save` on. A sealed one begins with a user block of 512
+  /// bytes, a line of text with the CRC-32 of all that follows.
+  static H5File create(std::filesystem::path path, bool sealed = false);
+  /// Reads a file; refuses what is missing, empty, cut short or no HDF5, and a sealed one with any
+  /// byte changed, before HDF5 sees it: damaged metadata can lead HDF5 anywhere.
   static H5File open(std::filesystem::path path);
   H5File(H5File&& other) noexcept;
   H5File& operator=(H5File&& other) noexcept;
@@ -77,10 +79,12 @@ class H5File {
   std::vector<std::string> labels(const std::string& dataset) const;
 
  private:
-  H5File(int64_t file, std::filesystem::path path) : file_(file), path_(std::move(path)) {}
+  H5File(int64_t file, std::filesystem::path path, bool sealed)
+      : file_(file), path_(std::move(path)), sealed_(sealed) {}
 
   int64_t file_ = -1;  // HDF5's own number for it
   std::filesystem::path path_;
+  bool sealed_ = false;
 };
 
 /// Version of the HDF5 library, as `HDF5 1.10.8`.

@@ -1,0 +1,161 @@
+#include "autograd/ops/attention.h"
+
+#include <array>
+#include <limits>
+
+#include "model/attention/normalizer.h"
+#include "reference/op_check.h"
+
+// The attention op against plain loops in double precision.
+
+namespace waiver {
+namespace {
+
+using namespace op_check;
+
+// Query i sees keys i − 5 … i + 2: tiles whose keys begin late and end early.
+struct Window : KeyRange {
+  int64_t begin(int64_t query, int64_t) const override { return std::max<int64_t>(0, query - 5); }
+  int64_t end(int64_t query, int64_t tokens) const override { return std::min(tokens, query + 3); }
+};
+struct Full : KeyRange {
+  int64_t begin(int64_t, int64_t) const override { return 0; }
+  int64_t end(int64_t, int64_t tokens) const override { return tokens; }
+};
+struct UpTo : Full {
+  int64_t end(int64_t query, int64_t) const override { return query + 1; }
+};
+
+// Asymmetric, so that query and key cannot be confused.
+double bias_of(int64_t head, int32_t query, int32_t key) {
+  return 0.01 * static_cast<double>(head + 1) * (query - 2 * key % 7);
+}
+struct AnyBias : ScoreBias {
+  void add(int64_t head, int32_t query, const int32_t* keys, float* row, int64_t n) const override {
+    for (int64_t j = 0; j < n; ++j) row[j] += static_cast<float>(bias_of(head, query, keys[j]));
+  }
+};
+
+struct AttentionCase {
+  int B, T, H, D;
+  const KeyRange* mask;
+  bool biased;
+  std::vector<int32_t> positions;
+  int C() const { return H * D; }
+};
+
+// Scores (−∞ where hidden) and pattern of one query of one head; then the mix of values.
+template <class S>
+struct Row {
+  std::vector<S> scores, pattern;
+};
+template <class S>
+Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h, int i) {
+  using std::exp;
+  Row<S> row{std::vector<S>(a.T, S(-std::numeric_limits<double>::infinity())),
+             std::vector<S>(a.T, S(0.0))};
+  const auto at = [&](int t, int part, int d) {
+    return qkv[(b * a.T + t) * 3 * a.C() + part * a.C() + h * a.D + d];
+  };
+  S sum(0.0);
+  for (int64_t j = a.mask->begin(i, a.T); j < a.mask->end(i, a.T); ++j) {
+    S s(a.biased ? bias_of(h, a.positions[i], a.positions[j]) : 0.0);
+    for (int d = 0; d < a.D; ++d) s += at(i, 0, d) * at(j, 1, d) / std::sqrt(a.D);
+    row.scores[j] = s;
+    sum += row.pattern[j] = exp(s);
+  }
+  for (S& p : row.pattern) p = p / sum;
+  return row;
+}
+
+template <class S>
+std::vector<S> plain_attention(const AttentionCase& a, const std::vector<S>& qkv) {
+  std::vector<S> mix(a.B * a.T * a.C(), S(0.0));
+  for (int b = 0; b < a.B; ++b)
+    for (int h = 0; h < a.H; ++h)
+      for (int i = 0; i < a.T; ++i) {
+        const Row<S> row = plain_row(a, qkv, b, h, i);
+        for (int j = 0; j < a.T; ++j)
+          for (int d = 0; d < a.D; ++d) {
+            const S& v = qkv[(b * a.T + j) * 3 * a.C() + 2 * a.C() + h * a.D + d];
+            mix[(b * a.T + i) * a.C() + h * a.D + d] += row.pattern[j] * v;
+          }
+      }
+  return mix;
+}
+
+AttentionSpec spec_of(const AttentionCase& a, const RowNormalizer& normalizer,
+                      const ScoreBias& bias) {
+  AttentionSpec spec;
+  spec.batch = a.B, spec.tokens = a.T, spec.heads = a.H;
+  spec.mask = a.mask;
+  spec.normalizer = &normalizer;
+  spec.bias = a.biased ? &bias : nullptr;
+  spec.positions = a.positions.data();
+  return spec;
+}
+
+template <class F>
+void for_every_attention(const F& f) {
+  const Window window;
+  const Full full;
+  const UpTo up_to;
+  for (const auto& [B, T, H, D] :
+       {std::array{3, 1, 1, 1}, {2, 7, 2, 4}, {1, 64, 1, 8}, {2, 65, 3, 5}, {1, 150, 2, 17}})
+    for (const KeyRange* mask :
+         {static_cast<const KeyRange*>(&window), static_cast<const KeyRange*>(&full),
+          static_cast<const KeyRange*>(&up_to)})
+      for (bool biased : {false, true}) {
+        INFO("B ", B, ", T ", T, ", H ", H, ", D ", D, ", biased ", biased);
+        f(AttentionCase{B, T, H, D, mask, biased, whole_numbers("positions", T, T)});
+      }
+}
+
+TEST_CASE("attention mixes the values of the visible keys") {
+  const Kind<Normalizer> softmax("softmax");
+  const AnyBias bias;
+  for_every_attention([&](const AttentionCase& a) {
+    check(
+        {{a.B * a.T, 3 * a.C()}},
+        [&](Tape& tape, const auto& in) {
+          return attention(tape, in[0], spec_of(a, *softmax, bias));
+        },
+        [&](const auto& in) { return plain_attention(a, in[0]); });
+  });
+}
+
+TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0") {
+  const Kind<Normalizer> softmax("softmax");
+  const AnyBias bias;
+  for_every_attention([&](const AttentionCase& a) {
+    Arena arena;
+    Tape tape(arena, false);
+    const std::vector<float> values = noise("input 0", a.B * a.T * 3 * a.C());
+    Variable qkv = tape.variable({a.B * a.T, 3 * a.C()});
+    std::copy(values.begin(), values.end(), qkv.value.data);
+    AttentionSpec spec = spec_of(a, *softmax, bias);
+    spec.scores = arena.tensor({a.B, a.H, a.T, a.T});
+    spec.pattern = arena.tensor({a.B, a.H, a.T, a.T});
+    attention(tape, qkv, spec);
+    const std::vector<double> exact(values.begin(), values.end());
+    for (int b = 0; b < a.B; ++b)
+      for (int h = 0; h < a.H; ++h)
+        for (int i = 0; i < a.T; ++i) {
+          const Row<double> row = plain_row(a, exact, b, h, i);
+          const float* scores = spec.scores.row((b * a.H + h) * a.T + i);
+          const float* pattern = spec.pattern.row((b * a.H + h) * a.T + i);
+          for (int j = 0; j < a.T; ++j) {
+            const bool visible = j >= a.mask->begin(i, a.T) && j < a.mask->end(i, a.T);
+            // A score is a difference of products, so its error goes with their size, not its own.
+            if (visible)
+              REQUIRE(std::abs(scores[j] - row.scores[j]) < 2e-6);
+            else
+              REQUIRE(scores[j] == -std::numeric_limits<float>::infinity());
+            REQUIRE(std::abs(pattern[j] - row.pattern[j]) <= (visible ? 1e-6 : 0.0));
+          }
+        }
+  });
+}
+
+}  // namespace
+}  // namespace waiver

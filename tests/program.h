@@ -1,0 +1,79 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+/// What a run of the program printed and how it ended.
+struct Ended {
+  int status = -1;  // exit status; 128 + n for signal n
+  std::string output;
+};
+
+inline std::string file_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// The program under test as a process of its own; its output goes to a file.
+class Program {
+ public:
+  struct Limits {
+    rlim_t file_size = RLIM_INFINITY;  // bytes that one file may have
+  };
+  explicit Program(std::vector<std::string> arguments) : Program(std::move(arguments), Limits{}) {}
+  Program(std::vector<std::string> arguments, Limits limits) {
+    arguments.insert(arguments.begin(), WAIVER_BINARY);
+    std::vector<char*> raw;
+    for (std::string& a : arguments) raw.push_back(a.data());
+    raw.push_back(nullptr);
+    std::string name = std::filesystem::temp_directory_path() / "waiver-output-XXXXXX";
+    const int out = mkstemp(name.data());
+    output_ = name;
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(out, STDOUT_FILENO);
+      dup2(out, STDERR_FILENO);
+      const rlimit limit = {limits.file_size, limits.file_size};
+      setrlimit(RLIMIT_FSIZE, &limit);
+      execv(WAIVER_BINARY, raw.data());
+      _exit(127);
+    }
+    close(out);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program() {
+    wait();
+    std::filesystem::remove(output_);
+  }
+
+  void signal(int number) const { kill(pid_, number); }
+  const Ended& wait() {
+    if (ended_.status >= 0) return ended_;
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    ended_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    ended_.output = file_text(output_);
+    return ended_;
+  }
+
+ private:
+  pid_t pid_;
+  std::filesystem::path output_;
+  Ended ended_;
+};
+
+inline Ended run_program(std::vector<std::string> arguments, Program::Limits limits = {}) {
+  return Program(std::move(arguments), limits).wait();
+}
