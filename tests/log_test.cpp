@@ -39,10 +39,6 @@ bool has_tool(const std::string& name) {
   return std::system(("command -v " + name + " > /dev/null 2>&1").c_str()) == 0;
 }
 
-int shell(const std::string& command) {
-  return std::system((command + " > /dev/null 2>&1").c_str());
-}
-
 }  // namespace
 
 TEST_CASE("a log opened again has its config, axes, series and rows") {
@@ -134,12 +130,18 @@ TEST_CASE("a log that is shrunk and continued equals one that never stopped") {
     MESSAGE("skipped: h5diff is not installed");
     return;
   }
-  const std::string pair =
-      (folder / "straight.h5").string() + " " + (folder / "resumed.h5").string();
-  CHECK(shell("h5diff " + pair) == 0);
+  // h5diff calls arrays of two shapes "not comparable" and exits with 0, so its words count too.
+  auto difference = [&] {
+    const std::string text = (folder / "text").string();
+    const int status = std::system(("h5diff -c " + (folder / "straight.h5").string() + " " +
+                                    (folder / "resumed.h5").string() + " > " + text)
+                                       .c_str());
+    return std::to_string(status) + read_file(text);
+  };
+  CHECK(difference() == "0");
   resumed.shrink(995);
   resumed.flush();
-  CHECK(shell("h5diff " + pair) != 0);
+  CHECK(difference() != "0");
 }
 
 TEST_CASE("shrinking to before the first row empties every group, which can grow again") {
