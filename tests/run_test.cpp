@@ -184,7 +184,7 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
   CHECK(run_program({"train", "no/such.yaml"}).status == 2);
   CHECK(run_program({"dance"}).status == 2);
   CHECK(run_program({}).status == 2);
-  for (const char* verb : {"train", "sweep", "eval", "sample", "config", "doctor"})
+  for (const char* verb : {"train", "sweep", "eval", "sample", "config", "bench", "doctor"})
     CHECK(run_program({verb, "--help"}).status == 0);
 }
 

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   waiver::add_eval(app);
   waiver::add_sample(app);
   waiver::add_config(app);
+  waiver::add_bench(app);
   waiver::add_doctor(app);
   waiver::ignore_file_size_signal();
   try {

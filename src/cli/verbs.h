@@ -12,6 +12,7 @@ void add_sweep(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_config(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 }  // namespace waiver

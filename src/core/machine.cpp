@@ -63,6 +63,16 @@ std::string machine_line() {
                      threads() == 1 ? "" : "s", compiled_instruction_set());
 }
 
+int64_t peak_resident() {
+  constexpr std::string_view field = "VmHWM:";
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(field)) return std::stoll(line.substr(field.size())) * 1024;
+  return 0;
+}
+
+void reset_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
 std::vector<std::string> machine_warnings() {
   std::vector<std::string> out;
   if (compiled_instruction_set() == "baseline")

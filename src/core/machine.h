@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,11 @@ std::string machine_line();
 
 /// How many processors this process may run on.
 int available_processors();
+
+/// The most memory that this process had at once, in bytes; and from now on, where the system
+/// lets it be counted anew.
+int64_t peak_resident();
+void reset_peak_resident();
 
 /// What makes this machine slower than it need be, as sentences; empty when nothing is known.
 std::vector<std::string> machine_warnings();

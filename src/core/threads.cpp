@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -16,6 +17,7 @@ struct Buffer {
   size_t size = 0;
 };
 thread_local Buffer buffers[8];
+TileLoops* counted = nullptr;
 }  // namespace
 
 void set_threads(int count) { omp_set_num_threads(count); }
@@ -35,6 +37,26 @@ float* scratch(int slot, size_t floats) {
 void TileErrors::keep(std::exception_ptr error) {
 #pragma omp critical(waiver_tile_errors)
   if (!first_) first_ = error;
+}
+
+void TileLoops::operator+=(const TileLoops& more) {
+  if (more.tiles == 0) return;
+  fewest = tiles == 0 ? more.fewest : std::min(fewest, more.fewest);
+  tiles += more.tiles;
+  seconds += more.seconds;
+  few_seconds += more.few_seconds;
+}
+
+void count_tiles(TileLoops* loops) { counted = loops; }
+
+TileLoop::TileLoop(int64_t tiles) : tiles_(tiles) {
+  if (counted) start_ = std::chrono::steady_clock::now();
+}
+
+TileLoop::~TileLoop() {
+  if (!counted) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
+  *counted += {tiles_, tiles_, took.count(), tiles_ < TileLoops::kMany ? took.count() : 0.0};
 }
 
 void TileErrors::rethrow() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -24,11 +25,39 @@ class TileErrors {
   std::exception_ptr first_;
 };
 
+/// What loops over tiles did while they were counted.
+struct TileLoops {
+  static constexpr int64_t kMany = 64;  // tiles that keep 64 threads busy
+
+  int64_t tiles = 0;
+  int64_t fewest = 0;      // tiles of the loop that had fewest; 0: there was none
+  double seconds = 0;      // within loops
+  double few_seconds = 0;  // within loops of fewer than kMany tiles
+
+  void operator+=(const TileLoops& more);
+};
+/// From now on every loop over tiles adds to `loops`; null: none does.
+void count_tiles(TileLoops* loops);
+
+/// Counts one loop over tiles, where that is asked for.
+class TileLoop {
+ public:
+  explicit TileLoop(int64_t tiles);
+  TileLoop(const TileLoop&) = delete;
+  TileLoop& operator=(const TileLoop&) = delete;
+  ~TileLoop();
+
+ private:
+  int64_t tiles_;
+  std::chrono::steady_clock::time_point start_;
+};
+
 /// Calls f(0) … f(tiles − 1), each once, in any order, on all threads. A tile writes only what no
 /// other tile touches; sums over tiles are added afterwards in the order of the tiles.
 template <class F>
 void parallel_tiles(int64_t tiles, const F& f) {
   TileErrors errors;
+  const TileLoop loop(tiles);
 #pragma omp parallel for schedule(dynamic, 1)
   for (int64_t tile = 0; tile < tiles; ++tile) {
     try {

@@ -73,9 +73,13 @@ Input Trainer::part_of_batch(int64_t part, std::span<const int32_t>& targets) co
   return {std::span(batch_.inputs).subspan(part * count, count), rows, batch_.tokens};
 }
 
+void Trainer::mark(std::string_view name) const {
+  if (profile_) profile_->mark(name, Profile::around);
+}
+
 double Trainer::forward_backward(int64_t part) {
   arena_.reset();
-  Tape tape(arena_);
+  Tape tape(arena_, true, profile_);
   std::span<const int32_t> targets;
   const Input input = part_of_batch(part, targets);
   Variable loss = cross_entropy(tape, model_.forward(tape, input), targets);
@@ -85,8 +89,11 @@ double Trainer::forward_backward(int64_t part) {
 }
 
 StepReport Trainer::update(int64_t step) {
+  if (profile_) profile_->start();
   data_.batch(seed_, Split::train, step, batch_);
+  mark("batch");
   model_.parameters().zero_grads();
+  mark("zero_grads");
   StepReport report;
   for (int64_t part = 0; part < config_.accumulate; ++part) {
     const double loss = forward_backward(part);
@@ -95,6 +102,7 @@ StepReport Trainer::update(int64_t step) {
   }
   report.grad_norm = grad_norm();
   check_gradients(step, report.grad_norm);
+  mark("grad_norm");
 
   Update how;
   how.step = step;
@@ -102,6 +110,8 @@ StepReport Trainer::update(int64_t step) {
   if (config_.clip > 0) how.grad_factor = std::min(1.0, config_.clip / (report.grad_norm + 1e-6));
   report.lr = optimizer_->lr() * how.lr_factor;
   optimizer_->update(model_.parameters(), how);
+  mark("optimizer");
+  if (profile_) profile_->stop();
   return report;
 }
 

@@ -25,7 +25,8 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
-/// Mean loss over validation batches 0 … batches − 1 of `batch` sequences each, the same every time.
+/// Mean loss over validation batches 0 … batches − 1 of `batch` sequences each, the same every
+/// time.
 double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
                        int64_t batches, Arena& arena);
 
@@ -38,10 +39,13 @@ class Trainer {
 
   /// The update number `step`; throws NotFinite, with the weights as they were.
   StepReport update(int64_t step);
+  /// From now on updates add to `profile` where their time goes; null: they do not.
+  void set_profile(Profile* profile) { profile_ = profile; }
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }
 
  private:
+  void mark(std::string_view name) const;
   double forward_backward(int64_t part);
   Input part_of_batch(int64_t part, std::span<const int32_t>& targets) const;
   double grad_norm() const;
@@ -55,6 +59,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   Batch batch_;
   Arena arena_;
+  Profile* profile_ = nullptr;
 };
 
 }  // namespace waiver

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/files.h"
+#include "core/gemm.h"
+#include "core/machine.h"
+#include "experiment/bench.h"
+
+namespace waiver {
+namespace {
+
+struct Options {
+  std::vector<std::string> names = {"small", "bb", "lm"};
+  int64_t batch = 0;  // 0: the workload's own
+  std::string json;
+  BenchOptions bench;
+};
+
+double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+void print_table(const std::vector<BenchResult>& results) {
+  fmt::print("\n{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n",
+             "workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak", "ps/FLOP",
+             "model", "activ.", "resident", "probes", "torch");
+  fmt::print("{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n", "", "",
+             "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB", "share",
+             "ratio");
+  for (const BenchResult& r : results)
+    fmt::print(
+        "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
+        "{:>10.1f}{:>8}{:>8}\n",
+        r.workload.name, r.workload.model.context, r.workload.batch, r.ms_per_step,
+        r.tokens_per_second, r.useful_gflops, r.sgemm_gflops, 100 * r.share_of_peak,
+        1000 / r.useful_gflops, mib(r.parameter_bytes + r.optimizer_bytes), mib(r.arena_bytes),
+        mib(r.peak_resident_bytes),
+        r.probe_share ? fmt::format("{:.1f}%", 100 * *r.probe_share) : "",
+        r.torch ? fmt::format("{:.2f}", r.torch->ratio) : "");
+}
+
+void print_rows(const BenchResult& r) {
+  fmt::print("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
+             r.workload.model.context, r.workload.batch, r.rounds, r.steps_per_round);
+  fmt::print("  {:<16}{:>10}{:>10}{:>10}{:>10}{:>8}{:>14}{:>10}\n", "ms of a step", "forward",
+             "backward", "around", "sum", "share", "fewest tiles", "us/tile");
+  const auto line = [&](const std::string& name, double forward, double backward, double around) {
+    const double sum = forward + backward + around;
+    return fmt::format("  {:<16}{:>10.3f}{:>10.3f}{:>10.3f}{:>10.3f}{:>7.1f}%", name, forward,
+                       backward, around, sum, 100 * sum / r.ms_per_step);
+  };
+  BenchRow sum;
+  for (const BenchRow& row : r.rows) {
+    fmt::print("{}", line(row.name, row.forward_ms, row.backward_ms, row.around_ms));
+    if (row.fewest_tiles > 0)
+      fmt::print("{:>14}{:>10.1f}", row.fewest_tiles, row.microseconds_per_tile);
+    fmt::print("\n");
+    sum.forward_ms += row.forward_ms;
+    sum.backward_ms += row.backward_ms;
+    sum.around_ms += row.around_ms;
+  }
+  fmt::print("{}\n", line("sum", sum.forward_ms, sum.backward_ms, sum.around_ms));
+  fmt::print("  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
+             100 * r.serial_share, 100 * r.few_tiles_share);
+  if (!r.torch) return;
+  fmt::print("  PyTorch {}: {:.2f} ms per step; its own matrix products reach {:.1f} GFLOP/s.\n",
+             r.torch->version, r.torch->ms_per_step, r.torch->gemm_gflops);
+  if (r.torch->gemm_gflops < 0.5 * r.sgemm_gflops)
+    fmt::print(
+        "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
+}
+
+void bench(const Options& options) {
+  std::vector<Workload> workloads;
+  for (const std::string& name : options.names)
+    for (Workload& workload : find_workloads(name)) {
+      if (options.batch > 0) workload.batch = options.batch;
+      workloads.push_back(std::move(workload));
+    }
+  fmt::print("{} · {}\n", machine_line(), gemm_version());
+  for (const std::string& warning : machine_warnings()) fmt::print("Slow: {}\n", warning);
+  std::vector<BenchResult> results;
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : machine_facts()) json["machine"][name] = value;
+  for (const Workload& workload : workloads) {
+    results.push_back(measure(workload, options.bench));
+    json["results"].push_back(to_json(results.back()));
+    print_rows(results.back());
+    std::fflush(stdout);
+  }
+  print_table(results);
+  if (!options.json.empty()) write_atomically(options.json, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand(
+      "bench", "Speed of training steps against this machine's own matrix products");
+  auto options = std::make_shared<Options>();
+  verb->add_option("workloads", options->names,
+                   fmt::format("among {}", fmt::join(workload_names(), ", ")))
+      ->capture_default_str();
+  verb->add_option("--rounds", options->bench.rounds, "medians are over these")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  verb->add_option("--round-seconds", options->bench.round_seconds,
+                   "steps fill a round up to this; at least one")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  verb->add_option("--batch", options->batch, "sequences per step, instead of the workload's own")
+      ->check(CLI::Range(1, 1 << 20));
+  verb->add_flag("--compare", options->bench.compare,
+                 "time steps of the same model in PyTorch too (Debian: python3-torch)");
+  verb->add_option("--json", options->json, "a file for all figures");
+  add_threads(*verb);
+  verb->callback([options] { bench(*options); });
+}
+
+}  // namespace waiver
