@@ -318,6 +318,31 @@ TEST_CASE("a sweep trains every run, skips what is done, and refuses a strange f
   CHECK(run_program(resumed).status == 2);
 }
 
+TEST_CASE("the figures and their table are drawn from the logs alone") {
+  if (std::system("/usr/bin/python3 -c 'import h5py, matplotlib' 2>/dev/null") != 0) {
+    MESSAGE("skipped: python3-h5py or python3-matplotlib is not installed");
+    return;
+  }
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "grid: {model.position.kind: [none, alibi]}\nseeds: [0, 1]\n";
+  REQUIRE(run_program({"sweep", runs.at("study.yaml").string(), "--out", runs.at("sweep").string()})
+              .status == 0);
+  const std::string script = WAIVER_SOURCE_DIR "/scripts/figures.py ";
+  for (const fs::path& path : {runs.at("sweep"), runs.at("sweep") / "position.kind=none,seed=0"}) {
+    REQUIRE(std::system((script + path.string() + " > " + runs.at("table").string()).c_str()) == 0);
+    for (const char* name : {"emergence", "attention", "heads"}) {
+      CHECK(file_text(path / "figures" / (std::string(name) + ".png")).starts_with("\x89PNG"));
+      CHECK(file_text(path / "figures" / (std::string(name) + ".pdf")).starts_with("%PDF"));
+    }
+    const std::string table = file_text(runs.at("table"));
+    CHECK(table.find("onset step") != std::string::npos);
+    CHECK(table.find("backcopy risk") != std::string::npos);
+  }
+  CHECK(file_text(runs.at("table")).find("none") != std::string::npos);
+}
+
 TEST_CASE("eval and sample work on a run and on a checkpoint, the same each time") {
   const Runs runs;
   REQUIRE(runs.train("run").status == 0);

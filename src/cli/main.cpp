@@ -1,13 +1,31 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files.h"
 
+namespace {
+
+// A thread that waits for others spins first. GCC's OpenMP spins so long that on a shared machine
+// it takes the core from the very thread it waits for; it reads its setting once, when it is loaded.
+void restart_with_short_spin(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("GOMP_SPINCOUNT", "3000", 1);
+  std::error_code missing;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", missing);
+  if (!missing) execv(program.c_str(), argv);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  restart_with_short_spin(argv);
   CLI::App app(
       "Waiver trains small transformers from YAML files and watches waiver elements (attention "
       "sinks) emerge.",

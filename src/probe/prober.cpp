@@ -1,5 +1,7 @@
 #include "probe/prober.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace waiver {
@@ -121,7 +123,14 @@ std::vector<SeriesSpec> Prober::snapshot_series() {
 
 std::vector<std::string> Prober::snapshot_tokens() const {
   std::vector<std::string> out;
-  for (int64_t t = 0; t < context_.tokens; ++t) out.push_back(data_.text(batch_.inputs[t]));
+  for (int64_t t = 0; t < context_.tokens; ++t) {
+    std::string text = data_.text(batch_.inputs[t]);
+    // A single byte that is no character of its own cannot stand in a UTF-8 string.
+    if (const auto byte = static_cast<unsigned char>(text[0]);
+        text.size() == 1 && (byte == 0 || byte >= 0x80))
+      text = fmt::format("\\x{:02x}", byte);
+    out.push_back(std::move(text));
+  }
   return out;
 }
 

@@ -1,0 +1,211 @@
+#include "config_files.h"
+
+using namespace waiver;
+
+TEST_CASE("every bad config is refused with its place, its key, what is allowed, and a hint") {
+  const struct {
+    const char *text, *message;
+  } cases[] = {
+      // unknown keys
+      {"model:\n  positon: {kind: rope}\n",
+       "a.yaml:2:3: model.positon: unknown key. Did you mean model.position?"},
+      {"modle: {width: 64}\n", "a.yaml:1:1: modle: unknown key. Did you mean model?"},
+      {"train: {lr: 0.1}\n", "a.yaml:1:9: train.lr: unknown key. Did you mean train.optimizer.lr?"},
+      {"train: {width: 64}\n",
+       "a.yaml:1:9: train.width: unknown key. Did you mean model.width or model.mlp.width?"},
+      {"width: 64\n",
+       "a.yaml:1:1: width: unknown key. Did you mean model.width or model.mlp.width?"},
+      {"model: {zzzzz: 1}\n", "a.yaml:1:9: model.zzzzz: unknown key."},
+      {"model.width: 64\n",
+       "a.yaml:1:1: model.width: unknown key. Dots are for the command line: here, write blocks "
+       "within blocks."},
+      {"train: {optimizer: {kind: adamw, beta: 0.9}}\n",
+       "a.yaml:1:34: train.optimizer.beta: unknown key. Did you mean train.optimizer.betas?"},
+      // keys of another kind
+      {"model:\n  position: {kind: alibi, base: 500}\n",
+       "a.yaml:2:27: model.position.base: only kind rope has it; the kind here is alibi."},
+      {"train: {optimizer: {momentum: 0.5}}\n",
+       "a.yaml:1:21: train.optimizer.momentum: only kind sgd has it; the kind here is adamw."},
+      {"train: {schedule: {final: 0.1}}\n",
+       "a.yaml:1:20: train.schedule.final: only kinds cosine and linear have it; the kind here is "
+       "constant."},
+      {"model: {init: {std: 0.1, kind: fan_in}}\n",
+       "a.yaml:1:16: model.init.std: only kind gpt2 has it; the kind here is fan_in."},
+      {"data: {kind: tokens, path: x, train: a, validation: b}\n",
+       "a.yaml:1:22: data.path: only kind text has it; the kind here is tokens."},
+      // duplicate keys
+      {"model:\n  width: 64\n  width: 128\n",
+       "a.yaml:3:3: model.width: the key appears twice. The first is at a.yaml:2:3."},
+      {"seed: {init: 1}\nseed: {init: 2}\n",
+       "a.yaml:2:1: seed: the key appears twice. The first is at a.yaml:1:1."},
+      // whole numbers
+      {"model: {width: abc}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found \"abc\"."},
+      {"model: {width: true}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found true."},
+      {"model: {width: \"64\"}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found \"64\". Remove the "
+       "quotes."},
+      {"model: {width: 64.5}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found 64.5."},
+      {"train: {steps: 1e3}\n",
+       "a.yaml:1:16: train.steps: expected a whole number of at least 0, found 1e3. Write 1000."},
+      {"train: {steps: 1_000}\n",
+       "a.yaml:1:16: train.steps: expected a whole number of at least 0, found \"1_000\"."},
+      {"train: {steps: 0x10}\n",
+       "a.yaml:1:16: train.steps: expected a whole number of at least 0, found \"0x10\"."},
+      {"model:\n  width:\n",
+       "a.yaml:2:3: model.width: expected a whole number in [1, 65536], found nothing."},
+      {"model: {width: [64]}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found a list."},
+      {"model: {width: {a: 64}}\n",
+       "a.yaml:1:9: model.width: expected a whole number in [1, 65536], found a block."},
+      {"model: {width: 0}\n",
+       "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found 0."},
+      {"train: {steps: -1}\n",
+       "a.yaml:1:16: train.steps: expected a whole number of at least 0, found -1."},
+      {"seed: {init: 9223372036854775808}\n",
+       "a.yaml:1:14: seed.init: expected a whole number of at least 0, found 9223372036854775808. "
+       "No 64-bit number holds that."},
+      // numbers
+      {"train: {optimizer: {lr: fast}}\n",
+       "a.yaml:1:25: train.optimizer.lr: expected a number of at least 0, found \"fast\"."},
+      {"train: {clip: nan}\n",
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found nan."},
+      {"train: {clip: inf}\n",
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found inf."},
+      {"train: {clip: .inf}\n",
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found \".inf\"."},
+      {"train: {clip: 1e999}\n",
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found 1e999. No 64-bit number "
+       "holds that."},
+      {"model: {norm: {eps: 0}}\n",
+       "a.yaml:1:21: model.norm.eps: expected a number above 0, found 0."},
+      {"data: {kind: text, path: a, split: 1}\n",
+       "a.yaml:1:36: data.split: expected a number in (0, 1), found 1."},
+      // true or false
+      {"model: {mlp: {bias: yes}}\n",
+       "a.yaml:1:21: model.mlp.bias: expected true or false, found \"yes\"."},
+      {"model: {mlp: {bias: 1}}\n",
+       "a.yaml:1:21: model.mlp.bias: expected true or false, found 1."},
+      {"model: {mlp: {bias: 'true'}}\n",
+       "a.yaml:1:21: model.mlp.bias: expected true or false, found \"true\". Remove the quotes."},
+      // lists
+      {"train: {optimizer: {betas: [0.9]}}\n",
+       "a.yaml:1:28: train.optimizer.betas: expected a list of 2 numbers in [0, 1), found 1."},
+      {"train: {optimizer: {betas: [0.9, 1.0]}}\n",
+       "a.yaml:1:34: train.optimizer.betas[1]: expected a number in [0, 1), found 1.0."},
+      {"probe: {first: 4}\n",
+       "a.yaml:1:16: probe.first: expected a list of whole numbers of at least 0, found 4. Write "
+       "[4]."},
+      {"probe:\n  first: [1, x,\n    3.5]\n",
+       "a.yaml:2:14: probe.first[1]: expected a whole number of at least 0, found \"x\".\n"
+       "a.yaml:3:5: probe.first[2]: expected a whole number of at least 0, found 3.5."},
+      // choices, kinds, blocks, text
+      {"model: {mlp: {kind: rellu}}\n",
+       "a.yaml:1:21: model.mlp.kind: expected one of relu or gelu, found \"rellu\". Did you mean "
+       "relu?"},
+      {"model: {init: {kind: gpt, std: 0.1}}\n",
+       "a.yaml:1:22: model.init.kind: expected one of fan_in or gpt2, found \"gpt\". Did you mean "
+       "gpt2?"},
+      {"model: {attention: {mask: casual}}\n",
+       "a.yaml:1:27: model.attention.mask: expected one of causal or bidirectional, found "
+       "\"casual\". Did you mean causal?"},
+      {"model:\n  position: {kind: absolut, base: 3}\n",
+       "a.yaml:2:20: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
+       "found \"absolut\". Did you mean absolute?"},
+      {"model: {position: [rope]}\n",
+       "a.yaml:1:19: model.position: expected a kind or a block of keys with a kind, found a "
+       "list."},
+      {"model:\n  position:\n",
+       "a.yaml:2:3: model.position: expected a kind or a block of keys with a kind, found "
+       "nothing."},
+      {"model: 5\n", "a.yaml:1:8: model: expected a block of keys, found 5."},
+      {"train: {schedule: cosine}\n",
+       "a.yaml:1:19: train.schedule: expected a block of keys, found \"cosine\". Write {kind: "
+       "cosine}."},
+      {"train: {steps: 5}\ndata: text\n", "a.yaml:2:1: data.path: missing; it has no default."},
+      {"data: {kind: text, path: [a, b]}\n",
+       "a.yaml:1:26: data.path: expected text, found a list."},
+      {"data: {kind: text, path: ''}\n", "a.yaml:1:26: data.path: expected text, found \"\"."},
+      // keys that do not fit together
+      {"model: {width: 100, heads: 3}\n",
+       "a.yaml:1:16: model.width: 100 is not divisible by model.heads (3). Every head has width / "
+       "heads channels."},
+      {"model:\n  heads: 3\n",
+       "a.yaml:1:1: model.width: 128 is not divisible by model.heads (3). Every head has width / "
+       "heads channels."},
+      {"model: {width: 9, heads: 3, position: rope}\n",
+       "a.yaml:1:39: model.position: rope turns pairs of channels, but a head of width 3 has an "
+       "odd number of them."},
+      {"train: {batch: 64, accumulate: 3}\n",
+       "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
+       "has batch / accumulate sequences."},
+      {"train: {steps: 10, schedule: {warmup: 11}}\n",
+       "a.yaml:1:39: train.schedule.warmup: 11 is beyond train.steps (10). The warm-up must end "
+       "within the run."},
+      {"train: {steps: 10}\nprobe: {snapshots: [0, 20]}\n",
+       "a.yaml:2:20: probe.snapshots: step 20 is beyond train.steps (10)."},
+      // no config at all
+      {"model: {width: 64\n", "a.yaml:2:1: this is not YAML: end of map flow not found."},
+      {"model:\n\twidth: 64\n", "a.yaml:2:7: this is not YAML: illegal map value."},
+      {"- model\n", "a.yaml:1:1: expected blocks of keys, such as `model:` and `train:`."},
+      {"model: &m {width: 64}\ntrain: *m\n",
+       "a.yaml:2:8: aliases (*name) are not read. Write the value again, or share it through "
+       "base:."},
+      {"seed: {init: 1}\n---\nseed: {init: 2}\n",
+       "a.yaml:3:1: a second YAML document begins here. One file holds one document."},
+      {"[a, b]: 3\n",
+       "a.yaml:1:1: a key must be a word. Quote a value that begins with a sign of YAML."},
+      {"base: nowhere.yaml\n", "a.yaml:1:7: base: nowhere.yaml: the file cannot be read."},
+      {"base: [x]\n",
+       "a.yaml:1:7: base: expected the path of a config file, relative to this one."},
+  };
+  for (const auto& [text, message] : cases) {
+    CAPTURE(text);
+    CHECK(complaint(text) == message);
+  }
+}
+
+TEST_CASE("a bad override is named as it was written") {
+  const struct {
+    const char *override, *message;
+  } cases[] = {
+      {"model.width=abc",
+       "override model.width=abc: model.width: expected a whole number in [1, 65536], found "
+       "\"abc\"."},
+      {"model.wdith=3",
+       "override model.wdith=3: model.wdith: unknown key. Did you mean model.width?"},
+      {"model.width=",
+       "override model.width=: model.width: expected a whole number in [1, 65536], found nothing."},
+      {"model.width",
+       "override model.width: expected key.path=value. For example model.position.kind=rope."},
+      {"model..width=3",
+       "override model..width=3: expected key.path=value. For example model.position.kind=rope."},
+      {"train.optimizer.betas=[0.9,",
+       "override train.optimizer.betas=[0.9,: this is not YAML: end of sequence flow not found."},
+  };
+  for (const auto& [override, message] : cases) {
+    CAPTURE(override);
+    CHECK(complaint("", {override}) == message);
+  }
+  CHECK(complaint("model:\n  width: 64\n", {"model.heads=3"}) ==
+        "a.yaml:2:10: model.width: 64 is not divisible by model.heads (3). Every head has width / "
+        "heads channels.");
+}
+
+TEST_CASE("all errors are told at once, in the order of the file, overrides last") {
+  CHECK(complaint("train: {lr: 1}\nmodel:\n  width: x\n  heads: 0\n", {"seed.init=-1"}) ==
+        "a.yaml:1:9: train.lr: unknown key. Did you mean train.optimizer.lr?\n"
+        "a.yaml:3:10: model.width: expected a whole number in [1, 65536], found \"x\".\n"
+        "a.yaml:4:10: model.heads: expected a whole number in [1, 1024], found 0.\n"
+        "override seed.init=-1: seed.init: expected a whole number of at least 0, found -1.");
+}
+
+TEST_CASE("a missing file and a folder are refused") {
+  const Folder folder;
+  CHECK(complaint_of([&] { load_config(folder.path("no.yaml")); }) ==
+        folder.path("no.yaml") + ": the file cannot be read.");
+  CHECK(complaint_of([&] { load_config(folder.path("")); }) ==
+        folder.path("") + ": this is a folder, not a file.");
+}
