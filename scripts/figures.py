@@ -82,9 +82,9 @@ def label(group: str) -> str:
     return ", ".join(part.split("=", 1)[-1] for part in group.split(","))
 
 
-def step_axis(axis) -> None:
+def step_axis(axis, last: int) -> None:
     axis.set_xscale("symlog", linthresh=1)
-    axis.set_xlim(left=0)
+    axis.set_xlim(0, last)
     axis.set_xlabel("training step")
 
 
@@ -115,7 +115,7 @@ def emergence(title: str, runs: list[Run], folder: pathlib.Path) -> None:
                 axis.fill_between(members[0].step[:length], stack.min(0), stack.max(0),
                                   color=colour, alpha=0.13, lw=0)
         axis.set_title(text, loc="left")
-        step_axis(axis)
+        step_axis(axis, max(run.step[-1] for run in runs))
         if limits:
             axis.set_ylim(*limits)
         if name == "delta_logit":
@@ -139,7 +139,7 @@ def attention(runs: list[Run], folder: pathlib.Path) -> None:
         return
     steps = rows[0].file["snapshot/step"][:]
     figure, axes = plt.subplots(len(rows), len(steps), squeeze=False,
-                                figsize=(1.2 + 2.1 * len(steps), 0.7 + 2.1 * len(rows)))
+                                figsize=(1.2 + 2.5 * len(steps), 0.7 + 2.5 * len(rows)))
     for line, run in zip(axes, rows):
         maps = run.file["snapshot/pattern_mean"][:, run.layer, run.head]
         causal = not np.any(np.triu(maps[-1], 1))
@@ -203,7 +203,7 @@ def reference(run: Run, published: pathlib.Path, folder: pathlib.Path) -> None:
                   label="published, batch 512")
         axis.plot(run.step, run.first_token(ours), color=COLOURS[0], lw=1.6, label=label(run.group))
         axis.set_title(text, loc="left")
-        step_axis(axis)
+        step_axis(axis, run.step[-1])
         if ours == "backcopy_risk":
             axis.set_yscale("log")
     for axis in axes[0]:

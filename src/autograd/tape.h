@@ -13,8 +13,15 @@ namespace waiver {
 struct Variable {
   Tensor value;
   Tensor grad;
+  bool* untouched = nullptr;  // true while `grad` holds nothing yet; null where it began as zeros
 
   bool wants_grad() const { return static_cast<bool>(grad); }
+  /// Whether the caller is the first to write `grad`, and so has to set it rather than add to it.
+  bool first_gradient() const {
+    if (!untouched || !*untouched) return false;
+    *untouched = false;
+    return true;
+  }
   const Shape& shape() const { return value.shape; }
 };
 
@@ -29,28 +36,31 @@ class Tape {
   Arena& arena() { return arena_; }
   bool recording() const { return recording_; }
 
-  /// An uninitialised value; its gradient is zero, and absent when nothing is recorded.
+  /// An uninitialised value; its gradient is untouched, and absent when nothing is recorded.
   Variable variable(const Shape& shape) {
-    return {arena_.tensor(shape), recording_ ? arena_.zeros(shape) : Tensor{}};
+    if (!recording_) return {arena_.tensor(shape), {}};
+    return {arena_.tensor(shape), arena_.tensor(shape), new (arena_.array<bool>(1)) bool(true)};
   }
 
-  /// Adds `backward`, which reads its output's gradient and adds (+=) to those of its inputs.
-  /// REQUIRES: the op has computed its values.
+  /// Adds `backward`, which reads the gradient of `output` and adds to those of the op's inputs;
+  /// it is left out where no gradient has reached `output`. REQUIRES: the op has computed its
+  /// values.
   template <class F>
-  void record(const char* op, F backward) {
+  void record(const char* op, const Variable& output, F backward) {
     static_assert(std::is_trivially_destructible_v<F>, "closures live in the arena");
     if (!recording_) return;
     if (profile_) profile_->mark(op, Profile::forward);
     auto* closure = new (arena_.array<F>(1)) F(backward);
     auto call = [](void* f) { (*static_cast<F*>(f))(); };
-    last_ = new (arena_.array<Node>(1)) Node{op, call, closure, last_};
+    last_ = new (arena_.array<Node>(1)) Node{op, output.untouched, call, closure, last_};
   }
 
   /// Sets the gradient of the scalar `loss` to `seed` and runs the record in reverse.
   void backward(const Variable& loss, float seed = 1.0f) {
     loss.grad.data[0] = seed;
+    loss.first_gradient();
     for (Node* node = last_; node; node = node->previous) {
-      node->call(node->closure);
+      if (!node->untouched || !*node->untouched) node->call(node->closure);
       if (profile_) profile_->mark(node->op, Profile::backward);
     }
     last_ = nullptr;
@@ -59,6 +69,7 @@ class Tape {
  private:
   struct Node {
     const char* op;
+    const bool* untouched;  // of the output
     void (*call)(void*);
     void* closure;
     Node* previous;

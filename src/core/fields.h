@@ -17,7 +17,6 @@ struct Range {
   bool low_open = false;
   bool high_open = false;
 };
-inline Range any_number() { return {}; }
 inline Range at_least(double low) { return {low}; }
 inline Range above(double low) {
   return {low, std::numeric_limits<double>::infinity(), true, false};

@@ -2,6 +2,7 @@
 
 // What the two sources of H5File share. No other file includes HDF5.
 
+#define H5_USE_110_API  // the calls of 1.10, whatever the version
 #include <hdf5.h>
 #include <hdf5_hl.h>
 

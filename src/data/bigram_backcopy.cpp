@@ -72,8 +72,9 @@ class BigramBackcopy : public BackcopyTask {
     for (const char c : text) {
       const auto at = std::find(characters_.begin(), characters_.end(), static_cast<double>(c));
       if (at == characters_.end())
-        throw Error("prompt", "the character '" + std::string(1, c) + "' is not in the vocabulary",
-                    "The task has the 65 characters of tiny Shakespeare.");
+        throw UsageError("prompt",
+                         "the character '" + std::string(1, c) + "' is not in the vocabulary",
+                         "The task has the 65 characters of tiny Shakespeare.");
       tokens.push_back(static_cast<int32_t>(at - characters_.begin()));
     }
     return tokens;

@@ -57,7 +57,7 @@ class Dataset {
 
   /// A token as a person reads it.
   virtual std::string text(int32_t token) const { return std::to_string(token); }
-  /// The tokens of a text; throws Error at what cannot be written in this vocabulary.
+  /// The tokens of a text; throws UsageError at what cannot be written in this vocabulary.
   virtual std::vector<int32_t> encode(std::string_view text) const;
   /// The token that every sequence begins with, or −1.
   virtual int32_t first_token() const { return -1; }

@@ -18,7 +18,6 @@ class Sampler {
   double probability(int64_t outcome) const {
     return cumulative_[outcome] - (outcome ? cumulative_[outcome - 1] : 0.0);
   }
-  int64_t size() const { return static_cast<int64_t>(cumulative_.size()); }
 
  private:
   std::vector<double> cumulative_;

@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "core/error.h"
 #include "data/registry.h"
@@ -10,16 +7,6 @@
 
 namespace waiver {
 namespace {
-
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw UsageError("data.path", "the file " + path + " cannot be read",
-                     "scripts/fetch_data.sh downloads the public corpora.");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
-}
 
 // The next UTF-8 character of `text`, moved past; throws at a byte that begins none.
 std::string_view next_character(std::string_view& text, const std::string& where) {
@@ -55,7 +42,8 @@ class Text : public WindowDataset {
   }
 
   void open(int64_t context) override {
-    const std::string text = read_text(path_);
+    const std::string text =
+        read_corpus("data.path", path_, "scripts/fetch_data.sh downloads the public corpora.");
     if (tokenizer_ == "char")
       collect_characters(text);
     else
@@ -85,9 +73,9 @@ class Text : public WindowDataset {
       const std::string_view character = next_character(text, path_);
       const auto at = ids_.find(character);
       if (at == ids_.end())
-        throw Error("prompt",
-                    "the character '" + std::string(character) + "' does not occur in " + path_,
-                    "A model of characters knows those of its training text only.");
+        throw UsageError(
+            "prompt", "the character '" + std::string(character) + "' does not occur in " + path_,
+            "A model of characters knows those of its training text only.");
       tokens.push_back(at->second);
     }
     return tokens;

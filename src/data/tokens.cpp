@@ -1,7 +1,3 @@
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-
 #include "core/error.h"
 #include "data/registry.h"
 #include "data/windows.h"
@@ -9,17 +5,13 @@
 namespace waiver {
 namespace {
 
-std::vector<int32_t> read_tokens(const std::string& key, const std::string& path, int64_t V) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UsageError(key, "the file " + path + " cannot be read");
-  const auto bytes = std::filesystem::file_size(path);
-  if (bytes % 2 != 0)
-    throw UsageError(
-        path, "its " + std::to_string(bytes) + " bytes are not a whole number of uint16 tokens");
-  std::vector<unsigned char> raw(bytes);
-  file.read(reinterpret_cast<char*>(raw.data()), static_cast<std::streamsize>(bytes));
-  if (!file) throw UsageError(path, "the file could not be read to its end");
-  std::vector<int32_t> tokens(bytes / 2);
+// The tokens in the bytes of the file `path`.
+std::vector<int32_t> parse_tokens(const std::string& bytes, const std::string& path, int64_t V) {
+  if (bytes.size() % 2 != 0)
+    throw UsageError(path, "its " + std::to_string(bytes.size()) +
+                               " bytes are not a whole number of uint16 tokens");
+  const auto* raw = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::vector<int32_t> tokens(bytes.size() / 2);
   for (size_t i = 0; i < tokens.size(); ++i) {
     tokens[i] = raw[2 * i] | raw[2 * i + 1] << 8;
     if (tokens[i] >= V)
@@ -46,8 +38,9 @@ class Tokens : public WindowDataset {
           "data.bos", std::to_string(first_id_) + " is no token id",
           "Ids go up to data.vocabulary − 1 = " + std::to_string(vocabulary_ - 1) + ".");
     first_token_ = static_cast<int32_t>(first_id_);
-    train_ = read_tokens("data.train", train_path_, vocabulary_);
-    validation_ = read_tokens("data.validation", validation_path_, vocabulary_);
+    train_ = parse_tokens(read_corpus("data.train", train_path_), train_path_, vocabulary_);
+    validation_ = parse_tokens(read_corpus("data.validation", validation_path_), validation_path_,
+                               vocabulary_);
     check_lengths(context, train_path_ + ", " + validation_path_);
   }
   int64_t vocabulary() const override { return vocabulary_; }

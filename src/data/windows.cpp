@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/random.h"
 
 namespace waiver {
@@ -27,6 +28,15 @@ void WindowDataset::batch(uint64_t seed, Split split, int64_t index, Batch& out)
     }
     std::copy_n(&from[start], fresh, x + skip);
     std::copy_n(&from[start + 1], fresh, y + skip);
+  }
+}
+
+std::string WindowDataset::read_corpus(const std::string& key, const std::string& path,
+                                       const std::string& hint) {
+  try {
+    return read_file(path);
+  } catch (const Error&) {
+    throw UsageError(key, "the file " + path + " cannot be read", hint);
   }
 }
 

@@ -16,6 +16,9 @@ class WindowDataset : public Dataset {
   int64_t validation_windows(int64_t T) const override;
 
  protected:
+  /// The bytes of the file that `key` names; throws UsageError where it cannot be read.
+  static std::string read_corpus(const std::string& key, const std::string& path,
+                                 const std::string& hint = {});
   /// Throws UsageError where a part is shorter than one window.
   void check_lengths(int64_t context, const std::string& where) const;
 

@@ -1,8 +1,10 @@
 #include "experiment/console.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -11,6 +13,11 @@ namespace {
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 std::string summary(const Console::Progress& p) {
@@ -62,11 +69,13 @@ void Console::progress(const Progress& p, bool milestone) {
   const double now = now_seconds();
   if (now - last_bar_ < 0.1 && p.step < p.steps) return;
   last_bar_ = now;
-  constexpr int64_t cells = 24;
+  // A line that wraps could not be rewritten.
+  const int64_t width = terminal_width();
+  const int64_t cells = std::clamp<int64_t>(width - std::ssize(text) - 2, 0, 24);
   const int64_t done = p.steps > 0 ? cells * p.step / p.steps : cells;
   std::string bar;
   for (int64_t i = 0; i < cells; ++i) bar += i < done ? "█" : "░";
-  fmt::print("\r\033[K{} {}", bar, text);
+  fmt::print("\r\033[K{} {}", bar, text.substr(0, std::max<int64_t>(0, width - cells - 2)));
   std::fflush(stdout);
   bar_ = true;
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "experiment/config.h"
 #include "experiment/keys.h"

@@ -1,6 +1,7 @@
 #include "experiment/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -86,13 +87,18 @@ class Run {
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
   }
 
-  /// Keeps the weights at which the run stopped, and what was logged.
+  /// Keeps the weights at which the run stopped, and what was logged, where that is possible.
   void save_failed() {
-    save_checkpoint(directory_.path("failed"), {step_, to_yaml(config_)}, model_.parameters(),
-                    trainer_.optimizer());
-    log_->flush();
+    try {
+      const fs::path saved = save_checkpoint(directory_.path("failed"), {step_, to_yaml(config_)},
+                                             model_.parameters(), trainer_.optimizer());
+      console_.line(fmt::format("The weights before this step are in {}.", saved.string()));
+      log_->flush();
+    } catch (const Error& problem) {
+      // What stopped the run matters more than this, so it must not take its place.
+      console_.line(fmt::format("The state could not be saved: {}", problem.what()));
+    }
   }
-  void say(const std::string& text) { console_.line(text); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -230,16 +236,15 @@ void train_run(const Config& config, const RunPlan& plan) {
   const RunDirectory directory(plan, config);
   directory.set_status("running");
   const StopSignals signals;
-  Run run(config, *data, directory);
   try {
-    run.go();
+    Run run(config, *data, directory);
+    try {
+      run.go();
+    } catch (const NotFinite&) {
+      run.save_failed();
+      throw;
+    }
     directory.set_status("done");
-  } catch (const NotFinite& problem) {
-    run.save_failed();
-    directory.set_status(fmt::format("failed: {}", problem.what()));
-    run.say(
-        fmt::format("The weights before this step are in {}.", directory.path("failed").string()));
-    throw;
   } catch (const std::exception& problem) {
     try {
       directory.set_status(fmt::format("failed: {}", problem.what()));

@@ -14,9 +14,6 @@ class RunDirectory {
   /// Creates it, or opens it where plan.resume and the config is the same one. Throws UsageError
   /// where a run is there already, or something that is no run, or another process holds it.
   RunDirectory(const RunPlan& plan, const Config& config);
-  ~RunDirectory();
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
 
   std::filesystem::path path(std::string_view name) const { return folder_ / name; }
   bool resumed() const { return resumed_; }
@@ -25,12 +22,19 @@ class RunDirectory {
   void record_environment(int64_t from_step) const;
 
  private:
+  struct Lock {  // held while it lives
+    int descriptor = -1;
+    Lock() = default;
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock();
+  };
   void create(const RunPlan& plan, const std::string& config);
   void lock();
 
   std::filesystem::path folder_;
   bool resumed_ = false;
-  int lock_ = -1;
+  Lock lock_;
 };
 
 /// Throws UsageError where the run in `directory` was begun with another config.

@@ -154,8 +154,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
               beside(path, read.base),
               {}};
   const std::string where = base_place.text() + ": base";
-  read_file(study.base, where);
-  const Node base = read_layers(study.base, complaints);
+  const Node base = read_layers_from(read_file(study.base, where), study.base, complaints);
   std::set<std::string> names;
   for (const Point& point : expand(grid, read.seeds)) {
     study.runs.push_back(make_run(base, set, point, last, complaints));

@@ -17,7 +17,8 @@ namespace {
 
 void check_folder(const fs::path& folder, bool resume) {
   if (!fs::exists(folder) || fs::is_empty(folder)) return;
-  if (!fs::exists(folder / "sweep.json"))
+  // The index is the first file of a sweep; one that was killed may have left it half written.
+  if (!fs::exists(folder / "sweep.json") && !fs::exists(folder / "sweep.json.tmp"))
     throw UsageError(folder.string(), "this is not a sweep's folder, and it is not empty",
                      "Choose another place with --out.");
   if (!resume)
@@ -29,7 +30,8 @@ void write_index(const Study& study, const fs::path& folder) {
   nlohmann::ordered_json runs = nlohmann::ordered_json::array();
   for (const StudyRun& run : study.runs)
     runs.push_back({{"name", run.name}, {"group", run.group}, {"seed", run.config.seed.init}});
-  const nlohmann::ordered_json index = {{"title", study.title}, {"runs", runs}};
+  const nlohmann::ordered_json index = {
+      {"title", study.title}, {"question", study.question}, {"runs", runs}};
   write_atomically(folder / "sweep.json", index.dump(2) + "\n");
 }
 
@@ -41,8 +43,8 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
   check_folder(folder, resume);
   for (const StudyRun& run : study.runs) run.config.data.make()->open(run.config.model.context);
   make_folder(folder);
-  write_atomically(folder / "experiment.yaml", read_file(study_path));
   write_index(study, folder);
+  write_atomically(folder / "experiment.yaml", read_file(study_path));
   for (size_t i = 0; i < study.runs.size(); ++i) {
     const StudyRun& run = study.runs[i];
     const std::string place = (folder / run.name).string();
@@ -53,6 +55,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
       continue;
     }
     RunPlan plan;
+    plan.config_path = study.base;
     plan.overrides = run.overrides;
     plan.directory = place;
     plan.resume = true;

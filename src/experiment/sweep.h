@@ -7,7 +7,7 @@
 namespace waiver {
 
 /// Trains the runs of a study in order, each in DIRECTORY/<its name>, and writes
-/// DIRECTORY/sweep.json: {title, runs: [{name, group, seed}]}. With `resume`, finished runs are
+/// DIRECTORY/sweep.json: {title, question, runs: [{name, group, seed}]}. With `resume`, finished runs are
 /// skipped and begun ones continued; without it a folder that is not empty is refused.
 void run_sweep(const Study& study, const std::string& study_path, const std::string& directory,
                bool resume);

@@ -78,9 +78,9 @@ bool Prober::snapshot_due(int64_t step) const {
 }
 
 int64_t Prober::part_size() const {
-  // Scores and weights of one part stay below 128 MiB, or hold a single sequence.
+  // Scores and weights of all blocks stay below 128 MiB, or hold a single sequence.
   constexpr int64_t most = int64_t{1} << 24;
-  const int64_t maps = context_.heads * context_.tokens * context_.tokens;
+  const int64_t maps = context_.layers * context_.heads * context_.tokens * context_.tokens;
   return std::clamp<int64_t>(most / maps, 1, batch_.batch);
 }
 

@@ -16,7 +16,8 @@ namespace {
 class FindNotFinite : public Capture {
  public:
   bool wants(int64_t, std::string_view point) const override {
-    return where_.empty() && point != "attn.scores";  // hidden scores are −inf by design
+    // Whole maps of every block may not fit into memory; what is wrong in them shows in attn.mix.
+    return where_.empty() && point != "attn.scores" && point != "attn.pattern";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (std::all_of(t.data, t.data + t.size(), [](float x) { return std::isfinite(x); })) return;

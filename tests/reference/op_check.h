@@ -34,12 +34,14 @@ inline std::vector<float> copy(const Tensor& t) { return {t.data, t.data + t.siz
 struct Result {
   std::vector<float> y;
   std::vector<std::vector<float>> grads;
+  std::vector<bool> set;  // whether the op claimed to be the first to write an input's gradient
   bool operator==(const Result&) const = default;
 };
 
 constexpr size_t kMemory = 1 << 19;  // more than any case here uses
 
-inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float grad_before) {
+inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float grad_before,
+                       bool untouched = false) {
   Arena arena;
   std::fill_n(arena.array<float>(kMemory), kMemory, NAN);  // what an op forgets to write shows
   arena.reset();
@@ -50,13 +52,17 @@ inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float g
     const auto values = noise("input " + std::to_string(k), shapes[k].size());
     std::copy(values.begin(), values.end(), inputs[k].value.data);
     std::fill_n(inputs[k].grad.data, values.size(), grad_before);
+    *inputs[k].untouched = untouched;
   }
   const Variable y = op(tape, inputs);
-  Result result{copy(y.value), {}};
+  Result result{copy(y.value), {}, {}};
   const auto dy = noise("output gradient", y.value.size());
   std::copy(dy.begin(), dy.end(), y.grad.data);
   tape.backward(y, dy[0]);
-  for (const Variable& input : inputs) result.grads.push_back(copy(input.grad));
+  for (const Variable& input : inputs) {
+    result.grads.push_back(copy(input.grad));
+    result.set.push_back(untouched && !*input.untouched);
+  }
   return result;
 }
 
@@ -125,6 +131,14 @@ void check(const std::vector<Shape>& shapes, const Fast& op, const Plain& plain)
     const double scale = 1.0 + largest(fast.grads[k]);
     for (size_t i = 0; i < fast.grads[k].size(); ++i)
       REQUIRE(std::abs(added.grads[k][i] - (1.0 + fast.grads[k][i])) <= 1e-6 * scale);
+  }
+
+  // An untouched gradient holds rubbish: either the op sets it, or it is a parameter's and grows.
+  const Result set = run_fast(op, shapes, 1.0f, true);
+  for (size_t k = 0; k < shapes.size(); ++k) {
+    INFO("the first gradient of input ", k);
+    const std::vector<float>& right = set.set[k] ? fast.grads[k] : added.grads[k];
+    CHECK(set.grads[k] == right);
   }
 
   const int before = threads();

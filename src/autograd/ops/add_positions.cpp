@@ -13,12 +13,13 @@ Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const i
       for (int64_t c = 0; c < C; ++c) out[c] = in[c] + add[c];
     }
   });
-  tape.record("add_positions", [=] {
+  tape.record("add_positions", y, [=] {
+    const bool first = x.first_gradient();
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
       for (int64_t n = 0; n < N; ++n) {
         const float* dy = y.grad.row(n);
         float* dx = x.grad.row(n);
-        for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
+        for (int64_t c = begin; c < end; ++c) dx[c] = (first ? 0.0f : dx[c]) + dy[c];
         if (!table.wants_grad()) continue;
         float* d = table.grad.row(positions[n % T]);
         for (int64_t c = begin; c < end; ++c) d[c] += dy[c];

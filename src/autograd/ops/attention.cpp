@@ -115,6 +115,13 @@ void backward_tile(const Head& h, const Tile& t, const Tensor& dout, Tensor dqkv
        h.stride, 1.0f, dk, h.stride);
 }
 
+// A head's own columns of dq, dk and dv.
+void clear_gradient(const Head& h, Tensor dqkv) {
+  for (int64_t t = 0; t < h.T; ++t)
+    for (int part = 0; part < 3; ++part)
+      std::memset(dqkv.row(h.batch * h.T + t) + part * h.C + h.head * h.D, 0, h.D * sizeof(float));
+}
+
 }  // namespace
 
 Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
@@ -124,10 +131,12 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
     const Head h(spec, qkv.value, tile / blocks);
     forward_tile(h, Tile(h, tile % blocks), out.value);
   });
-  tape.record("attention", [=] {
+  tape.record("attention", out, [=] {
+    const bool first = qkv.first_gradient();
     // Blocks of one head add to the same keys and values, so a tile is a whole head.
     parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
       const Head h(spec, qkv.value, index);
+      if (first) clear_gradient(h, qkv.grad);
       for (int64_t block = 0; block < blocks; ++block)
         backward_tile(h, Tile(h, block), out.grad, qkv.grad);
     });

@@ -28,14 +28,16 @@ Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> tar
   for (int64_t n = 0; n < N; ++n) sum += lse.data[n] - logits.value.row(n)[targets[n]];
   loss.value.data[0] = static_cast<float>(sum / static_cast<double>(N));
 
-  tape.record("cross_entropy", [=] {
+  tape.record("cross_entropy", loss, [=] {
+    const bool first = logits.first_gradient();
     const float scale = loss.grad.data[0] / static_cast<float>(N);
     parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const float* x = logits.value.row(n);
         float* dx = logits.grad.row(n);
         const float top = lse.data[n];
-        for (int64_t v = 0; v < V; ++v) dx[v] += scale * fast_exp(x[v] - top);
+        for (int64_t v = 0; v < V; ++v)
+          dx[v] = (first ? 0.0f : dx[v]) + scale * fast_exp(x[v] - top);
         dx[targets[n]] -= scale;
       }
     });

@@ -27,7 +27,7 @@ void turn(Tensor qkv, int64_t heads, Tensor cos, Tensor sin, float direction) {
 
 void rotate(Tape& tape, Variable qkv, int64_t heads, Tensor cos, Tensor sin) {
   turn(qkv.value, heads, cos, sin, 1.0f);
-  tape.record("rotate", [=] { turn(qkv.grad, heads, cos, sin, -1.0f); });
+  tape.record("rotate", qkv, [=] { turn(qkv.grad, heads, cos, sin, -1.0f); });
 }
 
 }  // namespace waiver
