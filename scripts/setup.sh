@@ -30,7 +30,8 @@ done
 
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
-  sudo -n true 2>/dev/null || explain "Missing: ${missing[*]}. Installing them needs root."
+  sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null && sudo -v; } ||
+    explain "Missing: ${missing[*]}. Installing them needs root."
   as_root=(sudo)
 fi
 echo "Installing: ${missing[*]}"

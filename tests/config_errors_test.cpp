@@ -146,6 +146,9 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "within the run."},
       {"train: {steps: 10}\nprobe: {snapshots: [0, 20]}\n",
        "a.yaml:2:20: probe.snapshots: step 20 is beyond train.steps (10)."},
+      {"probe: {every: 0, snapshots: [0]}\n",
+       "a.yaml:1:30: probe.snapshots: there are none without probes (probe.every is 0). Write "
+       "snapshots: []."},
       // no config at all
       {"model: {width: 64\n", "a.yaml:2:1: this is not YAML: end of map flow not found."},
       {"model:\n\twidth: 64\n", "a.yaml:2:7: this is not YAML: illegal map value."},

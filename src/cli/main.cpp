@@ -5,15 +5,18 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <string>
 
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/threads.h"
 
 namespace {
 
 // A thread that waits for others spins first. GCC's OpenMP spins so long that on a shared machine
-// it takes the core from the very thread it waits for; it reads its setting once, when it is loaded.
+// it takes the core from the very thread it waits for; it reads its setting once, when it is
+// loaded.
 void restart_with_short_spin(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "3000", 1);
@@ -26,6 +29,7 @@ void restart_with_short_spin(char** argv) {
 
 int main(int argc, char** argv) {
   restart_with_short_spin(argv);
+  waiver::set_threads(waiver::threads());
   CLI::App app(
       "Waiver trains small transformers from YAML files and watches waiver elements (attention "
       "sinks) emerge.",
@@ -33,7 +37,12 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", WAIVER_VERSION);
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return fmt::format("{}\nSee {} --help.\n", error.what(), failed->get_name());
+    std::string verb = failed->get_name();
+    while (!failed->get_subcommands().empty()) {
+      failed = failed->get_subcommands().front();
+      verb += " " + failed->get_name();
+    }
+    return fmt::format("{}\nSee {} --help.\n", error.what(), verb);
   });
   waiver::add_train(app);
   waiver::add_sweep(app);

@@ -30,12 +30,10 @@ std::vector<int32_t> prompt_tokens(const Dataset& data, const std::string& promp
 
 void write(const Options& options) {
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
-  const bool words =
-      saved.config.data.name() == "tokens" || saved.config.data.name() == "bigram_backcopy_random";
   const auto tokens = sample(*saved.model, prompt_tokens(*saved.data, options.prompt),
                              saved.data->first_token(), options.sample);
   for (size_t i = saved.data->first_token() >= 0 ? 1 : 0; i < tokens.size(); ++i)
-    fmt::print("{}{}", saved.data->text(tokens[i]), words ? " " : "");
+    fmt::print("{}{}", saved.data->text(tokens[i]), saved.data->separator());
   fmt::print("\n");
 }
 

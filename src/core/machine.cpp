@@ -4,7 +4,10 @@
 #include <omp.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "core/gemm.h"
 #include "core/hdf5.h"
@@ -32,6 +35,14 @@ std::string compiled_instruction_set() {
 #endif
 }
 
+// How many processors' time a container grants; without a limit, more than there are.
+int granted_processors() {
+  std::ifstream limit("/sys/fs/cgroup/cpu.max");  // `QUOTA PERIOD`, or `max PERIOD`
+  double quota = 0, period = 0;
+  return limit >> quota >> period && period > 0 ? static_cast<int>(std::ceil(quota / period))
+                                                : std::numeric_limits<int>::max();
+}
+
 // When it was first asked for: later, this program's own work is in it.
 double load_average() {
   static const double first = [] {
@@ -46,7 +57,8 @@ double load_average() {
 
 int available_processors() {
   cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+  const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
+  return std::clamp(known ? CPU_COUNT(&set) : omp_get_num_procs(), 1, granted_processors());
 }
 
 std::vector<std::pair<std::string, std::string>> machine_facts() {

@@ -14,7 +14,7 @@ std::vector<std::pair<std::string, std::string>> machine_facts();
 /// The most important of them in one line: `waiver 0.1.0 · 2 threads · AVX-512`.
 std::string machine_line();
 
-/// How many processors this process may run on.
+/// How many processors this process may run on, or has the time of in a container.
 int available_processors();
 
 /// The most memory that this process had at once, in bytes; and from now on, where the system

@@ -20,7 +20,11 @@ thread_local Buffer buffers[8];
 TileLoops* counted = nullptr;
 }  // namespace
 
-void set_threads(int count) { omp_set_num_threads(count); }
+void set_threads(int count) {
+  // A region must get the threads it asks for: oneDNN would split a product that runs alone.
+  omp_set_dynamic(0);
+  omp_set_num_threads(std::min(count, omp_get_thread_limit()));
+}
 int threads() { return omp_get_max_threads(); }
 
 float* scratch(int slot, size_t floats) {

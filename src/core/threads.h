@@ -7,7 +7,8 @@
 
 namespace waiver {
 
-/// How many threads tiles are handed to. Results never depend on it.
+/// How many threads tiles are handed to, at most the limit that the system sets. Results never
+/// depend on it. REQUIRES: called once before the first tiles, with `threads()` for the default.
 void set_threads(int count);
 int threads();
 

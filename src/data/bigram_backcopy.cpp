@@ -67,6 +67,7 @@ class BigramBackcopy : public BackcopyTask {
     if (token >= letters) return token == letters ? "<s>" : "<d>";
     return std::string(1, static_cast<char>(characters_[token]));
   }
+  std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> tokens;
     for (const char c : text) {

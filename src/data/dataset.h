@@ -57,6 +57,8 @@ class Dataset {
 
   /// A token as a person reads it.
   virtual std::string text(int32_t token) const { return std::to_string(token); }
+  /// What stands between two tokens of a text.
+  virtual std::string_view separator() const { return " "; }
   /// The tokens of a text; throws UsageError at what cannot be written in this vocabulary.
   virtual std::vector<int32_t> encode(std::string_view text) const;
   /// The token that every sequence begins with, or −1.

@@ -62,6 +62,7 @@ class Text : public WindowDataset {
   int64_t vocabulary() const override { return static_cast<int64_t>(pieces_.size()); }
   std::string text(int32_t token) const override { return pieces_[token]; }
 
+  std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> tokens;
     tokens.reserve(text.size());

@@ -38,6 +38,9 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
     out.push_back({"train.schedule.warmup",
                    fmt::format("{} is beyond train.steps ({})", train.schedule.warmup, train.steps),
                    "The warm-up must end within the run."});
+  if (config.probe.every == 0 && !config.probe.snapshots.empty())
+    out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
+                   "Write snapshots: []."});
   for (const int64_t step : config.probe.snapshots)
     if (step > train.steps)
       out.push_back({"probe.snapshots",

@@ -1,6 +1,7 @@
 #include "experiment/sweep.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "core/files.h"
 #include "experiment/run.h"
 #include "experiment/run_directory.h"
+#include "train/trainer.h"
 
 namespace fs = std::filesystem;
 
@@ -29,7 +31,9 @@ void check_folder(const fs::path& folder, bool resume) {
 void write_index(const Study& study, const fs::path& folder) {
   nlohmann::ordered_json runs = nlohmann::ordered_json::array();
   for (const StudyRun& run : study.runs)
-    runs.push_back({{"name", run.name}, {"group", run.group}, {"seed", run.config.seed.init}});
+    runs.push_back({{"name", run.name},
+                    {"group", run.group.empty() ? study.name : run.group},
+                    {"seed", run.config.seed.init}});
   const nlohmann::ordered_json index = {
       {"title", study.title}, {"question", study.question}, {"runs", runs}};
   write_atomically(folder / "sweep.json", index.dump(2) + "\n");
@@ -45,6 +49,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
   make_folder(folder);
   write_index(study, folder);
   write_atomically(folder / "experiment.yaml", read_file(study_path));
+  std::vector<std::string> failed;
   for (size_t i = 0; i < study.runs.size(); ++i) {
     const StudyRun& run = study.runs[i];
     const std::string place = (folder / run.name).string();
@@ -59,8 +64,18 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
     plan.overrides = run.overrides;
     plan.directory = place;
     plan.resume = true;
-    train_run(run.config, plan);
+    try {
+      train_run(run.config, plan);
+    } catch (const NotFinite& problem) {  // the others may well go on
+      fmt::print("{}\n", problem.what());
+      failed.push_back(run.name);
+    }
   }
+  if (!failed.empty())
+    throw Error(folder.string(),
+                fmt::format("{} of {} runs failed: {}", failed.size(), study.runs.size(),
+                            fmt::join(failed, ", ")),
+                "The status file of each says why.");
 }
 
 }  // namespace waiver

@@ -42,14 +42,7 @@ class Keys : public Metric {
     });
   }
   void finish() override {
-    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
-    const int64_t T = c_.tokens;
-    values_.assign(3, {});
-    for (int64_t head = 0; head < c_.layers * c_.heads; ++head)
-      for (int64_t s = 0; s < 3; ++s) {
-        const auto from = means.begin() + (head * 3 + s) * T;
-        values_[s].insert(values_[s].end(), from, from + T);
-      }
+    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 3, c_.tokens);
   }
 
  private:

@@ -24,7 +24,8 @@ class ReceivedAttention : public Metric {
          {"layer", "head"},
          "1",
          "attention to the first token",
-         "mean of A[t,0] over plain (non-trigger) queries t (Guo et al., 2410.13835)"}};
+         "mean of A[t,0] over plain (non-trigger) queries t, t = 0 included (Guo et al., "
+         "2410.13835)"}};
   }
 
   void begin(const ProbeContext& context) override {

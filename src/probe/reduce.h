@@ -35,6 +35,11 @@ inline std::vector<float> mean_of(const std::vector<double>& sums, double count)
   return out;
 }
 
+/// Sums laid out [group][which of `count`][width] → the means of each of the `count`,
+/// [group][width].
+std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, double divisor,
+                                              int64_t count, int64_t width);
+
 /// The median; reorders `x`. REQUIRES: not empty.
 double median(std::vector<double>& x);
 

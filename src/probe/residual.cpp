@@ -29,14 +29,7 @@ class Residual : public Metric {
     });
   }
   void finish() override {
-    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
-    const int64_t T = c_.tokens;
-    values_.assign(2, {});
-    for (int64_t l = 0; l < c_.layers; ++l)
-      for (int64_t s = 0; s < 2; ++s) {
-        const auto from = means.begin() + (l * 2 + s) * T;
-        values_[s].insert(values_[s].end(), from, from + T);
-      }
+    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 2, c_.tokens);
   }
 
  private:

@@ -1,17 +1,7 @@
-#include <algorithm>
-
 #include "core/gemm.h"
 #include "probe/reduce.h"
 
 namespace waiver {
-
-double median(std::vector<double>& x) {
-  const auto middle = x.begin() + std::ssize(x) / 2;
-  std::nth_element(x.begin(), middle, x.end());
-  if (x.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
-}
-
 namespace {
 
 /// ‖v_k‖, ‖W_O^h v_k‖ and the value ratio r_V.
@@ -47,14 +37,7 @@ class Values : public Metric {
     });
   }
   void finish() override {
-    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
-    const int64_t T = c_.tokens;
-    values_.assign(3, {});
-    for (int64_t head = 0; head < c_.layers * c_.heads; ++head)
-      for (int64_t s = 0; s < 3; ++s) {
-        const auto from = means.begin() + (head * 3 + s) * T;
-        values_[s].insert(values_[s].end(), from, from + T);
-      }
+    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 3, c_.tokens);
   }
 
  private:

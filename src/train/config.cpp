@@ -5,12 +5,12 @@ namespace waiver {
 void ScheduleConfig::visit(FieldVisitor& v) {
   static constexpr Choice kinds[] = {
       {"constant", "lr throughout"},
-      {"cosine", "half a cosine from lr down to final · lr at the last step"},
-      {"linear", "a straight line from lr down to final · lr at the last step"}};
+      {"cosine", "half a cosine from lr down towards final · lr, reached at the end"},
+      {"linear", "a straight line from lr down towards final · lr, reached at the end"}};
   v.choice("kind", kind, kinds, "how the learning rate moves after the warm-up");
   v.field("warmup", warmup, at_least(0), "steps over which lr rises linearly from 0");
   if (kind != "constant")
-    v.field("final", final, between(0, 1), "the last learning rate, as a share of lr");
+    v.field("final", final, between(0, 1), "where the learning rate ends, as a share of lr");
 }
 
 void EvalConfig::visit(FieldVisitor& v) {
