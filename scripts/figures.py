@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999"]
+SHOWN = 32  # tokens of an attention map: more, and a waiver's column is too thin to see
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False,
     "legend.frameon": False, "figure.constrained_layout.use": True, "savefig.dpi": 160})
@@ -141,7 +142,7 @@ def attention(runs: list[Run], folder: pathlib.Path) -> None:
     figure, axes = plt.subplots(len(rows), len(steps), squeeze=False,
                                 figsize=(1.2 + 2.5 * len(steps), 0.7 + 2.5 * len(rows)))
     for line, run in zip(axes, rows):
-        maps = run.file["snapshot/pattern_mean"][:, run.layer, run.head]
+        maps = run.file["snapshot/pattern_mean"][:, run.layer, run.head, :SHOWN, :SHOWN]
         causal = not np.any(np.triu(maps[-1], 1))
         hidden = np.triu(np.ones(maps.shape[1:], bool), 1) & causal
         for axis, step, weights in zip(line, steps, maps):
@@ -156,7 +157,9 @@ def attention(runs: list[Run], folder: pathlib.Path) -> None:
     for axis in axes[-1]:
         axis.set_xlabel("key")
     figure.colorbar(image, ax=axes, shrink=0.6, label="attention weight")
-    figure.suptitle("Attention weights of the strongest head, mean over the probe sequences",
+    tokens = len(rows[0].file["key"])
+    figure.suptitle("Attention weights of the strongest head, mean over the probe sequences"
+                    + (f"; the first {SHOWN} of {tokens} tokens" if tokens > SHOWN else ""),
                     fontsize=10)
     save(figure, folder, "attention")
 
