@@ -43,12 +43,16 @@ int granted_processors() {
                                                 : std::numeric_limits<int>::max();
 }
 
-// When it was first asked for: later, this program's own work is in it.
-double load_average() {
-  static const double first = [] {
-    double load = 0;
-    std::ifstream("/proc/loadavg") >> load;
-    return load;
+// How many other threads wanted a processor when it was first asked for: later, this program's own
+// work is among them. The averages of the load would still count what ended a minute ago.
+int other_work() {
+  static const int first = [] {
+    double average = 0;
+    int running = 1;
+    std::ifstream load("/proc/loadavg");  // three averages, then `RUNNING/ALL`
+    for (int i = 0; i < 3; ++i) load >> average;
+    load >> running;
+    return running - 1;
   }();
   return first;
 }
@@ -103,8 +107,9 @@ std::vector<std::string> machine_warnings() {
   if (threads() < processors)
     out.push_back(
         fmt::format("{} of {} processors are used: more with --threads.", threads(), processors));
-  if (const double load = load_average(); load > 0.5 * processors)
-    out.push_back(fmt::format("Other work is running: the load average is {:.1f}.", load));
+  if (const int others = other_work(); others > 0)
+    out.push_back(fmt::format("Other work is running: {} more thread{} want{} a processor.", others,
+                              others == 1 ? "" : "s", others == 1 ? "s" : ""));
   if (std::string(WAIVER_FLAGS).find("-O") == std::string::npos)
     out.push_back("The program was compiled without optimisation: use the release preset.");
   return out;
