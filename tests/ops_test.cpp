@@ -109,6 +109,21 @@ TEST_CASE("linear_transposed is x Wᵀ + b") {
     }
 }
 
+TEST_CASE("a hidden layer whose rows stand apart is the same function") {
+  constexpr int64_t N = 5, I = 3, F = 512, O = 2;
+  REQUIRE(fast_pitch(F) != F);
+  for (Activation activation : {Activation::relu, Activation::gelu})
+    check(
+        {{N, I}, {I, F}, {F, O}},
+        [&](Tape& tape, const auto& in) {
+          return linear(tape, linear(tape, in[0], in[1], {}, activation), in[2]);
+        },
+        [&](const auto& in) {
+          auto hidden = plain_linear(std::decay_t<decltype(in)>{in[0], in[1]}, N, I, F, false, activation);
+          return plain_linear(std::decay_t<decltype(in)>{hidden, in[2]}, N, F, O, false, Activation::none);
+        });
+}
+
 TEST_CASE("relu lets NaN through") {
   Arena arena;
   Tape tape(arena, false);

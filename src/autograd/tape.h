@@ -41,6 +41,12 @@ class Tape {
     if (!recording_) return {arena_.tensor(shape), {}};
     return {arena_.tensor(shape), arena_.tensor(shape), new (arena_.array<bool>(1)) bool(true)};
   }
+  /// The same as a matrix for products (Arena::matrix); only ops that go by rows may take it.
+  Variable matrix(int64_t rows, int64_t columns) {
+    if (!recording_) return {arena_.matrix(rows, columns), {}};
+    return {arena_.matrix(rows, columns), arena_.matrix(rows, columns),
+            new (arena_.array<bool>(1)) bool(true)};
+  }
 
   /// Adds `backward`, which reads the gradient of `output` and adds to those of the op's inputs;
   /// it is left out where no gradient has reached `output`. REQUIRES: the op has computed its

@@ -26,6 +26,11 @@ class Arena {
   }
   Tensor tensor(const Shape& shape) { return {array<float>(shape.size()), shape}; }
   Tensor zeros(const Shape& shape);
+  /// A matrix whose rows stand fast_pitch apart.
+  Tensor matrix(int64_t rows, int64_t columns) {
+    const int64_t pitch = fast_pitch(columns);
+    return {array<float>(rows * pitch), {rows, columns}, pitch};
+  }
 
   /// Everything given out so far becomes invalid.
   void reset();

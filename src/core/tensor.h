@@ -30,15 +30,25 @@ struct Shape {
   std::string text() const;  // "[2, 3]"
 };
 
-/// A view of contiguous fp32 numbers, row-major. The Arena that gave it owns the memory.
+/// Numbers from one row of a matrix to the next that keep a product fast: rows that start a multiple
+/// of 2 KiB apart compete for the same few cache sets, and a product of such matrices takes up to a
+/// third longer, so those get 64 bytes more.
+constexpr int64_t fast_pitch(int64_t columns) {
+  return columns % 512 == 0 ? columns + 16 : columns;
+}
+
+/// A view of fp32 numbers, row-major, contiguous unless `pitch` says otherwise. The Arena that gave
+/// it owns the memory.
 struct Tensor {
   float* data = nullptr;
   Shape shape;
+  int64_t pitch = 0;  // numbers from one row to the next; 0: as many as a row has
 
   int64_t size() const { return data ? shape.size() : 0; }
   int64_t dim(int i) const { return shape[i]; }
   explicit operator bool() const { return data != nullptr; }
-  float* row(int64_t i) const { return data + i * shape[-1]; }
+  int64_t stride() const { return pitch ? pitch : shape[-1]; }
+  float* row(int64_t i) const { return data + i * stride(); }
 };
 
 }  // namespace waiver

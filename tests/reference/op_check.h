@@ -28,7 +28,18 @@ inline std::vector<float> noise(std::string_view stream, int64_t n) {
   return out;
 }
 
-inline std::vector<float> copy(const Tensor& t) { return {t.data, t.data + t.size()}; }
+inline std::vector<float> copy(const Tensor& t) {
+  std::vector<float> out;
+  const int64_t width = t.shape[-1];
+  for (int64_t r = 0; r < t.size() / width; ++r) out.insert(out.end(), t.row(r), t.row(r) + width);
+  return out;
+}
+
+inline void fill(const Tensor& t, const std::vector<float>& values) {
+  const int64_t width = t.shape[-1];
+  for (int64_t r = 0; r < t.size() / width; ++r)
+    std::copy_n(values.begin() + r * width, width, t.row(r));
+}
 
 // What an op gives for inputs filled with noise, when the gradient of its output is noise.
 struct Result {
@@ -50,14 +61,14 @@ inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float g
   for (size_t k = 0; k < shapes.size(); ++k) {
     inputs.push_back(tape.variable(shapes[k]));
     const auto values = noise("input " + std::to_string(k), shapes[k].size());
-    std::copy(values.begin(), values.end(), inputs[k].value.data);
+    fill(inputs[k].value, values);
     std::fill_n(inputs[k].grad.data, values.size(), grad_before);
     *inputs[k].untouched = untouched;
   }
   const Variable y = op(tape, inputs);
   Result result{copy(y.value), {}, {}};
   const auto dy = noise("output gradient", y.value.size());
-  std::copy(dy.begin(), dy.end(), y.grad.data);
+  fill(y.grad, dy);
   tape.backward(y, dy[0]);
   for (const Variable& input : inputs) {
     result.grads.push_back(copy(input.grad));

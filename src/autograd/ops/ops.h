@@ -17,7 +17,8 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table);
 Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions);
 
 enum class Activation { none, relu, gelu };
-/// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out].
+/// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out]. With an activation
+/// the rows of y may stand apart (Tape::matrix): it is meant for the next product.
 Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
                 Activation activation = Activation::none);
 /// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output tied to the embedding.
