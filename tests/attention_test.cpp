@@ -14,16 +14,24 @@ namespace {
 using namespace op_check;
 
 // Query i sees keys i − 5 … i + 2: tiles whose keys begin late and end early.
-struct Window : KeyRange {
-  int64_t begin(int64_t query, int64_t) const override { return std::max<int64_t>(0, query - 5); }
-  int64_t end(int64_t query, int64_t tokens) const override { return std::min(tokens, query + 3); }
+struct Window : KeyMask {
+  VisibleKeys visible(int64_t query, int64_t tokens) const override {
+    return {{}, KeyRange{0, tokens}.within(query - 5, query + 3)};
+  }
 };
-struct Full : KeyRange {
-  int64_t begin(int64_t, int64_t) const override { return 0; }
-  int64_t end(int64_t, int64_t tokens) const override { return tokens; }
+struct Full : KeyMask {
+  VisibleKeys visible(int64_t, int64_t tokens) const override { return {{}, {0, tokens}}; }
 };
-struct UpTo : Full {
-  int64_t end(int64_t query, int64_t) const override { return query + 1; }
+struct UpTo : KeyMask {
+  VisibleKeys visible(int64_t query, int64_t) const override { return {{}, {0, query + 1}}; }
+};
+// And keys 1 and 2 for queries from 9 on: two ranges with a hole between.
+struct Lead : Window {
+  VisibleKeys visible(int64_t query, int64_t tokens) const override {
+    VisibleKeys keys = Window::visible(query, tokens);
+    if (query >= 9) keys.lead = {1, 3};
+    return keys;
+  }
 };
 
 // Asymmetric, so that query and key cannot be confused.
@@ -38,7 +46,7 @@ struct AnyBias : ScoreBias {
 
 struct AttentionCase {
   int B, T, H, D;
-  const KeyRange* mask;
+  const KeyMask* mask;
   bool biased;
   std::vector<int32_t> positions;
   int C() const { return H * D; }
@@ -58,7 +66,8 @@ Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h
     return qkv[(b * a.T + t) * 3 * a.C() + part * a.C() + h * a.D + d];
   };
   S sum(0.0);
-  for (int64_t j = a.mask->begin(i, a.T); j < a.mask->end(i, a.T); ++j) {
+  for (int64_t j = 0; j < a.T; ++j) {
+    if (!a.mask->visible(i, a.T).contains(j)) continue;
     S s(a.biased ? bias_of(h, a.positions[i], a.positions[j]) : 0.0);
     for (int d = 0; d < a.D; ++d) s += at(i, 0, d) * at(j, 1, d) / std::sqrt(a.D);
     row.scores[j] = s;
@@ -88,6 +97,7 @@ AttentionSpec spec_of(const AttentionCase& a, const RowNormalizer& normalizer,
                       const ScoreBias& bias) {
   AttentionSpec spec;
   spec.batch = a.B, spec.tokens = a.T, spec.heads = a.H;
+  spec.scale = 1.0f / std::sqrt(static_cast<float>(a.D));
   spec.mask = a.mask;
   spec.normalizer = &normalizer;
   spec.bias = a.biased ? &bias : nullptr;
@@ -100,11 +110,12 @@ void for_every_attention(const F& f) {
   const Window window;
   const Full full;
   const UpTo up_to;
+  const Lead lead;
   for (const auto& [B, T, H, D] :
        {std::array{3, 1, 1, 1}, {2, 7, 2, 4}, {1, 64, 1, 8}, {2, 65, 3, 5}, {1, 150, 2, 17}})
-    for (const KeyRange* mask :
-         {static_cast<const KeyRange*>(&window), static_cast<const KeyRange*>(&full),
-          static_cast<const KeyRange*>(&up_to)})
+    for (const KeyMask* mask :
+         {static_cast<const KeyMask*>(&window), static_cast<const KeyMask*>(&full),
+          static_cast<const KeyMask*>(&up_to), static_cast<const KeyMask*>(&lead)})
       for (bool biased : {false, true}) {
         INFO("B ", B, ", T ", T, ", H ", H, ", D ", D, ", biased ", biased);
         f(AttentionCase{B, T, H, D, mask, biased, whole_numbers("positions", T, T)});
@@ -145,7 +156,7 @@ TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0")
           const float* scores = spec.scores.row((b * a.H + h) * a.T + i);
           const float* pattern = spec.pattern.row((b * a.H + h) * a.T + i);
           for (int j = 0; j < a.T; ++j) {
-            const bool visible = j >= a.mask->begin(i, a.T) && j < a.mask->end(i, a.T);
+            const bool visible = a.mask->visible(i, a.T).contains(j);
             // A score is a difference of products, so its error goes with their size, not its own.
             if (visible)
               REQUIRE(std::abs(scores[j] - row.scores[j]) < 2e-6);

@@ -65,7 +65,7 @@ struct Setup {
   const float* qkv(int64_t l, int64_t b, int64_t t, int part, int64_t h) const {
     return &kept.at(l, "attn.qkv")[(b * T + t) * 3 * C + part * C + h * D];
   }
-  bool sees(int64_t i, int64_t k) const { return !model->mask().sees_future() ? k <= i : true; }
+  bool sees(int64_t i, int64_t k) const { return !model->mask(0).sees_future() ? k <= i : true; }
   bool plain(int64_t b, int64_t t) const {
     return data->role(&batch.inputs[b * T], t) == Role::plain;
   }

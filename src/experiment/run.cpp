@@ -111,7 +111,7 @@ class Run {
                               directory_.path("").parent_path().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
-    if (model_.mask().sees_future() && config_.train.objective == "next_token")
+    if (model_.mask(0).sees_future() && config_.train.objective == "next_token")
       console_.line(
           "Note: with this mask every query sees the next token, so the loss says little.");
   }

@@ -4,7 +4,10 @@ namespace waiver {
 
 void AttentionConfig::visit(FieldVisitor& v) {
   mask.visit(v, "mask", "which keys a query sees");
+  static constexpr Choice scales[] = {{"sqrt", "q·k / √D, D the width of a head"}, {"none", "q·k"}};
   normalizer.visit(v, "normalizer", "how scores become weights");
+  slot.visit(v, "slot", "a key that is no token's and that every query sees");
+  v.choice("scale", scale, scales, "what the products of queries and keys are divided by");
   v.field("bias", bias, "biases in the query, key, value and output projections");
 }
 

@@ -3,6 +3,7 @@
 #include "core/fields.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
+#include "model/attention/slot.h"
 #include "model/position/encoding.h"
 
 namespace waiver {
@@ -10,6 +11,8 @@ namespace waiver {
 struct AttentionConfig {
   Kind<Mask> mask{"causal"};
   Kind<Normalizer> normalizer{"softmax"};
+  Kind<Slot> slot{"none"};
+  std::string scale = "sqrt";
   bool bias = false;
 
   void visit(FieldVisitor& v);

@@ -19,11 +19,7 @@ Variable value_of(const Parameter* p) { return p ? p->variable : Variable{}; }
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed)
-    : config_(config),
-      vocabulary_(vocabulary),
-      encoding_(config.position.make()),
-      mask_(config.attention.mask.make()),
-      normalizer_(config.attention.normalizer.make()) {
+    : config_(config), vocabulary_(vocabulary), encoding_(config.position.make()) {
   const int64_t C = config_.width;
   tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C},
                              Init::normal(config_.embedding_std()));
@@ -31,13 +27,18 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   for (int64_t l = 0; l < config_.layers; ++l) {
     const std::string name = fmt::format("blocks.{}.", l);
     Block block;
+    block.mask = config_.attention.mask->in_layer(l);
+    block.normalizer = config_.attention.normalizer.make();
+    block.normalizer->build(parameters_, name + "attn", config_.heads);
+    block.slot = config_.attention.slot.make();
+    block.slot->build(parameters_, name + "attn", config_.heads, C / config_.heads);
     block.norm1 = add_norm(name + "norm1");
     block.qkv = add_linear(name + "attn.qkv", C, 3 * C, config_.attention.bias, false);
     block.out = add_linear(name + "attn.out", C, C, config_.attention.bias, true);
     block.norm2 = add_norm(name + "norm2");
     block.up = add_linear(name + "mlp.up", C, config_.mlp.width, config_.mlp.bias, false);
     block.down = add_linear(name + "mlp.down", config_.mlp.width, C, config_.mlp.bias, true);
-    blocks_.push_back(block);
+    blocks_.push_back(std::move(block));
   }
   final_ = add_norm("final.norm");
   if (!config_.output.tied)
@@ -80,8 +81,28 @@ Variable Transformer::apply(Tape& tape, const Norm& norm, Variable x) const {
                     static_cast<float>(config_.norm.eps));
 }
 
+// The document of each token [B·T], or empty where the mask has no separator.
+std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& input) const {
+  const int64_t separator = config_.attention.mask->separator();
+  if (separator < 0) return {};
+  auto* out = arena.array<KeyRange>(input.tokens.size());
+  find_documents(input.tokens.data(), input.batch, input.length, separator, out);
+  return {out, input.tokens.size()};
+}
+
+std::vector<VisibleKeys> Transformer::visible_keys(int64_t layer, const Input& input) const {
+  std::vector<VisibleKeys> out;
+  Arena arena;
+  const std::span<const KeyRange> documents = this->documents(arena, input);
+  for (int64_t n = 0; n < input.batch * input.length; ++n) {
+    const VisibleKeys keys = mask(layer).visible(n % input.length, input.length);
+    out.push_back(documents.empty() ? keys : keys.within(documents[n]));
+  }
+  return out;
+}
+
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
-                             Capture* capture) const {
+                             std::span<const KeyRange> documents, Capture* capture) const {
   const Block& block = blocks_[layer];
   Variable qkv = apply(tape, block.qkv, x);
   encoding_->rotate(tape, qkv, input.positions);
@@ -91,8 +112,13 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.batch = input.batch;
   spec.tokens = input.length;
   spec.heads = config_.heads;
-  spec.mask = mask_.get();
-  spec.normalizer = normalizer_.get();
+  if (config_.attention.scale == "sqrt")
+    spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.width / config_.heads));
+  spec.mask = block.mask.get();
+  spec.normalizer = block.normalizer.get();
+  spec.slot_key = block.slot->key();
+  spec.slot_value = block.slot->value();
+  spec.documents = documents.empty() ? nullptr : documents.data();
   spec.bias = encoding_->bias();
   spec.positions = input.positions.data();
   const Shape maps = {input.batch, config_.heads, input.length, input.length};
@@ -120,9 +146,10 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   Variable x = embedding(tape, input.tokens, tokens_->variable);
   x = encoding_->embed(tape, x, input.positions);
   show(capture, -1, "embed", x.value);
+  const std::span<const KeyRange> documents = this->documents(tape.arena(), input);
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
-    Variable a = attend(tape, l, apply(tape, block.norm1, x), input, capture);
+    Variable a = attend(tape, l, apply(tape, block.norm1, x), input, documents, capture);
     show(capture, l, "attn.out", a.value);
     x = add(tape, x, a);
     Variable hidden = apply(tape, block.up, apply(tape, block.norm2, x), activation);

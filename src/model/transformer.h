@@ -35,7 +35,9 @@ class Transformer {
   const ParameterSet& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
   int64_t vocabulary() const { return vocabulary_; }
-  const Mask& mask() const { return *mask_; }
+  const Mask& mask(int64_t layer) const { return *blocks_[layer].mask; }
+  /// The keys that each query of B sequences sees in a block, [B·T].
+  std::vector<VisibleKeys> visible_keys(int64_t layer, const Input& input) const;
   /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h.
   const Tensor& output_projection(int64_t layer) const {
     return blocks_[layer].out.weight->variable.value;
@@ -49,6 +51,9 @@ class Transformer {
     Parameter *gain = nullptr, *bias = nullptr;
   };
   struct Block {
+    std::unique_ptr<Mask> mask;
+    std::unique_ptr<Normalizer> normalizer;
+    std::unique_ptr<Slot> slot;
     Norm norm1, norm2;
     Linear qkv, out, up, down;
   };
@@ -57,14 +62,13 @@ class Transformer {
   Variable apply(Tape& tape, const Linear& layer, Variable x,
                  Activation activation = Activation::none) const;
   Variable apply(Tape& tape, const Norm& norm, Variable x) const;
+  std::span<const KeyRange> documents(Arena& arena, const Input& input) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
-                  Capture* capture) const;
+                  std::span<const KeyRange> documents, Capture* capture) const;
 
   ModelConfig config_;
   int64_t vocabulary_;
   std::unique_ptr<PositionEncoding> encoding_;
-  std::unique_ptr<Mask> mask_;
-  std::unique_ptr<Normalizer> normalizer_;
   ParameterSet parameters_;
   Parameter* tokens_ = nullptr;
   std::vector<Block> blocks_;

@@ -23,9 +23,9 @@ class AttentionEntropy : public Metric {
     reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* row) {
       const float* A = view.map(view.pattern, b, h);
       for (int64_t i = 0; i < T; ++i) {
-        const int64_t begin = c_.model->mask().begin(i, T), end = c_.model->mask().end(i, T);
-        for (int64_t k = begin; k < end; ++k)
-          if (const float a = A[i * T + k]; a > 0) *row -= static_cast<double>(a * std::log(a));
+        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+          for (int64_t k = keys.begin; k < keys.end; ++k)
+            if (const float a = A[i * T + k]; a > 0) *row -= static_cast<double>(a * std::log(a));
       }
     });
   }

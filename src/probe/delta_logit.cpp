@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// s[t,0] − mean over 1 ≤ j < t of s[t,j].
+/// s[t,0] − mean over the visible 1 ≤ j < t of s[t,j].
 class DeltaLogit : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -12,7 +12,8 @@ class DeltaLogit : public Metric {
              {"layer", "head"},
              "1",
              "sink logit Δlogit",
-             "s[t,0] − mean over 1 ≤ j < t of s[t,j], t ≥ 2, s the scaled scores with their bias; "
+             "s[t,0] − mean over the visible 1 ≤ j < t of s[t,j], t ≥ 2, s the scaled scores with "
+             "their bias; "
              "averaged per current token, then over the plain (non-trigger) tokens that occur (Guo "
              "et al., 2410.13835)"}};
   }
@@ -26,10 +27,15 @@ class DeltaLogit : public Metric {
       const float* s = view.map(view.scores, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
       for (int64_t t = 2; t < T; ++t) {
-        if (c_.data->role(inputs, t) == Role::trigger || !c_.visible(t, 0)) continue;
+        if (c_.data->role(inputs, t) == Role::trigger || !view.visible(b, t).contains(0)) continue;
         double others = 0;
-        for (int64_t j = 1; j < t; ++j) others += s[t * T + j];
-        row[inputs[t]] += s[t * T] - others / static_cast<double>(t - 1);
+        int64_t count = 0;
+        for (const KeyRange& keys : {view.visible(b, t).lead, view.visible(b, t).main})
+          for (int64_t j = std::max<int64_t>(1, keys.begin); j < std::min(t, keys.end);
+               ++j, ++count)
+            others += s[t * T + j];
+        if (count == 0) continue;
+        row[inputs[t]] += s[t * T] - others / static_cast<double>(count);
         row[V + inputs[t]] += 1;
       }
     });

@@ -38,7 +38,7 @@ class Keys : public Metric {
         row[t] = norm(q + t * 3 * C, D);
         row[T + t] = norm(k + t * 3 * C, D);
       }
-      for (int64_t t = 0; t < T; ++t) row[2 * T + t] = mean_cosine(dots, row, row + T, t);
+      add_mean_cosines(view, b, dots, row);
     });
   }
   void finish() override {
@@ -46,16 +46,23 @@ class Keys : public Metric {
   }
 
  private:
-  double mean_cosine(const float* dots, const double* query_norms, const double* key_norms,
-                     int64_t key) const {
-    double sum = 0, queries = 0;
-    for (int64_t i = 0; i < c_.tokens; ++i) {
-      if (!c_.visible(i, key)) continue;
-      const double length = query_norms[i] * key_norms[key];
-      sum += length > 0 ? dots[i * c_.tokens + key] / length : 0.0;
-      queries += 1;
+  // row: T query norms, T key norms, then the T means.
+  void add_mean_cosines(const LayerView& view, int64_t b, const float* dots, double* row) const {
+    const int64_t T = c_.tokens;
+    std::vector<double> queries(T, 0.0);
+    double *sums = row + 2 * T, *key_norms = row + T;
+    for (int64_t i = 0; i < T; ++i) {
+      const double inverse = row[i] > 0 ? 1.0 / row[i] : 0.0;
+      for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+        for (int64_t k = keys.begin; k < keys.end; ++k) {
+          sums[k] += dots[i * T + k] * inverse;
+          queries[k] += 1;
+        }
     }
-    return queries > 0 ? sum / queries : 0.0;
+    for (int64_t k = 0; k < T; ++k) {
+      const double divisor = key_norms[k] * queries[k];
+      sums[k] = divisor > 0 ? sums[k] / divisor : 0.0;
+    }
   }
 
   ProbeContext c_;

@@ -20,19 +20,19 @@ struct ProbeContext {
   double sink_threshold = 0.3;
 
   int64_t head_width() const { return width / heads; }
-  /// Whether query i sees key k.
-  bool visible(int64_t i, int64_t k) const {
-    return model->mask().begin(i, tokens) <= k && k < model->mask().end(i, tokens);
-  }
 };
 
 /// What one block showed on a part of the probe batch; valid only during the call.
 struct LayerView {
   int64_t layer = 0;
-  const Batch* batch = nullptr;  // B sequences
-  Tensor qkv;                    // [B·T, 3C]
-  Tensor scores, pattern;        // [B, H, T, T]
-  Tensor resid;                  // [B·T, C]
+  const Batch* batch = nullptr;       // B sequences
+  Tensor qkv;                         // [B·T, 3C]
+  Tensor scores, pattern;             // [B, H, T, T]
+  Tensor resid;                       // [B·T, C]
+  std::span<const VisibleKeys> seen;  // [B·T]
+
+  /// The keys that query i of sequence b sees.
+  const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
 
   const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
   const float* map(const Tensor& maps, int64_t b, int64_t h) const {

@@ -26,9 +26,12 @@ class Prober::Watch : public Capture {
     if (point != "resid") return;
     view_.resid = t;
     view_.layer = layer;
+    const std::vector<VisibleKeys> seen = prober_.model_.visible_keys(layer, input());
+    view_.seen = seen;
     for (auto& metric : prober_.metrics_) metric->layer(view_);
     if (snapshot_) keep_maps();
   }
+  Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
   void first_part_done() { first_part_ = false; }
 
  private:
@@ -99,7 +102,7 @@ void Prober::measure(bool snapshot) {
     std::copy_n(&batch_.targets[begin * T], part.targets.size(), part.targets.begin());
     arena_.reset();
     Tape tape(arena_, false);
-    model_.forward(tape, {part.inputs, part.batch, T}, &watch);
+    model_.forward(tape, watch.input(), &watch);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();

@@ -35,66 +35,75 @@ class ReceivedAttention : public Metric {
     all_.assign(L * H * T, 0.0);
     sinks_.assign(L * H * T, 0.0);
     bos_.assign(L * H * 2, 0.0);
-    seen_.assign(T, 0);
-    uniform_.assign(T, 0.0);
-    for (int64_t i = 0; i < T; ++i) {
-      const int64_t begin = c_.model->mask().begin(i, T), end = c_.model->mask().end(i, T);
-      for (int64_t k = begin; k < end; ++k) {
-        ++seen_[k];
-        if (k != i) uniform_[k] += 1.0 / static_cast<double>(end - begin);
-      }
-    }
+    seen_.assign(L * T, 0.0);
+    others_seen_.assign(L * T, 0.0);
+    uniform_.assign(L * T, 0.0);
   }
 
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, H = c_.heads;
-    // Per head: T sums over all queries, T diagonal entries.
-    std::vector<double> sums(c_.layers * H * 2 * T, 0.0);
-    reduce_heads(view, H, 2 * T, sums, [&](int64_t b, int64_t h, double* row) {
+    count_visible(view);
+    // Per head: T sums over all queries, T diagonal entries, T ones where a sequence has a sink.
+    std::vector<double> sums(c_.layers * H * 3 * T, 0.0);
+    reduce_heads(view, H, 3 * T, sums, [&](int64_t b, int64_t h, double* row) {
       const float* A = view.map(view.pattern, b, h);
+      std::vector<double> seen(T, 0.0);
       for (int64_t i = 0; i < T; ++i) {
-        for (int64_t k = 0; k < T; ++k) row[k] += A[i * T + k];
+        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+          for (int64_t k = keys.begin; k < keys.end; ++k) {
+            row[k] += A[i * T + k];
+            seen[k] += 1;
+          }
         row[T + i] = A[i * T + i];
       }
+      for (int64_t k = 0; k < T; ++k)
+        row[2 * T + k] = seen[k] > 0 && row[k] / seen[k] > c_.sink_threshold;
     });
     for (int64_t h = 0; h < H; ++h)
       for (int64_t k = 0; k < T; ++k) {
         const int64_t head = view.layer * H + h;
-        all_[head * T + k] += sums[head * 2 * T + k];
-        others_[head * T + k] += sums[head * 2 * T + k] - sums[head * 2 * T + T + k];
+        const double* of_head = &sums[head * 3 * T];
+        all_[head * T + k] += of_head[k];
+        others_[head * T + k] += of_head[k] - of_head[T + k];
+        sinks_[head * T + k] += of_head[2 * T + k];
       }
-    count_sinks(view);
     add_bos(view);
   }
 
   void finish() override {
     const int64_t T = c_.tokens;
-    const auto N = static_cast<double>(c_.sequences);
     std::vector<float> alpha(others_.size()), inclusive(others_.size()), enrichment(others_.size());
     for (size_t i = 0; i < others_.size(); ++i) {
-      const int64_t k = static_cast<int64_t>(i) % T;
-      const auto seen = static_cast<double>(seen_[k]);
-      const double other = seen - (c_.visible(k, k) ? 1.0 : 0.0);
-      alpha[i] = static_cast<float>(other > 0 ? others_[i] / (N * other) : 0.0);
-      inclusive[i] = static_cast<float>(seen > 0 ? all_[i] / (N * seen) : 0.0);
-      enrichment[i] = static_cast<float>(uniform_[k] > 0 ? others_[i] / (N * uniform_[k]) : 0.0);
+      const int64_t at = static_cast<int64_t>(i) / (c_.heads * T) * T + static_cast<int64_t>(i) % T;
+      alpha[i] = ratio(others_[i], others_seen_[at]);
+      inclusive[i] = ratio(all_[i], seen_[at]);
+      enrichment[i] = ratio(others_[i], uniform_[at]);
     }
     std::vector<float> bos(bos_.size() / 2);
     for (size_t i = 0; i < bos.size(); ++i)
       bos[i] = static_cast<float>(bos_[2 * i] / bos_[2 * i + 1]);
-    values_ = {alpha, inclusive, enrichment, mean_of(sinks_, N), bos};
+    values_ = {alpha, inclusive, enrichment, mean_of(sinks_, static_cast<double>(c_.sequences)),
+               bos};
   }
 
  private:
-  void count_sinks(const LayerView& view) {
-    const int64_t T = c_.tokens;
-    reduce_heads(view, c_.heads, T, sinks_, [&](int64_t b, int64_t h, double* row) {
-      const float* A = view.map(view.pattern, b, h);
-      for (int64_t i = 0; i < T; ++i)
-        for (int64_t k = 0; k < T; ++k) row[k] += A[i * T + k];
-      for (int64_t k = 0; k < T; ++k)
-        row[k] = seen_[k] > 0 && row[k] / static_cast<double>(seen_[k]) > c_.sink_threshold;
-    });
+  static float ratio(double sum, double count) {
+    return static_cast<float>(count > 0 ? sum / count : 0.0);
+  }
+
+  void count_visible(const LayerView& view) {
+    const int64_t T = c_.tokens, at = view.layer * T;
+    for (int64_t b = 0; b < view.batch->batch; ++b)
+      for (int64_t i = 0; i < T; ++i) {
+        const VisibleKeys& keys = view.visible(b, i);
+        for (const KeyRange& range : {keys.lead, keys.main})
+          for (int64_t k = range.begin; k < range.end; ++k) {
+            seen_[at + k] += 1;
+            if (k == i) continue;
+            others_seen_[at + k] += 1;
+            uniform_[at + k] += 1.0 / static_cast<double>(keys.size());
+          }
+      }
   }
 
   void add_bos(const LayerView& view) {
@@ -112,8 +121,9 @@ class ReceivedAttention : public Metric {
 
   ProbeContext c_;
   std::vector<double> others_, all_, sinks_, bos_;
-  std::vector<int64_t> seen_;    // how many queries see a key, itself included
-  std::vector<double> uniform_;  // Σ over the other queries of 1 / (keys they see)
+  // Per layer and key, over all sequences: how many queries see it, itself included; how many
+  // others; and Σ over these of 1 / (keys they see).
+  std::vector<double> seen_, others_seen_, uniform_;
 };
 
 }  // namespace

@@ -1,19 +1,47 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "autograd/ops/attention.h"
 #include "core/kind.h"
 
 namespace waiver {
 
-/// A mask is a value: which keys each query sees.
-class Mask : public KeyRange {
+/// A mask is a value: which keys each query sees. A kind says which side of a query is open; the
+/// window, the prefix, the documents and the self-only rows compose with every kind:
+///   main   = open side ∩ (i − window, i + window)
+///   lead   = [0, prefix), seen by all, its tokens by each other too (Gu et al., 2410.10781, §5)
+///   row k of self_only, in the layers named: only k itself; later queries still see k
+/// and all of it within a query's own document.
+class Mask : public KeyMask {
  public:
   virtual std::unique_ptr<Mask> clone() const = 0;
-  virtual void options(FieldVisitor&) {}
+  void options(FieldVisitor& v);
+
+  VisibleKeys visible(int64_t query, int64_t tokens) const override;
   /// Whether some query sees a later token, and so the answer of a next-token task.
-  virtual bool sees_future() const = 0;
+  bool sees_future() const;
+  /// The mask of one block.
+  std::unique_ptr<Mask> in_layer(int64_t layer) const;
+  /// The token that ends a document, or −1: sequences are one document each.
+  int64_t separator() const { return separator_; }
+  /// Tokens that every query sees, of which the model is not asked to predict any.
+  int64_t prefix() const { return prefix_; }
+  const std::vector<int64_t>& self_only() const { return self_only_; }
+  const std::vector<int64_t>& self_only_layers() const { return layers_; }
+
+ protected:
+  virtual KeyRange open_side(int64_t query, int64_t tokens) const = 0;
+
+ private:
+  int64_t window_ = 0, prefix_ = 0, separator_ = -1;
+  std::vector<int64_t> self_only_, layers_;
 };
+
+/// The document of each token: they end with `separator`, which belongs to the one it ends.
+/// tokens, documents: [B·T].
+void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
+                    KeyRange* documents);
 
 }  // namespace waiver

@@ -1,17 +1,21 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "autograd/ops/attention.h"
 #include "core/kind.h"
+#include "model/parameters.h"
 
 namespace waiver {
 
-/// How scores become weights.
+/// How scores become weights. Every block has its own.
 class Normalizer : public RowNormalizer {
  public:
   virtual std::unique_ptr<Normalizer> clone() const = 0;
   virtual void options(FieldVisitor&) {}
+  /// Declares what is learned, named after the attention (`blocks.0.attn`).
+  virtual void build(ParameterSet&, const std::string& /*name*/, int64_t /*heads*/) {}
 };
 
 }  // namespace waiver

@@ -15,8 +15,25 @@ template <>
 std::span<const Registered<Normalizer>> registry<Normalizer>() {
   static constexpr Registered<Normalizer> normalizers[] = {
       {"softmax", "e^s / Σ e^s", make_softmax},
+      {"softmax1", "e^s / (1 + Σ e^s): some weight may go nowhere", make_softmax1},
+      {"sink_logit", "e^s / (e^S + Σ e^s), S learned per head", make_sink_logit},
+      {"sigmoid", "σ(s), or divided by its row's sum", make_sigmoid},
+      {"elu1", "ELU(s) + 1, not normalised", make_elu1},
+      {"relu", "max(0, s) / n, n the keys that the query sees", make_relu},
+      {"softpick", "ReLU(e^s − 1) / (Σ |e^s − 1| + eps)", make_softpick},
+      {"clipped", "clip((ζ − γ) softmax(s) + γ, 0, 1), γ = −α / T", make_clipped},
   };
   return normalizers;
+}
+
+template <>
+std::span<const Registered<Slot>> registry<Slot>() {
+  static constexpr Registered<Slot> slots[] = {
+      {"none", "no key but the tokens'", make_no_slot},
+      {"key", "one more key per head, learned, with value 0", make_key_slot},
+      {"key_value", "one more key and value per head, learned", make_key_value_slot},
+  };
+  return slots;
 }
 
 }  // namespace waiver

@@ -1,0 +1,217 @@
+#include "autograd/ops/attention_tile.h"
+#include "core/gemm.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+using namespace attention_tile;
+
+// What a head adds to the gradients of learned numbers that all sequences share. Heads of different
+// sequences are different tiles, so each has its own sums.
+struct HeadSums {
+  Tensor slot_key, slot_value, bias, start;  // [B·H, D], [B·H, D], [B·H, R], [B·H, 1]; or empty
+};
+
+struct Backward {
+  const Head& h;
+  const Tensor &out, &dout, &dqkv;
+  const RowState* states;  // of this head, [T]
+  const HeadSums& sums;
+
+  float* dq(int64_t i) const { return h.out(dqkv, i); }
+  const RowState& state(int64_t i) const { return states[i]; }
+};
+
+float dot(const float* x, const float* y, int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t d = 0; d < n; ++d) sum += x[d] * y[d];
+  return sum;
+}
+
+// A block's weights a and ∂L/∂A in ds; the scores in s, which may be a itself.
+struct Scratch {
+  float *s, *a, *ds;
+  int64_t pitch;
+
+  Scratch(const Tile& t, const Block& block, bool scores_too) : pitch(fast_pitch(block.keys())) {
+    a = scratch(0, t.rows() * pitch);
+    ds = scratch(1, t.rows() * pitch);
+    s = scores_too ? scratch(2, t.rows() * pitch) : a;
+  }
+};
+
+// a from s; `ds` = dO Vᵀ.
+void recompute(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
+  const Head& h = b.h;
+  scores(h, t, block, x.s, x.pitch);
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    const KeyRange seen = t.visible(i, block);
+    float* row = x.a + (i - t.i0) * x.pitch;
+    h.spec.normalizer->weigh(b.state(i), x.s + (i - t.i0) * x.pitch + seen.begin, row + seen.begin,
+                             seen.size());
+    std::fill(row, row + seen.begin, 0.0f);
+    std::fill(row + seen.end, row + block.keys(), 0.0f);
+  }
+  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, h.out(b.dout, t.i0), h.C,
+       h.v + block.j0 * h.stride, h.stride, 0.0f, x.ds, x.pitch);
+  if (h.spec.dropout > 0)
+    for (int64_t i = t.i0; i < t.i1; ++i) {
+      const KeyRange seen = t.visible(i, block);
+      drop(h, i, block.j0 + seen.begin, x.ds + (i - t.i0) * x.pitch + seen.begin, seen.size());
+    }
+}
+
+// dv += Aᵀ dO, A with its dropout, which stays out of what comes after.
+void value_gradient(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
+  const Head& h = b.h;
+  const float* a = x.a;
+  if (h.spec.dropout > 0) {
+    float* dropped = scratch(3, t.rows() * x.pitch);
+    std::copy_n(x.a, t.rows() * x.pitch, dropped);
+    for (int64_t i = t.i0; i < t.i1; ++i)
+      drop(h, i, block.j0, dropped + (i - t.i0) * x.pitch, block.keys());
+    a = dropped;
+  }
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, a, x.pitch,
+       h.out(b.dout, t.i0), h.C, 1.0f, b.dq(block.j0) + 2 * h.C, h.stride);
+}
+
+// ds = normalizer'(dA), its bias, then dq += scale · ds k and dk += scale · dsᵀ q.
+void score_gradient(const Backward& b, const Tile& t, const Block& block, const Scratch& x,
+                    const float* dots) {
+  const Head& h = b.h;
+  const RowNormalizer& normalizer = *h.spec.normalizer;
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    const KeyRange seen = t.visible(i, block);
+    const int64_t at = (i - t.i0) * x.pitch + seen.begin;
+    float* row = x.ds + (i - t.i0) * x.pitch;
+    normalizer.backward(b.state(i), dots[i - t.i0], normalizer.needs_scores() ? x.s + at : nullptr,
+                        x.a + at, x.ds + at, seen.size());
+    std::fill(row, row + seen.begin, 0.0f);
+    std::fill(row + seen.end, row + block.keys(), 0.0f);
+    if (b.sums.bias)
+      h.spec.bias->backward(h.head, h.spec.positions[i], h.spec.positions + block.j0 + seen.begin,
+                            x.ds + at, seen.size(), b.sums.bias.row(h.index));
+  }
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, x.ds, x.pitch,
+       h.k + block.j0 * h.stride, h.stride, 1.0f, b.dq(t.i0), h.stride);
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), h.spec.scale, x.ds, x.pitch,
+       h.q + t.i0 * h.stride, h.stride, 1.0f, b.dq(block.j0) + h.C, h.stride);
+}
+
+// The slot's weight of query i and ∂L/∂weight.
+struct SlotWeight {
+  float score, weight, grad;
+};
+SlotWeight slot_weight(const Backward& b, int64_t i) {
+  SlotWeight w{slot_score(b.h, i), 0, 0};
+  b.h.spec.normalizer->weigh(b.state(i), &w.score, &w.weight, 1);
+  if (const Tensor& v = b.h.spec.slot_value.value)
+    w.grad = dot(b.h.out(b.dout, i), v.row(b.h.head), b.h.D);
+  return w;
+}
+
+void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
+  const Head& h = b.h;
+  const float* k = h.spec.slot_key.value.row(h.head);
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    SlotWeight w = slot_weight(b, i);
+    h.spec.normalizer->backward(b.state(i), dots[i - t.i0], &w.score, &w.weight, &w.grad, 1);
+    const float ds = h.spec.scale * w.grad;
+    const float *q = h.q + i * h.stride, *dO = h.out(b.dout, i);
+    for (int64_t d = 0; d < h.D; ++d) {
+      b.dq(i)[d] += ds * k[d];
+      b.sums.slot_key.row(h.index)[d] += ds * q[d];
+    }
+    if (b.sums.slot_value)
+      for (int64_t d = 0; d < h.D; ++d) b.sums.slot_value.row(h.index)[d] += w.weight * dO[d];
+  }
+}
+
+// Σ_j A_ij ∂L/∂A_ij is dO_i·out_i, unless the normalizer wants another sum.
+void row_dots(const Backward& b, const Tile& t, float* dots) {
+  const Head& h = b.h;
+  const RowNormalizer& normalizer = *h.spec.normalizer;
+  for (int64_t i = t.i0; i < t.i1; ++i)
+    dots[i - t.i0] = normalizer.two_passes() ? 0.0f : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
+  if (!normalizer.two_passes()) return;
+  t.for_blocks([&](const Block& block) {
+    const Scratch x(t, block, true);
+    recompute(b, t, block, x);
+    for (int64_t i = t.i0; i < t.i1; ++i) {
+      const KeyRange seen = t.visible(i, block);
+      const int64_t at = (i - t.i0) * x.pitch + seen.begin;
+      dots[i - t.i0] += normalizer.partial_dot(b.state(i), x.s + at, x.ds + at, seen.size());
+    }
+  });
+  for (int64_t i = t.i0; h.spec.slot_key.value && i < t.i1; ++i) {
+    const SlotWeight w = slot_weight(b, i);
+    dots[i - t.i0] += normalizer.partial_dot(b.state(i), &w.score, &w.grad, 1);
+  }
+}
+
+void backward_tile(const Backward& b, const Tile& t) {
+  const RowNormalizer& normalizer = *b.h.spec.normalizer;
+  float dots[kQueries];
+  row_dots(b, t, dots);
+  t.for_blocks([&](const Block& block) {
+    const Scratch x(t, block, normalizer.needs_scores());
+    recompute(b, t, block, x);
+    value_gradient(b, t, block, x);
+    score_gradient(b, t, block, x, dots);
+  });
+  if (b.h.spec.slot_key.value) slot_gradient(b, t, dots);
+  for (int64_t i = t.i0; b.sums.start && i < t.i1; ++i)
+    b.sums.start.row(b.h.index)[0] +=
+        normalizer.parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
+}
+
+// A head's own columns of dq, dk and dv.
+void clear_gradient(const Head& h, const Tensor& dqkv) {
+  for (int64_t t = 0; t < h.T; ++t)
+    for (int part = 0; part < 3; ++part) std::fill_n(h.out(dqkv, t) + part * h.C, h.D, 0.0f);
+}
+
+// Sums of heads into the gradient [H, R] of what they share, sequence by sequence.
+void add_up(const Tensor& sums, Variable to, int64_t heads) {
+  if (!sums) return;
+  const int64_t R = sums.dim(1);
+  for (int64_t index = 0; index < sums.dim(0); ++index)
+    for (int64_t r = 0; r < R; ++r) to.grad.data[index % heads * R + r] += sums.row(index)[r];
+}
+
+Tensor sums_for(Arena& arena, const AttentionSpec& spec, const Variable& shared) {
+  if (!shared.wants_grad()) return {};
+  return arena.zeros({spec.batch * spec.heads, shared.value.size() / spec.heads});
+}
+
+}  // namespace
+
+void record_attention(Tape& tape, Variable qkv, Variable out, const AttentionSpec& spec,
+                      const RowState* states) {
+  Arena& arena = tape.arena();
+  tape.record("attention", out, [=, &arena] {
+    const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
+                   start = spec.normalizer->parameter();
+    const HeadSums sums{sums_for(arena, spec, spec.slot_key),
+                        sums_for(arena, spec, spec.slot_value), sums_for(arena, spec, bias),
+                        sums_for(arena, spec, start)};
+    const bool first = qkv.first_gradient();
+    const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
+    // Tiles of one head add to the same keys and values, so they go to one thread, in order.
+    parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
+      const Head h(spec, qkv.value, index);
+      if (first) clear_gradient(h, qkv.grad);
+      const Backward b{h, out.value, out.grad, qkv.grad, states + index * h.T, sums};
+      for (int64_t tile = 0; tile < tiles; ++tile) backward_tile(b, Tile(h, tile));
+    });
+    add_up(sums.slot_key, spec.slot_key, spec.heads);
+    add_up(sums.slot_value, spec.slot_value, spec.heads);
+    add_up(sums.bias, bias, spec.heads);
+    add_up(sums.start, start, spec.heads);
+  });
+}
+
+}  // namespace waiver

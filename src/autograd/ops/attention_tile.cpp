@@ -1,0 +1,38 @@
+#include "autograd/ops/attention_tile.h"
+
+#include "core/gemm.h"
+
+namespace waiver::attention_tile {
+
+void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch) {
+  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, h.spec.scale, h.q + t.i0 * h.stride,
+       h.stride, h.k + block.j0 * h.stride, h.stride, 0.0f, s, pitch);
+  if (!h.spec.bias) return;
+  const int32_t* positions = h.spec.positions;
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    const KeyRange seen = t.visible(i, block);
+    h.spec.bias->add(h.head, positions[i], positions + block.j0 + seen.begin,
+                     s + (i - t.i0) * pitch + seen.begin, seen.size());
+  }
+}
+
+void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n) {
+  const auto limit = static_cast<uint32_t>(h.spec.dropout * 4294967296.0);
+  const float grown = 1.0f / (1.0f - h.spec.dropout);
+  const int64_t groups = (h.T + 3) / 4, at = (h.index * h.T + i) * groups;
+  std::array<uint32_t, 4> words{};
+  for (int64_t j = j0; j < j0 + n; ++j) {
+    if (j == j0 || j % 4 == 0) words = h.spec.noise.words(at + j / 4);
+    row[j - j0] *= words[j % 4] < limit ? 0.0f : grown;
+  }
+}
+
+float slot_score(const Head& h, int64_t i) {
+  const float *q = h.q + i * h.stride, *k = h.spec.slot_key.value.row(h.head);
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t d = 0; d < h.D; ++d) sum += q[d] * k[d];
+  return h.spec.scale * sum;
+}
+
+}  // namespace waiver::attention_tile

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "autograd/ops/attention.h"
+
+// Where a tile of attention stands, and its scores. Shared by forward and backward.
+
+namespace waiver::attention_tile {
+
+constexpr int64_t kQueries = 64;  // queries of a tile
+constexpr int64_t kKeys = 512;    // keys of a block: 64 × 512 scores are 128 KiB
+
+/// One head of one sequence: q, k, v are [T, D] with row stride 3C.
+struct Head {
+  const AttentionSpec& spec;
+  int64_t index, batch, head, T, D, C, stride;
+  const float *q, *k, *v;
+
+  Head(const AttentionSpec& s, const Tensor& qkv, int64_t i)
+      : spec(s), index(i), batch(i / s.heads), head(i % s.heads), T(s.tokens) {
+    stride = qkv.dim(1);
+    C = stride / 3;
+    D = C / s.heads;
+    q = qkv.row(batch * T) + head * D;
+    k = q + C;
+    v = k + C;
+  }
+  /// This head's columns of row t of a [B·T, C] tensor.
+  float* out(const Tensor& t, int64_t token) const { return t.row(batch * T + token) + head * D; }
+  /// Query i's row of a [B, H, T, T] tensor.
+  float* map(const Tensor& t, int64_t i) const { return t.data + (index * T + i) * T; }
+};
+
+/// Keys [j0, j1) of the leads or of the main ranges of a tile's queries.
+struct Block {
+  int64_t j0, j1;
+  bool lead;
+  int64_t keys() const { return j1 - j0; }
+};
+
+/// Queries [i0, i1), the keys each sees, and the blocks that cover them.
+class Tile {
+ public:
+  Tile(const Head& h, int64_t index) : i0(index * kQueries), i1(std::min(h.T, i0 + kQueries)) {
+    KeyRange all[2] = {{h.T, 0}, {h.T, 0}};
+    for (int64_t i = i0; i < i1; ++i) {
+      VisibleKeys& seen = visible_[i - i0] = h.spec.mask->visible(i, h.T);
+      if (h.spec.documents) seen = seen.within(h.spec.documents[h.batch * h.T + i]);
+      for (bool lead : {true, false})
+        if (const KeyRange& r = lead ? seen.lead : seen.main; r.size() > 0)
+          all[lead] = {std::min(all[lead].begin, r.begin), std::max(all[lead].end, r.end)};
+    }
+    lead_ = all[true];
+    main_ = all[false];
+  }
+
+  const int64_t i0, i1;
+  int64_t rows() const { return i1 - i0; }
+  const VisibleKeys& visible(int64_t i) const { return visible_[i - i0]; }
+  /// Query i's keys within a block, counted from its first key.
+  KeyRange visible(int64_t i, const Block& block) const {
+    const VisibleKeys& seen = visible_[i - i0];
+    const KeyRange r = (block.lead ? seen.lead : seen.main).within(block.j0, block.j1);
+    return r.size() > 0 ? KeyRange{r.begin - block.j0, r.end - block.j0} : KeyRange{};
+  }
+  template <class F>
+  void for_blocks(const F& f) const {
+    for (bool lead : {true, false}) {
+      const KeyRange& r = lead ? lead_ : main_;
+      for (int64_t j = r.begin; j < r.end; j += kKeys)
+        f(Block{j, std::min(r.end, j + kKeys), lead});
+    }
+  }
+
+ private:
+  VisibleKeys visible_[kQueries];
+  KeyRange lead_, main_;
+};
+
+/// Scores of a block into s [rows, keys], rows `pitch` apart.
+void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch);
+
+/// Multiplies weights (or their gradients) of query i over keys j0 + [0, n) by 0 or 1/(1 − rate).
+void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n);
+
+/// The slot's score for query i.
+float slot_score(const Head& h, int64_t i);
+
+}  // namespace waiver::attention_tile

@@ -1,0 +1,33 @@
+#include "core/math.h"
+#include "model/attention/registry.h"
+
+namespace waiver {
+namespace {
+
+/// A_j = ELU(s_j) + 1: s + 1 above 0, e^s below, not normalised (Gu et al., 2410.10781, §7).
+class Elu1 : public Normalizer {
+ public:
+  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Elu1>(*this); }
+  RowState start(int64_t, int64_t, int64_t) const override { return {}; }
+  float extend(RowState& state, float* row, int64_t n) const override {
+    weigh(state, row, row, n);
+    return 1.0f;
+  }
+  float scale(const RowState&) const override { return 1.0f; }
+  void weigh(const RowState&, const float* scores, float* weights, int64_t n) const override {
+    for (int64_t j = 0; j < n; ++j) {
+      const float s = scores[j];
+      weights[j] = s > 0 ? s + 1.0f : fast_exp(s);
+    }
+  }
+  void backward(const RowState&, float, const float*, const float* weights, float* grad,
+                int64_t n) const override {
+    for (int64_t j = 0; j < n; ++j) grad[j] *= weights[j] < 1.0f ? weights[j] : 1.0f;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_elu1() { return std::make_unique<Elu1>(); }
+
+}  // namespace waiver

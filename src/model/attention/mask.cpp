@@ -1,0 +1,50 @@
+#include "model/attention/mask.h"
+
+namespace waiver {
+
+void Mask::options(FieldVisitor& v) {
+  v.field("window", window_, at_least(0), "a query sees keys less than this far away; 0: no limit");
+  v.field("prefix", prefix_, at_least(0),
+          "the first tokens of a sequence, seen by every query; none of them is predicted");
+  v.field("separator", separator_, at_least(-1),
+          "token id that ends a document; no query sees another document; -1: one document");
+  v.field("self_only", self_only_, 0, at_least(0),
+          "positions that see only themselves (2605.06611); later queries still see them");
+  v.field("self_only_layers", layers_, 0, at_least(0),
+          "blocks in which self_only holds; empty: all");
+}
+
+VisibleKeys Mask::visible(int64_t query, int64_t tokens) const {
+  for (int64_t k : self_only_)
+    if (k == query) return {{}, {query, query + 1}};
+  KeyRange main = open_side(query, tokens);
+  if (window_ > 0) main = main.within(query - window_ + 1, query + window_);
+  const int64_t lead = std::min(prefix_, tokens);
+  if (main.begin <= lead) return {{}, {lead > 0 ? 0 : main.begin, std::max(main.end, lead)}};
+  return {{0, lead}, main};
+}
+
+bool Mask::sees_future() const {
+  constexpr int64_t far = int64_t{1} << 20;
+  return visible(0, far).main.end > std::max<int64_t>(1, prefix_);
+}
+
+std::unique_ptr<Mask> Mask::in_layer(int64_t layer) const {
+  std::unique_ptr<Mask> mask = clone();
+  if (!layers_.empty() && std::find(layers_.begin(), layers_.end(), layer) == layers_.end())
+    mask->self_only_.clear();
+  return mask;
+}
+
+void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
+                    KeyRange* documents) {
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t begin = 0; begin < length;) {
+      int64_t end = begin + 1;
+      while (end < length && tokens[b * length + end - 1] != separator) ++end;
+      std::fill_n(documents + b * length + begin, end - begin, KeyRange{begin, end});
+      begin = end;
+    }
+}
+
+}  // namespace waiver

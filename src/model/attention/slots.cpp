@@ -1,0 +1,62 @@
+#include <cmath>
+#include <vector>
+
+#include "model/attention/registry.h"
+
+namespace waiver {
+namespace {
+
+class NoSlot : public Slot {
+ public:
+  std::unique_ptr<Slot> clone() const override { return std::make_unique<NoSlot>(*this); }
+};
+
+/// A learned key with value 0: attention paid there changes nothing (Gu et al., 2410.10781, §6).
+class KeySlot : public Slot {
+ public:
+  std::unique_ptr<Slot> clone() const override { return std::make_unique<KeySlot>(*this); }
+  void build(ParameterSet& parameters, const std::string& name, int64_t heads, int64_t D) override {
+    key_ = &parameters.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
+  }
+  Variable key() const override { return key_->variable; }
+
+ private:
+  const Parameter* key_ = nullptr;
+};
+
+/// A learned key with a value that is learned (Sun et al., 2402.17762, §5), or fixed to
+/// value_norm / √D · (1, …, 1) (Gu et al., 2410.10781, §6).
+class KeyValueSlot : public Slot {
+ public:
+  std::unique_ptr<Slot> clone() const override { return std::make_unique<KeyValueSlot>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("value_norm", value_norm_, at_least(0),
+            "fixed norm of the slot's value, which is then not learned; 0: it is learned");
+  }
+  void build(ParameterSet& parameters, const std::string& name, int64_t heads, int64_t D) override {
+    key_ = &parameters.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
+    if (value_norm_ == 0)
+      value_ = &parameters.add(name + ".slot.value", {heads, D}, Init::normal(0.02));
+    else
+      fixed_ = std::make_shared<std::vector<float>>(
+          heads * D, static_cast<float>(value_norm_ / std::sqrt(static_cast<double>(D))));
+  }
+  Variable key() const override { return key_->variable; }
+  Variable value() const override {
+    if (value_) return value_->variable;
+    return {{fixed_->data(), key_->shape}, {}};
+  }
+
+ private:
+  double value_norm_ = 0;
+  const Parameter *key_ = nullptr, *value_ = nullptr;
+  std::shared_ptr<std::vector<float>> fixed_;
+};
+
+}  // namespace
+
+std::unique_ptr<Slot> make_no_slot() { return std::make_unique<NoSlot>(); }
+std::unique_ptr<Slot> make_key_slot() { return std::make_unique<KeySlot>(); }
+std::unique_ptr<Slot> make_key_value_slot() { return std::make_unique<KeyValueSlot>(); }
+
+}  // namespace waiver

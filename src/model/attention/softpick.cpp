@@ -1,0 +1,72 @@
+#include <cmath>
+
+#include "core/math.h"
+#include "model/attention/registry.h"
+
+namespace waiver {
+namespace {
+
+// (e^s − 1) e^{−top}, top ≥ max(0, s). Near 0 the difference would cancel, so a series takes over;
+// its error at ±0.35 is 6e-8.
+float shifted(float s, float top, float low) {
+  const float series =
+      s * (1 + s * (1 / 2.f + s * (1 / 6.f + s * (1 / 24.f + s * (1 / 120.f + s / 720.f)))));
+  const float difference = fast_exp(s - top) - low;
+  return s > -0.35f && s < 0.35f ? series * low : difference;
+}
+
+/// A_j = ReLU(e^{s_j} − 1) / (Σ |e^s − 1| + ε), computed with e^{s−m} − e^{−m}, m = max(0, max s)
+/// (Zuhri et al., 2504.20966).
+class Softpick : public Normalizer {
+ public:
+  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Softpick>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("eps", eps_, above(0), "added to the sum that weights are divided by");
+  }
+  RowState start(int64_t, int64_t, int64_t) const override { return {}; }
+  float extend(RowState& state, float* row, int64_t n) const override {
+    float top = state.top, sum = 0;
+#pragma omp simd reduction(max : top)
+    for (int64_t j = 0; j < n; ++j) top = row[j] > top ? row[j] : top;
+    const float low = fast_exp(-top);
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < n; ++j) {
+      const float x = shifted(row[j], top, low);
+      row[j] = x <= 0 ? 0.0f : x;
+      sum += std::abs(x);
+    }
+    const float earlier = fast_exp(state.top - top);
+    state.top = top;
+    state.sum = earlier * state.sum + sum;
+    return earlier;
+  }
+  float scale(const RowState& state) const override {
+    return 1.0f / (state.sum + static_cast<float>(eps_));
+  }
+  void weigh(const RowState& state, const float* scores, float* weights, int64_t n) const override {
+    const float scale = this->scale(state), top = state.top, low = fast_exp(-top);
+    for (int64_t j = 0; j < n; ++j) {
+      const float x = shifted(scores[j], top, low);
+      weights[j] = x <= 0 ? 0.0f : scale * x;
+    }
+  }
+  bool needs_scores() const override { return true; }
+  // With Z the sum and e = e^{s_j − m}: ∂L/∂s_j = e ([s_j > 0] ∂L/∂A_j − sign(s_j) dot) / Z.
+  void backward(const RowState& state, float dot, const float* scores, const float*, float* grad,
+                int64_t n) const override {
+    const float scale = this->scale(state), top = state.top;
+    for (int64_t j = 0; j < n; ++j) {
+      const float e = scale * fast_exp(scores[j] - top);
+      grad[j] = e * (scores[j] > 0 ? grad[j] - dot : (scores[j] < 0 ? dot : 0.0f));
+    }
+  }
+
+ private:
+  double eps_ = 1e-6;
+};
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_softpick() { return std::make_unique<Softpick>(); }
+
+}  // namespace waiver
