@@ -103,8 +103,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:3:5: probe.first[2]: expected a whole number of at least 0, found 3.5."},
       // choices, kinds, blocks, text
       {"model: {mlp: {kind: rellu}}\n",
-       "a.yaml:1:21: model.mlp.kind: expected one of relu or gelu, found \"rellu\". Did you mean "
-       "relu?"},
+       "a.yaml:1:21: model.mlp.kind: expected one of relu, gelu, swiglu, linear or none, found "
+       "\"rellu\". Did you mean relu?"},
       {"model: {init: {kind: gpt, std: 0.1}}\n",
        "a.yaml:1:22: model.init.kind: expected one of fan_in or gpt2, found \"gpt\". Did you mean "
        "gpt2?"},
@@ -138,6 +138,21 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {width: 9, heads: 3, position: rope}\n",
        "a.yaml:1:39: model.position: rope turns pairs of channels, but a head of width 3 has an "
        "odd number of them."},
+      {"model: {norm: {kind: none, place: post}}\n",
+       "a.yaml:1:28: model.norm.place: only kinds layer and rms have it; the kind here is none."},
+      {"model: {mlp: {kind: none, width: 3}}\n",
+       "a.yaml:1:27: model.mlp.width: only kinds relu, gelu, swiglu and linear have it; the kind "
+       "here is none."},
+      {"model: {attention: {absent: [0, 2]}}\n",
+       "a.yaml:1:29: model.attention.absent: there is no layer 2; model.layers is 2. Layers count "
+       "from 0."},
+      {"model: {mlp: {absent: [1, 1]}}\n",
+       "a.yaml:1:23: model.mlp.absent: layer 1 is named twice."},
+      {"model: {attention: {absent: [1]}, mlp: {absent: [1]}}\n",
+       "a.yaml:1:29: model.attention.absent: layer 1 has no MLP either, so it would do nothing. "
+       "Lower model.layers instead."},
+      {"model: {attention: {absent: [0, 1], qk_norm: rms}}\n",
+       "a.yaml:1:46: model.attention.qk_norm: no layer has attention."},
       {"train: {batch: 64, accumulate: 3}\n",
        "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
        "has batch / accumulate sequences."},

@@ -109,6 +109,23 @@ TEST_CASE("linear_transposed is x Wᵀ + b") {
     }
 }
 
+template <class S>
+S sigmoid_of(const S& x) {
+  using std::exp;
+  return S(1.0) / (S(1.0) + exp(-x));
+}
+
+TEST_CASE("swiglu is silu(gate) ⊙ up") {
+  for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
+    check(
+        {{N, C}, {N, C}}, [](Tape& tape, const auto& in) { return swiglu(tape, in[0], in[1]); },
+        [](const auto& in) {
+          auto y = in[0];
+          for (size_t i = 0; i < y.size(); ++i) y[i] = y[i] * sigmoid_of(y[i]) * in[1][i];
+          return y;
+        });
+}
+
 TEST_CASE("relu lets NaN through") {
   Arena arena;
   Tape tape(arena, false);
@@ -141,6 +158,62 @@ TEST_CASE("layer_norm centres and scales every row") {
                   if (bias) row[c] += in[2][c];
                 }
               }
+              return y;
+            });
+      }
+}
+
+TEST_CASE("rms_norm scales every row") {
+  for (const auto& [N, C] : {std::array{1, 3}, {9, 5}, {64, 16}, {150, 67}})
+    for (float eps : {1e-5f, 0.5f})
+      check(
+          {{N, C}, {C}},
+          [&](Tape& tape, const auto& in) { return rms_norm(tape, in[0], in[1], eps); },
+          [&, N = N, C = C](const auto& in) {
+            using std::sqrt;
+            auto y = in[0];
+            for (int n = 0; n < N; ++n) {
+              auto *row = &y[n * C], square = 0.0 * row[0];
+              for (int c = 0; c < C; ++c) square += row[c] * row[c] / C;
+              for (int c = 0; c < C; ++c) row[c] = row[c] / sqrt(square + eps) * in[1][c];
+            }
+            return y;
+          });
+}
+
+// For ops that work in place: `in` must stay what it was.
+Variable copy_of(Tape& tape, const Variable& in) {
+  Variable out = add(tape, in, tape.variable(in.shape()));
+  std::copy_n(in.value.data, in.value.size(), out.value.data);
+  return out;
+}
+
+TEST_CASE("head_norm scales the channels of each head of queries and keys only") {
+  struct Sizes {
+    int N, H, D;
+  };
+  for (const Sizes& s : {Sizes{1, 1, 3}, {7, 3, 4}, {130, 2, 17}})
+    for (bool centred : {false, true})
+      for (float eps : {1e-5f, 0.5f}) {
+        const int C = s.H * s.D;
+        check(
+            {{s.N, 3 * C}, {s.D}, {s.D}},
+            [&](Tape& tape, const auto& in) {
+              Variable qkv = copy_of(tape, in[0]);
+              head_norm(tape, qkv, s.H, in[1], in[2], centred, eps);
+              return qkv;
+            },
+            [&](const auto& in) {
+              using std::sqrt;
+              auto y = in[0];
+              for (int n = 0; n < s.N; ++n)
+                for (int head = 0; head < 2 * s.H; ++head) {
+                  auto *x = &y[n * 3 * C + head * s.D], mean = 0.0 * x[0], square = mean;
+                  for (int d = 0; d < s.D && centred; ++d) mean += x[d] / s.D;
+                  for (int d = 0; d < s.D; ++d) square += (x[d] - mean) * (x[d] - mean) / s.D;
+                  for (int d = 0; d < s.D; ++d)
+                    x[d] = (x[d] - mean) / sqrt(square + eps) * in[head < s.H ? 1 : 2][d];
+                }
               return y;
             });
       }
@@ -206,8 +279,7 @@ TEST_CASE("rotate turns pairs of channels of queries and keys only") {
     check(
         {{s.B * s.T, 3 * C}},
         [&](Tape& tape, const auto& in) {
-          Variable qkv = add(tape, in[0], tape.variable(in[0].shape()));
-          std::copy_n(in[0].value.data, qkv.value.size(), qkv.value.data);
+          Variable qkv = copy_of(tape, in[0]);
           rotate(tape, qkv, s.H, {cos.data(), {s.T, half}}, {sin.data(), {s.T, half}});
           return qkv;
         },

@@ -53,16 +53,27 @@ class Kind {
   std::unique_ptr<T> make() const { return prototype_->clone(); }
 
   void visit(FieldVisitor& v, std::string_view field, std::string_view doc) {
-    std::vector<Choice> choices;
-    for (const auto& entry : registry<T>()) choices.push_back({entry.name, entry.doc, entry.alias});
     std::string chosen = name_;
-    v.kind(field, chosen, choices, doc, [&](FieldVisitor& inner) {
+    v.kind(field, chosen, choices(), doc, [&](FieldVisitor& inner) {
       if (chosen != name_) set(chosen);
       prototype_->options(inner);
     });
   }
+  /// The same within a block that has further fields: the options become fields of that block.
+  void visit_within(FieldVisitor& v, std::string_view field, std::string_view doc) {
+    std::string chosen = name_;
+    v.choice(field, chosen, choices(), doc);
+    if (chosen != name_) set(chosen);
+    prototype_->options(v);
+  }
 
  private:
+  static std::vector<Choice> choices() {
+    std::vector<Choice> out;
+    for (const auto& entry : registry<T>()) out.push_back({entry.name, entry.doc, entry.alias});
+    return out;
+  }
+
   std::string name_;
   std::shared_ptr<T> prototype_;  // a config's copies share what none of them changes after parsing
 };

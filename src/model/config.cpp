@@ -1,45 +1,40 @@
 #include "model/config.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace waiver {
 
 void AttentionConfig::visit(FieldVisitor& v) {
   mask.visit(v, "mask", "which keys a query sees");
   normalizer.visit(v, "normalizer", "how scores become weights");
   v.field("bias", bias, "biases in the query, key, value and output projections");
+  qk_norm.visit(v, "qk_norm", "normalisation of each head's queries and keys, before rope");
+  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without attention");
 }
 
 void MlpConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {{"relu", "max(0, x)"},
-                                     {"gelu", "x Φ(x), exact (by erf), as GPT-2 in nanoGPT"}};
-  v.choice("kind", kind, kinds, "activation between the two layers of the MLP");
+  kind.visit_within(v, "kind", "what the MLP does to each token");
+  if (!kind->present()) return;
   v.field("width", width, at_least(1), "hidden width of the MLP");
-  v.field("bias", bias, "biases in both layers of the MLP");
+  v.field("bias", bias, "biases in the layers of the MLP");
+  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without an MLP");
 }
 
 void NormConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {
-      {"layer", "LayerNorm: (x − mean) / √(variance + eps), times gain, plus bias"}};
   static constexpr Choice places[] = {
-      {"pre", "before attention and MLP, and once before the output"}};
-  v.choice("kind", kind, kinds, "normalisation of the residual stream");
-  v.choice("place", place, places, "where the norms stand");
-  v.field("eps", eps, above(0), "added to the variance");
-  v.field("bias", bias, "whether the norms have a bias beside their gain");
+      {"pre", "x + f(norm(x)) for attention and MLP f, and once before the output (GPT-2)"},
+      {"post", "norm(x + f(x)), and none before the output (Vaswani et al., 1706.03762)"},
+      {"sandwich",
+       "x + norm_out(f(norm(x))), and once before the output (Ding et al., 2105.13290)"}};
+  kind.visit_within(v, "kind", "normalisation of the residual stream");
+  if (kind->present()) v.choice("place", place, places, "where the norms stand");
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
   v.field("tied", tied, "whether the output layer is the token embedding, transposed");
   v.field("bias", bias, "a bias on the logits");
-}
-
-void InitConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {
-      {"fan_in", "embeddings N(0, 1), matrices U(±1/√fan_in): the Bigram-Backcopy recipe"},
-      {"gpt2",
-       "everything N(0, std), the two projections back into the residual stream "
-       "N(0, std / √(2·layers)): GPT-2"}};
-  v.choice("kind", kind, kinds, "how weights start");
-  if (kind == "gpt2") v.field("std", std, above(0), "standard deviation");
 }
 
 void ModelConfig::visit(FieldVisitor& v) {
@@ -49,11 +44,38 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.field("context", context, between(2, 1 << 20), "tokens per sequence (T)");
   position.visit(v, "position", "how tokens know where they stand");
   v.block("attention", "attention", [this](FieldVisitor& inner) { attention.visit(inner); });
-  v.block("mlp", "the two-layer perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
+  v.block("mlp", "the perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
   v.block("norm", "normalisation", [this](FieldVisitor& inner) { norm.visit(inner); });
   v.block("output", "from the residual stream to logits",
           [this](FieldVisitor& inner) { output.visit(inner); });
   v.block("init", "initial weights", [this](FieldVisitor& inner) { init.visit(inner); });
+}
+
+namespace {
+
+bool contains(const std::vector<int64_t>& list, int64_t layer) {
+  return std::find(list.begin(), list.end(), layer) != list.end();
+}
+
+// What is wrong with a list of layers that lack something.
+void check_absent(const std::string& key, const std::vector<int64_t>& absent, int64_t layers,
+                  std::vector<ModelConfig::Misfit>& out) {
+  for (size_t i = 0; i < absent.size(); ++i) {
+    if (absent[i] >= layers)
+      out.push_back({key,
+                     fmt::format("there is no layer {}; model.layers is {}", absent[i], layers),
+                     "Layers count from 0."});
+    if (std::find(absent.begin(), absent.begin() + i, absent[i]) != absent.begin() + i)
+      out.push_back({key, fmt::format("layer {} is named twice", absent[i]), ""});
+  }
+}
+
+}  // namespace
+
+bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }
+
+bool ModelConfig::has_mlp(int64_t layer) const {
+  return mlp.kind->present() && !contains(mlp.absent, layer);
 }
 
 std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
@@ -65,6 +87,18 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
          "Every head has width / heads channels."});
   else if (std::string reason = position->refuse(encoding_sizes()); !reason.empty())
     out.push_back({"model.position", reason, ""});
+  check_absent("model.attention.absent", attention.absent, layers, out);
+  check_absent("model.mlp.absent", mlp.absent, layers, out);
+  bool attends = false;
+  for (int64_t l = 0; l < layers; ++l) {
+    attends |= has_attention(l);
+    if (!has_attention(l) && !has_mlp(l))
+      out.push_back({"model.attention.absent",
+                     fmt::format("layer {} has no MLP either, so it would do nothing", l),
+                     "Lower model.layers instead."});
+  }
+  if (!attends && attention.qk_norm->present())
+    out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
   return out;
 }
 

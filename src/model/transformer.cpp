@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <numeric>
 
 #include "core/error.h"
@@ -14,8 +13,6 @@ void show(Capture* capture, int64_t layer, std::string_view point, const Tensor&
   if (capture && capture->wants(layer, point)) capture->take(layer, point, t);
 }
 
-Variable value_of(const Parameter* p) { return p ? p->variable : Variable{}; }
-
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed)
@@ -26,64 +23,23 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
       normalizer_(config.attention.normalizer.make()) {
   const int64_t C = config_.width;
   tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C},
-                             Init::normal(config_.embedding_std()));
+                             Init::normal(config_.init.embedding_std()));
+  Builder builder(parameters_, config_.init, config_.layers);
   encoding_->build(parameters_, config_.encoding_sizes());
-  for (int64_t l = 0; l < config_.layers; ++l) {
-    const std::string name = fmt::format("blocks.{}.", l);
-    Block block;
-    block.norm1 = add_norm(name + "norm1");
-    block.qkv = add_linear(name + "attn.qkv", C, 3 * C, config_.attention.bias, false);
-    block.out = add_linear(name + "attn.out", C, C, config_.attention.bias, true);
-    block.norm2 = add_norm(name + "norm2");
-    block.up = add_linear(name + "mlp.up", C, config_.mlp.width, config_.mlp.bias, false);
-    block.down = add_linear(name + "mlp.down", config_.mlp.width, C, config_.mlp.bias, true);
-    blocks_.push_back(block);
-  }
-  final_ = add_norm("final.norm");
+  for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
+  if (config_.norm.place != "post") final_ = build_norm(builder, config_, "final.norm");
   if (!config_.output.tied)
-    output_ = add_linear("output", C, vocabulary, config_.output.bias, false);
+    output_ = builder.linear("output", C, vocabulary, config_.output.bias);
   else if (config_.output.bias)
     output_.bias = &parameters_.add("output.bias", {vocabulary}, Init::constant(0));
   parameters_.allocate(seed);
 }
 
-Transformer::Linear Transformer::add_linear(const std::string& name, int64_t in, int64_t out,
-                                            bool bias, bool residual) {
-  const double limit = 1.0 / std::sqrt(static_cast<double>(in));
-  const double depth = residual ? std::sqrt(2.0 * static_cast<double>(config_.layers)) : 1.0;
-  const bool gpt2 = config_.init.kind == "gpt2";
-  Linear layer;
-  layer.weight =
-      &parameters_.add(name + ".weight", {in, out},
-                       gpt2 ? Init::normal(config_.init.std / depth) : Init::uniform(limit));
-  if (bias)
-    layer.bias =
-        &parameters_.add(name + ".bias", {out}, gpt2 ? Init::constant(0) : Init::uniform(limit));
-  return layer;
-}
-
-Transformer::Norm Transformer::add_norm(const std::string& name) {
-  Norm norm;
-  norm.gain = &parameters_.add(name + ".gain", {config_.width}, Init::constant(1));
-  if (config_.norm.bias)
-    norm.bias = &parameters_.add(name + ".bias", {config_.width}, Init::constant(0));
-  return norm;
-}
-
-Variable Transformer::apply(Tape& tape, const Linear& layer, Variable x,
-                            Activation activation) const {
-  return linear(tape, x, layer.weight->variable, value_of(layer.bias), activation);
-}
-
-Variable Transformer::apply(Tape& tape, const Norm& norm, Variable x) const {
-  return layer_norm(tape, x, norm.gain->variable, value_of(norm.bias),
-                    static_cast<float>(config_.norm.eps));
-}
-
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                              Capture* capture) const {
-  const Block& block = blocks_[layer];
+  const Block::Attention& block = *blocks_[layer].attention;
   Variable qkv = apply(tape, block.qkv, x);
+  block.qk_norm->apply(tape, qkv);
   encoding_->rotate(tape, qkv, input.positions);
   show(capture, layer, "attn.qkv", qkv.value);
 
@@ -115,23 +71,27 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     std::iota(ids, ids + input.length, 0);
     input.positions = {ids, static_cast<size_t>(input.length)};
   }
-  const Activation activation = config_.mlp.kind == "gelu" ? Activation::gelu : Activation::relu;
 
   Variable x = embedding(tape, input.tokens, tokens_->variable);
   x = encoding_->embed(tape, x, input.positions);
   show(capture, -1, "embed", x.value);
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
-    Variable a = attend(tape, l, apply(tape, block.norm1, x), input, capture);
-    show(capture, l, "attn.out", a.value);
-    x = add(tape, x, a);
-    Variable hidden = apply(tape, block.up, apply(tape, block.norm2, x), activation);
-    Variable m = apply(tape, block.down, hidden);
-    show(capture, l, "mlp.out", m.value);
-    x = add(tape, x, m);
+    if (block.attention)
+      x = block.attention->branch.join(tape, x, [&](Variable in) {
+        Variable a = attend(tape, l, in, input, capture);
+        show(capture, l, "attn.out", a.value);
+        return a;
+      });
+    if (block.perceptron)
+      x = block.perceptron->branch.join(tape, x, [&](Variable in) {
+        Variable m = block.perceptron->mlp->forward(tape, in);
+        show(capture, l, "mlp.out", m.value);
+        return m;
+      });
     show(capture, l, "resid", x.value);
   }
-  x = apply(tape, final_, x);
+  if (final_) x = final_->apply(tape, x);
   show(capture, -1, "final.norm", x.value);
   Variable logits = config_.output.tied
                         ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))

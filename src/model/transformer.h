@@ -4,10 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "autograd/ops/ops.h"
+#include "model/block.h"
 #include "model/capture.h"
-#include "model/config.h"
-#include "model/parameters.h"
 
 namespace waiver {
 
@@ -19,10 +17,13 @@ struct Input {
   std::span<const int32_t> positions = {};  // [T], each in [0, context)
 };
 
-/// x = embed(tokens) + encoding;  x += attention(norm1(x));  x += mlp(norm2(x)) per block;
-/// logits = output(norm(x)). Weights are named in plain words, matrices are [in, out]:
-/// embed.token.weight, blocks.{l}.{norm1,norm2}.{gain,bias},
-/// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.mlp.{up,down}.{weight,bias},
+/// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
+/// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
+/// words, matrices are [in, out]:
+/// embed.token.weight, embed.position.weight,
+/// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
+/// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
+/// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
 /// final.norm.{gain,bias}, output.{weight,bias}.
 class Transformer {
  public:
@@ -36,27 +37,13 @@ class Transformer {
   const ModelConfig& config() const { return config_; }
   int64_t vocabulary() const { return vocabulary_; }
   const Mask& mask() const { return *mask_; }
-  /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h.
+  /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has
+  /// attention.
   const Tensor& output_projection(int64_t layer) const {
-    return blocks_[layer].out.weight->variable.value;
+    return blocks_[layer].attention->out.weight->variable.value;
   }
 
  private:
-  struct Linear {
-    Parameter *weight = nullptr, *bias = nullptr;
-  };
-  struct Norm {
-    Parameter *gain = nullptr, *bias = nullptr;
-  };
-  struct Block {
-    Norm norm1, norm2;
-    Linear qkv, out, up, down;
-  };
-  Linear add_linear(const std::string& name, int64_t in, int64_t out, bool bias, bool residual);
-  Norm add_norm(const std::string& name);
-  Variable apply(Tape& tape, const Linear& layer, Variable x,
-                 Activation activation = Activation::none) const;
-  Variable apply(Tape& tape, const Norm& norm, Variable x) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   Capture* capture) const;
 
@@ -68,7 +55,7 @@ class Transformer {
   ParameterSet parameters_;
   Parameter* tokens_ = nullptr;
   std::vector<Block> blocks_;
-  Norm final_;
+  std::unique_ptr<Norm> final_;  // null where there is none
   Linear output_;
 };
 

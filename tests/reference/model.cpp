@@ -22,6 +22,18 @@ std::string known(const Settings& settings, const std::string& key,
   return word;
 }
 
+bool contains(const std::vector<double>& list, int64_t number) {
+  return std::find(list.begin(), list.end(), static_cast<double>(number)) != list.end();
+}
+
+bool has_attention(const Settings& s, int64_t layer) {
+  return !contains(s.list("attention.absent"), layer);
+}
+
+bool has_mlp(const Settings& s, int64_t layer) {
+  return s.word("mlp.kind") != "none" && !contains(s.list("mlp.absent"), layer);
+}
+
 double sinusoid(int64_t position, int64_t channel, int64_t C) {
   const int64_t i = channel / 2;
   const double angle = position / std::pow(10000.0, 2.0 * i / C);
@@ -33,6 +45,11 @@ double largest(const std::vector<S>& x) {
   double top = real_part(x[0]);
   for (const S& v : x) top = std::max(top, real_part(v));
   return top;
+}
+
+template <class S>
+S sigmoid(const S& x) {
+  return S(1.0) / (S(1.0) + exp(-x));
 }
 
 template <class S>
@@ -54,27 +71,35 @@ S log_sum_exp(const std::vector<S>& x) {
 
 template <class S>
 struct Model {
+  const Settings& settings;
   const Weights<S>& weights;
   const Problem& problem;
-  int64_t B, T, N, V, C, H, D, F, layers;
-  std::string position, mask, normalizer, norm, place, activation;
-  bool attention_bias, mlp_bias, norm_bias, output_bias, tied;
-  double eps, rope_base = 0;
+  int64_t B, T, N, V, C, H, D, F = 0, layers;
+  std::string position, mask, normalizer, norm, place, qk_norm, activation;
+  bool attention_bias, mlp_bias = false, norm_bias = false, output_bias, tied;
+  double eps = 0, qk_eps = 0, rope_base = 0;
 
-  Model(const Settings& s, const Weights<S>& w, const Problem& p) : weights(w), problem(p) {
+  Model(const Settings& s, const Weights<S>& w, const Problem& p)
+      : settings(s), weights(w), problem(p) {
     B = p.batch, T = p.length, N = B * T, V = p.vocabulary;
-    C = s.count("width"), H = s.count("heads"), D = C / H, F = s.count("mlp.width");
+    C = s.count("width"), H = s.count("heads"), D = C / H;
     layers = s.count("layers");
     position = known(s, "position", {"none", "learned", "sinusoidal", "rope", "alibi"});
     mask = known(s, "attention.mask", {"causal", "bidirectional"});
     normalizer = known(s, "attention.normalizer", {"softmax"});
-    norm = known(s, "norm.kind", {"layer"});
-    place = known(s, "norm.place", {"pre"});
-    activation = known(s, "mlp.kind", {"relu", "gelu"});
-    attention_bias = s.flag("attention.bias"), mlp_bias = s.flag("mlp.bias");
-    norm_bias = s.flag("norm.bias"), output_bias = s.flag("output.bias");
+    norm = known(s, "norm.kind", {"layer", "rms", "none"});
+    if (norm != "none") {
+      place = known(s, "norm.place", {"pre", "post", "sandwich"});
+      eps = s.number("norm.eps");
+    }
+    if (norm == "layer") norm_bias = s.flag("norm.bias");
+    qk_norm = known(s, "attention.qk_norm", {"none", "layer", "rms"});
+    if (qk_norm != "none") qk_eps = s.number("attention.qk_norm.eps");
+    activation = known(s, "mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"});
+    if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
+    attention_bias = s.flag("attention.bias");
+    output_bias = s.flag("output.bias");
     tied = s.flag("output.tied");
-    eps = s.number("norm.eps");
     if (position == "rope") rope_base = s.number("position.base");
   }
 
@@ -103,18 +128,26 @@ struct Model {
     return y;
   }
 
+  // (x − mean) / √(variance + eps) · gain, or x / √(mean x² + eps) · gain.
+  std::vector<S> scaled(std::vector<S> x, bool centred, double epsilon,
+                        const std::vector<S>& gain) const {
+    const double n = static_cast<double>(x.size());
+    S mean(0.0), square(0.0);
+    for (const S& v : x) mean += v / n;
+    for (S& v : x) v = centred ? v - mean : v;
+    for (const S& v : x) square += v * v / n;
+    const S deviation = sqrt(square + S(epsilon));
+    for (size_t i = 0; i < x.size(); ++i) x[i] = x[i] / deviation * gain[i];
+    return x;
+  }
+
   std::vector<S> normed(std::vector<S> x, const std::string& name) const {
+    if (norm == "none") return x;
     const std::vector<S>&gain = weight(name + ".gain"), b = bias(name, C, norm_bias);
     for (int64_t n = 0; n < N; ++n) {
-      S mean(0.0), variance(0.0);
-      for (int64_t c = 0; c < C; ++c) mean += x[n * C + c] / static_cast<double>(C);
-      for (int64_t c = 0; c < C; ++c) {
-        const S centred = x[n * C + c] - mean;
-        variance += centred * centred / static_cast<double>(C);
-      }
-      const S deviation = sqrt(variance + S(eps));
-      for (int64_t c = 0; c < C; ++c)
-        x[n * C + c] = (x[n * C + c] - mean) / deviation * gain[c] + b[c];
+      const auto begin = x.begin() + n * C;
+      const std::vector<S> row = scaled({begin, begin + C}, norm == "layer", eps, gain);
+      for (int64_t c = 0; c < C; ++c) x[n * C + c] = row[c] + b[c];
     }
     return x;
   }
@@ -133,9 +166,13 @@ struct Model {
   }
 
   // One head's query (part 0), key (1) or value (2) of row n.
-  std::vector<S> part(const std::vector<S>& qkv, int64_t n, int64_t part, int64_t h) const {
+  std::vector<S> part(const std::vector<S>& qkv, int64_t n, int64_t part, int64_t h,
+                      const std::string& name) const {
     const auto begin = qkv.begin() + n * 3 * C + part * C + h * D;
     std::vector<S> x(begin, begin + D);
+    if (qk_norm != "none" && part < 2)
+      x = scaled(x, qk_norm == "layer", qk_eps,
+                 weight(name + (part == 0 ? ".query_norm.gain" : ".key_norm.gain")));
     if (position != "rope" || part == 2) return x;
     for (int64_t d = 0; d < D / 2; ++d) {
       const double angle = problem.positions[n % T] * std::pow(rope_base, -2.0 * d / D);
@@ -158,16 +195,16 @@ struct Model {
   }
 
   // Σ_j A_ij v_j of every head, side by side.
-  std::vector<S> mixed(const std::vector<S>& qkv) const {
+  std::vector<S> mixed(const std::vector<S>& qkv, const std::string& name) const {
     std::vector<S> mix(N * C, S(0.0));
     const std::vector<double> slopes = alibi_slopes(H);
     for (int64_t b = 0; b < B; ++b)
       for (int64_t h = 0; h < H; ++h) {
         std::vector<std::vector<S>> q, k, v;
         for (int64_t t = 0; t < T; ++t) {
-          q.push_back(part(qkv, b * T + t, 0, h));
-          k.push_back(part(qkv, b * T + t, 1, h));
-          v.push_back(part(qkv, b * T + t, 2, h));
+          q.push_back(part(qkv, b * T + t, 0, h, name));
+          k.push_back(part(qkv, b * T + t, 1, h, name));
+          v.push_back(part(qkv, b * T + t, 2, h, name));
         }
         for (int64_t i = 0; i < T; ++i) {
           std::vector<int64_t> keys;
@@ -188,17 +225,22 @@ struct Model {
 
   S activated(const S& x) const {
     if (activation == "gelu") return 0.5 * x * (S(1.0) + erf_of(x / std::sqrt(2.0)));
-    return real_part(x) > 0 ? x : S(0.0);
+    if (activation == "relu") return real_part(x) > 0 ? x : S(0.0);
+    return x;
   }
 
   std::vector<S> attention(const std::vector<S>& x, const std::string& name) const {
     const std::vector<S> qkv = affine(x, name + ".qkv", 3 * C, attention_bias);
-    return affine(mixed(qkv), name + ".out", C, attention_bias);
+    return affine(mixed(qkv, name), name + ".out", C, attention_bias);
   }
 
   std::vector<S> mlp(const std::vector<S>& x, const std::string& name) const {
     std::vector<S> hidden = affine(x, name + ".up", F, mlp_bias);
     for (S& v : hidden) v = activated(v);
+    if (activation == "swiglu") {
+      const std::vector<S> gate = affine(x, name + ".gate", F, mlp_bias);
+      for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = gate[i] * sigmoid(gate[i]) * hidden[i];
+    }
     return affine(hidden, name + ".down", C, mlp_bias);
   }
 
@@ -217,15 +259,22 @@ struct Model {
 
   Output<S> run() const {
     std::vector<S> x = embedded();
-    const auto add = [&x](const std::vector<S>& branch) {
-      for (size_t i = 0; i < x.size(); ++i) x[i] += branch[i];
+    // x joined by f, a branch of the block, with the norms around it.
+    const auto join = [&](const std::string& name, const auto& f) {
+      std::vector<S> y = f(place == "post" ? x : normed(x, name));
+      if (place == "sandwich") y = normed(y, name + "_out");
+      for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+      if (place == "post") x = normed(x, name);
     };
     for (int64_t l = 0; l < layers; ++l) {
       const std::string block = "blocks." + std::to_string(l);
-      add(attention(normed(x, block + ".norm1"), block + ".attn"));
-      add(mlp(normed(x, block + ".norm2"), block + ".mlp"));
+      if (has_attention(settings, l))
+        join(block + ".norm1", [&](const auto& in) { return attention(in, block + ".attn"); });
+      if (has_mlp(settings, l))
+        join(block + ".norm2", [&](const auto& in) { return mlp(in, block + ".mlp"); });
     }
-    Output<S> out{S(0.0), logits(normed(x, "final.norm"))};
+    if (place != "post") x = normed(x, "final.norm");
+    Output<S> out{S(0.0), logits(x)};
     for (int64_t n = 0; n < N; ++n) {
       const auto row = out.logits.begin() + n * V;
       const S loss = log_sum_exp(std::vector<S>(row, row + V)) - row[problem.targets[n]];
@@ -238,28 +287,42 @@ struct Model {
 }  // namespace
 
 std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int64_t V) {
-  const int64_t C = s.count("width"), F = s.count("mlp.width"), context = s.count("context");
+  const int64_t C = s.count("width"), context = s.count("context");
   std::map<std::string, std::vector<int64_t>> shapes;
   const auto affine = [&](const std::string& name, int64_t in, int64_t out, bool bias) {
     shapes[name + ".weight"] = {in, out};
     if (bias) shapes[name + ".bias"] = {out};
   };
-  const auto norm = [&](const std::string& name) {
+  const std::string kind = s.word("norm.kind");
+  const std::string place = kind == "none" ? "" : s.word("norm.place");
+  const auto norm = [&](const std::string& name, const std::vector<std::string>& places) {
+    if (std::find(places.begin(), places.end(), place) == places.end()) return;
     shapes[name + ".gain"] = {C};
-    if (s.flag("norm.bias")) shapes[name + ".bias"] = {C};
+    if (kind == "layer" && s.flag("norm.bias")) shapes[name + ".bias"] = {C};
   };
+  const std::vector<std::string> everywhere = {"pre", "post", "sandwich"};
   shapes["embed.token.weight"] = {V, C};
   if (s.word("position") == "learned") shapes["embed.position.weight"] = {context, C};
   for (int64_t l = 0; l < s.count("layers"); ++l) {
     const std::string block = "blocks." + std::to_string(l);
-    norm(block + ".norm1");
-    affine(block + ".attn.qkv", C, 3 * C, s.flag("attention.bias"));
-    affine(block + ".attn.out", C, C, s.flag("attention.bias"));
-    norm(block + ".norm2");
+    if (has_attention(s, l)) {
+      norm(block + ".norm1", everywhere);
+      norm(block + ".norm1_out", {"sandwich"});
+      affine(block + ".attn.qkv", C, 3 * C, s.flag("attention.bias"));
+      affine(block + ".attn.out", C, C, s.flag("attention.bias"));
+      if (s.word("attention.qk_norm") != "none")
+        for (const char* which : {".attn.query_norm.gain", ".attn.key_norm.gain"})
+          shapes[block + which] = {C / s.count("heads")};
+    }
+    if (!has_mlp(s, l)) continue;
+    const int64_t F = s.count("mlp.width");
+    norm(block + ".norm2", everywhere);
+    norm(block + ".norm2_out", {"sandwich"});
     affine(block + ".mlp.up", C, F, s.flag("mlp.bias"));
+    if (s.word("mlp.kind") == "swiglu") affine(block + ".mlp.gate", C, F, s.flag("mlp.bias"));
     affine(block + ".mlp.down", F, C, s.flag("mlp.bias"));
   }
-  norm("final.norm");
+  norm("final.norm", {"pre", "sandwich"});
   if (!s.flag("output.tied")) shapes["output.weight"] = {C, V};
   if (s.flag("output.bias")) shapes["output.bias"] = {V};
   return shapes;

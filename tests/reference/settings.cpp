@@ -56,8 +56,10 @@ class SettingsReader : public FieldVisitor {
   }
   template <class T>
   void numbers(std::string_view name, std::vector<T>& values) {
-    for (size_t i = 0; i < values.size(); ++i)
-      number(std::string(name) + "." + std::to_string(i), values[i]);
+    const auto at = [&](size_t i) { return std::string(name) + "." + std::to_string(i); };
+    while (edits_.numbers.contains(key(at(values.size())))) values.emplace_back();
+    for (size_t i = 0; i < values.size(); ++i) number(at(i), values[i]);
+    settings_.lengths_[key(name)] = values.size();
   }
   void word(std::string_view name, std::string& value) {
     if (auto edit = edits_.words.extract(key(name))) value = edit.mapped();
@@ -78,9 +80,10 @@ const T& find(const std::map<std::string, T>& values, const std::string& key) {
 }
 }  // namespace
 
-Settings::Settings(ModelConfig& config, const Edits& edits) {
+Settings::Settings(ModelConfig& config, const Edits& edits, Unknown unknown) {
   SettingsReader reader(*this, edits);
   config.visit(reader);
+  if (unknown == Unknown::ignored) return;
   for (const auto& [key, value] : reader.unused().words) find(words_, key);
   for (const auto& [key, value] : reader.unused().numbers) find(numbers_, key);
 }
@@ -93,6 +96,13 @@ double Settings::number(const std::string& key) const {
 const std::string& Settings::word(const std::string& key) const {
   read_.insert(key);
   return find(words_, key);
+}
+
+std::vector<double> Settings::list(const std::string& key) const {
+  std::vector<double> out;
+  for (size_t i = 0; i < find(lengths_, key); ++i)
+    out.push_back(number(key + "." + std::to_string(i)));
+  return out;
 }
 
 const std::vector<std::string>& Settings::choices(const std::string& key) const {

@@ -23,8 +23,19 @@ Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
 /// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output tied to the embedding.
 Variable linear_transposed(Tape& tape, Variable x, Variable weight, Variable bias = {});
 
+/// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
+Variable swiglu(Tape& tape, Variable gate, Variable up);
+
 /// y = (x − mean) / √(variance + eps) · gain + bias per row: x [N, C]; bias may be empty.
 Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps);
+
+/// y = x / √(mean x² + eps) · gain per row: x [N, C].
+Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps);
+/// Normalises the D channels of every head of the queries and keys, in place, as layer_norm where
+/// `centred` and as rms_norm otherwise, without a bias: qkv [B·T, 3C]; both gains [D], shared by
+/// the heads.
+void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Variable key_gain,
+               bool centred, float eps);
 
 /// y = x + z, same shapes.
 Variable add(Tape& tape, Variable x, Variable z);
