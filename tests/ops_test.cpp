@@ -126,6 +126,58 @@ TEST_CASE("swiglu is silu(gate) ⊙ up") {
         });
 }
 
+TEST_CASE("gate multiplies neighbouring channels by the σ of their column") {
+  for (const auto& [N, C, G] :
+       {std::array{1, 1, 1}, {9, 6, 1}, {9, 6, 3}, {150, 66, 66}, {150, 66, 2}})
+    check(
+        {{N, C}, {N, G}}, [](Tape& tape, const auto& in) { return gate(tape, in[0], in[1]); },
+        [&, C = C, G = G](const auto& in) {
+          auto y = in[0];
+          for (size_t i = 0; i < y.size(); ++i)
+            y[i] = y[i] * sigmoid_of(in[1][i / C * G + i % C / (C / G)]);
+          return y;
+        });
+}
+
+TEST_CASE("value_linear turns the values of each head by its own matrix") {
+  for (const auto& [N, H, D] : {std::array{1, 1, 1}, {9, 3, 5}, {150, 2, 17}})
+    check(
+        {{N, 3 * H * D}, {H, D, D}},
+        [](Tape& tape, const auto& in) { return value_linear(tape, in[0], in[1]); },
+        [&, N = N, H = H, D = D](const auto& in) {
+          std::vector y(N * H * D, 0.0 * in[0][0]);
+          for (int n = 0; n < N; ++n)
+            for (int h = 0; h < H; ++h)
+              for (int d = 0; d < D; ++d)
+                for (int e = 0; e < D; ++e)
+                  y[(n * H + h) * D + d] +=
+                      in[0][n * 3 * H * D + 2 * H * D + h * D + e] * in[1][(h * D + e) * D + d];
+          return y;
+        });
+}
+
+TEST_CASE("dropout keeps a share 1 − p, scaled up, and what it keeps depends on the place alone") {
+  const Random random(3, "here", 7);
+  const auto kept = [&](uint64_t place, double p) {
+    return random.words(place / 4)[place % 4] >= static_cast<uint64_t>(p * 4294967296.0);
+  };
+  for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
+    for (double p : {0.0, 0.25, 0.9})
+      for (uint64_t first : {0, 3, 1000})
+        check(
+            {{N, C}},
+            [&](Tape& tape, const auto& in) { return dropout(tape, in[0], p, random, first); },
+            [&](const auto& in) {
+              auto y = in[0];
+              for (size_t i = 0; i < y.size(); ++i)
+                y[i] = kept(first + i, p) ? y[i] * (1 / (1 - p)) : 0.0 * y[i];
+              return y;
+            });
+  int64_t count = 0;
+  for (uint64_t place = 0; place < 40000; ++place) count += kept(place, 0.25);
+  CHECK(std::abs(count - 30000) < 3 * std::sqrt(40000 * 0.25 * 0.75));
+}
+
 TEST_CASE("relu lets NaN through") {
   Arena arena;
   Tape tape(arena, false);

@@ -4,11 +4,14 @@
 
 namespace waiver {
 Block::Attention::Attention(Builder& builder, const ModelConfig& config, const std::string& block)
-    : branch(builder, config, block + "norm1"), qk_norm(config.attention.qk_norm.make()) {
+    : branch(builder, config, block + "norm1"),
+      qk_norm(config.attention.qk_norm.make()),
+      gate(config.attention.gate.make()) {
   const int64_t C = config.width;
   const bool bias = config.attention.bias;
   qkv = builder.linear(block + "attn.qkv", C, 3 * C, bias);
   qk_norm->build(builder, block + "attn", config.heads, C);
+  gate->build(builder, block + "attn.gate", config.heads, C);
   out = builder.linear(block + "attn.out", C, C, bias, true);
 }
 

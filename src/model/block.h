@@ -12,6 +12,7 @@ struct Block {
     Branch branch;
     Linear qkv, out;
     std::unique_ptr<QkNorm> qk_norm;
+    std::unique_ptr<Gate> gate;
 
     Attention(Builder& builder, const ModelConfig& config, const std::string& block);
   };

@@ -11,6 +11,7 @@ void AttentionConfig::visit(FieldVisitor& v) {
   normalizer.visit(v, "normalizer", "how scores become weights");
   v.field("bias", bias, "biases in the query, key, value and output projections");
   qk_norm.visit(v, "qk_norm", "normalisation of each head's queries and keys, before rope");
+  gate.visit(v, "gate", "what opens and closes the heads' outputs before their projection");
   v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without attention");
 }
 
@@ -99,6 +100,8 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
   }
   if (!attends && attention.qk_norm->present())
     out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
+  if (!attends && attention.gate->present())
+    out.push_back({"model.attention.gate", "no layer has attention", ""});
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fields.h"
+#include "model/attention/gates/gate.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
 #include "model/attention/qk_norm.h"
@@ -15,6 +16,7 @@ struct AttentionConfig {
   Kind<Normalizer> normalizer{"softmax"};
   bool bias = false;
   Kind<QkNorm> qk_norm{"none"};
+  Kind<Gate> gate{"none"};
   std::vector<int64_t> absent = {};
 
   void visit(FieldVisitor& v);

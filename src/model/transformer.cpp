@@ -58,7 +58,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   show(capture, layer, "attn.scores", spec.scores);
   show(capture, layer, "attn.pattern", spec.pattern);
   show(capture, layer, "attn.mix", mix.value);
-  return apply(tape, block.out, mix);
+  return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
 
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {

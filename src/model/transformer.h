@@ -23,6 +23,7 @@ struct Input {
 /// embed.token.weight, embed.position.weight,
 /// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
+/// blocks.{l}.attn.gate.{weight,bias},
 /// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
 /// final.norm.{gain,bias}, output.{weight,bias}.
 class Transformer {

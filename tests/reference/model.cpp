@@ -75,7 +75,7 @@ struct Model {
   const Weights<S>& weights;
   const Problem& problem;
   int64_t B, T, N, V, C, H, D, F = 0, layers;
-  std::string position, mask, normalizer, norm, place, qk_norm, activation;
+  std::string position, mask, normalizer, norm, place, qk_norm, gate, activation;
   bool attention_bias, mlp_bias = false, norm_bias = false, output_bias, tied;
   double eps = 0, qk_eps = 0, rope_base = 0;
 
@@ -94,6 +94,11 @@ struct Model {
     }
     if (norm == "layer") norm_bias = s.flag("norm.bias");
     qk_norm = known(s, "attention.qk_norm", {"none", "layer", "rms"});
+    gate = known(s, "attention.gate", {"none", "head", "output", "value"});
+    if (gate == "output")
+      gate = known(s, "attention.gate.per", {"element", "head"});
+    else if (gate == "head")
+      gate = "biased head";
     if (qk_norm != "none") qk_eps = s.number("attention.qk_norm.eps");
     activation = known(s, "mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"});
     if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
@@ -229,9 +234,37 @@ struct Model {
     return x;
   }
 
+  // What σ is taken of for one channel of head h: from the input x of attention, or the value.
+  S gate_logit(const std::vector<S>& x, const std::vector<S>& qkv, const std::vector<S>& w,
+               int64_t n, int64_t h, int64_t d) const {
+    S sum(0.0);
+    if (gate == "value")
+      for (int64_t e = 0; e < D; ++e)
+        sum += qkv[n * 3 * C + 2 * C + h * D + e] * w[(h * D + e) * D + d];
+    else if (gate == "element")
+      for (int64_t c = 0; c < C; ++c) sum += x[n * C + c] * w[c * C + h * D + d];
+    else
+      for (int64_t c = 0; c < C; ++c) sum += x[n * C + c] * w[c * H + h];
+    return sum;
+  }
+
+  std::vector<S> gated(std::vector<S> mix, const std::vector<S>& x, const std::vector<S>& qkv,
+                       const std::string& name) const {
+    if (gate == "none") return mix;
+    const std::vector<S>&w = weight(name + ".weight"), b = bias(name, H, gate == "biased head");
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t h = 0; h < H; ++h)
+        for (int64_t d = 0; d < D; ++d) {
+          S& y = mix[n * C + h * D + d];
+          y = y * sigmoid(gate_logit(x, qkv, w, n, h, d) + b[h]);
+        }
+    return mix;
+  }
+
   std::vector<S> attention(const std::vector<S>& x, const std::string& name) const {
     const std::vector<S> qkv = affine(x, name + ".qkv", 3 * C, attention_bias);
-    return affine(mixed(qkv, name), name + ".out", C, attention_bias);
+    const std::vector<S> mix = gated(mixed(qkv, name), x, qkv, name + ".gate");
+    return affine(mix, name + ".out", C, attention_bias);
   }
 
   std::vector<S> mlp(const std::vector<S>& x, const std::string& name) const {
@@ -310,9 +343,15 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
       norm(block + ".norm1_out", {"sandwich"});
       affine(block + ".attn.qkv", C, 3 * C, s.flag("attention.bias"));
       affine(block + ".attn.out", C, C, s.flag("attention.bias"));
+      const std::string gate = s.word("attention.gate");
+      const int64_t H = s.count("heads"), D = C / H;
+      if (gate == "head") affine(block + ".attn.gate", C, H, true);
+      if (gate == "output")
+        affine(block + ".attn.gate", C, s.word("attention.gate.per") == "head" ? H : C, false);
+      if (gate == "value") shapes[block + ".attn.gate.weight"] = {H, D, D};
       if (s.word("attention.qk_norm") != "none")
         for (const char* which : {".attn.query_norm.gain", ".attn.key_norm.gain"})
-          shapes[block + which] = {C / s.count("heads")};
+          shapes[block + which] = {D};
     }
     if (!has_mlp(s, l)) continue;
     const int64_t F = s.count("mlp.width");
