@@ -93,7 +93,7 @@ void check_values(Pair& pair, bool say_positions) {
   const Problem& p = pair.problem;
   Arena arena;
   Tape tape(arena);
-  Input input{p.tokens, p.batch, p.length, {}};
+  Input input{p.tokens, p.batch, p.length, {}, p.noise};
   if (say_positions) input.positions = p.positions;
   pair.model.parameters().zero_grads();
   Variable logits = pair.model.forward(tape, input);
@@ -158,7 +158,7 @@ void for_every_kind(const F& f) {
 std::vector<float> logits_of(const Transformer& model, const Problem& p) {
   Arena arena;
   Tape tape(arena, false);
-  const Tensor t = model.forward(tape, {p.tokens, p.batch, p.length, p.positions}).value;
+  const Tensor t = model.forward(tape, {p.tokens, p.batch, p.length, p.positions, p.noise}).value;
   return {t.data, t.data + t.size()};
 }
 
@@ -263,6 +263,25 @@ TEST_CASE("options of norms and encodings agree with the reference") {
   for (const char* kind : {"layer", "rms"})
     check_small({{{"attention.qk_norm", kind}}, {{"attention.qk_norm.eps", 0.3}}});
   check_small({{{"position", "rope"}}, {{"position.base", 7.0}}});
+}
+
+TEST_CASE("dropout agrees with the reference, in every place of the norms") {
+  for (const char* place : {"pre", "post", "sandwich"})
+    for (const auto& [residual, embedding] : {std::pair{0.0, 0.3}, {0.2, 0.0}, {0.5, 0.1}}) {
+      Problem p = make_problem(11, 2, 7);
+      p.noise = {5, 9, 3};
+      Pair pair(with(kSmall, {{{"norm.place", place}},
+                              {{"dropout.residual", residual}, {"dropout.embedding", embedding}}}),
+                p);
+      check_values(pair, false);
+      check_whole_gradient(pair);
+      const std::vector<float> dropped = logits_of(pair.model, p);
+      for (const std::optional<Noise>& other :
+           {std::optional<Noise>{}, {{6, 9, 3}}, {{5, 10, 3}}, {{5, 9, 4}}}) {
+        p.noise = other;
+        CHECK(logits_of(pair.model, p) != dropped);
+      }
+    }
 }
 
 TEST_CASE("blocks without attention or without an MLP agree with the reference") {

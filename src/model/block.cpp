@@ -4,7 +4,7 @@
 
 namespace waiver {
 Block::Attention::Attention(Builder& builder, const ModelConfig& config, const std::string& block)
-    : branch(builder, config, block + "norm1"),
+    : branch(builder, config, block + "norm1", block + "attn"),
       qk_norm(config.attention.qk_norm.make()),
       gate(config.attention.gate.make()) {
   const int64_t C = config.width;
@@ -16,7 +16,7 @@ Block::Attention::Attention(Builder& builder, const ModelConfig& config, const s
 }
 
 Block::Perceptron::Perceptron(Builder& builder, const ModelConfig& config, const std::string& block)
-    : branch(builder, config, block + "norm2"), mlp(config.mlp.kind.make()) {
+    : branch(builder, config, block + "norm2", block + "mlp"), mlp(config.mlp.kind.make()) {
   mlp->build(builder, block + "mlp", {config.width, config.mlp.width, config.mlp.bias});
 }
 

@@ -9,10 +9,11 @@ std::unique_ptr<Norm> build_norm(Builder& builder, const ModelConfig& config,
   return norm;
 }
 
-Branch::Branch(Builder& builder, const ModelConfig& config, const std::string& name) {
-  const std::string& place = config.norm.place;
-  (place == "post" ? after_ : in_) = build_norm(builder, config, name);
-  if (place == "sandwich") out_ = build_norm(builder, config, name + "_out");
+Branch::Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
+               const std::string& place)
+    : dropout_(place, config.dropout.residual) {
+  (config.norm.place == "post" ? after_ : in_) = build_norm(builder, config, norm);
+  if (config.norm.place == "sandwich") out_ = build_norm(builder, config, norm + "_out");
 }
 
 }  // namespace waiver

@@ -38,6 +38,13 @@ void OutputConfig::visit(FieldVisitor& v) {
   v.field("bias", bias, "a bias on the logits");
 }
 
+void DropoutConfig::visit(FieldVisitor& v) {
+  v.field("residual", residual, from_below(0, 1),
+          "share of what attention and MLP add to the residual stream that training drops");
+  v.field("embedding", embedding, from_below(0, 1),
+          "share of the embeddings, with their encoding, that training drops");
+}
+
 void ModelConfig::visit(FieldVisitor& v) {
   v.field("layers", layers, between(1, 1024), "transformer blocks");
   v.field("heads", heads, between(1, 1024), "attention heads per block");
@@ -49,6 +56,8 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.block("norm", "normalisation", [this](FieldVisitor& inner) { norm.visit(inner); });
   v.block("output", "from the residual stream to logits",
           [this](FieldVisitor& inner) { output.visit(inner); });
+  v.block("dropout", "dropout, in training alone",
+          [this](FieldVisitor& inner) { dropout.visit(inner); });
   v.block("init", "initial weights", [this](FieldVisitor& inner) { init.visit(inner); });
 }
 

@@ -5,6 +5,7 @@
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
 #include "model/attention/qk_norm.h"
+#include "model/dropout.h"
 #include "model/mlp/mlp.h"
 #include "model/norm/norm.h"
 #include "model/position/encoding.h"
@@ -56,6 +57,7 @@ struct ModelConfig {
   MlpConfig mlp;
   NormConfig norm;
   OutputConfig output;
+  DropoutConfig dropout;
   InitConfig init;
 
   void visit(FieldVisitor& v);

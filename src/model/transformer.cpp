@@ -20,7 +20,8 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
       vocabulary_(vocabulary),
       encoding_(config.position.make()),
       mask_(config.attention.mask.make()),
-      normalizer_(config.attention.normalizer.make()) {
+      normalizer_(config.attention.normalizer.make()),
+      embedding_dropout_("embed", config.dropout.embedding) {
   const int64_t C = config_.width;
   tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C},
                              Init::normal(config_.init.embedding_std()));
@@ -75,16 +76,17 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   Variable x = embedding(tape, input.tokens, tokens_->variable);
   x = encoding_->embed(tape, x, input.positions);
   show(capture, -1, "embed", x.value);
+  x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
     if (block.attention)
-      x = block.attention->branch.join(tape, x, [&](Variable in) {
+      x = block.attention->branch.join(tape, x, input, [&](Variable in) {
         Variable a = attend(tape, l, in, input, capture);
         show(capture, l, "attn.out", a.value);
         return a;
       });
     if (block.perceptron)
-      x = block.perceptron->branch.join(tape, x, [&](Variable in) {
+      x = block.perceptron->branch.join(tape, x, input, [&](Variable in) {
         Variable m = block.perceptron->mlp->forward(tape, in);
         show(capture, l, "mlp.out", m.value);
         return m;

@@ -1,21 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "model/block.h"
 #include "model/capture.h"
+#include "model/input.h"
 
 namespace waiver {
-
-/// B sequences of T tokens, row-major, and the position id of each of the T places; without ids,
-/// place t has position t. REQUIRES: arrays stay until backward.
-struct Input {
-  std::span<const int32_t> tokens;  // [B·T]
-  int64_t batch = 0, length = 0;
-  std::span<const int32_t> positions = {};  // [T], each in [0, context)
-};
 
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
 /// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
@@ -55,6 +47,7 @@ class Transformer {
   std::unique_ptr<Normalizer> normalizer_;
   ParameterSet parameters_;
   Parameter* tokens_ = nullptr;
+  Dropout embedding_dropout_;
   std::vector<Block> blocks_;
   std::unique_ptr<Norm> final_;  // null where there is none
   Linear output_;

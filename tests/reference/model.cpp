@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/random.h"
 
 namespace waiver::reference {
 namespace {
@@ -267,6 +268,18 @@ struct Model {
     return affine(mix, name + ".out", C, attention_bias);
   }
 
+  // Element i of the whole batch stays where word i mod 4 of index i / 4 is large enough.
+  std::vector<S> dropped(std::vector<S> x, double p, const std::string& place) const {
+    if (!problem.noise || p == 0) return x;
+    const Random random(problem.noise->seed, "dropout " + place, problem.noise->step);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const uint64_t at = problem.noise->first_sequence * T * C + i;
+      const bool stays = random.words(at / 4)[at % 4] >= std::floor(p * 4294967296.0);
+      x[i] = stays ? x[i] / (1 - p) : S(0.0);
+    }
+    return x;
+  }
+
   std::vector<S> mlp(const std::vector<S>& x, const std::string& name) const {
     std::vector<S> hidden = affine(x, name + ".up", F, mlp_bias);
     for (S& v : hidden) v = activated(v);
@@ -291,20 +304,23 @@ struct Model {
   }
 
   Output<S> run() const {
-    std::vector<S> x = embedded();
-    // x joined by f, a branch of the block, with the norms around it.
-    const auto join = [&](const std::string& name, const auto& f) {
-      std::vector<S> y = f(place == "post" ? x : normed(x, name));
+    std::vector<S> x = dropped(embedded(), settings.number("dropout.embedding"), "embed");
+    // x joined by f, the branch called `part`, with the norms around it.
+    const auto join = [&](const std::string& name, const std::string& part, const auto& f) {
+      std::vector<S> y = f(place == "post" ? x : normed(x, name), part);
       if (place == "sandwich") y = normed(y, name + "_out");
+      y = dropped(y, settings.number("dropout.residual"), part);
       for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
       if (place == "post") x = normed(x, name);
     };
     for (int64_t l = 0; l < layers; ++l) {
       const std::string block = "blocks." + std::to_string(l);
       if (has_attention(settings, l))
-        join(block + ".norm1", [&](const auto& in) { return attention(in, block + ".attn"); });
+        join(block + ".norm1", block + ".attn",
+             [&](const auto& in, const auto& name) { return attention(in, name); });
       if (has_mlp(settings, l))
-        join(block + ".norm2", [&](const auto& in) { return mlp(in, block + ".mlp"); });
+        join(block + ".norm2", block + ".mlp",
+             [&](const auto& in, const auto& name) { return mlp(in, name); });
     }
     if (place != "post") x = normed(x, "final.norm");
     Output<S> out{S(0.0), logits(x)};
