@@ -115,8 +115,32 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:2:20: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
        "found \"absolut\". Did you mean absolute?"},
       {"model: {position: [rope]}\n",
-       "a.yaml:1:19: model.position: expected a kind or a block of keys with a kind, found a "
+       "a.yaml:1:19: model.position: the list has 1 encoding, but model.layers is 2. A list has "
+       "one "
+       "for each layer."},
+      {"model: {position: []}\n",
+       "a.yaml:1:19: model.position: expected a kind, or a list with one for each layer, found a "
        "list."},
+      {"model: {position: [rope, [none]]}\n",
+       "a.yaml:1:26: model.position: expected a kind or a block of keys with a kind, found a "
+       "list."},
+      {"model: {position: [{kind: alibi, base: 3}, rop]}\n",
+       "a.yaml:1:34: model.position.base: only kind rope has it; the kind here is alibi.\n"
+       "a.yaml:1:44: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
+       "found \"rop\". Did you mean rope?"},
+      {"model: {position: [rope, learned]}\n",
+       "a.yaml:1:19: model.position: learned acts on the embeddings, before any layer, and cannot "
+       "stand in a list."},
+      {"model: {position: [rope, alibi], attention: {absent: [0]}}\n",
+       "a.yaml:1:19: model.position: layer 0 has rope, but no attention for it to act in."},
+      {"model: {position: rope, attention: {absent: [0, 1]}}\n",
+       "a.yaml:1:19: model.position: rope acts in attention, but no layer has it."},
+      {"model: {width: 10, position: {kind: rope, fraction: 0.5}}\n",
+       "a.yaml:1:20: model.position: rope turns pairs of channels, but 0.5 of a head of width 10 "
+       "is "
+       "5."},
+      {"model: {position: {kind: alibi, slopes: [0.5, 0.25]}}\n",
+       "a.yaml:1:9: model.position: alibi has 2 slopes, but model.heads is 1."},
       {"model:\n  position:\n",
        "a.yaml:2:3: model.position: expected a kind or a block of keys with a kind, found "
        "nothing."},

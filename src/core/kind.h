@@ -78,4 +78,35 @@ class Kind {
   std::shared_ptr<T> prototype_;  // a config's copies share what none of them changes after parsing
 };
 
+/// One choice for all layers, or a list with one for each.
+template <class T>
+class Kinds {
+ public:
+  explicit Kinds(std::string_view name) : default_(name), items_{Kind<T>(name)} {}
+
+  /// `rope`, or `rope, none` where it is a list.
+  std::string name() const {
+    std::string text;
+    for (const Kind<T>& item : items_) text += (text.empty() ? "" : ", ") + item.name();
+    return text;
+  }
+  void set(std::string_view name) { *this = Kinds(name); }
+  /// The length of the list; 0 where there is none.
+  size_t count() const { return count_; }
+  Kind<T>& of_layer(size_t layer) { return items_[count_ ? layer : 0]; }
+  const Kind<T>& of_layer(size_t layer) const { return items_[count_ ? layer : 0]; }
+
+  void visit(FieldVisitor& v, std::string_view field, std::string_view doc) {
+    v.kinds(field, count_, [&](FieldVisitor& inner, size_t i) {
+      items_.resize(count_ ? count_ : 1, Kind<T>(default_));
+      items_[i].visit(inner, field, doc);
+    });
+  }
+
+ private:
+  std::string default_;
+  size_t count_ = 0;
+  std::vector<Kind<T>> items_;
+};
+
 }  // namespace waiver

@@ -50,7 +50,8 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.field("heads", heads, between(1, 1024), "attention heads per block");
   v.field("width", width, between(1, 65536), "width of the residual stream");
   v.field("context", context, between(2, 1 << 20), "tokens per sequence (T)");
-  position.visit(v, "position", "how tokens know where they stand");
+  position.visit(v, "position",
+                 "how tokens know where they stand; also a list with one for each layer");
   v.block("attention", "attention", [this](FieldVisitor& inner) { attention.visit(inner); });
   v.block("mlp", "the perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
   v.block("norm", "normalisation", [this](FieldVisitor& inner) { norm.visit(inner); });
@@ -80,6 +81,33 @@ void check_absent(const std::string& key, const std::vector<int64_t>& absent, in
   }
 }
 
+// What is wrong with the encoding of one layer, or of all of them.
+std::string refuse_position(const ModelConfig& model, int64_t layer) {
+  const Kind<PositionEncoding>& kind = model.position.of_layer(layer);
+  if (std::string reason = kind->refuse(model.encoding_sizes()); !reason.empty()) return reason;
+  if (model.position.count() == 0) return {};
+  if (kind->acts() == Acts::on_embeddings)
+    return fmt::format("{} acts on the embeddings, before any layer, and cannot stand in a list",
+                       kind.name());
+  if (kind->acts() == Acts::in_attention && !model.has_attention(layer))
+    return fmt::format("layer {} has {}, but no attention for it to act in", layer, kind.name());
+  return {};
+}
+
+void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
+  const auto count = static_cast<int64_t>(model.position.count());
+  if (count > 0 && count != model.layers) {
+    out.push_back({"model.position",
+                   fmt::format("the list has {} encoding{}, but model.layers is {}", count,
+                               count == 1 ? "" : "s", model.layers),
+                   "A list has one for each layer."});
+    return;
+  }
+  for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)
+    if (std::string reason = refuse_position(model, layer); !reason.empty())
+      out.push_back({"model.position", reason, ""});
+}
+
 }  // namespace
 
 bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }
@@ -95,8 +123,8 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
         {"model.width",
          std::to_string(width) + " is not divisible by model.heads (" + std::to_string(heads) + ")",
          "Every head has width / heads channels."});
-  else if (std::string reason = position->refuse(encoding_sizes()); !reason.empty())
-    out.push_back({"model.position", reason, ""});
+  else
+    check_positions(*this, out);
   check_absent("model.attention.absent", attention.absent, layers, out);
   check_absent("model.mlp.absent", mlp.absent, layers, out);
   bool attends = false;
@@ -107,6 +135,9 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
                      fmt::format("layer {} has no MLP either, so it would do nothing", l),
                      "Lower model.layers instead."});
   }
+  if (!attends && position.count() == 0 && position.of_layer(0)->acts() == Acts::in_attention)
+    out.push_back({"model.position",
+                   fmt::format("{} acts in attention, but no layer has it", position.name()), ""});
   if (!attends && attention.qk_norm->present())
     out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
   if (!attends && attention.gate->present())

@@ -52,7 +52,7 @@ struct ModelConfig {
   int64_t heads = 1;
   int64_t width = 128;
   int64_t context = 128;
-  Kind<PositionEncoding> position{"learned"};
+  Kinds<PositionEncoding> position{"learned"};
   AttentionConfig attention;
   MlpConfig mlp;
   NormConfig norm;
@@ -61,7 +61,9 @@ struct ModelConfig {
   InitConfig init;
 
   void visit(FieldVisitor& v);
-  EncodingSizes encoding_sizes() const { return {context, width, heads, init.embedding_std()}; }
+  EncodingSizes encoding_sizes() const {
+    return {context, width, heads, init.embedding_std(), "embed.position"};
+  }
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;
   /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"
@@ -18,7 +19,6 @@ void show(Capture* capture, int64_t layer, std::string_view point, const Tensor&
 Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed)
     : config_(config),
       vocabulary_(vocabulary),
-      encoding_(config.position.make()),
       mask_(config.attention.mask.make()),
       normalizer_(config.attention.normalizer.make()),
       embedding_dropout_("embed", config.dropout.embedding) {
@@ -26,7 +26,7 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C},
                              Init::normal(config_.init.embedding_std()));
   Builder builder(parameters_, config_.init, config_.layers);
-  encoding_->build(parameters_, config_.encoding_sizes());
+  add_encodings();
   for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
   if (config_.norm.place != "post") final_ = build_norm(builder, config_, "final.norm");
   if (!config_.output.tied)
@@ -36,12 +36,22 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   parameters_.allocate(seed);
 }
 
+void Transformer::add_encodings() {
+  const size_t count = config_.position.count();
+  for (size_t l = 0; l < std::max<size_t>(count, 1); ++l) {
+    EncodingSizes sizes = config_.encoding_sizes();
+    if (count > 0) sizes.name = fmt::format("blocks.{}.attn.position", l);
+    encodings_.push_back(config_.position.of_layer(l).make());
+    encodings_.back()->build(parameters_, sizes);
+  }
+}
+
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                              Capture* capture) const {
   const Block::Attention& block = *blocks_[layer].attention;
   Variable qkv = apply(tape, block.qkv, x);
   block.qk_norm->apply(tape, qkv);
-  encoding_->rotate(tape, qkv, input.positions);
+  encoding(layer).rotate(tape, qkv, input.positions);
   show(capture, layer, "attn.qkv", qkv.value);
 
   AttentionSpec spec;
@@ -50,7 +60,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.heads = config_.heads;
   spec.mask = mask_.get();
   spec.normalizer = normalizer_.get();
-  spec.bias = encoding_->bias();
+  spec.bias = encoding(layer).bias();
   spec.positions = input.positions.data();
   const Shape maps = {input.batch, config_.heads, input.length, input.length};
   if (capture && capture->wants(layer, "attn.scores")) spec.scores = tape.arena().tensor(maps);
@@ -74,7 +84,7 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   }
 
   Variable x = embedding(tape, input.tokens, tokens_->variable);
-  x = encoding_->embed(tape, x, input.positions);
+  x = encoding(0).embed(tape, x, input.positions);
   show(capture, -1, "embed", x.value);
   x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   for (int64_t l = 0; l < config_.layers; ++l) {

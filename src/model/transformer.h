@@ -12,7 +12,7 @@ namespace waiver {
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
 /// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
 /// words, matrices are [in, out]:
-/// embed.token.weight, embed.position.weight,
+/// embed.token.weight, embed.position.weight (of a layer's own encoding blocks.{l}.attn.position),
 /// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
 /// blocks.{l}.attn.gate.{weight,bias},
@@ -37,12 +37,16 @@ class Transformer {
   }
 
  private:
+  void add_encodings();
+  const PositionEncoding& encoding(int64_t layer) const {
+    return *encodings_[encodings_.size() == 1 ? 0 : layer];
+  }
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   Capture* capture) const;
 
   ModelConfig config_;
   int64_t vocabulary_;
-  std::unique_ptr<PositionEncoding> encoding_;
+  std::vector<std::unique_ptr<PositionEncoding>> encodings_;  // one for all layers, or one for each
   std::unique_ptr<Mask> mask_;
   std::unique_ptr<Normalizer> normalizer_;
   ParameterSet parameters_;

@@ -35,6 +35,26 @@ bool has_mlp(const Settings& s, int64_t layer) {
   return s.word("mlp.kind") != "none" && !contains(s.list("mlp.absent"), layer);
 }
 
+/// What a layer knows of positions.
+struct Encoding {
+  std::string kind;
+  double base = 0, fraction = 0, interpolation = 0, scale = 0;
+  std::vector<double> slopes;
+
+  Encoding(const Settings& s, int64_t layer, int64_t heads) {
+    const std::string key = s.length("position") ? "position." + std::to_string(layer) : "position";
+    kind = known(s, key, {"none", "learned", "sinusoidal", "rope", "alibi"});
+    if (kind == "sinusoidal") scale = s.number(key + ".scale");
+    if (kind == "rope") {
+      base = s.number(key + ".base"), fraction = s.number(key + ".fraction");
+      interpolation = s.number(key + ".interpolation");
+    }
+    if (kind != "alibi") return;
+    slopes = s.list(key + ".slopes");
+    if (slopes.empty()) slopes = alibi_slopes(heads);
+  }
+};
+
 double sinusoid(int64_t position, int64_t channel, int64_t C) {
   const int64_t i = channel / 2;
   const double angle = position / std::pow(10000.0, 2.0 * i / C);
@@ -76,16 +96,17 @@ struct Model {
   const Weights<S>& weights;
   const Problem& problem;
   int64_t B, T, N, V, C, H, D, F = 0, layers;
-  std::string position, mask, normalizer, norm, place, qk_norm, gate, activation;
+  std::string mask, normalizer, norm, place, qk_norm, gate, activation;
   bool attention_bias, mlp_bias = false, norm_bias = false, output_bias, tied;
-  double eps = 0, qk_eps = 0, rope_base = 0;
+  double eps = 0, qk_eps = 0;
+  std::vector<Encoding> encodings;
 
   Model(const Settings& s, const Weights<S>& w, const Problem& p)
       : settings(s), weights(w), problem(p) {
     B = p.batch, T = p.length, N = B * T, V = p.vocabulary;
     C = s.count("width"), H = s.count("heads"), D = C / H;
     layers = s.count("layers");
-    position = known(s, "position", {"none", "learned", "sinusoidal", "rope", "alibi"});
+    for (int64_t l = 0; l < layers; ++l) encodings.emplace_back(s, l, H);
     mask = known(s, "attention.mask", {"causal", "bidirectional"});
     normalizer = known(s, "attention.normalizer", {"softmax"});
     norm = known(s, "norm.kind", {"layer", "rms", "none"});
@@ -106,7 +127,6 @@ struct Model {
     attention_bias = s.flag("attention.bias");
     output_bias = s.flag("output.bias");
     tied = s.flag("output.tied");
-    if (position == "rope") rope_base = s.number("position.base");
   }
 
   const std::vector<S>& weight(const std::string& name) const {
@@ -165,52 +185,55 @@ struct Model {
       for (int64_t c = 0; c < C; ++c) {
         const int64_t p = problem.positions[n % T];
         x[n * C + c] = table[problem.tokens[n] * C + c];
-        if (position == "learned") x[n * C + c] += weight("embed.position.weight")[p * C + c];
-        if (position == "sinusoidal") x[n * C + c] += S(sinusoid(p, c, C));
+        const Encoding& e = encodings[0];
+        if (e.kind == "learned") x[n * C + c] += weight("embed.position.weight")[p * C + c];
+        if (e.kind == "sinusoidal") x[n * C + c] += S(e.scale * sinusoid(p, c, C));
       }
     return x;
   }
 
   // One head's query (part 0), key (1) or value (2) of row n.
   std::vector<S> part(const std::vector<S>& qkv, int64_t n, int64_t part, int64_t h,
-                      const std::string& name) const {
+                      const std::string& name, const Encoding& e) const {
     const auto begin = qkv.begin() + n * 3 * C + part * C + h * D;
     std::vector<S> x(begin, begin + D);
     if (qk_norm != "none" && part < 2)
       x = scaled(x, qk_norm == "layer", qk_eps,
                  weight(name + (part == 0 ? ".query_norm.gain" : ".key_norm.gain")));
-    if (position != "rope" || part == 2) return x;
-    for (int64_t d = 0; d < D / 2; ++d) {
-      const double angle = problem.positions[n % T] * std::pow(rope_base, -2.0 * d / D);
-      const S a = x[d], b = x[d + D / 2];
+    if (e.kind != "rope" || part == 2) return x;
+    const int64_t turned = std::llround(e.fraction * D);
+    for (int64_t d = 0; d < turned / 2; ++d) {
+      const double angle =
+          problem.positions[n % T] / e.interpolation * std::pow(e.base, -2.0 * d / turned);
+      const S a = x[d], b = x[d + turned / 2];
       x[d] = a * std::cos(angle) - b * std::sin(angle);
-      x[d + D / 2] = a * std::sin(angle) + b * std::cos(angle);
+      x[d + turned / 2] = a * std::sin(angle) + b * std::cos(angle);
     }
     return x;
   }
 
   bool sees(int64_t query, int64_t key) const { return mask == "bidirectional" || key <= query; }
 
-  S score(const std::vector<S>& q, const std::vector<S>& k, int64_t i, int64_t j,
-          double slope) const {
+  S score(const std::vector<S>& q, const std::vector<S>& k, int64_t i, int64_t j, const Encoding& e,
+          int64_t h) const {
     S s(0.0);
     for (int64_t d = 0; d < D; ++d) s += q[d] * k[d];
     s = s / std::sqrt(static_cast<double>(D));
     const int64_t distance = std::abs(problem.positions[i] - problem.positions[j]);
-    return position == "alibi" ? s - S(slope * static_cast<double>(distance)) : s;
+    return e.kind == "alibi" ? s - S(e.slopes[h] * static_cast<double>(distance)) : s;
   }
 
   // Σ_j A_ij v_j of every head, side by side.
-  std::vector<S> mixed(const std::vector<S>& qkv, const std::string& name) const {
+  std::vector<S> mixed(const std::vector<S>& qkv, const std::string& name,
+                       const Encoding& e) const {
     std::vector<S> mix(N * C, S(0.0));
-    const std::vector<double> slopes = alibi_slopes(H);
     for (int64_t b = 0; b < B; ++b)
       for (int64_t h = 0; h < H; ++h) {
         std::vector<std::vector<S>> q, k, v;
         for (int64_t t = 0; t < T; ++t) {
-          q.push_back(part(qkv, b * T + t, 0, h, name));
-          k.push_back(part(qkv, b * T + t, 1, h, name));
-          v.push_back(part(qkv, b * T + t, 2, h, name));
+          q.push_back(part(qkv, b * T + t, 0, h, name, e));
+          k.push_back(part(qkv, b * T + t, 1, h, name, e));
+          v.push_back(part(qkv, b * T + t, 2, h, name, e));
         }
         for (int64_t i = 0; i < T; ++i) {
           std::vector<int64_t> keys;
@@ -218,7 +241,7 @@ struct Model {
           for (int64_t j = 0; j < T; ++j)
             if (sees(i, j)) {
               keys.push_back(j);
-              scores.push_back(score(q[i], k[j], i, j, slopes[h]));
+              scores.push_back(score(q[i], k[j], i, j, e, h));
             }
           const std::vector<S> pattern = softmax(scores);
           for (size_t n = 0; n < keys.size(); ++n)
@@ -262,9 +285,10 @@ struct Model {
     return mix;
   }
 
-  std::vector<S> attention(const std::vector<S>& x, const std::string& name) const {
+  std::vector<S> attention(const std::vector<S>& x, const std::string& name,
+                           const Encoding& e) const {
     const std::vector<S> qkv = affine(x, name + ".qkv", 3 * C, attention_bias);
-    const std::vector<S> mix = gated(mixed(qkv, name), x, qkv, name + ".gate");
+    const std::vector<S> mix = gated(mixed(qkv, name, e), x, qkv, name + ".gate");
     return affine(mix, name + ".out", C, attention_bias);
   }
 
@@ -317,7 +341,7 @@ struct Model {
       const std::string block = "blocks." + std::to_string(l);
       if (has_attention(settings, l))
         join(block + ".norm1", block + ".attn",
-             [&](const auto& in, const auto& name) { return attention(in, name); });
+             [&](const auto& in, const auto& name) { return attention(in, name, encodings[l]); });
       if (has_mlp(settings, l))
         join(block + ".norm2", block + ".mlp",
              [&](const auto& in, const auto& name) { return mlp(in, name); });
@@ -351,7 +375,8 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   };
   const std::vector<std::string> everywhere = {"pre", "post", "sandwich"};
   shapes["embed.token.weight"] = {V, C};
-  if (s.word("position") == "learned") shapes["embed.position.weight"] = {context, C};
+  if (s.length("position") == 0 && s.word("position") == "learned")
+    shapes["embed.position.weight"] = {context, C};
   for (int64_t l = 0; l < s.count("layers"); ++l) {
     const std::string block = "blocks." + std::to_string(l);
     if (has_attention(s, l)) {

@@ -10,7 +10,7 @@
 namespace waiver::reference {
 
 /// What to change in a config, by dotted key: `{{"mlp.kind", "gelu"}}`, `{{"heads", 2}}`; the
-/// numbers of a list count from 0: `{{"mlp.absent.0", 1}}`.
+/// numbers and kinds of a list count from 0: `{{"mlp.absent.0", 1}}`, `{{"position.0", "rope"}}`.
 struct Edits {
   std::map<std::string, std::string> words;
   std::map<std::string, double> numbers;
@@ -33,6 +33,8 @@ class Settings {
   const std::string& word(const std::string& key) const;
   /// The numbers of a list.
   std::vector<double> list(const std::string& key) const;
+  /// How many numbers a list has, or kinds where several may stand; 0: one kind, not in a list.
+  size_t length(const std::string& key) const;
   /// The words allowed for a key.
   const std::vector<std::string>& choices(const std::string& key) const;
   const std::map<std::string, std::vector<std::string>>& all_choices() const { return choices_; }

@@ -23,10 +23,8 @@ void group_gradient(const float* x, float g, const float* dy, int64_t width, boo
   const float s = sigmoid(g);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t c = 0; c < width; ++c) {
-    dx[c] = (first_x ? 0.0f : dx[c]) + dy[c] * s;
-    sum += dy[c] * x[c];
-  }
+  for (int64_t c = 0; c < width; ++c) sum += dy[c] * x[c];
+  for (int64_t c = 0; c < width; ++c) dx[c] = (first_x ? 0.0f : dx[c]) + dy[c] * s;
   dg = (first_g ? 0.0f : dg) + sum * s * (1.0f - s);
 }
 
