@@ -40,7 +40,9 @@ class Run:
             sys.exit(f"{directory}/log.h5: there are no probes in this log (probe.every: 0)")
         self.step = self.file["probe/step"][:]
         final = self.file["probe/bos_attention"][-1]
-        self.layer, self.head = np.unravel_index(np.argmax(final), final.shape)
+        if np.isnan(final).all():
+            sys.exit(f"{directory}/log.h5: no block of this model has attention")
+        self.layer, self.head = np.unravel_index(np.nanargmax(final), final.shape)
 
     def series(self, name: str, *index) -> np.ndarray:
         return self.file[f"probe/{name}"][(slice(None), *index)]

@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "model/attention/normalizer.h"
+#include "reference/settings.h"
 #include "reference/op_check.h"
+#include "reference/weights_of_scores.h"
 
 // The attention op against plain loops in double precision.
 
@@ -166,6 +168,98 @@ TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0")
           }
         }
   });
+}
+
+// A causal window of 700 and 40 leading keys: rows of several blocks, with a hole.
+struct Long : KeyMask {
+  VisibleKeys visible(int64_t query, int64_t tokens) const override {
+    if (query < 740) return {{}, {0, query + 1}};
+    return {{0, 40}, KeyRange{0, tokens}.within(query - 699, query + 1)};
+  }
+};
+
+reference::Settings settings_of(const std::string& normalizer) {
+  ModelConfig config;
+  return reference::Settings(config, {{{"attention.normalizer", normalizer}}, {}});
+}
+
+TEST_CASE("rows of several blocks, with a slot, have the weights of the formula") {
+  const Long mask;
+  const AttentionCase a{1, 1100, 1, 4, &mask, false, whole_numbers("positions", 1100, 1100)};
+  const AnyBias bias;
+  for (const auto& entry : registry<Normalizer>()) {
+    const std::string name(entry.name);
+    if (name == "sink_logit") continue;  // its parameter needs a model; see reference_test
+    INFO(name);
+    const Kind<Normalizer> normalizer(name);
+    check(
+        {{a.T, 3 * a.D}, {1, a.D}, {1, a.D}},
+        [&](Tape& tape, const auto& in) {
+          AttentionSpec spec = spec_of(a, *normalizer, bias);
+          spec.slot_key = in[1];
+          spec.slot_value = in[2];
+          return attention(tape, in[0], spec);
+        },
+        [&](const auto& in) {
+          using S = std::decay_t<decltype(in[0][0])>;
+          reference::Normalization<S> how(settings_of(name), name);
+          how.tokens = a.T;
+          std::vector<S> mix;
+          for (int i = 0; i < a.T; ++i) {
+            std::vector<S> scores;
+            const auto score = [&](const S* key) {
+              S s(0.0);
+              for (int d = 0; d < a.D; ++d) s += in[0][i * 12 + d] * key[d] / std::sqrt(a.D);
+              scores.push_back(s);
+            };
+            for (int j = 0; j < a.T; ++j)
+              if (mask.visible(i, a.T).contains(j)) score(&in[0][j * 12 + 4]);
+            score(in[1].data());
+            const std::vector<S> weights = reference::weights_of_scores(how, scores);
+            for (int d = 0; d < a.D; ++d) {
+              S sum = weights.back() * in[2][d];
+              size_t n = 0;
+              for (int j = 0; j < a.T; ++j)
+                if (mask.visible(i, a.T).contains(j)) sum += weights[n++] * in[0][j * 12 + 8 + d];
+              mix.push_back(sum);
+            }
+          }
+          return mix;
+        });
+  }
+}
+
+TEST_CASE("scores of ±1e4 and rows of one key give finite weights and gradients") {
+  for (const auto& entry : registry<Normalizer>()) {
+    const std::string name(entry.name);
+    INFO(name);
+    ParameterSet parameters;
+    InitConfig init;
+    Builder builder(parameters, init, 1);
+    Kind<Normalizer> normalizer(name);
+    normalizer->build(builder, "attn", 1);
+    parameters.allocate(0);
+    for (const std::vector<float>& scores : {std::vector<float>{1e4f, -1e4f, 0, 3, 1e4f},
+                                             {-1e4f, -1e4f, -9.9e3f},
+                                             {1e4f, 9e3f},
+                                             {-1e4f},
+                                             {1e4f},
+                                             {0}}) {
+      const auto n = static_cast<int64_t>(scores.size());
+      RowState state = normalizer->start(0, n, n);
+      std::vector<float> row = scores, weights(n), grad(n, 1.0f);
+      grad[0] = -2.0f;
+      normalizer->extend(state, row.data(), n);
+      normalizer->weigh(state, scores.data(), weights.data(), n);
+      normalizer->backward(state, 0.5f, scores.data(), weights.data(), grad.data(), n);
+      for (int64_t j = 0; j < n; ++j) {
+        CHECK((std::isfinite(weights[j]) && weights[j] >= 0));
+        CHECK(std::isfinite(grad[j]));
+        if (!normalizer->two_passes())
+          CHECK(std::abs(row[j] * normalizer->scale(state) - weights[j]) <= 1e-6f * weights[j]);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -103,8 +103,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:3:5: probe.first[2]: expected a whole number of at least 0, found 3.5."},
       // choices, kinds, blocks, text
       {"model: {mlp: {kind: rellu}}\n",
-       "a.yaml:1:21: model.mlp.kind: expected one of relu or gelu, found \"rellu\". Did you mean "
-       "relu?"},
+       "a.yaml:1:21: model.mlp.kind: expected one of relu, gelu, swiglu, linear or none, found "
+       "\"rellu\". Did you mean relu?"},
       {"model: {init: {kind: gpt, std: 0.1}}\n",
        "a.yaml:1:22: model.init.kind: expected one of fan_in or gpt2, found \"gpt\". Did you mean "
        "gpt2?"},
@@ -115,8 +115,32 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:2:20: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
        "found \"absolut\". Did you mean absolute?"},
       {"model: {position: [rope]}\n",
-       "a.yaml:1:19: model.position: expected a kind or a block of keys with a kind, found a "
+       "a.yaml:1:19: model.position: the list has 1 encoding, but model.layers is 2. A list has "
+       "one "
+       "for each layer."},
+      {"model: {position: []}\n",
+       "a.yaml:1:19: model.position: expected a kind, or a list with one for each layer, found a "
        "list."},
+      {"model: {position: [rope, [none]]}\n",
+       "a.yaml:1:26: model.position: expected a kind or a block of keys with a kind, found a "
+       "list."},
+      {"model: {position: [{kind: alibi, base: 3}, rop]}\n",
+       "a.yaml:1:34: model.position.base: only kind rope has it; the kind here is alibi.\n"
+       "a.yaml:1:44: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
+       "found \"rop\". Did you mean rope?"},
+      {"model: {position: [rope, learned]}\n",
+       "a.yaml:1:19: model.position: learned acts on the embeddings, before any layer, and cannot "
+       "stand in a list."},
+      {"model: {position: [rope, alibi], attention: {absent: [0]}}\n",
+       "a.yaml:1:19: model.position: layer 0 has rope, but no attention for it to act in."},
+      {"model: {position: rope, attention: {absent: [0, 1]}}\n",
+       "a.yaml:1:19: model.position: rope acts in attention, but no layer has it."},
+      {"model: {width: 10, position: {kind: rope, fraction: 0.5}}\n",
+       "a.yaml:1:20: model.position: rope turns pairs of channels, but 0.5 of a head of width 10 "
+       "is "
+       "5."},
+      {"model: {position: {kind: alibi, slopes: [0.5, 0.25]}}\n",
+       "a.yaml:1:9: model.position: alibi has 2 slopes, but model.heads is 1."},
       {"model:\n  position:\n",
        "a.yaml:2:3: model.position: expected a kind or a block of keys with a kind, found "
        "nothing."},
@@ -138,6 +162,27 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {width: 9, heads: 3, position: rope}\n",
        "a.yaml:1:39: model.position: rope turns pairs of channels, but a head of width 3 has an "
        "odd number of them."},
+      {"model: {norm: {kind: none, place: post}}\n",
+       "a.yaml:1:28: model.norm.place: only kinds layer and rms have it; the kind here is none."},
+      {"model: {mlp: {kind: none, width: 3}}\n",
+       "a.yaml:1:27: model.mlp.width: only kinds relu, gelu, swiglu and linear have it; the kind "
+       "here is none."},
+      {"model: {attention: {absent: [0, 2]}}\n",
+       "a.yaml:1:29: model.attention.absent: there is no layer 2; model.layers is 2. Layers count "
+       "from 0."},
+      {"model: {mlp: {absent: [1, 1]}}\n",
+       "a.yaml:1:23: model.mlp.absent: layer 1 is named twice."},
+      {"model: {attention: {absent: [1]}, mlp: {absent: [1]}}\n",
+       "a.yaml:1:29: model.attention.absent: layer 1 has no MLP either, so it would do nothing. "
+       "Lower model.layers instead."},
+      {"model: {attention: {absent: [0, 1], qk_norm: rms}}\n",
+       "a.yaml:1:46: model.attention.qk_norm: no layer has attention."},
+      {"model: {attention: {absent: [0, 1], gate: head}}\n",
+       "a.yaml:1:43: model.attention.gate: no layer has attention."},
+      {"model: {attention: {gate: {kind: head, open: 1}}}\n",
+       "a.yaml:1:46: model.attention.gate.open: expected a number in (0, 1), found 1."},
+      {"model: {attention: {gate: {kind: head, per: head}}}\n",
+       "a.yaml:1:40: model.attention.gate.per: only kind output has it; the kind here is head."},
       {"train: {batch: 64, accumulate: 3}\n",
        "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
        "has batch / accumulate sequences."},

@@ -48,7 +48,7 @@ class Folder {
 inline std::string rope_base(const Config& config) {
   const std::string text = to_yaml(config);
   const size_t at = text.find("base: ");
-  return at == text.npos ? "" : text.substr(at + 6, text.find('}', at) - at - 6);
+  return at == text.npos ? "" : text.substr(at + 6, text.find(',', at) - at - 6);
 }
 
 }  // namespace waiver

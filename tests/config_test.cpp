@@ -33,8 +33,8 @@ TEST_CASE("values of every type are read") {
       "data: {kind: text, path: 12}\n");
   CHECK(config.model.width == 64);
   CHECK(config.model.mlp.bias);
-  CHECK(config.model.mlp.kind == "gelu");
-  CHECK(config.model.norm.eps == 3e-4);
+  CHECK(config.model.mlp.kind.name() == "gelu");
+  CHECK(to_yaml(config).find("eps: 0.0003") != std::string::npos);
   CHECK(config.train.clip == 2.0);
   CHECK(config.probe.first == std::vector<int64_t>{5, 6});
   CHECK(to_yaml(config).find("path: \"12\"") != std::string::npos);
@@ -111,6 +111,14 @@ TEST_CASE("what does not depend on the kind outlives a change of kind") {
   CHECK(constant.train.schedule.final == 0.0);
 }
 
+TEST_CASE("a list of kinds has one for each layer, and gives way to a single kind") {
+  const std::string list = "model: {position: [none, {kind: rope, base: 500}]}\n";
+  CHECK(parse(list).model.position.name() == "none, rope");
+  CHECK(rope_base(parse(list)) == "500.0");
+  CHECK(parse(list, {"model.position=alibi"}).model.position.name() == "alibi");
+  CHECK(parse("", {"model.position=[rope, none]"}).model.position.name() == "rope, none");
+}
+
 TEST_CASE("a kind goes by its word, by a map, and by its alias") {
   CHECK(parse("model: {position: absolute}\n").model.position.name() == "learned");
   CHECK(parse("model: {position: {kind: absolute}}\n").model.position.name() == "learned");
@@ -124,6 +132,8 @@ TEST_CASE("a resolved config reads back as itself") {
   const Strings texts = {
       "",
       "model: {position: {kind: rope, base: 12345.678901234567}, init: {kind: gpt2}}\n",
+      "model: {position: [none, {kind: rope, base: 5}], attention: {absent: [0], gate: output},\n"
+      "        mlp: {kind: swiglu, absent: [1]}, norm: {kind: rms, place: sandwich}}\n",
       "data: {kind: text, path: \"a 'b': [\\\"c\\\\ #é\\n\", tokenizer: byte}\n",
       "data: {kind: tokens, train: 'true', validation: '12'}\n"
       "train: {optimizer: {kind: sgd, lr: 1e-300}, clip: 1e300, schedule: {kind: cosine}}\n"

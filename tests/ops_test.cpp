@@ -119,9 +119,80 @@ TEST_CASE("a hidden layer whose rows stand apart is the same function") {
           return linear(tape, linear(tape, in[0], in[1], {}, activation), in[2]);
         },
         [&](const auto& in) {
-          auto hidden = plain_linear(std::decay_t<decltype(in)>{in[0], in[1]}, N, I, F, false, activation);
-          return plain_linear(std::decay_t<decltype(in)>{hidden, in[2]}, N, F, O, false, Activation::none);
+          auto hidden =
+              plain_linear(std::decay_t<decltype(in)>{in[0], in[1]}, N, I, F, false, activation);
+          return plain_linear(std::decay_t<decltype(in)>{hidden, in[2]}, N, F, O, false,
+                              Activation::none);
         });
+}
+
+template <class S>
+S sigmoid_of(const S& x) {
+  using std::exp;
+  return S(1.0) / (S(1.0) + exp(-x));
+}
+
+TEST_CASE("swiglu is silu(gate) ⊙ up") {
+  for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
+    check(
+        {{N, C}, {N, C}}, [](Tape& tape, const auto& in) { return swiglu(tape, in[0], in[1]); },
+        [](const auto& in) {
+          auto y = in[0];
+          for (size_t i = 0; i < y.size(); ++i) y[i] = y[i] * sigmoid_of(y[i]) * in[1][i];
+          return y;
+        });
+}
+
+TEST_CASE("gate multiplies neighbouring channels by the σ of their column") {
+  for (const auto& [N, C, G] :
+       {std::array{1, 1, 1}, {9, 6, 1}, {9, 6, 3}, {150, 66, 66}, {150, 66, 2}})
+    check(
+        {{N, C}, {N, G}}, [](Tape& tape, const auto& in) { return gate(tape, in[0], in[1]); },
+        [&, C = C, G = G](const auto& in) {
+          auto y = in[0];
+          for (size_t i = 0; i < y.size(); ++i)
+            y[i] = y[i] * sigmoid_of(in[1][i / C * G + i % C / (C / G)]);
+          return y;
+        });
+}
+
+TEST_CASE("value_linear turns the values of each head by its own matrix") {
+  for (const auto& [N, H, D] : {std::array{1, 1, 1}, {9, 3, 5}, {150, 2, 17}})
+    check(
+        {{N, 3 * H * D}, {H, D, D}},
+        [](Tape& tape, const auto& in) { return value_linear(tape, in[0], in[1]); },
+        [&, N = N, H = H, D = D](const auto& in) {
+          std::vector y(N * H * D, 0.0 * in[0][0]);
+          for (int n = 0; n < N; ++n)
+            for (int h = 0; h < H; ++h)
+              for (int d = 0; d < D; ++d)
+                for (int e = 0; e < D; ++e)
+                  y[(n * H + h) * D + d] +=
+                      in[0][n * 3 * H * D + 2 * H * D + h * D + e] * in[1][(h * D + e) * D + d];
+          return y;
+        });
+}
+
+TEST_CASE("dropout keeps a share 1 − p, scaled up, and what it keeps depends on the place alone") {
+  const Random random(3, "here", 7);
+  const auto kept = [&](uint64_t place, double p) {
+    return random.words(place / 4)[place % 4] >= static_cast<uint64_t>(p * 4294967296.0);
+  };
+  for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
+    for (double p : {0.0, 0.25, 0.9})
+      for (uint64_t first : {0, 3, 1000})
+        check(
+            {{N, C}},
+            [&](Tape& tape, const auto& in) { return dropout(tape, in[0], p, random, first); },
+            [&](const auto& in) {
+              auto y = in[0];
+              for (size_t i = 0; i < y.size(); ++i)
+                y[i] = kept(first + i, p) ? y[i] * (1 / (1 - p)) : 0.0 * y[i];
+              return y;
+            });
+  int64_t count = 0;
+  for (uint64_t place = 0; place < 40000; ++place) count += kept(place, 0.25);
+  CHECK(std::abs(count - 30000) < 3 * std::sqrt(40000 * 0.25 * 0.75));
 }
 
 TEST_CASE("relu lets NaN through") {
@@ -156,6 +227,62 @@ TEST_CASE("layer_norm centres and scales every row") {
                   if (bias) row[c] += in[2][c];
                 }
               }
+              return y;
+            });
+      }
+}
+
+TEST_CASE("rms_norm scales every row") {
+  for (const auto& [N, C] : {std::array{1, 3}, {9, 5}, {64, 16}, {150, 67}})
+    for (float eps : {1e-5f, 0.5f})
+      check(
+          {{N, C}, {C}},
+          [&](Tape& tape, const auto& in) { return rms_norm(tape, in[0], in[1], eps); },
+          [&, N = N, C = C](const auto& in) {
+            using std::sqrt;
+            auto y = in[0];
+            for (int n = 0; n < N; ++n) {
+              auto *row = &y[n * C], square = 0.0 * row[0];
+              for (int c = 0; c < C; ++c) square += row[c] * row[c] / C;
+              for (int c = 0; c < C; ++c) row[c] = row[c] / sqrt(square + eps) * in[1][c];
+            }
+            return y;
+          });
+}
+
+// For ops that work in place: `in` must stay what it was.
+Variable copy_of(Tape& tape, const Variable& in) {
+  Variable out = add(tape, in, tape.variable(in.shape()));
+  std::copy_n(in.value.data, in.value.size(), out.value.data);
+  return out;
+}
+
+TEST_CASE("head_norm scales the channels of each head of queries and keys only") {
+  struct Sizes {
+    int N, H, D;
+  };
+  for (const Sizes& s : {Sizes{1, 1, 3}, {7, 3, 4}, {130, 2, 17}})
+    for (bool centred : {false, true})
+      for (float eps : {1e-5f, 0.5f}) {
+        const int C = s.H * s.D;
+        check(
+            {{s.N, 3 * C}, {s.D}, {s.D}},
+            [&](Tape& tape, const auto& in) {
+              Variable qkv = copy_of(tape, in[0]);
+              head_norm(tape, qkv, s.H, in[1], in[2], centred, eps);
+              return qkv;
+            },
+            [&](const auto& in) {
+              using std::sqrt;
+              auto y = in[0];
+              for (int n = 0; n < s.N; ++n)
+                for (int head = 0; head < 2 * s.H; ++head) {
+                  auto *x = &y[n * 3 * C + head * s.D], mean = 0.0 * x[0], square = mean;
+                  for (int d = 0; d < s.D && centred; ++d) mean += x[d] / s.D;
+                  for (int d = 0; d < s.D; ++d) square += (x[d] - mean) * (x[d] - mean) / s.D;
+                  for (int d = 0; d < s.D; ++d)
+                    x[d] = (x[d] - mean) / sqrt(square + eps) * in[head < s.H ? 1 : 2][d];
+                }
               return y;
             });
       }
@@ -221,8 +348,7 @@ TEST_CASE("rotate turns pairs of channels of queries and keys only") {
     check(
         {{s.B * s.T, 3 * C}},
         [&](Tape& tape, const auto& in) {
-          Variable qkv = add(tape, in[0], tape.variable(in[0].shape()));
-          std::copy_n(in[0].value.data, qkv.value.size(), qkv.value.data);
+          Variable qkv = copy_of(tape, in[0]);
           rotate(tape, qkv, s.H, {cos.data(), {s.T, half}}, {sin.data(), {s.T, half}});
           return qkv;
         },

@@ -305,6 +305,34 @@ TEST_CASE("a probe batch in parts measures the same as in one") {
   CHECK((*maps[1].second)[9 * 256] == near(mean));
 }
 
+TEST_CASE("a block without attention has NaN for what belongs to attention, and nothing else has") {
+  ModelConfig config;
+  config.layers = 3;
+  config.heads = 2;
+  config.width = 16;
+  config.context = 12;
+  config.mlp.width = 8;
+  config.attention.absent = {1};
+  config.mlp.absent = {2};
+  const auto data = Kind<Dataset>("bigram_backcopy_random").make();
+  data->open(config.context);
+  const Transformer model(config, data->vocabulary(), 0);
+  Prober prober(model, *data, {}, 0);
+  prober.measure(true);
+  Prober::Values all = prober.values();
+  std::vector<SeriesSpec> specs = prober.series();
+  for (const auto& map : prober.snapshot()) all.push_back(map);
+  for (const SeriesSpec& spec : Prober::snapshot_series()) specs.push_back(spec);
+  for (size_t s = 0; s < specs.size(); ++s) {
+    CAPTURE(specs[s].name);
+    const std::vector<float>& v = *all[s].second;
+    const auto& axes = specs[s].axes;
+    const bool per_head = std::find(axes.begin(), axes.end(), "head") != axes.end();
+    for (size_t i = 0; i < v.size(); ++i)
+      REQUIRE(std::isnan(v[i]) == (per_head && i * 3 / v.size() == 1));
+  }
+}
+
 TEST_CASE("an onset is the first step of three probes above the threshold") {
   const std::vector<int64_t> steps = {0, 10, 20, 30, 40, 50, 60};
   const auto onset = [&](std::vector<double> values) { return find_onset(steps, values, 0.3); };

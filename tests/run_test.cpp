@@ -16,7 +16,7 @@ using namespace waiver;
 namespace {
 
 const std::string kConfig = R"(
-model: {layers: 2, heads: 2, width: 16, context: 70, mlp: {width: 24}}
+model: {layers: 2, heads: 2, width: 16, context: 70, mlp: {width: 24}, dropout: {residual: 0.1, embedding: 0.1}}
 data: {kind: bigram_backcopy}
 train:
   steps: 60

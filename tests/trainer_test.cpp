@@ -144,22 +144,46 @@ TEST_CASE("schedules pass through their known values") {
   CHECK(schedule_factor(s, 109, 109) == doctest::Approx(0.1));
 }
 
-TEST_CASE("parts of a batch add up to the whole batch") {
+TEST_CASE("parts of a batch add up to the whole batch, dropout included") {
   const auto data = tiny_data();
   TrainConfig whole;
   whole.batch = 12;
   whole.clip = 0.5;
   TrainConfig parts = whole;
   parts.accumulate = 4;
-  Transformer a(tiny_model(), data->vocabulary(), 0), b(tiny_model(), data->vocabulary(), 0);
-  Trainer first(whole, a, *data, 0), second(parts, b, *data, 0);
-  const StepReport x = first.update(0), y = second.update(0);
-  // Sums in another order.
-  CHECK(x.loss == doctest::Approx(y.loss).epsilon(1e-6));
-  CHECK(x.grad_norm == doctest::Approx(y.grad_norm).epsilon(1e-5));
-  const auto g = a.parameters().grads(), h = b.parameters().grads();
-  for (size_t i = 0; i < g.size(); ++i)
-    REQUIRE(g[i] == doctest::Approx(h[i]).epsilon(1e-4).scale(1e-2));
+  ModelConfig config = tiny_model();
+  for (double p : {0.0, 0.3}) {
+    config.dropout.residual = config.dropout.embedding = p;
+    Transformer a(config, data->vocabulary(), 0), b(config, data->vocabulary(), 0);
+    Trainer first(whole, a, *data, 0), second(parts, b, *data, 0);
+    const StepReport x = first.update(0), y = second.update(0);
+    // Sums in another order.
+    CHECK(x.loss == doctest::Approx(y.loss).epsilon(1e-6));
+    CHECK(x.grad_norm == doctest::Approx(y.grad_norm).epsilon(1e-5));
+    const auto g = a.parameters().grads(), h = b.parameters().grads();
+    for (size_t i = 0; i < g.size(); ++i)
+      REQUIRE(g[i] == doctest::Approx(h[i]).epsilon(1e-4).scale(1e-2));
+  }
+}
+
+TEST_CASE("dropout is a function of seed and step, and validation has none") {
+  const auto data = tiny_data();
+  TrainConfig config;
+  config.batch = 8;
+  ModelConfig dropping = tiny_model();
+  dropping.dropout.residual = 0.5;
+  // The loss of a step, by a model that has made no step yet.
+  const auto loss = [&](const ModelConfig& m, uint64_t seed, int64_t step) {
+    Transformer model(m, data->vocabulary(), 0);
+    return Trainer(config, model, *data, seed).update(step).loss;
+  };
+  CHECK(loss(dropping, 0, 3) == loss(dropping, 0, 3));
+  CHECK(loss(dropping, 0, 3) != loss(tiny_model(), 0, 3));
+  Arena arena;
+  const auto validation = [&](const ModelConfig& m) {
+    return validation_loss(Transformer(m, data->vocabulary(), 0), *data, 0, 8, 2, arena);
+  };
+  CHECK(validation(dropping) == validation(tiny_model()));
 }
 
 TEST_CASE("a steady training step asks the system for no activation memory") {

@@ -61,6 +61,15 @@ class FieldVisitor {
   /// option keeps its default. `options` visits the fields of the kind that `kind` then names.
   virtual void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
                     std::string_view doc, const std::function<void(FieldVisitor&)>& options) = 0;
+  /// A kind, or a list of kinds: `[{kind: rope}, none]`. `count` is the length of the list, and 0
+  /// where a kind stands alone; `item(v, i)` visits the i-th, as `v.kind(name, …)`.
+  virtual void kinds(std::string_view name, size_t& count,
+                     const std::function<void(FieldVisitor&, size_t)>& item);
 };
+
+inline void FieldVisitor::kinds(std::string_view, size_t& count,
+                                const std::function<void(FieldVisitor&, size_t)>& item) {
+  for (size_t i = 0; i < (count ? count : 1); ++i) item(*this, i);
+}
 
 }  // namespace waiver

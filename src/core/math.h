@@ -27,6 +27,9 @@ inline float fast_exp(float x) {
   return x < -87.3f ? 0.0f : result;
 }
 
+/// σ(x) = 1 / (1 + e^−x); NaN stays NaN.
+inline float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+
 /// Φ(x) = P(N(0, 1) ≤ x) and φ(x), absolute error below 1e-7: Abramowitz and Stegun 7.1.26 on the
 /// tail, which leaves no cancellation for negative x.
 struct NormalCdf {

@@ -45,7 +45,9 @@ std::string config_docs() {
       "file it stands in), that lies under the file itself, and the command line is on top. A "
       "block of another `kind` keeps no options of the kind below it. Where a kind needs no "
       "options its name is enough: `position: rope` is `position: {kind: rope}`, and "
-      "`model.position.kind=rope` is `model.position=rope`.\n";
+      "`model.position.kind=rope` is `model.position=rope`. A list of kinds has one for each "
+      "layer: "
+      "`position: [none, {kind: rope, base: 100.0}]`.\n";
   for (const KeyInfo& key : config_keys()) {
     const bool top = key.name.find('.') == key.name.npos;
     if (top) text += fmt::format("\n## {}\n\n", key.name);

@@ -136,6 +136,22 @@ class Reader : public FieldVisitor {
     reader.read(options);
   }
 
+  void kinds(std::string_view name, size_t& count,
+             const std::function<void(FieldVisitor&, size_t)>& item) override {
+    const auto* entry = take(name);
+    count = 0;
+    if (!entry || !entry->value.is_list()) return item(*this, 0);
+    const std::vector<Node>& items = entry->value.items;
+    if (items.empty()) misfit(*entry, dotted(name), "a kind, or a list with one for each layer");
+    count = items.size();
+    for (size_t i = 0; i < count; ++i) {
+      Node map = Node::map(items[i].place);
+      map.entries.push_back({std::string(name), items[i].place, items[i]});
+      Reader reader(&map, items[i].place, prefix_, keys_, complaints_);
+      item(reader, i);
+    }
+  }
+
  private:
   std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "probe/onset.h"
 
@@ -72,21 +73,24 @@ void write_summary(Log& log, double threshold) {
     const int64_t layer = head / log.axes().at("head");
     const int64_t key =
         strongest_key(&alpha.values[(std::ssize(steps) - 1) * heads * T + head * T], T);
-    keys.push_back(key);
+    const bool attends = !std::isnan(last(alpha, head * T + key));
+    keys.push_back(attends ? key : -1);
     bos_onsets.push_back(find_onset(steps, over_steps(bos, head), threshold, kPersistence));
     waiver_onsets.push_back(
         find_onset(steps, over_steps(alpha, head * T + key), threshold, kPersistence));
     received.push_back(last(alpha, head * T + key));
     enriched.push_back(last(enrichment, head * T + key));
     value.push_back(last(ratio, head * T + key));
-    norm.push_back(last(residual, layer * T + key));
+    norm.push_back(attends ? last(residual, layer * T + key) : NAN);
   }
 
   const std::vector<std::string> axes = {"layer", "head"};
   log.set(spec_of("threshold", {}, "1", "probe.sink_threshold"), std::span(&threshold, 1));
   write_onsets(log, "bos_onset", "attention to the first token", bos_onsets);
-  log.set(spec_of("waiver_key", axes, "1", "key with the largest received attention at the end"),
-          std::span<const int64_t>(keys));
+  log.set(
+      spec_of("waiver_key", axes, "1",
+              "key with the largest received attention at the end; −1: the block has no attention"),
+      std::span<const int64_t>(keys));
   write_onsets(log, "waiver_onset", "received attention of waiver_key", waiver_onsets);
   log.set(spec_of("waiver_received_attention", axes, "1", "its received attention at the end"),
           std::span<const double>(received));
@@ -103,11 +107,12 @@ std::string strongest_waiver(const Log& log) {
   if (rows == 0) return {};
   const int64_t heads = log.axes().at("head"), T = log.axes().at("key");
   const Log::Data alpha = log.read_rows("probe", "received_attention", rows - 1, rows);
-  int64_t best = 0;
+  int64_t best = -1;
   for (int64_t head = 0; head < log.axes().at("layer") * heads; ++head)
     if (const int64_t at = head * T + strongest_key(&alpha.values[head * T], T);
-        alpha.values[at] > alpha.values[best])
+        best < 0 ? !std::isnan(alpha.values[at]) : alpha.values[at] > alpha.values[best])
       best = at;
+  if (best < 0) return {};
   return fmt::format("waiver {}.{} at {}: {:.2f}", best / T / heads, best / T % heads, best % T,
                      alpha.values[best]);
 }

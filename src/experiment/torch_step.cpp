@@ -23,7 +23,7 @@ std::string description(const Workload& w) {
                          {"width", m.width},
                          {"context", m.context},
                          {"mlp", m.mlp.width},
-                         {"activation", m.mlp.kind},
+                         {"activation", m.mlp.kind.name()},
                          {"attention_bias", m.attention.bias},
                          {"mlp_bias", m.mlp.bias},
                          {"tied", m.output.tied},

@@ -56,7 +56,7 @@ Workload workload(std::string name, const Sizes& sizes) {
 Workload small() {
   Workload w = workload("small", {4, 4, 256, 1024, 256, 256, 16});
   w.model.attention.bias = w.model.mlp.bias = true;
-  w.model.mlp.kind = "gelu";
+  w.model.mlp.kind.set("gelu");
   w.model.output.tied = true;
   w.model.init.kind = "gpt2";
   return w;

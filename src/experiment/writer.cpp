@@ -53,6 +53,18 @@ class Writer : public FieldVisitor {
     options(writer);
     map_.add(std::string(name), inner.entries.size() > 1 ? std::move(inner) : Node::text(kind));
   }
+  void kinds(std::string_view name, size_t& count,
+             const std::function<void(FieldVisitor&, size_t)>& item) override {
+    if (count == 0) return item(*this, 0);
+    Node list = Node::list();
+    for (size_t i = 0; i < count; ++i) {
+      Node map = Node::map();
+      Writer writer(map);
+      item(writer, i);
+      list.items.push_back(std::move(map.entries.front().value));
+    }
+    map_.add(std::string(name), std::move(list));
+  }
 
  private:
   template <class T>

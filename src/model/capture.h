@@ -9,16 +9,19 @@ namespace waiver {
 /// Watches a forward pass. It asks for named points; the pass that is watched is the very pass
 /// that trains, so watching changes nothing. Tensors are valid only during the call.
 ///
+/// A block without attention, or without an MLP, does not have its points.
+///
 /// | point                  | shape        | what                                               |
 /// | embed                  | [B·T, C]     | embedding with its encoding                        |
-/// | blocks.{l}.attn.qkv    | [B·T, 3C]    | queries, keys (both after turning), values         |
+/// | blocks.{l}.attn.qkv    | [B·T, 3C]    | queries, keys (both normalised, turned), values    |
 /// | blocks.{l}.attn.scores | [B, H, T, T] | before the normaliser, bias included; −inf hidden  |
 /// | blocks.{l}.attn.pattern| [B, H, T, T] | after it; 0 where hidden                           |
-/// | blocks.{l}.attn.mix    | [B·T, C]     | Σ_j A_ij v_j, heads side by side                   |
-/// | blocks.{l}.attn.out    | [B·T, C]     | the above through the output projection            |
-/// | blocks.{l}.mlp.out     | [B·T, C]     | what the MLP adds                                  |
+/// | blocks.{l}.attn.mix    | [B·T, C]     | Σ_j A_ij v_j, heads side by side, before any gate  |
+/// | blocks.{l}.attn.out    | [B·T, C]     | the above, gated, through the output projection    |
+/// | blocks.{l}.mlp.out     | [B·T, C]     | what the MLP gives, before any norm                |
 /// | blocks.{l}.resid       | [B·T, C]     | residual stream after the block                    |
-/// | final.norm, logits     | [B·T, C], [B·T, V] |                                              |
+/// | final.norm             | [B·T, C]     | what the output layer gets                         |
+/// | logits                 | [B·T, V]     |                                                    |
 class Capture {
  public:
   virtual ~Capture() = default;

@@ -1,5 +1,9 @@
 #include "model/config.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace waiver {
 
 void AttentionConfig::visit(FieldVisitor& v) {
@@ -9,25 +13,27 @@ void AttentionConfig::visit(FieldVisitor& v) {
   slot.visit(v, "slot", "a key that is no token's and that every query sees");
   v.choice("scale", scale, scales, "what the products of queries and keys are divided by");
   v.field("bias", bias, "biases in the query, key, value and output projections");
+  qk_norm.visit(v, "qk_norm", "normalisation of each head's queries and keys, before rope");
+  gate.visit(v, "gate", "what opens and closes the heads' outputs before their projection");
+  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without attention");
 }
 
 void MlpConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {{"relu", "max(0, x)"},
-                                     {"gelu", "x Φ(x), exact (by erf), as GPT-2 in nanoGPT"}};
-  v.choice("kind", kind, kinds, "activation between the two layers of the MLP");
+  kind.visit_within(v, "kind", "what the MLP does to each token");
+  if (!kind->present()) return;
   v.field("width", width, at_least(1), "hidden width of the MLP");
-  v.field("bias", bias, "biases in both layers of the MLP");
+  v.field("bias", bias, "biases in the layers of the MLP");
+  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without an MLP");
 }
 
 void NormConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {
-      {"layer", "LayerNorm: (x − mean) / √(variance + eps), times gain, plus bias"}};
   static constexpr Choice places[] = {
-      {"pre", "before attention and MLP, and once before the output"}};
-  v.choice("kind", kind, kinds, "normalisation of the residual stream");
-  v.choice("place", place, places, "where the norms stand");
-  v.field("eps", eps, above(0), "added to the variance");
-  v.field("bias", bias, "whether the norms have a bias beside their gain");
+      {"pre", "x + f(norm(x)) for attention and MLP f, and once before the output (GPT-2)"},
+      {"post", "norm(x + f(x)), and none before the output (Vaswani et al., 1706.03762)"},
+      {"sandwich",
+       "x + norm_out(f(norm(x))), and once before the output (Ding et al., 2105.13290)"}};
+  kind.visit_within(v, "kind", "normalisation of the residual stream");
+  if (kind->present()) v.choice("place", place, places, "where the norms stand");
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
@@ -35,14 +41,13 @@ void OutputConfig::visit(FieldVisitor& v) {
   v.field("bias", bias, "a bias on the logits");
 }
 
-void InitConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {
-      {"fan_in", "embeddings N(0, 1), matrices U(±1/√fan_in): the Bigram-Backcopy recipe"},
-      {"gpt2",
-       "everything N(0, std), the two projections back into the residual stream "
-       "N(0, std / √(2·layers)): GPT-2"}};
-  v.choice("kind", kind, kinds, "how weights start");
-  if (kind == "gpt2") v.field("std", std, above(0), "standard deviation");
+void DropoutConfig::visit(FieldVisitor& v) {
+  v.field("attention", attention, from_below(0, 1),
+          "share of the attention weights that training drops");
+  v.field("residual", residual, from_below(0, 1),
+          "share of what attention and MLP add to the residual stream that training drops");
+  v.field("embedding", embedding, from_below(0, 1),
+          "share of the embeddings, with their encoding, that training drops");
 }
 
 void ModelConfig::visit(FieldVisitor& v) {
@@ -50,13 +55,70 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.field("heads", heads, between(1, 1024), "attention heads per block");
   v.field("width", width, between(1, 65536), "width of the residual stream");
   v.field("context", context, between(2, 1 << 20), "tokens per sequence (T)");
-  position.visit(v, "position", "how tokens know where they stand");
+  position.visit(v, "position",
+                 "how tokens know where they stand; also a list with one for each layer");
   v.block("attention", "attention", [this](FieldVisitor& inner) { attention.visit(inner); });
-  v.block("mlp", "the two-layer perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
+  v.block("mlp", "the perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
   v.block("norm", "normalisation", [this](FieldVisitor& inner) { norm.visit(inner); });
   v.block("output", "from the residual stream to logits",
           [this](FieldVisitor& inner) { output.visit(inner); });
+  v.block("dropout", "dropout, in training alone",
+          [this](FieldVisitor& inner) { dropout.visit(inner); });
   v.block("init", "initial weights", [this](FieldVisitor& inner) { init.visit(inner); });
+}
+
+namespace {
+
+bool contains(const std::vector<int64_t>& list, int64_t layer) {
+  return std::find(list.begin(), list.end(), layer) != list.end();
+}
+
+// What is wrong with a list of layers that lack something.
+void check_absent(const std::string& key, const std::vector<int64_t>& absent, int64_t layers,
+                  std::vector<ModelConfig::Misfit>& out) {
+  for (size_t i = 0; i < absent.size(); ++i) {
+    if (absent[i] >= layers)
+      out.push_back({key,
+                     fmt::format("there is no layer {}; model.layers is {}", absent[i], layers),
+                     "Layers count from 0."});
+    if (std::find(absent.begin(), absent.begin() + i, absent[i]) != absent.begin() + i)
+      out.push_back({key, fmt::format("layer {} is named twice", absent[i]), ""});
+  }
+}
+
+// What is wrong with the encoding of one layer, or of all of them.
+std::string refuse_position(const ModelConfig& model, int64_t layer) {
+  const Kind<PositionEncoding>& kind = model.position.of_layer(layer);
+  if (std::string reason = kind->refuse(model.encoding_sizes()); !reason.empty()) return reason;
+  if (model.position.count() == 0) return {};
+  if (kind->acts() == Acts::on_embeddings)
+    return fmt::format("{} acts on the embeddings, before any layer, and cannot stand in a list",
+                       kind.name());
+  if (kind->acts() == Acts::in_attention && !model.has_attention(layer))
+    return fmt::format("layer {} has {}, but no attention for it to act in", layer, kind.name());
+  return {};
+}
+
+void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
+  const auto count = static_cast<int64_t>(model.position.count());
+  if (count > 0 && count != model.layers) {
+    out.push_back({"model.position",
+                   fmt::format("the list has {} encoding{}, but model.layers is {}", count,
+                               count == 1 ? "" : "s", model.layers),
+                   "A list has one for each layer."});
+    return;
+  }
+  for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)
+    if (std::string reason = refuse_position(model, layer); !reason.empty())
+      out.push_back({"model.position", reason, ""});
+}
+
+}  // namespace
+
+bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }
+
+bool ModelConfig::has_mlp(int64_t layer) const {
+  return mlp.kind->present() && !contains(mlp.absent, layer);
 }
 
 std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
@@ -66,8 +128,31 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
         {"model.width",
          std::to_string(width) + " is not divisible by model.heads (" + std::to_string(heads) + ")",
          "Every head has width / heads channels."});
-  else if (std::string reason = position->refuse(encoding_sizes()); !reason.empty())
-    out.push_back({"model.position", reason, ""});
+  else
+    check_positions(*this, out);
+  if (attention.slot->gives_nothing() && !attention.normalizer->shares())
+    out.push_back({"model.attention.slot",
+                   fmt::format("{} lets every key have its weight whatever the others have, so a "
+                               "key with value 0 would change nothing",
+                               attention.normalizer.name()),
+                   "Use slot: key_value, or a normalizer whose weights share a sum."});
+  check_absent("model.attention.absent", attention.absent, layers, out);
+  check_absent("model.mlp.absent", mlp.absent, layers, out);
+  bool attends = false;
+  for (int64_t l = 0; l < layers; ++l) {
+    attends |= has_attention(l);
+    if (!has_attention(l) && !has_mlp(l))
+      out.push_back({"model.attention.absent",
+                     fmt::format("layer {} has no MLP either, so it would do nothing", l),
+                     "Lower model.layers instead."});
+  }
+  if (!attends && position.count() == 0 && position.of_layer(0)->acts() == Acts::in_attention)
+    out.push_back({"model.position",
+                   fmt::format("{} acts in attention, but no layer has it", position.name()), ""});
+  if (!attends && attention.qk_norm->present())
+    out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
+  if (!attends && attention.gate->present())
+    out.push_back({"model.attention.gate", "no layer has attention", ""});
   return out;
 }
 

@@ -1,9 +1,14 @@
 #pragma once
 
 #include "core/fields.h"
+#include "model/attention/gates/gate.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
+#include "model/attention/qk_norm.h"
 #include "model/attention/slot.h"
+#include "model/dropout.h"
+#include "model/mlp/mlp.h"
+#include "model/norm/norm.h"
 #include "model/position/encoding.h"
 
 namespace waiver {
@@ -14,23 +19,25 @@ struct AttentionConfig {
   Kind<Slot> slot{"none"};
   std::string scale = "sqrt";
   bool bias = false;
+  Kind<QkNorm> qk_norm{"none"};
+  Kind<Gate> gate{"none"};
+  std::vector<int64_t> absent = {};
 
   void visit(FieldVisitor& v);
 };
 
 struct MlpConfig {
-  std::string kind = "relu";
+  Kind<Mlp> kind{"relu"};
   int64_t width = 512;
   bool bias = false;
+  std::vector<int64_t> absent = {};
 
   void visit(FieldVisitor& v);
 };
 
 struct NormConfig {
-  std::string kind = "layer";
+  Kind<Norm> kind{"layer"};
   std::string place = "pre";
-  double eps = 1e-5;
-  bool bias = true;
 
   void visit(FieldVisitor& v);
 };
@@ -42,29 +49,26 @@ struct OutputConfig {
   void visit(FieldVisitor& v);
 };
 
-struct InitConfig {
-  std::string kind = "fan_in";
-  double std = 0.02;
-
-  void visit(FieldVisitor& v);
-};
-
-/// The transformer: token embedding, encoding, pre-norm blocks, final norm, output.
+/// The transformer: token embedding, encoding, blocks, final norm, output.
 struct ModelConfig {
   int64_t layers = 2;
   int64_t heads = 1;
   int64_t width = 128;
   int64_t context = 128;
-  Kind<PositionEncoding> position{"learned"};
+  Kinds<PositionEncoding> position{"learned"};
   AttentionConfig attention;
   MlpConfig mlp;
   NormConfig norm;
   OutputConfig output;
+  DropoutConfig dropout;
   InitConfig init;
 
   void visit(FieldVisitor& v);
-  EncodingSizes encoding_sizes() const { return {context, width, heads, embedding_std()}; }
-  double embedding_std() const { return init.kind == "gpt2" ? init.std : 1.0; }
+  EncodingSizes encoding_sizes() const {
+    return {context, width, heads, init.embedding_std(), "embed.position"};
+  }
+  bool has_attention(int64_t layer) const;
+  bool has_mlp(int64_t layer) const;
   /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.
   struct Misfit {
     std::string key, what, hint;

@@ -1,28 +1,22 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "autograd/ops/ops.h"
+#include "model/block.h"
 #include "model/capture.h"
-#include "model/config.h"
-#include "model/parameters.h"
+#include "model/input.h"
 
 namespace waiver {
 
-/// B sequences of T tokens, row-major, and the position id of each of the T places; without ids,
-/// place t has position t. REQUIRES: arrays stay until backward.
-struct Input {
-  std::span<const int32_t> tokens;  // [B·T]
-  int64_t batch = 0, length = 0;
-  std::span<const int32_t> positions = {};  // [T], each in [0, context)
-};
-
-/// x = embed(tokens) + encoding;  x += attention(norm1(x));  x += mlp(norm2(x)) per block;
-/// logits = output(norm(x)). Weights are named in plain words, matrices are [in, out]:
-/// embed.token.weight, blocks.{l}.{norm1,norm2}.{gain,bias},
-/// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.mlp.{up,down}.{weight,bias},
+/// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
+/// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
+/// words, matrices are [in, out]:
+/// embed.token.weight, embed.position.weight (of a layer's own encoding blocks.{l}.attn.position),
+/// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
+/// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
+/// blocks.{l}.attn.gate.{weight,bias},
+/// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
 /// final.norm.{gain,bias}, output.{weight,bias}.
 class Transformer {
  public:
@@ -35,44 +29,33 @@ class Transformer {
   const ParameterSet& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
   int64_t vocabulary() const { return vocabulary_; }
-  const Mask& mask(int64_t layer) const { return *blocks_[layer].mask; }
-  /// The keys that each query of B sequences sees in a block, [B·T].
+  /// The mask of a block. REQUIRES: it has attention.
+  const Mask& mask(int64_t layer) const { return *blocks_[layer].attention->mask; }
+  /// The keys that each query of B sequences sees in a block, [B·T]. REQUIRES: it has attention.
   std::vector<VisibleKeys> visible_keys(int64_t layer, const Input& input) const;
-  /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h.
+  /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has
+  /// attention.
   const Tensor& output_projection(int64_t layer) const {
-    return blocks_[layer].out.weight->variable.value;
+    return blocks_[layer].attention->out.weight->variable.value;
   }
 
  private:
-  struct Linear {
-    Parameter *weight = nullptr, *bias = nullptr;
-  };
-  struct Norm {
-    Parameter *gain = nullptr, *bias = nullptr;
-  };
-  struct Block {
-    std::unique_ptr<Mask> mask;
-    std::unique_ptr<Normalizer> normalizer;
-    std::unique_ptr<Slot> slot;
-    Norm norm1, norm2;
-    Linear qkv, out, up, down;
-  };
-  Linear add_linear(const std::string& name, int64_t in, int64_t out, bool bias, bool residual);
-  Norm add_norm(const std::string& name);
-  Variable apply(Tape& tape, const Linear& layer, Variable x,
-                 Activation activation = Activation::none) const;
-  Variable apply(Tape& tape, const Norm& norm, Variable x) const;
+  void add_encodings();
+  const PositionEncoding& encoding(int64_t layer) const {
+    return *encodings_[encodings_.size() == 1 ? 0 : layer];
+  }
   std::span<const KeyRange> documents(Arena& arena, const Input& input) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   std::span<const KeyRange> documents, Capture* capture) const;
 
   ModelConfig config_;
   int64_t vocabulary_;
-  std::unique_ptr<PositionEncoding> encoding_;
+  std::vector<std::unique_ptr<PositionEncoding>> encodings_;  // one for all layers, or one for each
   ParameterSet parameters_;
   Parameter* tokens_ = nullptr;
+  Dropout embedding_dropout_;
   std::vector<Block> blocks_;
-  Norm final_;
+  std::unique_ptr<Norm> final_;  // null where there is none
   Linear output_;
 };
 

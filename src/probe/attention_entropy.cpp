@@ -14,6 +14,7 @@ class AttentionEntropy : public Metric {
              "attention entropy",
              "−Σ_k A[i,k] log A[i,k], mean over queries and sequences"}};
   }
+  bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
     sums_.assign(c_.layers * c_.heads, 0.0);

@@ -17,6 +17,7 @@ class DeltaLogit : public Metric {
              "averaged per current token, then over the plain (non-trigger) tokens that occur (Guo "
              "et al., 2410.13835)"}};
   }
+  bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
     sums_.assign(c_.layers * c_.heads * 2 * c_.data->vocabulary(), 0.0);

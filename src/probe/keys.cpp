@@ -24,6 +24,7 @@ class Keys : public Metric {
          "mean over the queries i that see key k of cos(q_i, k_k), then over sequences (Gu et "
          "al., 2410.10781)"}};
   }
+  bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
     sums_.assign(c_.layers * c_.heads * 3 * c_.tokens, 0.0);

@@ -26,10 +26,10 @@ struct ProbeContext {
 struct LayerView {
   int64_t layer = 0;
   const Batch* batch = nullptr;       // B sequences
-  Tensor qkv;                         // [B·T, 3C]
+  Tensor qkv;                         // [B·T, 3C]; it and the maps are empty without attention
   Tensor scores, pattern;             // [B, H, T, T]
   Tensor resid;                       // [B·T, C]
-  std::span<const VisibleKeys> seen;  // [B·T]
+  std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
 
   /// The keys that query i of sequence b sees.
   const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
@@ -47,12 +47,17 @@ class Metric {
   virtual ~Metric() = default;
   /// The series that it fills, in the order of `values`; the group is set by the caller.
   virtual std::vector<SeriesSpec> series() const = 0;
+  /// Whether it looks at attention: it is not shown blocks without, and has NaN for them.
+  virtual bool of_attention() const { return false; }
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
   virtual void logits(const Tensor& /*[B·T, V]*/, const Batch&) {}
   virtual void finish() = 0;
   /// The numbers of each series, row-major along its axes; valid after `finish`.
   const std::vector<std::vector<float>>& values() const { return values_; }
+  /// Makes everything of one of the layers NaN. REQUIRES: `layer` is the first axis of every
+  /// series.
+  void leave_out(int64_t layer, int64_t layers);
 
  protected:
   std::vector<std::vector<float>> values_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace waiver {
 
@@ -26,10 +27,13 @@ class Prober::Watch : public Capture {
     if (point != "resid") return;
     view_.resid = t;
     view_.layer = layer;
-    const std::vector<VisibleKeys> seen = prober_.model_.visible_keys(layer, input());
+    std::vector<VisibleKeys> seen;
+    if (view_.pattern) seen = prober_.model_.visible_keys(layer, input());
     view_.seen = seen;
-    for (auto& metric : prober_.metrics_) metric->layer(view_);
-    if (snapshot_) keep_maps();
+    for (auto& metric : prober_.metrics_)
+      if (view_.pattern || !metric->of_attention()) metric->layer(view_);
+    if (snapshot_ && view_.pattern) keep_maps();
+    view_.qkv = view_.scores = view_.pattern = {};  // the next block may have none
   }
   Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
   void first_part_done() { first_part_ = false; }
@@ -106,6 +110,16 @@ void Prober::measure(bool snapshot) {
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();
+  for (int64_t l = 0; l < context_.layers; ++l)
+    if (!model_.config().has_attention(l)) leave_out(l, snapshot);
+}
+
+void Prober::leave_out(int64_t layer, bool snapshot) {
+  for (auto& metric : metrics_)
+    if (metric->of_attention()) metric->leave_out(layer, context_.layers);
+  const int64_t size = context_.heads * context_.tokens * context_.tokens;
+  for (std::vector<float>* maps : {&first_map_, &mean_map_})
+    if (snapshot) std::fill_n(&(*maps)[layer * size], size, std::nanf(""));
 }
 
 Prober::Values Prober::values() const {
@@ -119,7 +133,7 @@ Prober::Values Prober::values() const {
 std::vector<SeriesSpec> Prober::snapshot_series() {
   const std::vector<std::string> axes = {"layer", "head", "query", "key"};
   return {{"snapshot", "pattern", axes, "1", "attention weights",
-           "A[i,k] of the first probe sequence; 0 where the mask hides"},
+           "A[i,k] of the first probe sequence; 0 where the mask hides, NaN without attention"},
           {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
            "A[i,k], mean over the probe sequences"}};
 }

@@ -22,7 +22,8 @@ class Prober {
   bool due(int64_t step, int64_t steps) const;
   bool snapshot_due(int64_t step) const;
 
-  /// Runs the model over the probe batch; keeps attention maps where `snapshot`.
+  /// Runs the model over the probe batch; keeps attention maps where `snapshot`. What belongs to
+  /// attention is NaN in blocks that have none.
   void measure(bool snapshot = false);
 
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
@@ -40,6 +41,7 @@ class Prober {
  private:
   class Watch;
   int64_t part_size() const;
+  void leave_out(int64_t layer, bool snapshot);
 
   const Transformer& model_;
   const Dataset& data_;

@@ -28,6 +28,7 @@ class ReceivedAttention : public Metric {
          "2410.13835)"}};
   }
 
+  bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
     const int64_t L = c_.layers, H = c_.heads, T = c_.tokens;

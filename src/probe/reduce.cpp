@@ -1,6 +1,7 @@
 #include "probe/reduce.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace waiver {
 
@@ -12,6 +13,13 @@ std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, d
     for (int64_t which = 0; which < count; ++which, at += width)
       out[which].insert(out[which].end(), at, at + width);
   return out;
+}
+
+void Metric::leave_out(int64_t layer, int64_t layers) {
+  for (std::vector<float>& v : values_) {
+    const int64_t row = std::ssize(v) / layers;
+    std::fill_n(&v[layer * row], row, std::numeric_limits<float>::quiet_NaN());
+  }
 }
 
 double median(std::vector<double>& x) {

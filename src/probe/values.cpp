@@ -16,6 +16,7 @@ class Values : public Metric {
         {"", "value_ratio", per_key, "1", "value ratio r_V",
          "‖W_O^h v_k‖ ÷ median over j of ‖W_O^h v_j‖ in the same sequence, mean over sequences"}};
   }
+  bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
     sums_.assign(c_.layers * c_.heads * 3 * c_.tokens, 0.0);

@@ -67,22 +67,24 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
   batch_.resize(config_.batch, model_.config().context);
 }
 
-Input Trainer::part_of_batch(int64_t part, std::span<const int32_t>& targets) const {
+Input Trainer::part_of_batch(int64_t step, int64_t part, std::span<const int32_t>& targets) const {
   const int64_t rows = config_.batch / config_.accumulate;
   const auto count = static_cast<size_t>(rows * batch_.tokens);
   targets = std::span(batch_.targets).subspan(part * count, count);
-  return {std::span(batch_.inputs).subspan(part * count, count), rows, batch_.tokens};
+  Input input{std::span(batch_.inputs).subspan(part * count, count), rows, batch_.tokens};
+  input.noise = {seed_, step, part * rows};
+  return input;
 }
 
 void Trainer::mark(std::string_view name) const {
   if (profile_) profile_->mark(name, Profile::around);
 }
 
-double Trainer::forward_backward(int64_t part) {
+double Trainer::forward_backward(int64_t step, int64_t part) {
   arena_.reset();
   Tape tape(arena_, true, profile_);
   std::span<const int32_t> targets;
-  const Input input = part_of_batch(part, targets);
+  const Input input = part_of_batch(step, part, targets);
   Variable loss = cross_entropy(tape, model_.forward(tape, input), targets);
   const double value = loss.value.data[0];
   if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(config_.accumulate));
@@ -97,7 +99,7 @@ StepReport Trainer::update(int64_t step) {
   mark("zero_grads");
   StepReport report;
   for (int64_t part = 0; part < config_.accumulate; ++part) {
-    const double loss = forward_backward(part);
+    const double loss = forward_backward(step, part);
     if (!std::isfinite(loss)) explain_loss(step, part);
     report.loss += loss / static_cast<double>(config_.accumulate);
   }
@@ -136,7 +138,7 @@ void Trainer::explain_loss(int64_t step, int64_t part) {
   arena_.reset();
   Tape tape(arena_, false);
   std::span<const int32_t> targets;
-  model_.forward(tape, part_of_batch(part, targets), &find);
+  model_.forward(tape, part_of_batch(step, part, targets), &find);
   throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
                   "the forward pass first leaves the numbers (NaN or infinity) here",
                   "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");

@@ -46,8 +46,8 @@ class Trainer {
 
  private:
   void mark(std::string_view name) const;
-  double forward_backward(int64_t part);
-  Input part_of_batch(int64_t part, std::span<const int32_t>& targets) const;
+  double forward_backward(int64_t step, int64_t part);
+  Input part_of_batch(int64_t step, int64_t part, std::span<const int32_t>& targets) const;
   double grad_norm() const;
   [[noreturn]] void explain_loss(int64_t step, int64_t part);
   void check_gradients(int64_t step, double norm) const;

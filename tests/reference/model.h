@@ -1,14 +1,17 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "model/dropout.h"
 #include "reference/scalar.h"
 #include "reference/settings.h"
 
 /// The transformer once more, as plain loops over scalars: the judge of the fast code, with which
-/// it shares only the names of settings and weights. Everything is written to be read.
+/// it shares only the names of settings and weights, and the random numbers of dropout. Everything
+/// is written to be read.
 namespace waiver::reference {
 
 template <class S>
@@ -18,6 +21,7 @@ struct Problem {
   int64_t vocabulary = 0, batch = 0, length = 0;
   std::vector<int32_t> tokens, targets;  // [B·T]
   std::vector<int32_t> positions;        // [T]
+  std::optional<Noise> noise = {};       // in training
 };
 
 template <class S>

@@ -1,5 +1,7 @@
 #include "reference/settings.h"
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace waiver::reference {
@@ -40,8 +42,19 @@ class SettingsReader : public FieldVisitor {
   }
   void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
             std::string_view doc, const std::function<void(FieldVisitor&)>& options) override {
-    choice(name, kind, choices, doc);
-    block(name, doc, options);
+    const std::string full = std::string(name) + std::exchange(item_, "");
+    choice(full, kind, choices, doc);
+    block(full, doc, options);
+  }
+  void kinds(std::string_view name, size_t& count,
+             const std::function<void(FieldVisitor&, size_t)>& item) override {
+    while (edits_.words.contains(key(name) + "." + std::to_string(count))) ++count;
+    settings_.lengths_[key(name)] = count;
+    if (count == 0) item(*this, 0);
+    for (size_t i = 0; i < count; ++i) {
+      item_ = "." + std::to_string(i);
+      item(*this, i);
+    }
   }
 
   const Edits& unused() const { return edits_; }
@@ -56,8 +69,10 @@ class SettingsReader : public FieldVisitor {
   }
   template <class T>
   void numbers(std::string_view name, std::vector<T>& values) {
-    for (size_t i = 0; i < values.size(); ++i)
-      number(std::string(name) + "." + std::to_string(i), values[i]);
+    const auto at = [&](size_t i) { return std::string(name) + "." + std::to_string(i); };
+    while (edits_.numbers.contains(key(at(values.size())))) values.emplace_back();
+    for (size_t i = 0; i < values.size(); ++i) number(at(i), values[i]);
+    settings_.lengths_[key(name)] = values.size();
   }
   void word(std::string_view name, std::string& value) {
     if (auto edit = edits_.words.extract(key(name))) value = edit.mapped();
@@ -67,6 +82,7 @@ class SettingsReader : public FieldVisitor {
   Settings& settings_;
   Edits edits_;
   std::string prefix_;
+  std::string item_;  // `.0` while the first of several kinds is visited
 };
 
 namespace {
@@ -78,9 +94,10 @@ const T& find(const std::map<std::string, T>& values, const std::string& key) {
 }
 }  // namespace
 
-Settings::Settings(ModelConfig& config, const Edits& edits) {
+Settings::Settings(ModelConfig& config, const Edits& edits, Unknown unknown) {
   SettingsReader reader(*this, edits);
   config.visit(reader);
+  if (unknown == Unknown::ignored) return;
   for (const auto& [key, value] : reader.unused().words) find(words_, key);
   for (const auto& [key, value] : reader.unused().numbers) find(numbers_, key);
 }
@@ -93,6 +110,14 @@ double Settings::number(const std::string& key) const {
 const std::string& Settings::word(const std::string& key) const {
   read_.insert(key);
   return find(words_, key);
+}
+
+size_t Settings::length(const std::string& key) const { return find(lengths_, key); }
+
+std::vector<double> Settings::list(const std::string& key) const {
+  std::vector<double> out;
+  for (size_t i = 0; i < length(key); ++i) out.push_back(number(key + "." + std::to_string(i)));
+  return out;
 }
 
 const std::vector<std::string>& Settings::choices(const std::string& key) const {

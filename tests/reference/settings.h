@@ -9,7 +9,8 @@
 
 namespace waiver::reference {
 
-/// What to change in a config, by dotted key: `{{"mlp.kind", "gelu"}}`, `{{"heads", 2}}`.
+/// What to change in a config, by dotted key: `{{"mlp.kind", "gelu"}}`, `{{"heads", 2}}`; the
+/// numbers and kinds of a list count from 0: `{{"mlp.absent.0", 1}}`, `{{"position.0", "rope"}}`.
 struct Edits {
   std::map<std::string, std::string> words;
   std::map<std::string, double> numbers;
@@ -19,16 +20,24 @@ struct Edits {
 /// the reference knows of it.
 class Settings {
  public:
-  /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key.
-  explicit Settings(ModelConfig& config, const Edits& edits = {});
+  enum class Unknown { refused, ignored };
+  /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key,
+  /// unless those are ignored.
+  explicit Settings(ModelConfig& config, const Edits& edits = {},
+                    Unknown unknown = Unknown::refused);
 
   // Throw Error for an unknown key.
   double number(const std::string& key) const;
   int64_t count(const std::string& key) const { return static_cast<int64_t>(number(key)); }
   bool flag(const std::string& key) const { return number(key) != 0; }
   const std::string& word(const std::string& key) const;
+  /// The numbers of a list.
+  std::vector<double> list(const std::string& key) const;
+  /// How many numbers a list has, or kinds where several may stand; 0: one kind, not in a list.
+  size_t length(const std::string& key) const;
   /// The words allowed for a key.
   const std::vector<std::string>& choices(const std::string& key) const;
+  const std::map<std::string, std::vector<std::string>>& all_choices() const { return choices_; }
   /// Keys that nobody has asked for yet.
   std::set<std::string> unread() const;
 
@@ -36,6 +45,7 @@ class Settings {
   friend class SettingsReader;
   std::map<std::string, double> numbers_;
   std::map<std::string, std::string> words_;
+  std::map<std::string, size_t> lengths_;  // of lists
   std::map<std::string, std::vector<std::string>> choices_;
   mutable std::set<std::string> read_;
 };

@@ -105,10 +105,11 @@ struct AttentionSpec {
   const KeyRange* documents = nullptr;  // [B·T] the document of each token; null: one for all
   Variable slot_key, slot_value;        // [H, D] a key that every query sees, and its value (empty:
                                         // zero); or empty
-  float dropout = 0;       // share of weights set to 0, the rest grows by 1/(1 − share)
-  Random noise{0, ""};     // that chooses them
-  Tensor scores, pattern;  // [B, H, T, T] to be filled when given; hidden entries are
-                           // −inf in scores and 0 in pattern
+  float dropout = 0;           // share of weights set to 0, the rest grows by 1/(1 − share)
+  int64_t first_sequence = 0;  // what the first sequence counts as, for the noise
+  Random noise{0, ""};         // that chooses them
+  Tensor scores, pattern;      // [B, H, T, T] to be filled when given; hidden entries are
+                               // −inf in scores and 0 in pattern
 };
 
 /// qkv [B·T, 3C] → out [B·T, C], C = H·D; columns are q of all heads, then k, then v.

@@ -4,6 +4,7 @@
 
 #include "autograd/ops/attention.h"
 #include "autograd/tape.h"
+#include "core/random.h"
 
 // Letters: B batch, T tokens, C width, H heads, D head width, V vocabulary, N = B·T rows.
 // Every op computes, records the gradient of its inputs, and returns. Gradients add up (+=).
@@ -24,8 +25,28 @@ Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
 /// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output tied to the embedding.
 Variable linear_transposed(Tape& tape, Variable x, Variable weight, Variable bias = {});
 
+/// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
+Variable swiglu(Tape& tape, Variable gate, Variable up);
+
 /// y = (x − mean) / √(variance + eps) · gain + bias per row: x [N, C]; bias may be empty.
 Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps);
+
+/// y = x / √(mean x² + eps) · gain per row: x [N, C].
+Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps);
+/// Normalises the D channels of every head of the queries and keys, in place, as layer_norm where
+/// `centred` and as rms_norm otherwise, without a bias: qkv [B·T, 3C]; both gains [D], shared by
+/// the heads.
+void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Variable key_gain,
+               bool centred, float eps);
+
+/// y = x ⊙ σ(g), each column of g for C / G neighbouring channels: x [N, C], g [N, G].
+Variable gate(Tape& tape, Variable x, Variable g);
+/// y = V W per head: V the values within qkv [N, 3C], weight [H, D, D] → [N, C].
+Variable value_linear(Tape& tape, Variable qkv, Variable weight);
+
+/// y = x / (1 − p) where a random word is above p's share, else 0: element i takes the word of
+/// `random` at place first + i, four places to an index. 0 ≤ p < 1.
+Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_t first);
 
 /// y = x + z, same shapes.
 Variable add(Tape& tape, Variable x, Variable z);

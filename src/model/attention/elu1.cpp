@@ -8,6 +8,7 @@ namespace {
 class Elu1 : public Normalizer {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Elu1>(*this); }
+  bool shares() const override { return false; }
   RowState start(int64_t, int64_t, int64_t) const override { return {}; }
   float extend(RowState& state, float* row, int64_t n) const override {
     weigh(state, row, row, n);

@@ -5,7 +5,7 @@
 
 #include "autograd/ops/attention.h"
 #include "core/kind.h"
-#include "model/parameters.h"
+#include "model/builder.h"
 
 namespace waiver {
 
@@ -14,8 +14,10 @@ class Normalizer : public RowNormalizer {
  public:
   virtual std::unique_ptr<Normalizer> clone() const = 0;
   virtual void options(FieldVisitor&) {}
+  /// Whether a larger weight of one key means smaller ones of the others.
+  virtual bool shares() const { return true; }
   /// Declares what is learned, named after the attention (`blocks.0.attn`).
-  virtual void build(ParameterSet&, const std::string& /*name*/, int64_t /*heads*/) {}
+  virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/) {}
 };
 
 }  // namespace waiver

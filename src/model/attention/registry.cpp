@@ -19,7 +19,7 @@ std::span<const Registered<Normalizer>> registry<Normalizer>() {
       {"sink_logit", "e^s / (e^S + Σ e^s), S learned per head", make_sink_logit},
       {"sigmoid", "σ(s), or divided by its row's sum", make_sigmoid},
       {"elu1", "ELU(s) + 1, not normalised", make_elu1},
-      {"relu", "max(0, s) / n, n the keys that the query sees", make_relu},
+      {"relu", "max(0, s) / n, n the keys that the query sees", make_relu_normalizer},
       {"softpick", "ReLU(e^s − 1) / (Σ |e^s − 1| + eps)", make_softpick},
       {"clipped", "clip((ζ − γ) softmax(s) + γ, 0, 1), γ = −α / T", make_clipped},
   };

@@ -14,7 +14,7 @@ std::unique_ptr<Normalizer> make_softmax1();
 std::unique_ptr<Normalizer> make_sink_logit();
 std::unique_ptr<Normalizer> make_sigmoid();
 std::unique_ptr<Normalizer> make_elu1();
-std::unique_ptr<Normalizer> make_relu();
+std::unique_ptr<Normalizer> make_relu_normalizer();
 std::unique_ptr<Normalizer> make_softpick();
 std::unique_ptr<Normalizer> make_clipped();
 

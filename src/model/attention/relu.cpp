@@ -8,6 +8,7 @@ namespace {
 class Relu : public Normalizer {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Relu>(*this); }
+  bool shares() const override { return false; }
   RowState start(int64_t, int64_t keys, int64_t) const override {
     return {0, static_cast<float>(keys)};
   }
@@ -29,6 +30,6 @@ class Relu : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_relu() { return std::make_unique<Relu>(); }
+std::unique_ptr<Normalizer> make_relu_normalizer() { return std::make_unique<Relu>(); }
 
 }  // namespace waiver

@@ -19,6 +19,7 @@ class Sigmoid : public Normalizer {
   void options(FieldVisitor& v) override {
     v.field("normalized", normalized_, "whether a row's weights are divided by their sum");
   }
+  bool shares() const override { return normalized_; }
   RowState start(int64_t, int64_t, int64_t) const override {
     if (!normalized_) return {0, 1};
     return {-std::numeric_limits<float>::infinity(), 0};

@@ -9,8 +9,8 @@ namespace {
 class SinkLogit : public Exponential {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<SinkLogit>(*this); }
-  void build(ParameterSet& parameters, const std::string& name, int64_t heads) override {
-    logits_ = &parameters.add(name + ".sink_logit", {heads}, Init::constant(0));
+  void build(Builder& builder, const std::string& name, int64_t heads) override {
+    logits_ = &builder.add(name + ".sink_logit", {heads}, Init::constant(0));
   }
   RowState start(int64_t head, int64_t, int64_t) const override {
     return {logits_->variable.value.data[head], 1};

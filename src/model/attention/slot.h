@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/kind.h"
-#include "model/parameters.h"
+#include "model/builder.h"
 
 namespace waiver {
 
@@ -15,9 +15,10 @@ class Slot {
   virtual ~Slot() = default;
   virtual std::unique_ptr<Slot> clone() const = 0;
   virtual void options(FieldVisitor&) {}
+  /// Whether it gives nothing to the output, and so acts through the other keys' weights alone.
+  virtual bool gives_nothing() const { return false; }
   /// Declares what is learned, named after the attention (`blocks.0.attn`); D is the head width.
-  virtual void build(ParameterSet&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*D*/) {
-  }
+  virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*D*/) {}
 
   /// [H, D]; an empty key: there is no slot; an empty value: zeros.
   virtual Variable key() const { return {}; }

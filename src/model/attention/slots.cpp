@@ -14,9 +14,10 @@ class NoSlot : public Slot {
 /// A learned key with value 0: attention paid there changes nothing (Gu et al., 2410.10781, §6).
 class KeySlot : public Slot {
  public:
+  bool gives_nothing() const override { return true; }
   std::unique_ptr<Slot> clone() const override { return std::make_unique<KeySlot>(*this); }
-  void build(ParameterSet& parameters, const std::string& name, int64_t heads, int64_t D) override {
-    key_ = &parameters.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
+    key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
   }
   Variable key() const override { return key_->variable; }
 
@@ -33,10 +34,10 @@ class KeyValueSlot : public Slot {
     v.field("value_norm", value_norm_, at_least(0),
             "fixed norm of the slot's value, which is then not learned; 0: it is learned");
   }
-  void build(ParameterSet& parameters, const std::string& name, int64_t heads, int64_t D) override {
-    key_ = &parameters.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
+    key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
     if (value_norm_ == 0)
-      value_ = &parameters.add(name + ".slot.value", {heads, D}, Init::normal(0.02));
+      value_ = &builder.add(name + ".slot.value", {heads, D}, Init::normal(0.02));
     else
       fixed_ = std::make_shared<std::vector<float>>(
           heads * D, static_cast<float>(value_norm_ / std::sqrt(static_cast<double>(D))));

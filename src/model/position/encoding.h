@@ -12,8 +12,13 @@ namespace waiver {
 /// The sizes an encoding is built for.
 struct EncodingSizes {
   int64_t context = 0, width = 0, heads = 0;
-  double init_std = 0.02;  // of learned tables
+  double init_std = 0.02;               // of learned tables
+  std::string name = "embed.position";  // what its parameters are called, {name}.weight
+
+  int64_t head_width() const { return width / heads; }
 };
+
+enum class Acts { nowhere, on_embeddings, in_attention };
 
 /// A positional encoding. It may act in three places, each doing nothing by default, and always
 /// by explicit position ids: `positions[t]` is the position that token t is told it has, in
@@ -23,6 +28,8 @@ class PositionEncoding {
   virtual ~PositionEncoding() = default;
   virtual std::unique_ptr<PositionEncoding> clone() const = 0;
   virtual void options(FieldVisitor&) {}
+  /// Where it acts; only what acts in attention may differ from layer to layer.
+  virtual Acts acts() const { return Acts::in_attention; }
   /// The reason why these sizes cannot work, or an empty string.
   virtual std::string refuse(const EncodingSizes&) const { return {}; }
   virtual void build(ParameterSet&, const EncodingSizes&) {}

@@ -10,8 +10,9 @@ class Learned : public PositionEncoding {
   std::unique_ptr<PositionEncoding> clone() const override {
     return std::make_unique<Learned>(*this);
   }
+  Acts acts() const override { return Acts::on_embeddings; }
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {
-    table_ = &parameters.add("embed.position.weight", {sizes.context, sizes.width},
+    table_ = &parameters.add(sizes.name + ".weight", {sizes.context, sizes.width},
                              Init::normal(sizes.init_std));
   }
   Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {

@@ -8,6 +8,7 @@ class NoEncoding : public PositionEncoding {
   std::unique_ptr<PositionEncoding> clone() const override {
     return std::make_unique<NoEncoding>(*this);
   }
+  Acts acts() const override { return Acts::nowhere; }
 };
 
 }  // namespace

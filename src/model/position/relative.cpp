@@ -29,7 +29,7 @@ class Relative : public PositionEncoding, public ScoreBias {
            std::to_string(exact()) + " distances that have a bucket each";
   }
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {
-    table_ = &parameters.add("relative.bias", {sizes.heads, buckets_}, Init::constant(0));
+    table_ = &parameters.add(sizes.name + ".weight", {sizes.heads, buckets_}, Init::constant(0));
     context_ = sizes.context;
     bucket_.clear();
     for (int64_t distance = 1 - context_; distance < context_; ++distance)

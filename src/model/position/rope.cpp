@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstring>
 
@@ -7,30 +9,39 @@
 namespace waiver {
 namespace {
 
-/// Pairs (d, d + D/2) of every query and key turn by position · base^(−2d/D)
-/// (Su et al., 2104.09864, §3.2; halves paired as in GPT-NeoX).
+/// Of the first R = fraction · D channels of every query and key, pairs (d, d + R/2) turn by
+/// position / interpolation · base^(−2d/R) (Su et al., 2104.09864, §3.2; halves paired and part of
+/// the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595).
 class Rope : public PositionEncoding {
  public:
   std::unique_ptr<PositionEncoding> clone() const override { return std::make_unique<Rope>(*this); }
   void options(FieldVisitor& v) override {
     v.field("base", base_, above(1), "the slowest pair turns by about 1 / base per position");
+    v.field("fraction", fraction_, {0.0, 1.0, true, false},
+            "share of a head's channels that is turned (GPT-NeoX: 0.25)");
+    v.field("interpolation", interpolation_, above(0),
+            "what positions are divided by, to stretch the context (2306.15595)");
   }
   std::string refuse(const EncodingSizes& sizes) const override {
-    const int64_t head = sizes.width / sizes.heads;
-    if (head % 2 == 0) return {};
-    return "rope turns pairs of channels, but a head of width " + std::to_string(head) +
-           " has an odd number of them";
+    const int64_t head = sizes.head_width();
+    if (fraction_ == 1.0 && head % 2 != 0)
+      return fmt::format(
+          "rope turns pairs of channels, but a head of width {} has an odd number of them", head);
+    const double turned = fraction_ * static_cast<double>(head), pairs = std::round(turned / 2.0);
+    if (pairs > 0 && std::abs(turned - 2.0 * pairs) < 1e-6) return {};
+    return fmt::format("rope turns pairs of channels, but {} of a head of width {} is {}",
+                       fraction_, head, turned);
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
     heads_ = sizes.heads;
-    const int64_t half = sizes.width / sizes.heads / 2;
+    const int64_t half = std::llround(fraction_ * static_cast<double>(sizes.head_width())) / 2;
     memory_ = std::make_shared<Arena>();
     cos_ = memory_->tensor({sizes.context, half});
     sin_ = memory_->tensor({sizes.context, half});
     for (int64_t p = 0; p < sizes.context; ++p)
       for (int64_t d = 0; d < half; ++d) {
-        const double angle =
-            static_cast<double>(p) * std::pow(base_, -static_cast<double>(d) / half);
+        const double angle = static_cast<double>(p) / interpolation_ *
+                             std::pow(base_, -static_cast<double>(d) / half);
         cos_.row(p)[d] = static_cast<float>(std::cos(angle));
         sin_.row(p)[d] = static_cast<float>(std::sin(angle));
       }
@@ -46,7 +57,7 @@ class Rope : public PositionEncoding {
   }
 
  private:
-  double base_ = 10000.0;
+  double base_ = 10000.0, fraction_ = 1.0, interpolation_ = 1.0;
   int64_t heads_ = 1;
   std::shared_ptr<Arena> memory_;
   Tensor cos_, sin_;

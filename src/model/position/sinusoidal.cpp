@@ -6,12 +6,16 @@
 namespace waiver {
 namespace {
 
-/// x_t += P[position_t], P[p, 2i] = sin(p / 10000^(2i/C)), P[p, 2i+1] = cos of the same
+/// x_t += scale · P[position_t], P[p, 2i] = sin(p / 10000^(2i/C)), P[p, 2i+1] = cos of the same
 /// (Vaswani et al., 1706.03762, §3.5).
 class Sinusoidal : public PositionEncoding {
  public:
   std::unique_ptr<PositionEncoding> clone() const override {
     return std::make_unique<Sinusoidal>(*this);
+  }
+  Acts acts() const override { return Acts::on_embeddings; }
+  void options(FieldVisitor& v) override {
+    v.field("scale", scale_, above(0), "what the sines and cosines are multiplied by");
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
     memory_ = std::make_shared<Arena>();
@@ -20,7 +24,8 @@ class Sinusoidal : public PositionEncoding {
       for (int64_t c = 0; c < sizes.width; ++c) {
         const double rate = std::pow(10000.0, -static_cast<double>(c - c % 2) / sizes.width);
         const double angle = static_cast<double>(p) * rate;
-        table_.row(p)[c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+        table_.row(p)[c] =
+            static_cast<float>(scale_ * (c % 2 == 0 ? std::sin(angle) : std::cos(angle)));
       }
   }
   Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
@@ -28,6 +33,7 @@ class Sinusoidal : public PositionEncoding {
   }
 
  private:
+  double scale_ = 1.0;
   std::shared_ptr<Arena> memory_;
   Tensor table_;
 };

@@ -1,0 +1,35 @@
+#include <cstring>
+
+#include "autograd/ops/ops.h"
+#include "core/gemm.h"
+#include "core/threads.h"
+
+namespace waiver {
+
+Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
+  constexpr int64_t rows = 64;  // of a tile
+  const int64_t N = qkv.shape()[0], C = qkv.shape()[1] / 3;
+  const int64_t H = weight.shape()[0], D = weight.shape()[1];
+  Variable y = tape.variable({N, C});
+  parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
+    for (int64_t h = 0; h < H; ++h)
+      gemm(Op::plain, Op::plain, end - begin, D, D, 1.0f, qkv.value.row(begin) + 2 * C + h * D,
+           3 * C, weight.value.data + h * D * D, D, 0.0f, y.value.row(begin) + h * D, C);
+  });
+  tape.record("value_linear", y, [=] {
+    const bool first = qkv.first_gradient();
+    parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
+      if (first) std::memset(qkv.grad.row(begin), 0, (end - begin) * 3 * C * sizeof(float));
+      for (int64_t h = 0; h < H; ++h)
+        gemm(Op::plain, Op::transposed, end - begin, D, D, 1.0f, y.grad.row(begin) + h * D, C,
+             weight.value.data + h * D * D, D, 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
+    });
+    parallel_tiles(H, [&](int64_t h) {  // a head sums over all rows itself
+      gemm(Op::transposed, Op::plain, D, D, N, 1.0f, qkv.value.data + 2 * C + h * D, 3 * C,
+           y.grad.data + h * D, C, 1.0f, weight.grad.data + h * D * D, D);
+    });
+  });
+  return y;
+}
+
+}  // namespace waiver

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "core/kind.h"
+#include "model/builder.h"
+
+namespace waiver {
+
+/// Opens and closes what attention gives: mix [B·T, C] of all heads is multiplied by σ(something)
+/// before the output projection.
+class Gate {
+ public:
+  virtual ~Gate() = default;
+  virtual std::unique_ptr<Gate> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  virtual bool present() const { return true; }
+  /// Declares its parameters as {name}.weight and {name}.bias.
+  virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*width*/) {}
+  /// x [B·T, C] is what the queries, keys and values qkv [B·T, 3C] were projected from.
+  virtual Variable apply(Tape&, Variable mix, Variable /*x*/, Variable /*qkv*/) const {
+    return mix;
+  }
+};
+
+}  // namespace waiver

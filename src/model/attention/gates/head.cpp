@@ -1,0 +1,34 @@
+#include <cmath>
+
+#include "model/attention/gates/registry.h"
+
+namespace waiver {
+namespace {
+
+/// Head h gives σ(w_h·x + b_h) times its output (Bondarenko et al., 2306.12929, §4.2, in the form
+/// that sees all of x). It starts with w = 0 and σ(b) = open.
+class HeadGate : public Gate {
+ public:
+  std::unique_ptr<Gate> clone() const override { return std::make_unique<HeadGate>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("open", open_, {0.0, 1.0, true, true}, "what the gates let through at first");
+  }
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
+    gate_.weight = &builder.add(name + ".weight", {width, heads}, Init::constant(0));
+    gate_.bias =
+        &builder.add(name + ".bias", {heads}, Init::constant(std::log(open_ / (1.0 - open_))));
+  }
+  Variable apply(Tape& tape, Variable mix, Variable x, Variable) const override {
+    return gate(tape, mix, waiver::apply(tape, gate_, x));
+  }
+
+ private:
+  double open_ = 0.25;
+  Linear gate_;
+};
+
+}  // namespace
+
+std::unique_ptr<Gate> make_head_gate() { return std::make_unique<HeadGate>(); }
+
+}  // namespace waiver

@@ -1,0 +1,31 @@
+#include "model/attention/gates/registry.h"
+
+namespace waiver {
+namespace {
+
+/// mix ⊙ σ(x W), W [C, C], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
+class OutputGate : public Gate {
+ public:
+  std::unique_ptr<Gate> clone() const override { return std::make_unique<OutputGate>(*this); }
+  void options(FieldVisitor& v) override {
+    static constexpr Choice choices[] = {{"element", "every channel of every head has a gate"},
+                                         {"head", "all channels of a head share one"}};
+    v.choice("per", per_, choices, "what has a gate of its own");
+  }
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
+    gate_ = builder.linear(name, width, per_ == "head" ? heads : width, false);
+  }
+  Variable apply(Tape& tape, Variable mix, Variable x, Variable) const override {
+    return gate(tape, mix, waiver::apply(tape, gate_, x));
+  }
+
+ private:
+  std::string per_ = "element";
+  Linear gate_;
+};
+
+}  // namespace
+
+std::unique_ptr<Gate> make_output_gate() { return std::make_unique<OutputGate>(); }
+
+}  // namespace waiver

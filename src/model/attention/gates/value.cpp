@@ -1,0 +1,26 @@
+#include "model/attention/gates/registry.h"
+
+namespace waiver {
+namespace {
+
+/// Head h gives σ(v W_h) ⊙ its output, v the same token's value, W_h [D, D] (2510.09017).
+class ValueGate : public Gate {
+ public:
+  std::unique_ptr<Gate> clone() const override { return std::make_unique<ValueGate>(*this); }
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
+    const int64_t D = width / heads;
+    weight_ = &builder.add(name + ".weight", {heads, D, D}, builder.matrix(D));
+  }
+  Variable apply(Tape& tape, Variable mix, Variable, Variable qkv) const override {
+    return gate(tape, mix, value_linear(tape, qkv, weight_->variable));
+  }
+
+ private:
+  Parameter* weight_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Gate> make_value_gate() { return std::make_unique<ValueGate>(); }
+
+}  // namespace waiver

@@ -1,0 +1,49 @@
+#include "model/attention/qk_norm.h"
+
+namespace waiver {
+namespace {
+
+class NoQkNorm : public QkNorm {
+ public:
+  std::unique_ptr<QkNorm> clone() const override { return std::make_unique<NoQkNorm>(*this); }
+  bool present() const override { return false; }
+};
+
+template <bool centred>
+class HeadNorm : public QkNorm {
+ public:
+  std::unique_ptr<QkNorm> clone() const override { return std::make_unique<HeadNorm>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("eps", eps_, above(0), "added to the variance, or to the mean square");
+  }
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
+    heads_ = heads;
+    query_ = &builder.add(name + ".query_norm.gain", {width / heads}, Init::constant(1));
+    key_ = &builder.add(name + ".key_norm.gain", {width / heads}, Init::constant(1));
+  }
+  void apply(Tape& tape, Variable qkv) const override {
+    head_norm(tape, qkv, heads_, query_->variable, key_->variable, centred,
+              static_cast<float>(eps_));
+  }
+
+ private:
+  double eps_ = 1e-5;
+  int64_t heads_ = 1;
+  Parameter *query_ = nullptr, *key_ = nullptr;
+};
+
+}  // namespace
+
+template <>
+std::span<const Registered<QkNorm>> registry<QkNorm>() {
+  static constexpr Registered<QkNorm> norms[] = {
+      {"none", "queries and keys as they are projected", make_registered<QkNorm, NoQkNorm>},
+      {"layer", "(x − mean) / √(variance + eps), times gain (Dehghani et al., 2302.05442)",
+       make_registered<QkNorm, HeadNorm<true>>},
+      {"rms", "x / √(mean x² + eps), times gain (as in Gemma 3, 2503.19786)",
+       make_registered<QkNorm, HeadNorm<false>>},
+  };
+  return norms;
+}
+
+}  // namespace waiver

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "model/config.h"
+#include "model/input.h"
+
+namespace waiver {
+
+/// How attention or MLP, f, joins the residual stream x:
+///   pre       x + f(norm(x))
+///   post      norm(x + f(x))
+///   sandwich  x + norm_out(f(norm(x)))
+/// Dropout acts on what is added to x.
+class Branch {
+ public:
+  /// Its norms are called {norm}, and {norm}_out where f's output has a second one; `place` tells
+  /// its dropout from others.
+  Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
+         const std::string& place);
+
+  template <class F>
+  Variable join(Tape& tape, Variable x, const Input& input, const F& f) const {
+    Variable y = f(in_ ? in_->apply(tape, x) : x);
+    if (out_) y = out_->apply(tape, y);
+    x = add(tape, x, dropout_.apply(tape, y, input.noise, input.batch));
+    return after_ ? after_->apply(tape, x) : x;
+  }
+
+ private:
+  std::unique_ptr<Norm> in_, out_, after_;
+  Dropout dropout_;
+};
+
+/// A norm of the residual stream, as the config says.
+std::unique_ptr<Norm> build_norm(Builder& builder, const ModelConfig& config,
+                                 const std::string& name);
+
+}  // namespace waiver

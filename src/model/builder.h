@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "autograd/ops/ops.h"
+#include "core/fields.h"
+#include "model/parameters.h"
+
+namespace waiver {
+
+struct InitConfig {
+  std::string kind = "fan_in";
+  double std = 0.02;
+
+  void visit(FieldVisitor& v);
+  double embedding_std() const { return kind == "gpt2" ? std : 1.0; }
+};
+
+/// The parameters of y = x W + b; without a bias, `bias` is null.
+struct Linear {
+  Parameter *weight = nullptr, *bias = nullptr;
+};
+Variable apply(Tape& tape, const Linear& layer, Variable x,
+               Activation activation = Activation::none);
+/// Empty where there is no parameter.
+inline Variable value_of(const Parameter* p) { return p ? p->variable : Variable{}; }
+
+/// Declares the parameters of a model's parts, with the first values that the config asks for.
+class Builder {
+ public:
+  Builder(ParameterSet& parameters, const InitConfig& init, int64_t layers)
+      : parameters_(parameters), init_(init), layers_(layers) {}
+
+  /// {name}.weight [in, out] and, where asked for, {name}.bias [out]. `residual`: its output is
+  /// added to the residual stream.
+  Linear linear(const std::string& name, int64_t in, int64_t out, bool bias, bool residual = false);
+  /// How a matrix that sums over `in` numbers starts.
+  Init matrix(int64_t in, bool residual = false) const;
+  Parameter& add(std::string name, const Shape& shape, Init init) {
+    return parameters_.add(std::move(name), shape, init);
+  }
+
+ private:
+  ParameterSet& parameters_;
+  const InitConfig& init_;
+  int64_t layers_;
+};
+
+}  // namespace waiver

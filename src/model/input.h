@@ -1,0 +1,18 @@
+#pragma once
+
+#include <span>
+
+#include "model/dropout.h"
+
+namespace waiver {
+
+/// B sequences of T tokens, row-major, and the position id of each of the T places; without ids,
+/// place t has position t. Only training gives noise. REQUIRES: arrays stay until backward.
+struct Input {
+  std::span<const int32_t> tokens;  // [B·T]
+  int64_t batch = 0, length = 0;
+  std::span<const int32_t> positions = {};  // [T], each in [0, context)
+  std::optional<Noise> noise = {};          // of dropout
+};
+
+}  // namespace waiver

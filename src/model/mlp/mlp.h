@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "core/kind.h"
+#include "model/builder.h"
+
+namespace waiver {
+
+/// The sizes of an MLP: `width` in the residual stream, `hidden` within.
+struct MlpSizes {
+  int64_t width = 0, hidden = 0;
+  bool bias = false;
+};
+
+/// What a block does to each token alone: x [B·T, C] → what is added to the residual stream.
+class Mlp {
+ public:
+  virtual ~Mlp() = default;
+  virtual std::unique_ptr<Mlp> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  /// Whether blocks have such a branch at all, so that it has a width.
+  virtual bool present() const { return true; }
+  /// Declares the layers {name}.up, {name}.down and whatever else it has.
+  virtual void build(Builder&, const std::string& name, const MlpSizes&) = 0;
+  virtual Variable forward(Tape&, Variable x) const = 0;
+};
+
+}  // namespace waiver

@@ -1,0 +1,32 @@
+#include "model/norm/registry.h"
+
+namespace waiver {
+namespace {
+
+/// y = (x − mean) / √(variance + eps) · gain + bias (Ba et al., 1607.06450).
+class LayerNorm : public Norm {
+ public:
+  std::unique_ptr<Norm> clone() const override { return std::make_unique<LayerNorm>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("eps", eps_, above(0), "added to the variance, or to the mean square");
+    v.field("bias", biased_, "whether the norms have a bias beside their gain");
+  }
+  void build(Builder& builder, const std::string& name, int64_t width) override {
+    gain_ = &builder.add(name + ".gain", {width}, Init::constant(1));
+    if (biased_) bias_ = &builder.add(name + ".bias", {width}, Init::constant(0));
+  }
+  Variable apply(Tape& tape, Variable x) const override {
+    return layer_norm(tape, x, gain_->variable, value_of(bias_), static_cast<float>(eps_));
+  }
+
+ private:
+  double eps_ = 1e-5;
+  bool biased_ = true;
+  Parameter *gain_ = nullptr, *bias_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Norm> make_layer_norm() { return std::make_unique<LayerNorm>(); }
+
+}  // namespace waiver

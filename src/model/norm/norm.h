@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "core/kind.h"
+#include "model/builder.h"
+
+namespace waiver {
+
+/// Normalises every row of x [B·T, C].
+class Norm {
+ public:
+  virtual ~Norm() = default;
+  virtual std::unique_ptr<Norm> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  /// Whether it does anything, so that its place matters.
+  virtual bool present() const { return true; }
+  /// Declares {name}.gain [C] and whatever else it has.
+  virtual void build(Builder&, const std::string& /*name*/, int64_t /*width*/) {}
+  virtual Variable apply(Tape&, Variable x) const = 0;
+};
+
+}  // namespace waiver

@@ -1,0 +1,29 @@
+#include "model/norm/registry.h"
+
+namespace waiver {
+namespace {
+
+/// y = x / √(mean x² + eps) · gain (Zhang and Sennrich, 1910.07467).
+class RmsNorm : public Norm {
+ public:
+  std::unique_ptr<Norm> clone() const override { return std::make_unique<RmsNorm>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("eps", eps_, above(0), "added to the variance, or to the mean square");
+  }
+  void build(Builder& builder, const std::string& name, int64_t width) override {
+    gain_ = &builder.add(name + ".gain", {width}, Init::constant(1));
+  }
+  Variable apply(Tape& tape, Variable x) const override {
+    return rms_norm(tape, x, gain_->variable, static_cast<float>(eps_));
+  }
+
+ private:
+  double eps_ = 1e-5;
+  Parameter* gain_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Norm> make_rms_norm() { return std::make_unique<RmsNorm>(); }
+
+}  // namespace waiver

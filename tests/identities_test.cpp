@@ -1,0 +1,172 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/random.h"
+#include "model/transformer.h"
+#include "reference/model.h"
+#include "reference/settings.h"
+
+// What must hold exactly, or up to rounding, whatever the weights are.
+
+namespace waiver {
+namespace {
+
+using reference::Edits;
+
+constexpr int64_t kTokens = 9, kVocabulary = 11;
+
+struct Model {
+  ModelConfig config;
+  reference::Settings settings;
+  Transformer transformer;
+
+  explicit Model(Edits edits)
+      : settings(config, sized(std::move(edits))), transformer(config, kVocabulary, 1) {}
+  static Edits sized(Edits edits) {
+    for (const auto& [key, number] : std::map<std::string, double>{
+             {"layers", 2}, {"heads", 2}, {"width", 16}, {"context", 40}, {"mlp.width", 24}})
+      edits.numbers.emplace(key, number);
+    return edits;
+  }
+  std::vector<float> logits(const std::vector<int32_t>& tokens,
+                            std::vector<int32_t> positions = {}) const {
+    if (positions.empty()) {
+      positions.resize(tokens.size());
+      std::iota(positions.begin(), positions.end(), 0);
+    }
+    Arena arena;
+    Tape tape(arena, false);
+    const Tensor t = transformer.forward(tape, {tokens, 1, std::ssize(tokens), positions}).value;
+    return {t.data, t.data + t.size()};
+  }
+  Parameter& parameter(const std::string& name) {
+    for (Parameter& p : transformer.parameters().all())
+      if (p.name == name) return p;
+    FAIL("no parameter is called ", name);
+    std::abort();
+  }
+};
+
+const std::vector<int32_t> kText = {3, 1, 4, 1, 5, 9, 2, 6, 5};
+
+// Largest difference, relative to the largest number.
+double distance(const std::vector<float>& x, const std::vector<float>& y) {
+  double worst = 0, scale = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(x[i]) - y[i]));
+    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
+  }
+  return worst / scale;
+}
+
+// Rounding of fp32 through two blocks; different orders of the same sums stay below this.
+constexpr double kRounding = 5e-6;
+
+struct Patterns : Capture {
+  bool wants(int64_t, std::string_view point) const override { return point == "attn.pattern"; }
+  void take(int64_t, std::string_view, const Tensor& t) override {
+    kept.emplace_back(t.data, t.data + t.size());
+  }
+  std::vector<std::vector<float>> kept;
+};
+
+}  // namespace
+
+TEST_CASE("without an encoding, repeated tokens share attention evenly") {
+  const Model model({{{"position", "none"}}, {}});
+  const std::vector<int32_t> tokens(kTokens, 7);
+  Arena arena;
+  Tape tape(arena, false);
+  Patterns patterns;
+  model.transformer.forward(tape, {tokens, 1, kTokens}, &patterns);
+  REQUIRE(patterns.kept.size() == 2);
+  for (const std::vector<float>& A : patterns.kept)
+    for (int64_t h = 0; h < 2; ++h)
+      for (int64_t t = 0; t < kTokens; ++t)
+        for (int64_t i = 0; i <= t; ++i)
+          CHECK(std::abs(A[(h * kTokens + t) * kTokens + i] * (t + 1) - 1.0) < 1e-6);
+}
+
+TEST_CASE("encodings of differences do not see a uniform shift, absolute ones do") {
+  std::vector<int32_t> moved(kTokens);
+  std::iota(moved.begin(), moved.end(), 29);
+  for (const auto& entry : registry<PositionEncoding>()) {
+    const std::string name(entry.name);
+    INFO(name);
+    Model model({{{"position", name}}, {}});
+    if (name == "relative") {
+      Parameter& p = model.parameter("embed.position.weight");
+      for (int64_t i = 0; i < p.shape.size(); ++i)
+        p.variable.value.data[i] = static_cast<float>(Random(3, "bias").normal(i));
+    }
+    const bool absolute = name == "learned" || name == "sinusoidal";
+    CHECK((distance(model.logits(kText, moved), model.logits(kText)) < kRounding) != absolute);
+  }
+}
+
+TEST_CASE("a bidirectional model without an encoding is permutation-equivariant") {
+  const Model model({{{"position", "none"}, {"attention.mask", "bidirectional"}}, {}});
+  const std::vector<int32_t> order = {8, 2, 0, 5, 1, 7, 3, 6, 4};
+  std::vector<int32_t> shuffled;
+  for (int32_t from : order) shuffled.push_back(kText[from]);
+  const std::vector<float> plain = model.logits(kText);
+  std::vector<float> expected;
+  for (int32_t from : order)
+    expected.insert(expected.end(), plain.begin() + from * kVocabulary,
+                    plain.begin() + (from + 1) * kVocabulary);
+  CHECK(distance(model.logits(shuffled), expected) < kRounding);
+}
+
+TEST_CASE("softmax1 is a sink logit of 0, and a slot whose key and value are 0") {
+  const Model softmax1({{{"attention.normalizer", "softmax1"}}, {}});
+  const Model sink({{{"attention.normalizer", "sink_logit"}}, {}});
+  CHECK(softmax1.logits(kText) == sink.logits(kText));
+  Model slot({{{"attention.slot", "key"}}, {}});
+  CHECK(distance(slot.logits(kText), softmax1.logits(kText)) > 1e-4);
+  for (const char* block : {"blocks.0", "blocks.1"}) {
+    Parameter& key = slot.parameter(std::string(block) + ".attn.slot.key");
+    std::fill_n(key.variable.value.data, key.shape.size(), 0.0f);
+  }
+  CHECK(distance(slot.logits(kText), softmax1.logits(kText)) < kRounding);
+}
+
+TEST_CASE("a window of T or more is causal, a prefix of T is bidirectional") {
+  const Model causal({});
+  const Model both({{{"attention.mask", "bidirectional"}}, {}});
+  const auto masked = [](const char* option, int size) {
+    return Model({{}, {{std::string("attention.mask.") + option, size}}}).logits(kText);
+  };
+  CHECK(masked("window", kTokens) == causal.logits(kText));
+  CHECK(masked("window", kTokens + 5) == causal.logits(kText));
+  CHECK(masked("window", kTokens - 1) != causal.logits(kText));
+  CHECK(masked("prefix", kTokens) == both.logits(kText));
+  CHECK(masked("prefix", kTokens - 1) != both.logits(kText));
+}
+
+TEST_CASE("a self-only row sees itself alone, and later queries still see it") {
+  const Model model({{}, {{"attention.mask.self_only.0", 4}}});
+  Arena arena;
+  Tape tape(arena, false);
+  Patterns patterns;
+  model.transformer.forward(tape, {kText, 1, kTokens}, &patterns);
+  for (const std::vector<float>& A : patterns.kept)
+    for (int64_t h = 0; h < 2; ++h) {
+      const float* map = &A[h * kTokens * kTokens];
+      for (int64_t j = 0; j < kTokens; ++j) CHECK(map[4 * kTokens + j] == (j == 4 ? 1.0f : 0.0f));
+      for (int64_t t = 5; t < kTokens; ++t) CHECK(map[t * kTokens + 4] > 0);
+    }
+}
+
+TEST_CASE("alibi's slopes for 8 and for 12 heads are those of its paper") {
+  std::vector<double> eight, twelve;
+  for (int h = 1; h <= 8; ++h) eight.push_back(std::pow(2.0, -h));
+  CHECK(reference::alibi_slopes(8) == eight);
+  twelve = eight;
+  for (int h = 1; h <= 7; h += 2) twelve.push_back(std::pow(2.0, -0.5 * h));
+  CHECK(reference::alibi_slopes(12) == twelve);
+}
+
+}  // namespace waiver
