@@ -25,6 +25,7 @@ TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those a
   const Batch truth = batch_of(*plain, 3000, 64, 2), batch = batch_of(*data, 3000, 64, 2);
   CHECK(batch.whole == truth.inputs);
   double chosen = 0, mask = 0, stay = 0;
+  std::vector<int> other(65);
   for (size_t n = 0; n < batch.inputs.size(); ++n) {
     if (batch.targets[n] < 0) {
       REQUIRE(batch.targets[n] == -1);
@@ -37,12 +38,15 @@ TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those a
     ++chosen;
     mask += batch.inputs[n] == 67;
     stay += batch.inputs[n] == truth.inputs[n];
+    if (batch.inputs[n] != 67 && batch.inputs[n] != truth.inputs[n]) ++other[batch.inputs[n]];
   }
   // 189,000 places and 28,000 chosen: standard errors of 0.0008 and 0.0024. One random token in
   // about twenty is the right one by chance.
   CHECK(chosen / (3000.0 * 63) == doctest::Approx(0.15).epsilon(0.02));
   CHECK(mask / chosen == doctest::Approx(0.8).epsilon(0.015));
   CHECK(stay / chosen == doctest::Approx(0.1).epsilon(0.15));
+  // 2,800 random tokens, 43 of each of the 65; some were the right one.
+  for (const int count : other) CHECK((count > 10 && count < 80));
 }
 
 TEST_CASE("masked_token is a pure function of seed, split and index") {
