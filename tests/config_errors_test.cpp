@@ -186,6 +186,18 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {batch: 64, accumulate: 3}\n",
        "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
        "has batch / accumulate sequences."},
+      {"model: {context: 48}\ntrain: {tokens: 1000}\n",
+       "a.yaml:2:17: train.tokens: 1000 is not a multiple of model.context (48). A step has whole "
+       "sequences."},
+      {"train: {objective: {kind: masked_token, mask: 0.8, random: 0.3}}\n",
+       "a.yaml:1:9: train.objective: the shares mask and random come to more than 1."},
+      {"train: {objective: {rate: 0.2}}\n",
+       "a.yaml:1:21: train.objective.rate: only kind masked_token has it; the kind here is "
+       "next_token."},
+      {"train: {objective: {kind: masked_token, rate: 0}}\n",
+       "a.yaml:1:47: train.objective.rate: expected a number in (0, 1], found 0."},
+      {"data: {rule: {p: 0.5}}\n",
+       "a.yaml:1:15: data.rule.p: only kind interpolate has it; the kind here is copy."},
       {"train: {steps: 10, schedule: {warmup: 11}}\n",
        "a.yaml:1:39: train.schedule.warmup: 11 is beyond train.steps (10). The warm-up must end "
        "within the run."},

@@ -128,6 +128,21 @@ TEST_CASE("a kind goes by its word, by a map, and by its alias") {
         "bidirectional");
 }
 
+TEST_CASE("tokens per step set the batch, whatever the context") {
+  const Config config = parse("model: {context: 64}\ntrain: {tokens: 2048, batch: 7}\n");
+  CHECK(config.train.batch == 32);
+  CHECK(parse(to_yaml(config), {"model.context=128"}).train.batch == 16);
+  CHECK(parse("train: {batch: 7}\n").train.batch == 7);
+}
+
+TEST_CASE("data is opened as the objective has it") {
+  CHECK(open_data(parse("train: {objective: next_token}\n"))->mask_token() == -1);
+  CHECK(open_data(parse("train: {objective: masked_token}\n"))->mask_token() == 67);
+  CHECK(open_data(parse("data: {rule: markov, last: 1}\n"
+                        "train: {objective: {kind: masked_token, rate: 0.3}}\n"))
+            ->mask_token() == 68);
+}
+
 TEST_CASE("a resolved config reads back as itself") {
   const Strings texts = {
       "",
@@ -138,6 +153,8 @@ TEST_CASE("a resolved config reads back as itself") {
       "data: {kind: tokens, train: 'true', validation: '12'}\n"
       "train: {optimizer: {kind: sgd, lr: 1e-300}, clip: 1e300, schedule: {kind: cosine}}\n"
       "probe: {first: [], snapshots: [0, 1, 2, 3, 500]}\n",
+      "data: {rule: {kind: interpolate, p: 0.25}, edits: {fixed_at: [3], fixed_token: 1}}\n"
+      "train: {tokens: 1280, objective: {kind: masked_token, rate: 0.2}}\n",
       "train: {optimizer: {lr: 0.1, eps: 1e-8, betas: [0.1, 0.3333333333333333]}}\n"
       "seed: {init: 9223372036854775807}\n",
   };

@@ -305,22 +305,46 @@ TEST_CASE("add gives both summands the gradient") {
   }
 }
 
-TEST_CASE("cross_entropy is the mean of −log softmax at the targets") {
-  for (const auto& [N, V] : {std::array{1, 2}, {5, 3}, {64, 8}, {131, 67}}) {
-    const auto targets = whole_numbers("targets", N, V);
-    check(
-        {{N, V}}, [&](Tape& tape, const auto& in) { return cross_entropy(tape, in[0], targets); },
-        [&, N = N, V = V](const auto& in) {
-          using std::exp, std::log;
-          auto loss = 0.0 * in[0][0];
-          for (int n = 0; n < N; ++n) {
-            auto sum = 0.0 * in[0][0];
-            for (int v = 0; v < V; ++v) sum += exp(in[0][n * V + v]);
-            loss += (log(sum) - in[0][n * V + targets[n]]) / N;
-          }
-          return std::vector{loss};
-        });
-  }
+// With `every` = 3, two rows of three have no target.
+void check_cross_entropy(int N, int V, int every) {
+  auto targets = whole_numbers("targets", N, V);
+  int count = 0;
+  for (int n = 0; n < N; ++n)
+    if (n % every == 0)
+      ++count;
+    else
+      targets[n] = -1;
+  check(
+      {{N, V}}, [&](Tape& tape, const auto& in) { return cross_entropy(tape, in[0], targets); },
+      [&](const auto& in) {
+        using std::exp, std::log;
+        auto loss = 0.0 * in[0][0];
+        for (int n = 0; n < N; ++n) {
+          if (targets[n] < 0) continue;
+          auto sum = 0.0 * in[0][0];
+          for (int v = 0; v < V; ++v) sum += exp(in[0][n * V + v]);
+          loss += (log(sum) - in[0][n * V + targets[n]]) / count;
+        }
+        return std::vector{loss};
+      });
+}
+
+TEST_CASE("cross_entropy is the mean of −log softmax over the rows that have a target") {
+  for (const auto& [N, V] : {std::array{1, 2}, {5, 3}, {64, 8}, {131, 67}})
+    for (int every : {1, 3}) check_cross_entropy(N, V, every);
+}
+
+TEST_CASE("cross_entropy without any target is 0, and so is its gradient") {
+  Arena arena;
+  Tape tape(arena);
+  Variable logits = tape.variable({2, 3});
+  std::fill_n(logits.value.data, 6, 1.0f);
+  std::fill_n(logits.grad.data, 6, NAN);
+  const std::vector<int32_t> targets = {-1, -1};
+  const Variable loss = cross_entropy(tape, logits, targets);
+  tape.backward(loss);
+  CHECK(loss.value.data[0] == 0);
+  CHECK(copy(logits.grad) == std::vector<float>(6, 0.0f));
 }
 
 TEST_CASE("cross_entropy stays finite for huge logits") {

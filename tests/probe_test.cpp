@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "data/objective.h"
 #include "probe/onset.h"
 #include "probe/prober.h"
 
@@ -264,6 +265,61 @@ TEST_CASE("loss and risks equal their formulas") {
   CHECK(m.measured.at("loss")[0] == near(loss));
   CHECK(m.measured.at("backcopy_risk")[0] == near(risk[0] / count[0]));
   CHECK(m.measured.at("bigram_risk")[0] == near(risk[1] / count[1]));
+}
+
+TEST_CASE("masked_token: blocks are measured on whole sequences, losses on hidden tokens") {
+  const int64_t T = 12, B = 8, V = 65;
+  auto source = Kind<Dataset>("bigram_backcopy_random").make();
+  source->open(T);
+  const auto data = Kind<Objective>("masked_token")->apply(std::move(source));
+  ModelConfig config;
+  config.layers = 1;
+  config.width = 16;
+  config.context = T;
+  config.mlp.width = 24;
+  config.attention.mask.set("bidirectional");
+  const Transformer model(config, data->vocabulary(), 1);
+  ProbeConfig probe;
+  probe.batch = B;
+  Prober prober(model, *data, probe, 7);
+  prober.measure(true);
+  std::map<std::string, std::vector<float>> measured;
+  for (const auto& [name, values] : prober.values()) measured[name] = *values;
+
+  Batch batch;
+  batch.resize(B, T);
+  data->batch(7, Split::probe, 0, batch);
+  REQUIRE(batch.inputs != batch.whole);
+  KeepAll whole, hidden;
+  Arena arena;
+  Tape tape(arena, false);
+  model.forward(tape, {batch.whole, B, T}, &whole);
+  model.forward(tape, {batch.inputs, B, T}, &hidden);
+  double alpha = 0;
+  for (int64_t b = 0; b < B; ++b)
+    for (int64_t i = 0; i < T; ++i)
+      if (i != 3) alpha += whole.at(0, "attn.pattern")[(b * T + i) * T + 3] / (B * (T - 1.0));
+  CHECK(measured.at("received_attention")[3] == near(alpha));
+  CHECK((*prober.snapshot()[0].second)[5] == whole.at(0, "attn.pattern")[5]);
+  CHECK(prober.snapshot_tokens()[4] == data->text(batch.whole[4]));
+
+  double loss = 0, count = 0, risk[2] = {}, each[2] = {};
+  for (int64_t n = 0; n < B * T; ++n) {
+    if (batch.targets[n] < 0) continue;
+    const float* z = &hidden.at(-1, "logits")[n * V];
+    double total = 0;
+    for (int64_t v = 0; v < V; ++v) total += std::exp(static_cast<double>(z[v]));
+    const double one = std::log(total) - z[batch.targets[n]];
+    const bool copied = batch.whole[n - 1] >= 61;  // the first token is never hidden
+    loss += one;
+    count += 1;
+    risk[copied] += one;
+    each[copied] += 1;
+  }
+  REQUIRE((each[0] > 0 && each[1] > 0));
+  CHECK(measured.at("loss")[0] == near(loss / count));
+  CHECK(measured.at("backcopy_risk")[0] == near(risk[1] / each[1]));
+  CHECK(measured.at("bigram_risk")[0] == near(risk[0] / each[0]));
 }
 
 TEST_CASE("a probe batch in parts measures the same as in one") {

@@ -217,6 +217,15 @@ TEST_CASE("every pair of kinds agrees with the reference") {
   for_every_kind([](const Edits& edits) { check_small(edits); });
 }
 
+TEST_CASE("a model agrees where not every row has a target") {
+  Problem p = make_problem(11, 2, 7);
+  for (size_t n = 0; n < p.targets.size(); ++n)
+    if (n % 5 != 1) p.targets[n] = -1;
+  Pair pair(with(kSmall, {{{"attention.mask", "bidirectional"}}, {}}), p);
+  check_values(pair, false);
+  check_whole_gradient(pair);
+}
+
 TEST_CASE("every pair of kinds agrees when positions are swapped and repeated") {
   for_every_kind([](const Edits& edits) {
     Problem p = make_problem(11, 2, 7);

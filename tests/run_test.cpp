@@ -391,3 +391,34 @@ TEST_CASE("eval and sample work on a run and on a checkpoint, the same each time
   CHECK(run_program({"sample", checkpoint, "--prompt", "é"}).status == 2);
   CHECK(run_program({"eval", runs.at("none").string()}).status == 2);
 }
+
+TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot write") {
+  const Runs runs;
+  const std::vector<std::string> masked = {"train.objective=masked_token",
+                                           "model.attention.mask=bidirectional", "data.last=1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), masked.begin(), masked.end());
+    return more;
+  };
+  REQUIRE(runs.train("one", with({"--threads", "1"})).status == 0);
+  REQUIRE(runs.train("two", with({"--threads", "2"})).status == 0);
+  check_same(runs.at("one"), runs.at("two"));
+  for (const char* step : {"step-00000050", "step-00000060"})
+    fs::remove_all(runs.at("two") / "checkpoints" / step);
+  const Ended resumed = runs.train("two", with({"--resume"}));
+  CHECK(resumed.output.find("Resuming at step 40.") != std::string::npos);
+  check_same(runs.at("one"), runs.at("two"));
+
+  const Ended eval = run_program({"eval", runs.at("one").string()});
+  CHECK(eval.status == 0);
+  CHECK(eval.output.find("backcopy_risk") != std::string::npos);
+  const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "the"});
+  CHECK(sample.status == 2);
+  CHECK(sample.output.find("a model of train.objective masked_token guesses hidden tokens") !=
+        std::string::npos);
+
+  CHECK(runs.train("causal", {"train.objective=masked_token", "train.steps=1", "probe.snapshots=[]",
+                              "train.schedule.warmup=0"})
+            .output.find("hidden tokens are guessed from those before them alone") !=
+        std::string::npos);
+}

@@ -22,10 +22,10 @@ ModelConfig tiny_model() {
   return config;
 }
 
-std::unique_ptr<Dataset> tiny_data() {
+std::unique_ptr<Dataset> tiny_data(const std::string& objective = "next_token") {
   auto data = Kind<Dataset>("bigram_backcopy_random").make();
   data->open(20);
-  return data;
+  return Kind<Objective>(objective)->apply(std::move(data));
 }
 
 // Reads the options of an optimizer from {name, value} pairs.
@@ -144,26 +144,30 @@ TEST_CASE("schedules pass through their known values") {
   CHECK(schedule_factor(s, 109, 109) == doctest::Approx(0.1));
 }
 
-TEST_CASE("parts of a batch add up to the whole batch, dropout included") {
-  const auto data = tiny_data();
-  TrainConfig whole;
-  whole.batch = 12;
-  whole.clip = 0.5;
-  TrainConfig parts = whole;
-  parts.accumulate = 4;
-  ModelConfig config = tiny_model();
-  for (double p : {0.0, 0.3}) {
-    config.dropout.residual = config.dropout.embedding = p;
-    Transformer a(config, data->vocabulary(), 0), b(config, data->vocabulary(), 0);
-    Trainer first(whole, a, *data, 0), second(parts, b, *data, 0);
-    const StepReport x = first.update(0), y = second.update(0);
-    // Sums in another order.
-    CHECK(x.loss == doctest::Approx(y.loss).epsilon(1e-6));
-    CHECK(x.grad_norm == doctest::Approx(y.grad_norm).epsilon(1e-5));
-    const auto g = a.parameters().grads(), h = b.parameters().grads();
-    for (size_t i = 0; i < g.size(); ++i)
-      REQUIRE(g[i] == doctest::Approx(h[i]).epsilon(1e-4).scale(1e-2));
-  }
+TEST_CASE(
+    "parts of a batch add up to the whole batch, dropout included, whatever targets each has") {
+  for (const char* objective : {"next_token", "masked_token"})
+    for (double p : {0.0, 0.3}) {
+      CAPTURE(objective);
+      CAPTURE(p);
+      const auto data = tiny_data(objective);
+      TrainConfig whole;
+      whole.batch = 12;
+      whole.clip = 0.5;
+      TrainConfig parts = whole;
+      parts.accumulate = 4;
+      ModelConfig config = tiny_model();
+      config.dropout.residual = config.dropout.embedding = config.dropout.attention = p;
+      Transformer a(config, data->vocabulary(), 0), b(config, data->vocabulary(), 0);
+      Trainer first(whole, a, *data, 0), second(parts, b, *data, 0);
+      const StepReport x = first.update(0), y = second.update(0);
+      // Sums in another order.
+      CHECK(x.loss == doctest::Approx(y.loss).epsilon(1e-6));
+      CHECK(x.grad_norm == doctest::Approx(y.grad_norm).epsilon(1e-5));
+      const auto g = a.parameters().grads(), h = b.parameters().grads();
+      for (size_t i = 0; i < g.size(); ++i)
+        REQUIRE(g[i] == doctest::Approx(h[i]).epsilon(1e-4).scale(1e-2));
+    }
 }
 
 TEST_CASE("dropout is a function of seed and step, and validation has none") {
@@ -186,8 +190,27 @@ TEST_CASE("dropout is a function of seed and step, and validation has none") {
   CHECK(validation(dropping) == validation(tiny_model()));
 }
 
+TEST_CASE("the validation loss is the mean over all targets of all batches") {
+  const auto data = tiny_data("masked_token");
+  const Transformer model(tiny_model(), data->vocabulary(), 0);
+  Arena arena;
+  double sum = 0, count = 0;
+  Batch batch;
+  batch.resize(3, 20);
+  for (int64_t i = 0; i < 4; ++i) {
+    data->batch(5, Split::validation, i, batch);
+    Tape tape(arena, false);
+    const Variable logits = model.forward(tape, {batch.inputs, 3, 20});
+    const auto targets = static_cast<double>(count_targets(batch.targets));
+    sum += targets * cross_entropy(tape, logits, batch.targets).value.data[0];
+    count += targets;
+  }
+  CHECK(count < 4 * 3 * 20 / 2);
+  CHECK(validation_loss(model, *data, 5, 3, 4, arena) == doctest::Approx(sum / count));
+}
+
 TEST_CASE("a steady training step asks the system for no activation memory") {
-  const auto data = tiny_data();
+  const auto data = tiny_data("masked_token");
   TrainConfig config;
   config.batch = 300;  // enough that the first step outgrows the first block
   ModelConfig wide = tiny_model();

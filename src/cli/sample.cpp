@@ -17,10 +17,9 @@ struct Options {
   SampleOptions sample;
 };
 
-// The first token, if the data has one, and the prompt; without either the prompt is a line break.
+// The tokens that the data begins with and the prompt; without either the prompt is a line break.
 std::vector<int32_t> prompt_tokens(const Dataset& data, const std::string& prompt) {
-  std::vector<int32_t> tokens;
-  if (data.first_token() >= 0) tokens.push_back(data.first_token());
+  std::vector<int32_t> tokens = data.front();
   const std::vector<int32_t> rest = data.encode(tokens.empty() && prompt.empty() ? "\n" : prompt);
   tokens.insert(tokens.end(), rest.begin(), rest.end());
   if (tokens.empty())
@@ -30,9 +29,15 @@ std::vector<int32_t> prompt_tokens(const Dataset& data, const std::string& promp
 
 void write(const Options& options) {
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
-  const auto tokens = sample(*saved.model, prompt_tokens(*saved.data, options.prompt),
-                             saved.data->first_token(), options.sample);
-  for (size_t i = saved.data->first_token() >= 0 ? 1 : 0; i < tokens.size(); ++i)
+  if (saved.data->mask_token() >= 0)
+    throw UsageError(saved.checkpoint.string(),
+                     "a model of train.objective masked_token guesses hidden tokens and cannot "
+                     "write on",
+                     "Sample from one of next_token.");
+  const std::vector<int32_t> front = saved.data->front();
+  const auto tokens =
+      sample(*saved.model, prompt_tokens(*saved.data, options.prompt), front, options.sample);
+  for (size_t i = front.size(); i < tokens.size(); ++i)
     fmt::print("{}{}", saved.data->text(tokens[i]), saved.data->separator());
   fmt::print("\n");
 }

@@ -25,22 +25,23 @@ std::vector<std::vector<double>> parse_counts() {
   return rows;
 }
 
-/// Over the 65 characters of tiny Shakespeare (ids in the order of code points), `<s>` = 65 and
-/// `<d>` = 66, which never occurs. Triggers are the most frequent characters.
+/// Over the 65 characters of tiny Shakespeare (ids in the order of code points), `<s>` = 65, the
+/// first token, and `<d>` = 66, which never occurs. Triggers are the most frequent characters.
 class BigramBackcopy : public BackcopyTask {
  public:
   std::unique_ptr<Dataset> clone() const override {
     return std::make_unique<BigramBackcopy>(*this);
   }
   void options(FieldVisitor& v) override {
-    v.field("triggers", triggers_, between(0, 16), "how many of the most frequent characters copy");
+    v.field("triggers", triggers_, between(0, 16),
+            "how many of the most frequent characters are triggers");
+    BackcopyTask::options(v);
   }
 
-  void open(int64_t) override {
+  void open(int64_t context) override {
     const auto rows = parse_counts();
     characters_ = rows[0];
-    const auto letters = static_cast<int64_t>(characters_.size());
-    bos_ = static_cast<int32_t>(letters);
+    const auto letters = static_cast<int32_t>(characters_.size());
     std::vector<double> unigram = rows[1];
     is_trigger_.assign(letters + 2, false);
     std::vector<int64_t> order(letters);
@@ -59,14 +60,10 @@ class BigramBackcopy : public BackcopyTask {
     follow_.insert(follow_.end(), 2, Sampler(unigram));  // <s> and <d>
     for (int64_t v = 0; v < letters; ++v)
       if (is_trigger_[v]) unigram[v] = 0;
-    first_ = Sampler(unigram);
+    opening_ = Sampler(unigram);
+    set_frame(context, letters + 2, {0, letters}, letters);
   }
 
-  std::string text(int32_t token) const override {
-    const auto letters = static_cast<int32_t>(characters_.size());
-    if (token >= letters) return token == letters ? "<s>" : "<d>";
-    return std::string(1, static_cast<char>(characters_[token]));
-  }
   std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> tokens;
@@ -82,7 +79,12 @@ class BigramBackcopy : public BackcopyTask {
   }
 
  private:
-  int64_t triggers_ = 3;
+  std::string word(int32_t token) const override {
+    const auto letters = static_cast<int32_t>(characters_.size());
+    if (token >= letters) return token == letters ? "<s>" : "<d>";
+    return std::string(1, static_cast<char>(characters_[token]));
+  }
+
   std::vector<double> characters_;
 };
 

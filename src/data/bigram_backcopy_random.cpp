@@ -18,18 +18,18 @@ class BigramBackcopyRandom : public BackcopyTask {
   }
   void options(FieldVisitor& v) override {
     v.field("vocabulary", vocabulary_, between(3, 65535), "V, the first token 0 included");
-    v.field("triggers", triggers_, at_least(0), "how many of the last ids copy");
+    v.field("triggers", triggers_, at_least(0), "how many of the last ids are triggers");
     v.field("table_seed", table_seed_, at_least(0), "seed of the bigram table");
+    BackcopyTask::options(v);
   }
 
-  void open(int64_t) override {
+  void open(int64_t context) override {
     const int64_t V = vocabulary_, plain_end = V - triggers_;
     if (plain_end < 2)
       throw UsageError("data.triggers",
                        std::to_string(triggers_) + " of " + std::to_string(V) +
                            " tokens leave no plain token beside the first",
                        "At most vocabulary − 2.");
-    bos_ = 0;
     is_trigger_.assign(V, false);
     for (int64_t v = plain_end; v < V; ++v) is_trigger_[v] = true;
     const Random random(static_cast<uint64_t>(table_seed_), "bigram_table");
@@ -44,12 +44,12 @@ class BigramBackcopyRandom : public BackcopyTask {
     }
     std::vector<double> plain(V, 0.0);
     for (int64_t v = 1; v < plain_end; ++v) plain[v] = 1.0;
-    first_ = Sampler(plain);
+    opening_ = Sampler(plain);
+    set_frame(context, V, {1, static_cast<int32_t>(V)}, 0);
   }
 
  private:
   int64_t vocabulary_ = 64;
-  int64_t triggers_ = 3;
   int64_t table_seed_ = 0;
 };
 

@@ -1,7 +1,8 @@
 #include "data/dataset.h"
 
+#include <algorithm>
+
 #include "core/error.h"
-#include "data/registry.h"
 
 namespace waiver {
 
@@ -15,6 +16,10 @@ std::string_view split_name(Split split) {
       return "probe";
   }
   return "";
+}
+
+int64_t count_targets(std::span<const int32_t> targets) {
+  return std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
 }
 
 std::vector<int32_t> Dataset::encode(std::string_view text) const {
@@ -37,22 +42,6 @@ std::vector<int32_t> Dataset::encode(std::string_view text) const {
     tokens.push_back(static_cast<int32_t>(id));
   }
   return tokens;
-}
-
-template <>
-std::span<const Registered<Dataset>> registry<Dataset>() {
-  static constexpr Registered<Dataset> datasets[] = {
-      {"bigram_backcopy",
-       "characters of tiny Shakespeare by their bigrams; a trigger is followed by a copy of the "
-       "token before it (Guo et al., 2410.13835)",
-       make_bigram_backcopy},
-      {"bigram_backcopy_random", "the same task over a random bigram table, without a corpus",
-       make_bigram_backcopy_random},
-      {"text", "a text file, by bytes or by characters", make_text},
-      {"tokens", "token files as nanoGPT writes them: uint16, little endian, no header",
-       make_tokens},
-  };
-  return datasets;
 }
 
 }  // namespace waiver

@@ -10,16 +10,31 @@
 
 namespace waiver {
 
-/// B sequences of T tokens and the token that follows each. All arrays are [B·T], row-major.
+/// B sequences of T tokens and what is to be predicted at each of them: the token that follows, or
+/// what an objective puts there; −1: nothing. All arrays are [B·T], row-major.
 struct Batch {
   int64_t batch = 0, tokens = 0;
   std::vector<int32_t> inputs, targets;
+  std::vector<int32_t> whole;  // the inputs before tokens were hidden; empty when none are
 
   void resize(int64_t b, int64_t t) {
     batch = b;
     tokens = t;
     inputs.resize(b * t);
     targets.resize(b * t);
+  }
+};
+
+/// How many of the targets there are to predict (≥ 0).
+int64_t count_targets(std::span<const int32_t> targets);
+
+/// Token ids begin … end − 1.
+struct TokenRange {
+  int32_t begin = 0, end = 0;
+
+  /// The uniform draw at u ∈ [0, 1).
+  int32_t operator()(double u) const {
+    return begin + static_cast<int32_t>(u * static_cast<double>(end - begin));
   }
 };
 
@@ -61,8 +76,15 @@ class Dataset {
   virtual std::string_view separator() const { return " "; }
   /// The tokens of a text; throws UsageError at what cannot be written in this vocabulary.
   virtual std::vector<int32_t> encode(std::string_view text) const;
-  /// The token that every sequence begins with, or −1.
-  virtual int32_t first_token() const { return -1; }
+
+  /// The ids of the data's own tokens, without those that only mark a place.
+  virtual TokenRange content() const { return {0, static_cast<int32_t>(vocabulary())}; }
+  /// Whether every sequence has the same token at position t.
+  virtual bool fixed(int64_t /*t*/) const { return false; }
+  /// The tokens that every sequence begins with.
+  virtual std::vector<int32_t> front() const { return {}; }
+  /// The token that stands for a hidden one, or −1 where none are hidden.
+  virtual int32_t mask_token() const { return -1; }
 };
 
 }  // namespace waiver

@@ -15,7 +15,9 @@ class Sampler {
 
   /// The outcome at u ∈ [0, 1).
   int32_t operator()(double u) const;
+  /// 0 beyond the last outcome.
   double probability(int64_t outcome) const {
+    if (outcome >= std::ssize(cumulative_)) return 0.0;
     return cumulative_[outcome] - (outcome ? cumulative_[outcome - 1] : 0.0);
   }
 

@@ -26,8 +26,8 @@ std::string_view next_character(std::string_view& text, const std::string& where
   return character;
 }
 
-/// A text file. `char`: the distinct UTF-8 characters, sorted; `byte`: 256 bytes. A first token
-/// takes the id after those.
+/// A text file. `char`: the distinct UTF-8 characters, sorted; `byte`: 256 bytes. The first
+/// token, where there is one, takes the id after those.
 class Text : public WindowDataset {
  public:
   std::unique_ptr<Dataset> clone() const override { return std::make_unique<Text>(*this); }
@@ -38,7 +38,7 @@ class Text : public WindowDataset {
     v.field("path", path_, true, "the text file, relative to the working directory");
     v.choice("tokenizer", tokenizer_, tokenizers, "what a token is");
     v.field("split", split_, {0, 1, true, true}, "share of the text, from its front, to train on");
-    v.field("bos", bos_, "whether every sequence begins with a token of its own");
+    WindowDataset::options(v);
   }
 
   void open(int64_t context) override {
@@ -49,18 +49,14 @@ class Text : public WindowDataset {
     else
       for (int c = 0; c < 256; ++c) pieces_.emplace_back(1, static_cast<char>(c));
     std::vector<int32_t> tokens = encode(text);
-    if (bos_) {
-      first_token_ = static_cast<int32_t>(pieces_.size());
-      pieces_.push_back("<s>");
-    }
+    const auto content = static_cast<int32_t>(pieces_.size());
+    if (first() > 0) pieces_.push_back("<s>");
+    set_frame(context, std::ssize(pieces_), {0, content}, content);
     const auto cut = static_cast<int64_t>(split_ * static_cast<double>(tokens.size()));
     train_.assign(tokens.begin(), tokens.begin() + cut);
     validation_.assign(tokens.begin() + cut, tokens.end());
-    check_lengths(context, path_);
+    cut_to_length(context, path_);
   }
-
-  int64_t vocabulary() const override { return static_cast<int64_t>(pieces_.size()); }
-  std::string text(int32_t token) const override { return pieces_[token]; }
 
   std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
@@ -83,6 +79,8 @@ class Text : public WindowDataset {
   }
 
  private:
+  std::string word(int32_t token) const override { return pieces_[token]; }
+
   void collect_characters(std::string_view text) {
     while (!text.empty()) ids_.emplace(next_character(text, path_), 0);
     for (auto& [character, id] : ids_) {
@@ -94,7 +92,6 @@ class Text : public WindowDataset {
   std::string path_;
   std::string tokenizer_ = "char";
   double split_ = 0.9;
-  bool bos_ = false;
   std::vector<std::string> pieces_;
   std::map<std::string, int32_t, std::less<>> ids_;
 };

@@ -29,21 +29,25 @@ class Tokens : public WindowDataset {
     v.field("train", train_path_, true, "tokens to train on, relative to the working directory");
     v.field("validation", validation_path_, true, "tokens to validate on");
     v.field("vocabulary", vocabulary_, between(2, 65536), "how many token ids there are");
-    v.field("bos", first_id_, between(-1, 65535),
-            "a token id that every sequence begins with; -1: none");
+    v.field("first_id", first_id_, between(-1, 65535),
+            "the id of the first token; -1: one of its own after the vocabulary");
+    WindowDataset::options(v);
   }
   void open(int64_t context) override {
     if (first_id_ >= vocabulary_)
       throw UsageError(
-          "data.bos", std::to_string(first_id_) + " is no token id",
+          "data.first_id", std::to_string(first_id_) + " is no token id",
           "Ids go up to data.vocabulary − 1 = " + std::to_string(vocabulary_ - 1) + ".");
-    first_token_ = static_cast<int32_t>(first_id_);
+    if (first_id_ >= 0 && first() == 0)
+      throw UsageError("data.first_id", "no sequence has a first token", "Write first: 1.");
+    const auto ids = static_cast<int32_t>(vocabulary_);
+    const bool own = first() > 0 && first_id_ < 0;
+    set_frame(context, ids + own, {0, ids}, own ? ids : static_cast<int32_t>(first_id_));
     train_ = parse_tokens(read_corpus("data.train", train_path_), train_path_, vocabulary_);
     validation_ = parse_tokens(read_corpus("data.validation", validation_path_), validation_path_,
                                vocabulary_);
-    check_lengths(context, train_path_ + ", " + validation_path_);
+    cut_to_length(context, train_path_ + ", " + validation_path_);
   }
-  int64_t vocabulary() const override { return vocabulary_; }
 
  private:
   std::string train_path_, validation_path_;

@@ -8,26 +8,34 @@
 
 namespace waiver {
 
+void WindowDataset::options(FieldVisitor& v) {
+  v.field("limit", limit_, at_least(0),
+          "how many tokens of the training part are used, from its front; 0: all");
+  FramedDataset::options(v);
+}
+
 int64_t WindowDataset::validation_windows(int64_t T) const {
-  const int64_t fresh = first_token_ < 0 ? T : T - 1;
-  return (std::ssize(validation_) - 1) / fresh;
+  return (std::ssize(validation_) - 1) / fresh(T);
 }
 
 void WindowDataset::batch(uint64_t seed, Split split, int64_t index, Batch& out) const {
-  const int64_t T = out.tokens, fresh = first_token_ < 0 ? T : T - 1, skip = T - fresh;
+  const int64_t T = out.tokens, step = fresh(T);
   const std::vector<int32_t>& from = split == Split::train ? train_ : validation_;
-  const Random random(seed, split_name(split), static_cast<uint64_t>(index));
+  const auto substream = static_cast<uint64_t>(index);
+  const Random random(seed, split_name(split), substream);
+  const Random edits(seed, std::string(split_name(split)) + " edits", substream);
   for (int64_t b = 0; b < out.batch; ++b) {
     const int64_t start = split == Split::validation
-                              ? (index * out.batch + b) % validation_windows(T) * fresh
-                              : random.below(b, std::ssize(from) - fresh);
+                              ? (index * out.batch + b) % validation_windows(T) * step
+                              : random.below(b, std::ssize(from) - step);
     int32_t *x = &out.inputs[b * T], *y = &out.targets[b * T];
-    if (skip) {
-      x[0] = first_token_;
-      y[0] = from[start];
+    for (int64_t t = 0; t <= T; ++t) {
+      int32_t token = place(t);
+      if (token == kData) token = from[start + std::max<int64_t>(t - first(), 0)];
+      if (token == kRandom) token = content()(edits.uniform(b * (T + 1) + t));
+      if (t < T) x[t] = token;
+      if (t > 0) y[t - 1] = token;
     }
-    std::copy_n(&from[start], fresh, x + skip);
-    std::copy_n(&from[start + 1], fresh, y + skip);
   }
 }
 
@@ -40,7 +48,12 @@ std::string WindowDataset::read_corpus(const std::string& key, const std::string
   }
 }
 
-void WindowDataset::check_lengths(int64_t context, const std::string& where) const {
+void WindowDataset::cut_to_length(int64_t context, const std::string& where) {
+  if (limit_ > std::ssize(train_))
+    throw UsageError("data.limit",
+                     "the training part has only " + std::to_string(train_.size()) + " tokens",
+                     "0 uses all of them.");
+  if (limit_ > 0) train_.resize(limit_);
   for (const auto* part : {&train_, &validation_})
     if (std::ssize(*part) <= context)
       throw UsageError(where,

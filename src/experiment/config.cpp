@@ -25,10 +25,23 @@ void Config::visit(FieldVisitor& v) {
 
 namespace {
 
+// What follows from several keys.
+void derive(Config& config) {
+  const int64_t tokens = config.train.tokens, T = config.model.context;
+  if (tokens > 0 && tokens % T == 0) config.train.batch = tokens / T;
+}
+
 // What no single key can tell.
 std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   std::vector<ModelConfig::Misfit> out = config.model.misfits();
   const TrainConfig& train = config.train;
+  if (train.tokens % config.model.context != 0)
+    out.push_back({"train.tokens",
+                   fmt::format("{} is not a multiple of model.context ({})", train.tokens,
+                               config.model.context),
+                   "A step has whole sequences."});
+  if (const std::string reason = train.objective->refuse(); !reason.empty())
+    out.push_back({"train.objective", reason, ""});
   if (train.batch % train.accumulate != 0)
     out.push_back(
         {"train.accumulate",
@@ -62,11 +75,18 @@ Config read_config(const Node& map, Complaints& complaints) {
   Complaints own;
   read_fields(
       map, [&](FieldVisitor& v) { config.visit(v); }, config_keys(), own);
+  derive(config);
   if (own.empty())
     for (const auto& [key, what, hint] : misfits(config))
       own.add(place_of(map, key), key, what, hint);
   complaints.add(own);
   return config;
+}
+
+std::unique_ptr<Dataset> open_data(const Config& config) {
+  auto data = config.data.make();
+  data->open(config.model.context);
+  return config.train.objective->apply(std::move(data));
 }
 
 Config load_config(const std::string& path, std::span<const std::string> overrides) {

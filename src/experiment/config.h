@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -41,6 +42,10 @@ Config parse_config(const std::string& text, const std::string& name,
                     std::span<const std::string> overrides = {});
 /// The same for a map that is read and merged already.
 Config read_config(const Node& map, Complaints& complaints);
+
+/// The data of a run, open and as its objective has it; throws UsageError where it cannot be
+/// opened.
+std::unique_ptr<Dataset> open_data(const Config& config);
 
 /// The whole config as YAML that `parse_config` reads back as the same config.
 std::string to_yaml(const Config& config);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "experiment/config.h"
 #include "experiment/keys.h"
 
@@ -35,6 +37,27 @@ std::string row(const KeyInfo& key) {
                      escaped(key.doc));
 }
 
+bool same_meaning(const KeyInfo& a, const KeyInfo& b) {
+  return a.name == b.name && a.type == b.type && a.condition == b.condition &&
+         a.allowed == b.allowed && a.default_value == b.default_value && a.doc == b.doc;
+}
+
+// Every key, with what several kinds share listed once.
+std::vector<KeyInfo> distinct_keys() {
+  std::vector<KeyInfo> out;
+  for (const KeyInfo& key : config_keys()) {
+    const auto same = std::ranges::find_if(out, [&](auto& k) { return same_meaning(k, key); });
+    if (same == out.end()) {
+      out.push_back(key);
+      continue;
+    }
+    for (const std::string& value : key.values)
+      if (std::ranges::find(same->values, value) == same->values.end())
+        same->values.push_back(value);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string config_docs() {
@@ -48,7 +71,7 @@ std::string config_docs() {
       "`model.position.kind=rope` is `model.position=rope`. A list of kinds has one for each "
       "layer: "
       "`position: [none, {kind: rope, base: 100.0}]`.\n";
-  for (const KeyInfo& key : config_keys()) {
+  for (const KeyInfo& key : distinct_keys()) {
     const bool top = key.name.find('.') == key.name.npos;
     if (top) text += fmt::format("\n## {}\n\n", key.name);
     if (top && key.type == KeyInfo::Type::block) text += escaped(key.doc) + ".\n\n";

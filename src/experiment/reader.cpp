@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -241,7 +242,8 @@ class Reader : public FieldVisitor {
     for (const KeyInfo& key : keys_)
       if (key.name == path && chosen_.contains(key.condition)) {
         condition = key.condition;
-        kinds.insert(kinds.end(), key.values.begin(), key.values.end());
+        for (const std::string& value : key.values)
+          if (std::find(kinds.begin(), kinds.end(), value) == kinds.end()) kinds.push_back(value);
       }
     if (condition.empty()) {
       complaints_.add(entry.place, path, "unknown key", hint_for(entry.name, path));

@@ -111,9 +111,13 @@ class Run {
                               directory_.path("").parent_path().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
-    if (model_.mask(0).sees_future() && config_.train.objective == "next_token")
+    const bool masked = data_.mask_token() >= 0,
+               sees_future = config_.model.attention.mask->sees_future();
+    if (sees_future && !masked)
       console_.line(
           "Note: with this mask every query sees the next token, so the loss says little.");
+    if (!sees_future && masked)
+      console_.line("Note: with this mask hidden tokens are guessed from those before them alone.");
   }
 
   // The newest checkpoint that loads; 0 where there is none.
@@ -231,8 +235,7 @@ class Run {
 }  // namespace
 
 void train_run(const Config& config, const RunPlan& plan) {
-  const auto data = config.data.make();
-  data->open(config.model.context);
+  const auto data = open_data(config);
   const RunDirectory directory(plan, config);
   directory.set_status("running");
   const StopSignals signals;

@@ -26,8 +26,7 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   const CheckpointInfo info = read_checkpoint_info(saved.checkpoint);
   saved.step = info.step;
   saved.config = parse_config(info.config, (saved.checkpoint / "config").string(), overrides);
-  saved.data = saved.config.data.make();
-  saved.data->open(saved.config.model.context);
+  saved.data = open_data(saved.config);
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));
   load_checkpoint(saved.checkpoint, saved.model->parameters(), nullptr);

@@ -27,14 +27,14 @@ int32_t draw(const float* logits, int64_t V, const SampleOptions& options, doubl
 }  // namespace
 
 std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> tokens,
-                            int32_t first_token, const SampleOptions& options) {
+                            std::span<const int32_t> front, const SampleOptions& options) {
   const Random random(options.seed, "sample");
   const int64_t context = model.config().context, V = model.vocabulary();
   Arena arena;
   for (int64_t n = 0; n < options.tokens; ++n) {
     const int64_t length = std::min<int64_t>(std::ssize(tokens), context);
     std::vector<int32_t> window(tokens.end() - length, tokens.end());
-    if (first_token >= 0) window.front() = first_token;
+    std::copy(front.begin(), front.end(), window.begin());
     arena.reset();
     Tape tape(arena, false);
     const Variable logits = model.forward(tape, {window, 1, length});

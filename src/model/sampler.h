@@ -15,8 +15,8 @@ struct SampleOptions {
 
 /// Continues `prompt` (not empty) token by token; each is drawn from softmax(logits / temperature)
 /// given the last model.context tokens. Token n depends on the seed and what stands before it.
-/// A first token ≥ 0 stays in front when older tokens leave the context.
+/// The tokens of `front`, fewer than the context, stay in front when older tokens leave it.
 std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> prompt,
-                            int32_t first_token, const SampleOptions& options);
+                            std::span<const int32_t> front, const SampleOptions& options);
 
 }  // namespace waiver

@@ -14,20 +14,21 @@ std::vector<double> log_softmax(const float* logits, int64_t V) {
   return out;
 }
 
-// Adds f(sequence, t, log-probabilities, sums) over all rows: parallel over sequences, summed in
-// order.
+// Adds f(sequence, t, log-probabilities, sums) over all rows with a target: parallel over
+// sequences, summed in order.
 template <class F>
 void add_rows(const Tensor& logits, const Batch& batch, std::vector<double>& sums, const F& f) {
   const int64_t T = batch.tokens, V = logits.dim(1), width = std::ssize(sums);
   std::vector<double> rows(batch.batch * width, 0.0);
   parallel_tiles(batch.batch, [&](int64_t b) {
     for (int64_t t = 0; t < T; ++t)
-      f(b, t, log_softmax(logits.row(b * T + t), V), &rows[b * width]);
+      if (batch.targets[b * T + t] >= 0)
+        f(b, t, log_softmax(logits.row(b * T + t), V), &rows[b * width]);
   });
   for (int64_t i = 0; i < std::ssize(rows); ++i) sums[i % width] += rows[i];
 }
 
-/// Cross-entropy against the tokens that followed.
+/// Cross-entropy against the targets.
 class Loss : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -36,7 +37,8 @@ class Loss : public Metric {
              {},
              "nat",
              "loss on the probe batch",
-             "−log p(next token), mean over positions and sequences"}};
+             "−log p(target), mean over the positions that have one: the next token everywhere, or "
+             "the hidden tokens of masked_token"}};
   }
   void begin(const ProbeContext&) override { sums_.assign(2, 0.0); }
   void logits(const Tensor& logits, const Batch& batch) override {
@@ -52,28 +54,43 @@ class Loss : public Metric {
   std::vector<double> sums_;
 };
 
-/// Cross-entropy against the task's own distribution of the next token.
-class Risks : public Metric {
+/// Two means of a loss: over what triggers decide, and over the rest.
+class TwoRisks : public Metric {
  public:
-  std::vector<SeriesSpec> series() const override {
-    return {
-        {"",
-         "backcopy_risk",
-         {},
-         "nat",
-         "backcopy risk",
-         "cross-entropy against the true next-token distribution, mean over trigger positions "
-         "(Guo et al., 2410.13835)"},
-        {"",
-         "bigram_risk",
-         {},
-         "nat",
-         "bigram risk",
-         "cross-entropy against the true next-token distribution, mean over the other positions"}};
-  }
   void begin(const ProbeContext& context) override {
     c_ = context;
     sums_.assign(4, 0.0);
+  }
+  void finish() override {
+    values_.clear();
+    for (int role : {0, 2})
+      values_.push_back(
+          {static_cast<float>(sums_[role + 1] > 0 ? sums_[role] / sums_[role + 1] : 0.0)});
+  }
+
+ protected:
+  static std::vector<SeriesSpec> named(const std::string& copied, const std::string& others) {
+    return {{"", "backcopy_risk", {}, "nat", "backcopy risk", copied},
+            {"", "bigram_risk", {}, "nat", "bigram risk", others}};
+  }
+  static void add(double* row, Role role, double risk) {
+    row += role == Role::trigger ? 0 : 2;
+    row[0] += risk;
+    row[1] += 1;
+  }
+
+  ProbeContext c_;
+  std::vector<double> sums_;  // per role a sum and a count
+};
+
+/// Cross-entropy against the task's own distribution of the next token.
+class Risks : public TwoRisks {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return named(
+        "cross-entropy against the true next-token distribution, mean over trigger positions "
+        "(Guo et al., 2410.13835)",
+        "cross-entropy against the true next-token distribution, mean over the other positions");
   }
   void logits(const Tensor& logits, const Batch& batch) override {
     const int64_t V = logits.dim(1);
@@ -85,26 +102,33 @@ class Risks : public Metric {
                double risk = 0;
                for (int64_t v = 0; v < V; ++v)
                  if (truth[v] > 0) risk -= truth[v] * p[v];
-               const int role = c_.data->role(inputs, t) == Role::trigger ? 0 : 2;
-               row[role] += risk;
-               row[role + 1] += 1;
+               add(row, c_.data->role(inputs, t), risk);
              });
   }
-  void finish() override {
-    values_.clear();
-    for (int role : {0, 2})
-      values_.push_back(
-          {static_cast<float>(sums_[role + 1] > 0 ? sums_[role] / sums_[role + 1] : 0.0)});
-  }
+};
 
- private:
-  ProbeContext c_;
-  std::vector<double> sums_;
+/// The same split for hidden tokens, whose true distribution given all others is not known: the
+/// loss itself.
+class MaskedRisks : public TwoRisks {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return named("−log p(hidden token), mean over the hidden tokens that follow a trigger",
+                 "−log p(hidden token), mean over the other hidden tokens");
+  }
+  void logits(const Tensor& logits, const Batch& batch) override {
+    add_rows(logits, batch, sums_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
+               const int32_t* whole = &batch.whole[b * batch.tokens];
+               add(row, t > 0 ? c_.data->role(whole, t - 1) : Role::plain,
+                   -p[batch.targets[b * batch.tokens + t]]);
+             });
+  }
 };
 
 }  // namespace
 
 std::unique_ptr<Metric> make_loss() { return std::make_unique<Loss>(); }
 std::unique_ptr<Metric> make_risks() { return std::make_unique<Risks>(); }
+std::unique_ptr<Metric> make_masked_risks() { return std::make_unique<MaskedRisks>(); }
 
 }  // namespace waiver

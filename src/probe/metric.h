@@ -63,11 +63,11 @@ class Metric {
   std::vector<std::vector<float>> values_;
 };
 
-/// One line of the registry. Metrics of tasks are made for datasets that know their distribution.
+/// One line of the registry, and which datasets the metric suits; null: all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
-  bool tasks_only = false;
+  bool (*suits)(const Dataset&) = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
 
@@ -79,5 +79,6 @@ std::unique_ptr<Metric> make_keys();
 std::unique_ptr<Metric> make_residual();
 std::unique_ptr<Metric> make_loss();
 std::unique_ptr<Metric> make_risks();
+std::unique_ptr<Metric> make_masked_risks();
 
 }  // namespace waiver

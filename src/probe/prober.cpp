@@ -10,11 +10,16 @@ namespace waiver {
 // Collects what one block shows and hands it to the metrics when the block is complete.
 class Prober::Watch : public Capture {
  public:
-  Watch(Prober& prober, const Batch& batch, bool snapshot) : prober_(prober), snapshot_(snapshot) {
+  Watch(Prober& prober, bool snapshot) : prober_(prober), snapshot_(snapshot) {}
+  // From now on passes run on `batch`; what is not asked for is not measured.
+  void look_at(const Batch& batch, bool blocks, bool logits) {
     view_.batch = &batch;
+    blocks_ = blocks;
+    logits_ = logits;
   }
   bool wants(int64_t layer, std::string_view point) const override {
-    if (layer < 0) return point == "logits";
+    if (layer < 0) return logits_ && point == "logits";
+    if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
            point == "resid";
   }
@@ -52,6 +57,7 @@ class Prober::Watch : public Capture {
   Prober& prober_;
   bool snapshot_;
   bool first_part_ = true;
+  bool blocks_ = true, logits_ = true;
   LayerView view_;
 };
 
@@ -64,7 +70,7 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
   context_ = {&model,    &data,   m.layers,     m.heads,
               m.context, m.width, config.batch, config.sink_threshold};
   for (const RegisteredMetric& entry : metrics()) {
-    if (entry.tasks_only && !data.is_task()) continue;
+    if (entry.suits && !entry.suits(data)) continue;
     metrics_.push_back(entry.make());
     for (SeriesSpec spec : metrics_.back()->series()) {
       spec.group = "probe";
@@ -91,6 +97,20 @@ int64_t Prober::part_size() const {
   return std::clamp<int64_t>(most / maps, 1, batch_.batch);
 }
 
+Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
+  const int64_t T = context_.tokens;
+  const auto cut = [&](const std::vector<int32_t>& all) {
+    return all.empty() ? all : std::vector(&all[begin * T], &all[begin * T] + count * T);
+  };
+  return {count, T, cut(batch_.inputs), cut(batch_.targets), cut(batch_.whole)};
+}
+
+void Prober::run(const Batch& part, Watch& watch) {
+  arena_.reset();
+  Tape tape(arena_, false);
+  model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
+}
+
 void Prober::measure(bool snapshot) {
   const int64_t T = context_.tokens, size = part_size();
   for (auto& metric : metrics_) metric->begin(context_);
@@ -98,15 +118,18 @@ void Prober::measure(bool snapshot) {
     first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
     mean_map_.assign(first_map_.size(), 0.0f);
   }
-  Batch part;
-  Watch watch(*this, part, snapshot);
+  Watch watch(*this, snapshot);
   for (int64_t begin = 0; begin < batch_.batch; begin += size) {
-    part.resize(std::min(size, batch_.batch - begin), T);
-    std::copy_n(&batch_.inputs[begin * T], part.inputs.size(), part.inputs.begin());
-    std::copy_n(&batch_.targets[begin * T], part.targets.size(), part.targets.begin());
-    arena_.reset();
-    Tape tape(arena_, false);
-    model_.forward(tape, watch.input(), &watch);
+    Batch part = part_of_batch(begin, std::min(size, batch_.batch - begin));
+    const bool hidden = !part.whole.empty();
+    if (hidden) {
+      std::swap(part.inputs, part.whole);
+      watch.look_at(part, true, false);
+      run(part, watch);
+      std::swap(part.inputs, part.whole);
+    }
+    watch.look_at(part, !hidden, true);
+    run(part, watch);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();
@@ -141,7 +164,7 @@ std::vector<SeriesSpec> Prober::snapshot_series() {
 std::vector<std::string> Prober::snapshot_tokens() const {
   std::vector<std::string> out;
   for (int64_t t = 0; t < context_.tokens; ++t) {
-    std::string text = data_.text(batch_.inputs[t]);
+    std::string text = data_.text(whole()[t]);
     // A single byte that is no character of its own cannot stand in a UTF-8 string.
     if (const auto byte = static_cast<unsigned char>(text[0]);
         text.size() == 1 && (byte == 0 || byte >= 0x80))

@@ -11,7 +11,9 @@
 namespace waiver {
 
 /// Measures every metric on a fixed batch of the dataset's probe split. Uses memory of its own and
-/// changes neither the model nor the training.
+/// changes neither the model nor the training. Where the data hides tokens (masked_token), what
+/// happens in the blocks is measured on the whole sequences, so that every query is the token that
+/// its role speaks of, and losses and risks on the same sequences with tokens hidden.
 class Prober {
  public:
   /// REQUIRES: model and data outlive the prober; data is open.
@@ -40,8 +42,14 @@ class Prober {
 
  private:
   class Watch;
+  Batch part_of_batch(int64_t begin, int64_t count) const;
+  void run(const Batch& part, Watch& watch);
   int64_t part_size() const;
   void leave_out(int64_t layer, bool snapshot);
+  /// The probe sequences as they are without hidden tokens.
+  const std::vector<int32_t>& whole() const {
+    return batch_.whole.empty() ? batch_.inputs : batch_.whole;
+  }
 
   const Transformer& model_;
   const Dataset& data_;

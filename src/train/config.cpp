@@ -24,12 +24,13 @@ void CheckpointConfig::visit(FieldVisitor& v) {
 }
 
 void TrainConfig::visit(FieldVisitor& v) {
-  static constexpr Choice objectives[] = {{"next_token", "predict the token that follows"}};
   v.field("steps", steps, at_least(0), "optimizer steps");
   v.field("batch", batch, between(1, 1 << 20), "sequences per step");
+  v.field("tokens", tokens, at_least(0),
+          "tokens per step, whatever the context: above 0, batch is tokens / model.context");
   v.field("accumulate", accumulate, at_least(1),
           "parts that a step's batch is computed in, to save memory");
-  v.choice("objective", objective, objectives, "what is learned");
+  objective.visit(v, "objective", "what is predicted");
   optimizer.visit(v, "optimizer", "the update rule");
   v.block("schedule", "learning rate over time",
           [this](FieldVisitor& inner) { schedule.visit(inner); });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fields.h"
+#include "data/objective.h"
 #include "train/optimizer.h"
 
 namespace waiver {
@@ -30,8 +31,9 @@ struct CheckpointConfig {
 struct TrainConfig {
   int64_t steps = 1000;
   int64_t batch = 64;
+  int64_t tokens = 0;
   int64_t accumulate = 1;
-  std::string objective = "next_token";
+  Kind<Objective> objective{"next_token"};
   Kind<Optimizer> optimizer{"adamw"};
   ScheduleConfig schedule;
   double clip = 0.0;

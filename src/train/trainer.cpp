@@ -46,15 +46,18 @@ double validation_loss(const Transformer& model, const Dataset& data, uint64_t s
                        int64_t batches, Arena& arena) {
   Batch sequences;
   sequences.resize(batch, model.config().context);
-  double sum = 0;
+  double sum = 0, weights = 0;
   for (int64_t i = 0; i < batches; ++i) {
     data.batch(seed, Split::validation, i, sequences);
     arena.reset();
     Tape tape(arena, false);
     const Variable logits = model.forward(tape, {sequences.inputs, batch, sequences.tokens});
-    sum += cross_entropy(tape, logits, sequences.targets).value.data[0];
+    const double weight = static_cast<double>(count_targets(sequences.targets)) /
+                          static_cast<double>(batch * sequences.tokens);
+    sum += weight * cross_entropy(tape, logits, sequences.targets).value.data[0];
+    weights += weight;
   }
-  return sum / static_cast<double>(batches);
+  return sum / weights;
 }
 
 Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
@@ -87,13 +90,16 @@ double Trainer::forward_backward(int64_t step, int64_t part) {
   const Input input = part_of_batch(step, part, targets);
   Variable loss = cross_entropy(tape, model_.forward(tape, input), targets);
   const double value = loss.value.data[0];
-  if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(config_.accumulate));
-  return value;
+  // By how much the whole batch has more targets.
+  const double parts = static_cast<double>(targets_) / static_cast<double>(count_targets(targets));
+  if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(parts));
+  return value / parts;
 }
 
 StepReport Trainer::update(int64_t step) {
   if (profile_) profile_->start();
   data_.batch(seed_, Split::train, step, batch_);
+  targets_ = count_targets(batch_.targets);
   mark("batch");
   model_.parameters().zero_grads();
   mark("zero_grads");
@@ -101,7 +107,7 @@ StepReport Trainer::update(int64_t step) {
   for (int64_t part = 0; part < config_.accumulate; ++part) {
     const double loss = forward_backward(step, part);
     if (!std::isfinite(loss)) explain_loss(step, part);
-    report.loss += loss / static_cast<double>(config_.accumulate);
+    report.loss += loss;
   }
   report.grad_norm = grad_norm();
   check_gradients(step, report.grad_norm);

@@ -15,7 +15,7 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
 
 /// What one update did.
 struct StepReport {
-  double loss = 0;       // of the batch, before the update, in nats
+  double loss = 0;       // mean over the batch's targets, before the update, in nats
   double grad_norm = 0;  // before clipping
   double lr = 0;
 };
@@ -25,8 +25,8 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
-/// Mean loss over validation batches 0 … batches − 1 of `batch` sequences each, the same every
-/// time.
+/// Mean loss over the targets of validation batches 0 … batches − 1 of `batch` sequences each, the
+/// same every time.
 double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
                        int64_t batches, Arena& arena);
 
@@ -46,6 +46,7 @@ class Trainer {
 
  private:
   void mark(std::string_view name) const;
+  // The part's share of the batch's loss.
   double forward_backward(int64_t step, int64_t part);
   Input part_of_batch(int64_t step, int64_t part, std::span<const int32_t>& targets) const;
   double grad_norm() const;
@@ -58,6 +59,7 @@ class Trainer {
   uint64_t seed_;
   std::unique_ptr<Optimizer> optimizer_;
   Batch batch_;
+  int64_t targets_ = 0;  // how many the batch has
   Arena arena_;
   Profile* profile_ = nullptr;
 };

@@ -405,10 +405,13 @@ struct Model {
     }
     if (place != "post") x = normed(x, "final.norm");
     Output<S> out{S(0.0), logits(x)};
+    double targets = 0;
+    for (const int32_t target : problem.targets) targets += target >= 0;
     for (int64_t n = 0; n < N; ++n) {
+      if (problem.targets[n] < 0) continue;
       const auto row = out.logits.begin() + n * V;
       const S loss = log_sum_exp(std::vector<S>(row, row + V)) - row[problem.targets[n]];
-      out.loss += loss / static_cast<double>(N);
+      out.loss += loss / targets;
     }
     return out;
   }

@@ -19,14 +19,14 @@ using Weights = std::map<std::string, std::vector<S>>;
 
 struct Problem {
   int64_t vocabulary = 0, batch = 0, length = 0;
-  std::vector<int32_t> tokens, targets;  // [B·T]
+  std::vector<int32_t> tokens, targets;  // [B·T]; a target of −1: none
   std::vector<int32_t> positions;        // [T]
   std::optional<Noise> noise = {};       // in training
 };
 
 template <class S>
 struct Output {
-  S loss;                 // mean cross-entropy over all B·T targets
+  S loss;                 // mean cross-entropy over the targets
   std::vector<S> logits;  // [B·T, V]
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops/ops.h"
@@ -19,22 +20,30 @@ float log_sum_exp(const float* x, int64_t V) {
 
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets) {
   const int64_t N = logits.shape()[0], V = logits.shape()[1];
+  const int64_t count =
+      std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
   Variable loss = tape.variable({1});
   Tensor lse = tape.arena().tensor({N});
   parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) lse.data[n] = log_sum_exp(logits.value.row(n), V);
+    for (int64_t n = begin; n < end; ++n)
+      if (targets[n] >= 0) lse.data[n] = log_sum_exp(logits.value.row(n), V);
   });
   double sum = 0;
-  for (int64_t n = 0; n < N; ++n) sum += lse.data[n] - logits.value.row(n)[targets[n]];
-  loss.value.data[0] = static_cast<float>(sum / static_cast<double>(N));
+  for (int64_t n = 0; n < N; ++n)
+    if (targets[n] >= 0) sum += lse.data[n] - logits.value.row(n)[targets[n]];
+  loss.value.data[0] = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(1, count)));
 
   tape.record("cross_entropy", loss, [=] {
     const bool first = logits.first_gradient();
-    const float scale = loss.grad.data[0] / static_cast<float>(N);
+    const float scale = loss.grad.data[0] / static_cast<float>(std::max<int64_t>(1, count));
     parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const float* x = logits.value.row(n);
         float* dx = logits.grad.row(n);
+        if (targets[n] < 0) {
+          if (first) std::fill_n(dx, V, 0.0f);
+          continue;
+        }
         const float top = lse.data[n];
         for (int64_t v = 0; v < V; ++v)
           dx[v] = (first ? 0.0f : dx[v]) + scale * fast_exp(x[v] - top);

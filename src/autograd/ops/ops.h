@@ -51,7 +51,8 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
 /// y = x + z, same shapes.
 Variable add(Tape& tape, Variable x, Variable z);
 
-/// Mean over rows of −log softmax(logits)_target: logits [N, V] → [1].
+/// Mean over the rows that have a target (≥ 0) of −log softmax(logits)_target: logits [N, V] → [1];
+/// 0 where no row has one. Rows without get no gradient.
 /// REQUIRES: targets stay until backward.
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets);
 

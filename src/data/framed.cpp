@@ -1,0 +1,79 @@
+#include "data/framed.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace waiver {
+
+void FramedDataset::options(FieldVisitor& v) {
+  v.field("first", first_, between(0, 16),
+          "how often the first token, as <s> or [CLS], stands at the front of every sequence");
+  v.field("last", last_, between(0, 16),
+          "how often the last token, as </s> or [SEP], stands at the end of every sequence; it has "
+          "an id of its own after those of the data");
+  v.block("edits",
+          "what is put over the tokens of every sequence, when training and when measuring",
+          [this](FieldVisitor& inner) {
+            inner.field("fixed_at", fixed_at_, 0, at_least(0),
+                        "positions that hold fixed_token; it goes over all else");
+            inner.field("fixed_token", fixed_token_, at_least(-1),
+                        "the token id at those positions; -1: none");
+            inner.field("random", random_, 2, at_least(0),
+                        "[a, b): positions a … b − 1 hold tokens drawn uniformly; [0, 0]: none");
+          });
+}
+
+void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,
+                              int32_t first_token) {
+  vocabulary_ = ids + (last_ > 0 ? 1 : 0);
+  content_ = content;
+  last_token_ = last_ > 0 ? static_cast<int32_t>(ids) : -1;
+  check_edits(context);
+  places_.assign(context + 1, kData);
+  std::fill_n(places_.begin(), first_, first_token);
+  if (last_ > 0) {
+    std::fill_n(places_.end() - 1 - last_, last_, last_token_);
+    places_.back() = kNothing;
+  }
+  std::fill(places_.begin() + random_[0], places_.begin() + random_[1], kRandom);
+  for (const int64_t t : fixed_at_) places_[t] = static_cast<int32_t>(fixed_token_);
+  if (std::all_of(places_.begin(), places_.end() - 1, [](int32_t p) { return p >= 0; }))
+    throw UsageError("data.edits.fixed_at", "no position is left for the data");
+}
+
+void FramedDataset::check_edits(int64_t context) const {
+  const std::string T = std::to_string(context);
+  if (first_ + last_ >= context)
+    throw UsageError("data.last",
+                     std::to_string(first_) + " first and " + std::to_string(last_) +
+                         " last tokens leave no room for the data",
+                     "A sequence has model.context = " + T + " tokens.");
+  for (const int64_t t : fixed_at_)
+    if (t >= context)
+      throw UsageError(
+          "data.edits.fixed_at", "position " + std::to_string(t) + " is beyond the sequence",
+          "Positions go up to model.context − 1 = " + std::to_string(context - 1) + ".");
+  if (fixed_at_.empty() != (fixed_token_ < 0))
+    throw UsageError("data.edits.fixed_token", "it goes with data.edits.fixed_at",
+                     "Give both or neither.");
+  if (fixed_token_ >= vocabulary_)
+    throw UsageError("data.edits.fixed_token", std::to_string(fixed_token_) + " is no token id",
+                     "Ids go up to " + std::to_string(vocabulary_ - 1) + ".");
+  if (random_[0] > random_[1] || random_[1] > context)
+    throw UsageError("data.edits.random",
+                     "[" + std::to_string(random_[0]) + ", " + std::to_string(random_[1]) +
+                         ") is no range of positions",
+                     "It must lie within [0, model.context = " + T + ").");
+}
+
+std::vector<int32_t> FramedDataset::front() const {
+  const auto end = std::find_if(places_.begin(), places_.end(), [](int32_t p) { return p < 0; });
+  return {places_.begin(), end};
+}
+
+std::string FramedDataset::text(int32_t token) const {
+  return token == last_token_ ? "</s>" : word(token);
+}
+
+}  // namespace waiver

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "data/dataset.h"
+
+namespace waiver {
+
+/// A dataset with tokens at chosen positions of every sequence. Of T + 1 tokens, the last of which
+/// is a target only, position t holds the first of these that applies:
+///   edits.fixed_token where t is in edits.fixed_at;
+///   a token drawn uniformly from `content` where edits.random = [a, b) holds t;
+///   the first token where t < first;
+///   the last token where T − last ≤ t < T; then nothing stands at T, and the target is −1;
+///   else a token of the data.
+/// Training, validation and probes are edited alike (Gu et al., 2410.10781, section 5).
+class FramedDataset : public Dataset {
+ public:
+  void options(FieldVisitor& v) override;
+  int64_t vocabulary() const final { return vocabulary_; }
+  TokenRange content() const final { return content_; }
+  bool fixed(int64_t t) const final { return place(t) >= 0; }
+  std::vector<int32_t> front() const final;
+  std::string text(int32_t token) const final;
+
+ protected:
+  /// `first` is the default of the option.
+  explicit FramedDataset(int64_t first) : first_(first) {}
+
+  /// Must be called by `open`: the ids of the data are 0 … ids − 1, the first token's among them;
+  /// the last token, where there is one, takes the next. Throws UsageError for impossible edits.
+  void set_frame(int64_t context, int64_t ids, TokenRange content, int32_t first_token);
+
+  int64_t first() const { return first_; }
+  int64_t last() const { return last_; }
+  /// What position t ≤ T holds: a token id, or one of these.
+  enum Place : int32_t { kNothing = -1, kData = -2, kRandom = -3 };
+  int32_t place(int64_t t) const { return t < std::ssize(places_) ? places_[t] : kData; }
+
+  /// A token of the data as a person reads it.
+  virtual std::string word(int32_t token) const { return std::to_string(token); }
+
+ private:
+  void check_edits(int64_t context) const;
+
+  int64_t first_, last_ = 0;
+  std::vector<int64_t> fixed_at_, random_ = {0, 0};
+  int64_t fixed_token_ = -1;
+  int64_t vocabulary_ = 0;
+  TokenRange content_;
+  int32_t last_token_ = -1;
+  std::vector<int32_t> places_;  // of positions 0 … T
+};
+
+}  // namespace waiver

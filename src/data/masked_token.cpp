@@ -1,0 +1,110 @@
+#include "core/random.h"
+#include "core/threads.h"
+#include "data/registry.h"
+
+namespace waiver {
+namespace {
+
+struct Shares {
+  double rate = 0.15, mask = 0.8, random = 0.1;
+};
+
+/// Another dataset with tokens hidden. A position is chosen with probability `rate`, unless every
+/// sequence has the same token there; a sequence without any gets one. A chosen token becomes the
+/// mask token, a random token of the data, or stays, and is the target at its own position; all
+/// other targets are −1. The mask token has the id after those of the data.
+class MaskedDataset : public Dataset {
+ public:
+  MaskedDataset(const Shares& shares, std::unique_ptr<Dataset> data)
+      : shares_(shares), data_(std::move(data)) {}
+  std::unique_ptr<Dataset> clone() const override {
+    return std::make_unique<MaskedDataset>(shares_, data_->clone());
+  }
+  void open(int64_t context) override { data_->open(context); }
+
+  int64_t vocabulary() const override { return data_->vocabulary() + 1; }
+  int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
+  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
+    data_->batch(seed, split, index, out);
+    out.whole = out.inputs;
+    const Random random(seed, std::string(split_name(split)) + " masks",
+                        static_cast<uint64_t>(index));
+    parallel_ranges(out.batch, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) hide_some(random, b, out);
+    });
+  }
+
+  int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
+  bool is_task() const override { return data_->is_task(); }
+  Role role(const int32_t* inputs, int64_t t) const override { return data_->role(inputs, t); }
+  void next(const int32_t* inputs, int64_t t, std::span<float> p) const override {
+    data_->next(inputs, t, p.first(p.size() - 1));
+    p.back() = 0.0f;
+  }
+  std::string text(int32_t token) const override {
+    return token == mask_token() ? "<mask>" : data_->text(token);
+  }
+  std::string_view separator() const override { return data_->separator(); }
+  std::vector<int32_t> encode(std::string_view text) const override { return data_->encode(text); }
+  TokenRange content() const override { return data_->content(); }
+  bool fixed(int64_t t) const override { return data_->fixed(t); }
+  std::vector<int32_t> front() const override { return data_->front(); }
+
+ private:
+  // Three numbers belong to each place of the batch: whether, how, and by which token it is hidden.
+  void hide_some(const Random& random, int64_t b, Batch& out) const {
+    const int64_t T = out.tokens;
+    double lowest = 1;
+    int64_t nearest = -1, hidden = 0;
+    for (int64_t n = b * T; n < (b + 1) * T; ++n) {
+      out.targets[n] = -1;
+      if (data_->fixed(n - b * T)) continue;
+      const double u = random.uniform(3 * n);
+      if (u < lowest) lowest = u, nearest = n;
+      if (u >= shares_.rate) continue;
+      hide(random, n, out);
+      ++hidden;
+    }
+    if (hidden == 0 && nearest >= 0) hide(random, nearest, out);
+  }
+
+  void hide(const Random& random, int64_t n, Batch& out) const {
+    out.targets[n] = out.inputs[n];
+    const double u = random.uniform(3 * n + 1);
+    if (u < shares_.mask)
+      out.inputs[n] = mask_token();
+    else if (u < shares_.mask + shares_.random)
+      out.inputs[n] = content()(random.uniform(3 * n + 2));
+  }
+
+  Shares shares_;
+  std::unique_ptr<Dataset> data_;
+};
+
+class MaskedToken : public Objective {
+ public:
+  std::unique_ptr<Objective> clone() const override { return std::make_unique<MaskedToken>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("rate", shares_.rate, {0, 1, true, false},
+            "probability that a position is chosen; the loss is over those alone");
+    v.field("mask", shares_.mask, between(0, 1), "share of them that become the mask token");
+    v.field("random", shares_.random, between(0, 1),
+            "share of them that become a random token; the rest stay");
+  }
+  std::string refuse() const override {
+    const double sum = shares_.mask + shares_.random;
+    return sum > 1.0 + 1e-9 ? "the shares mask and random come to more than 1" : "";
+  }
+  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data) const override {
+    return std::make_unique<MaskedDataset>(shares_, std::move(data));
+  }
+
+ private:
+  Shares shares_;
+};
+
+}  // namespace
+
+std::unique_ptr<Objective> make_masked_token() { return std::make_unique<MaskedToken>(); }
+
+}  // namespace waiver

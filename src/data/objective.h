@@ -1,0 +1,19 @@
+#pragma once
+
+#include "data/dataset.h"
+
+namespace waiver {
+
+/// What is to be predicted in the sequences of a dataset.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  virtual std::unique_ptr<Objective> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  /// Why the options do not fit together; empty when they do.
+  virtual std::string refuse() const { return {}; }
+  /// The dataset with inputs and targets as the objective has them. REQUIRES: `data` is open.
+  virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data) const = 0;
+};
+
+}  // namespace waiver
