@@ -141,6 +141,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {batch: 64, accumulate: 3}\n",
        "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
        "has batch / accumulate sequences."},
+      {"train:\n  optimizer: {kind: sgd, momentum: 0, nesterov: true}\n",
+       "a.yaml:2:3: train.optimizer: nesterov looks ahead along a momentum that is 0."},
       {"train: {steps: 10, schedule: {warmup: 11}}\n",
        "a.yaml:1:39: train.schedule.warmup: 11 is beyond train.steps (10). The warm-up must end "
        "within the run."},

@@ -38,6 +38,8 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
     out.push_back({"train.schedule.warmup",
                    fmt::format("{} is beyond train.steps ({})", train.schedule.warmup, train.steps),
                    "The warm-up must end within the run."});
+  if (const std::string reason = train.optimizer->refuse(); !reason.empty())
+    out.push_back({"train.optimizer", reason, ""});
   if (config.probe.every == 0 && !config.probe.snapshots.empty())
     out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
                    "Write snapshots: []."});

@@ -63,7 +63,7 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
       data_(data),
       seed_(seed),
       optimizer_(config.optimizer.make()) {
-  optimizer_->build(model_.parameters());
+  optimizer_->build(model_.parameters(), seed);
   batch_.resize(config_.batch, model_.config().context);
 }
 
