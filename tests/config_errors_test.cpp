@@ -141,6 +141,22 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {batch: 64, accumulate: 3}\n",
        "a.yaml:1:32: train.accumulate: 3 does not divide train.batch (64). Every part of a batch "
        "has batch / accumulate sequences."},
+      {"train: {freeze: [embed.*, block.0.*, output.wieght]}\n",
+       "a.yaml:1:17: train.freeze: no parameter of this model is called \"block.0.*\". Did you "
+       "mean "
+       "blocks.0.*?\n"
+       "a.yaml:1:17: train.freeze: no parameter of this model is called \"output.wieght\". Did you "
+       "mean output.weight?"},
+      {"model: {layers: 2}\ntrain: {freeze: [blocks.2.*]}\n",
+       "a.yaml:2:17: train.freeze: no parameter of this model is called \"blocks.2.*\". Did you "
+       "mean "
+       "blocks.0.* or blocks.1.*?"},
+      {"train: {freeze: ['*']}\n", "a.yaml:1:17: train.freeze: nothing is left to learn."},
+      {"train: {freeze: embed.*}\n",
+       "a.yaml:1:17: train.freeze: expected a list of texts, found \"embed.*\". Write "
+       "[\"embed.*\"]."},
+      {"train: {freeze: [embed.*, {a: 1}]}\n",
+       "a.yaml:1:17: train.freeze: expected a list of texts, found a list."},
       {"train:\n  optimizer: {kind: sgd, momentum: 0, nesterov: true}\n",
        "a.yaml:2:3: train.optimizer: nesterov looks ahead along a momentum that is 0."},
       {"train: {steps: 10, schedule: {warmup: 11}}\n",

@@ -42,6 +42,7 @@ class SetFields : public FieldVisitor {
   }
   void field(std::string_view, std::vector<int64_t>&, size_t, Range, std::string_view) override {}
   void field(std::string_view, std::vector<double>&, size_t, Range, std::string_view) override {}
+  void field(std::string_view, std::vector<std::string>&, std::string_view) override {}
   void block(std::string_view, std::string_view,
              const std::function<void(FieldVisitor&)>&) override {}
   void kind(std::string_view, std::string&, std::span<const Choice>, std::string_view,

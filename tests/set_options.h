@@ -29,6 +29,7 @@ class SetOptions : public FieldVisitor {
   }
   void field(std::string_view, std::vector<int64_t>&, size_t, Range, std::string_view) override {}
   void field(std::string_view, std::vector<double>&, size_t, Range, std::string_view) override {}
+  void field(std::string_view, std::vector<std::string>&, std::string_view) override {}
   void choice(std::string_view name, std::string& value, std::span<const Choice>,
               std::string_view) override {
     set(words_, name, value);

@@ -68,6 +68,66 @@ TEST_CASE("parts of a batch add up to the whole batch") {
     REQUIRE(g[i] == doctest::Approx(h[i]).epsilon(1e-4).scale(1e-2));
 }
 
+TEST_CASE("frozen parameters do not move, whatever the optimizer and its decay") {
+  const auto data = tiny_data();
+  for (const auto& entry : registry<Optimizer>()) {
+    INFO(std::string(entry.name));
+    TrainConfig config;
+    config.batch = 4;
+    config.freeze = {"embed.*", "blocks.0.*.weight", "*.gain"};
+    config.optimizer.set(entry.name);
+    SetOptions decay({{"weight_decay", 0.5}});
+    config.optimizer->options(decay);
+    Transformer model(tiny_model(), data->vocabulary(), 0);
+    const Transformer start(tiny_model(), data->vocabulary(), 0);
+    Trainer trainer(config, model, *data, 0);
+    for (int64_t step = 0; step < 3; ++step) trainer.update(step);
+    int frozen = 0;
+    for (size_t i = 0; i < model.parameters().all().size(); ++i) {
+      const Parameter &p = model.parameters().all()[i], &before = start.parameters().all()[i];
+      INFO(p.name);
+      const bool still = std::any_of(config.freeze.begin(), config.freeze.end(),
+                                     [&](const auto& pattern) { return matches(pattern, p.name); });
+      const float *w = p.variable.value.data, *w0 = before.variable.value.data;
+      CHECK(std::equal(w, w + p.shape.size(), w0) == still);
+      frozen += still;
+    }
+    CHECK(frozen == 11);
+  }
+}
+
+TEST_CASE("norm and clip see the gradients of what is not frozen") {
+  const auto data = tiny_data();
+  TrainConfig config;
+  config.batch = 4;
+  Transformer all(tiny_model(), data->vocabulary(), 0), some(tiny_model(), data->vocabulary(), 0);
+  Trainer(config, all, *data, 0).update(0);
+  config.freeze = {"blocks.*"};
+  const double norm = Trainer(config, some, *data, 0).update(0).grad_norm;
+  double squares = 0;
+  for (const Parameter& p : all.parameters().all())
+    for (int64_t i = 0; i < p.shape.size() && !matches("blocks.*", p.name); ++i)
+      squares += std::pow(p.variable.grad.data[i], 2.0);
+  CHECK(norm == doctest::Approx(std::sqrt(squares)).epsilon(1e-6));
+}
+
+TEST_CASE("patterns match whole names, and a pattern of nothing is refused") {
+  CHECK(matches("embed.*", "embed.token.weight"));
+  CHECK(matches("*", "output.weight"));
+  CHECK(matches("blocks.*.bias", "blocks.0.attn.qkv.bias"));
+  CHECK(matches("output.weight", "output.weight"));
+  CHECK(!matches("output", "output.weight"));
+  CHECK(!matches("weight", "output.weight"));
+  CHECK(!matches("blocks.1.*", "blocks.10.norm1.gain"));
+  CHECK(!matches("*.bias", "output.weight"));
+  const auto data = tiny_data();
+  TrainConfig config;
+  config.freeze = {"embeds.*"};
+  Transformer model(tiny_model(), data->vocabulary(), 0);
+  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("called embeds.*"),
+                       UsageError);
+}
+
 TEST_CASE("a steady training step asks the system for no activation memory") {
   const auto data = tiny_data();
   TrainConfig config;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "experiment/frozen.h"
 #include "experiment/layers.h"
 #include "experiment/reader.h"
 
@@ -29,6 +30,7 @@ namespace {
 std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   std::vector<ModelConfig::Misfit> out = config.model.misfits();
   const TrainConfig& train = config.train;
+  if (out.empty()) out = freeze_misfits(config.model, train.freeze);
   if (train.batch % train.accumulate != 0)
     out.push_back(
         {"train.accumulate",

@@ -92,9 +92,9 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
       gemm(Op::plain, Op::plain, end - begin, in, out, 1.0f, dz, out, back.data, in, keep,
            x.grad.row(begin), in);
     });
-    if (as_is)
+    if (as_is && w.wants_grad())
       add_weight_gradient(x.value, y.grad, w.grad);
-    else
+    else if (w.wants_grad())
       add_weight_gradient(y.grad, x.value, w.grad);
     if (b.wants_grad()) add_column_sums(y.grad, b.grad);
   });
