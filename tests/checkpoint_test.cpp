@@ -26,7 +26,7 @@ struct Training {
     parameters.add("block.weight", {7, 9}, Init::normal(1));
     parameters.add(second, shape, Init::uniform(1));
     parameters.allocate(seed);
-    optimizer->build(parameters);
+    optimizer->build(parameters, 0);
     for (const int64_t step : {0, 1}) {
       std::ranges::copy(parameters.values(), parameters.grads().begin());
       optimizer->update(parameters, {.step = step});

@@ -198,6 +198,24 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:47: train.objective.rate: expected a number in (0, 1], found 0."},
       {"data: {rule: {p: 0.5}}\n",
        "a.yaml:1:15: data.rule.p: only kind interpolate has it; the kind here is copy."},
+      {"train: {freeze: [embed.*, block.0.*, output.wieght]}\n",
+       "a.yaml:1:17: train.freeze: no parameter of this model is called \"block.0.*\". Did you "
+       "mean "
+       "blocks.0.*?\n"
+       "a.yaml:1:17: train.freeze: no parameter of this model is called \"output.wieght\". Did you "
+       "mean output.weight?"},
+      {"model: {layers: 2}\ntrain: {freeze: [blocks.2.*]}\n",
+       "a.yaml:2:17: train.freeze: no parameter of this model is called \"blocks.2.*\". Did you "
+       "mean "
+       "blocks.0.* or blocks.1.*?"},
+      {"train: {freeze: ['*']}\n", "a.yaml:1:17: train.freeze: nothing is left to learn."},
+      {"train: {freeze: embed.*}\n",
+       "a.yaml:1:17: train.freeze: expected a list of texts, found \"embed.*\". Write "
+       "[\"embed.*\"]."},
+      {"train: {freeze: [embed.*, {a: 1}]}\n",
+       "a.yaml:1:17: train.freeze: expected a list of texts, found a list."},
+      {"train:\n  optimizer: {kind: sgd, momentum: 0, nesterov: true}\n",
+       "a.yaml:2:3: train.optimizer: nesterov looks ahead along a momentum that is 0."},
       {"train: {steps: 10, schedule: {warmup: 11}}\n",
        "a.yaml:1:39: train.schedule.warmup: 11 is beyond train.steps (10). The warm-up must end "
        "within the run."},

@@ -157,12 +157,16 @@ TEST_CASE("a resolved config reads back as itself") {
       "train: {tokens: 1280, objective: {kind: masked_token, rate: 0.2}}\n",
       "train: {optimizer: {lr: 0.1, eps: 1e-8, betas: [0.1, 0.3333333333333333]}}\n"
       "seed: {init: 9223372036854775807}\n",
+      "train: {freeze: [embed.*, \"blocks.0.*.bias\"], optimizer: ortho_adam}\n",
   };
   for (const std::string& text : texts) {
     CAPTURE(text);
     const std::string resolved = to_yaml(parse(text));
     CHECK(to_yaml(parse(resolved)) == resolved);
   }
+  const Strings frozen = {"embed.*", "output.weight"};
+  CHECK(parse(to_yaml(parse("train: {freeze: [embed.*, output.weight]}\n"))).train.freeze ==
+        frozen);
   const double third = 1.0 / 3.0;
   const Config config = parse(fmt::format("train: {{clip: {}}}\n", third));
   CHECK(parse(to_yaml(config)).train.clip == third);

@@ -50,6 +50,7 @@ class SetFields : public FieldVisitor {
     for (std::string cell; std::getline(cells, cell, ',');) v.push_back(std::stoll(cell));
   }
   void field(std::string_view, std::vector<double>&, size_t, Range, std::string_view) override {}
+  void field(std::string_view, std::vector<std::string>&, std::string_view) override {}
   void block(std::string_view n, std::string_view,
              const std::function<void(FieldVisitor&)>& visit) override {
     SetFields inner(values_, prefix_ + std::string(n) + ".");

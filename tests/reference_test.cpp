@@ -3,141 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
-#include "autograd/ops/ops.h"
 #include "core/random.h"
-#include "model/transformer.h"
-#include "reference/covering.h"
-#include "reference/gradient.h"
+#include "reference/agreement.h"
+#include "reference/pairwise.h"
 
 // The fast model against tests/reference, the same model as loops in double precision.
 
 namespace waiver::reference {
 namespace {
-
-// fp32 rounds to 6e-8. Worst found: 4e-6 in logits and 2.3e-5 in gradients, where norms of queries,
-// keys and branches magnify rounding (there, weights moved by 6e-8 alone move exact gradients by
-// 4e-6); without those norms 5e-7 and 1.3e-6.
-constexpr double kValueTolerance = 5e-6;
-constexpr double kGradientTolerance = 1e-4;
-
-// A model, some tokens, and the settings and weights that the reference needs for the same.
-struct Pair {
-  ModelConfig config;
-  Settings settings;
-  Transformer model;
-  Problem problem;
-  Weights<double> weights;
-
-  Pair(const Edits& edits, Problem p)
-      : settings(config, edits), model(config, p.vocabulary, 1), problem(std::move(p)) {
-    for (Parameter& parameter : model.parameters().all()) {
-      const Random random(3, parameter.name);
-      const bool gain = parameter.name.ends_with(".gain"), matrix = parameter.is_matrix(),
-                 table = parameter.name.starts_with("embed.");
-      const double in = static_cast<double>(parameter.shape[0]);
-      const double scale = table ? 1.0 : matrix ? 1.0 / std::sqrt(in) : 0.3;
-      std::vector<double>& copy = weights[parameter.name];
-      for (int64_t i = 0; i < parameter.shape.size(); ++i) {
-        float& w = parameter.variable.value.data[i];
-        w = static_cast<float>(gain + scale * random.normal(i));
-        copy.push_back(w);
-      }
-    }
-  }
-};
-
-Problem make_problem(int64_t vocabulary, int64_t batch, int64_t length) {
-  Problem p{vocabulary, batch, length, {}, {}, {}};
-  const Random tokens(5, "tokens"), targets(5, "targets");
-  for (int64_t n = 0; n < batch * length; ++n) {
-    p.tokens.push_back(static_cast<int32_t>(tokens.below(n, vocabulary)));
-    p.targets.push_back(static_cast<int32_t>(targets.below(n, vocabulary)));
-  }
-  p.positions.resize(length);
-  std::iota(p.positions.begin(), p.positions.end(), 0);
-  return p;
-}
-
-// Small enough for a whole gradient by the reference.
-const Edits kSmall{{},
-                   {{"layers", 2}, {"heads", 2}, {"width", 8}, {"context", 9}, {"mlp.width", 12}}};
-
-Edits with(Edits edits, const Edits& more) {
-  for (const auto& [key, word] : more.words) edits.words[key] = word;
-  for (const auto& [key, number] : more.numbers) edits.numbers[key] = number;
-  if (const auto mlp = edits.words.find("mlp.kind");
-      mlp != edits.words.end() && mlp->second == "none")
-    std::erase_if(edits.numbers, [](const auto& e) { return e.first.starts_with("mlp."); });
-  return edits;
-}
-
-// max |x − y| / max |y|; infinite when something is not finite.
-template <class A, class B>
-double distance(const A& x, const B& y) {
-  double worst = 0, scale = 0;
-  for (size_t i = 0; i < y.size(); ++i) {
-    const double error = std::abs(x[i] - y[i]);
-    if (!std::isfinite(error)) return std::numeric_limits<double>::infinity();
-    worst = std::max(worst, error);
-    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
-  }
-  return scale > 0 ? worst / scale : worst;
-}
-
-// Runs the fast model forward and backward and compares loss and logits; its gradients are left in
-// its parameters.
-void check_values(Pair& pair, bool say_positions) {
-  const Problem& p = pair.problem;
-  Arena arena;
-  Tape tape(arena);
-  Input input{p.tokens, p.batch, p.length, {}, p.noise};
-  if (say_positions) input.positions = p.positions;
-  pair.model.parameters().zero_grads();
-  Variable logits = pair.model.forward(tape, input);
-  Variable loss = cross_entropy(tape, logits, p.targets);
-  tape.backward(loss);
-
-  const Output<double> truth = run(pair.settings, pair.weights, p);
-  REQUIRE(logits.value.shape == Shape{p.batch * p.length, p.vocabulary});
-  const std::vector<float> found(logits.value.data, logits.value.data + logits.value.size());
-  CHECK(distance(found, truth.logits) < kValueTolerance);
-  CHECK(std::abs(loss.value.data[0] - truth.loss) < kValueTolerance * truth.loss);
-}
-
-// Every number of every gradient, relative to the largest of its parameter.
-void check_whole_gradient(const Pair& pair) {
-  const Weights<double> truth = gradient(pair.settings, pair.weights, pair.problem);
-  for (const Parameter& p : pair.model.parameters().all()) {
-    INFO("gradient of ", p.name);
-    const float* grad = p.variable.grad.data;
-    const std::vector<float> found(grad, grad + p.shape.size());
-    CHECK(distance(found, truth.at(p.name)) < kGradientTolerance);
-  }
-}
-
-// Every parameter's gradient along random signs, relative to its Euclidean length, which is what
-// the sum amounts to.
-void check_gradient_along_signs(const Pair& pair) {
-  Weights<double> signs;
-  for (const auto& [name, values] : pair.weights) {
-    const Random random(7, name);
-    for (size_t i = 0; i < values.size(); ++i) signs[name].push_back(random.below(i, 2) ? 1 : -1);
-  }
-  const auto truth = slopes_along(signs, pair.settings, pair.weights, pair.problem);
-  for (const Parameter& p : pair.model.parameters().all()) {
-    INFO("gradient of ", p.name);
-    double along = 0, squares = 0;
-    for (int64_t i = 0; i < p.shape.size(); ++i) {
-      const double g = p.variable.grad.data[i];
-      along += g * signs[p.name][i];
-      squares += g * g;
-    }
-    CHECK(std::abs(along - truth.at(p.name)) < kGradientTolerance * std::sqrt(squares));
-  }
-}
 
 void check_small(const Edits& edits) {
   Pair pair(with(kSmall, edits), make_problem(11, 2, 7));
@@ -145,12 +19,12 @@ void check_small(const Edits& edits) {
   check_whole_gradient(pair);
 }
 
-// Calls f with kinds of everything, such that every two of them meet.
+// Calls f with switches of everything, such that every two of them meet.
 template <class F>
 void for_every_kind(const F& f) {
-  static const std::vector<Edits> cases = pairwise(kSmall);
+  static const std::vector<Edits> cases = cover_pairs(kSmall).configs;
   for (const Edits& edits : cases) {
-    INFO(description(edits));
+    INFO(text_of(edits));
     f(edits);
   }
 }

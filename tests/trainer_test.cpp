@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/random.h"
 #include "data/dataset.h"
+#include "set_options.h"
 #include "train/trainer.h"
 
 using namespace waiver;
@@ -28,101 +28,7 @@ std::unique_ptr<Dataset> tiny_data(const std::string& objective = "next_token") 
   return Kind<Objective>(objective)->apply(std::move(data));
 }
 
-// Reads the options of an optimizer from {name, value} pairs.
-class SetNumbers : public FieldVisitor {
- public:
-  using Numbers = std::vector<std::pair<std::string_view, double>>;
-  explicit SetNumbers(Numbers given, std::string which = "all")
-      : numbers(std::move(given)), decay(std::move(which)) {}
-  Numbers numbers;
-  std::string decay;
-  void field(std::string_view, int64_t&, Range, std::string_view) override {}
-  void field(std::string_view name, double& value, Range, std::string_view) override {
-    for (const auto& [n, v] : numbers)
-      if (n == name) value = v;
-  }
-  void field(std::string_view, bool&, std::string_view) override {}
-  void field(std::string_view, std::string&, bool, std::string_view) override {}
-  void field(std::string_view, std::vector<int64_t>&, size_t, Range, std::string_view) override {}
-  void field(std::string_view, std::vector<double>&, size_t, Range, std::string_view) override {}
-  void choice(std::string_view name, std::string& value, std::span<const Choice>,
-              std::string_view) override {
-    if (name == "decay") value = decay;
-  }
-  void block(std::string_view, std::string_view,
-             const std::function<void(FieldVisitor&)>&) override {}
-  void kind(std::string_view, std::string&, std::span<const Choice>, std::string_view,
-            const std::function<void(FieldVisitor&)>&) override {}
-};
-
-// A matrix and a vector with given weights, and gradients that change from step to step.
-struct Weights {
-  ParameterSet set;
-  Parameter& matrix = set.add("m", {7, 5}, Init::normal(1));
-  Parameter& vector = set.add("v", {5}, Init::normal(1));
-  Weights() { set.allocate(3); }
-  double gradient(int64_t step, const Parameter& p, int64_t i) const {
-    return Random(9, p.name, step).normal(i);
-  }
-  void fill_gradients(int64_t step) {
-    for (Parameter& p : set.all())
-      for (int64_t i = 0; i < p.shape.size(); ++i)
-        p.variable.grad.data[i] = static_cast<float>(gradient(step, p, i));
-  }
-};
-
-// Runs 20 updates and compares every weight with `rule(w, g, state, step, decay)` in doubles.
-template <class Rule>
-void check_optimizer(const std::string& kind, SetNumbers options, double weight_decay,
-                     const Rule& rule) {
-  auto optimizer = Kind<Optimizer>(kind).make();
-  optimizer->options(options);
-  Weights weights;
-  optimizer->build(weights.set);
-  std::vector<double> w, state1(40, 0.0), state2(40, 0.0);
-  for (const Parameter& p : weights.set.all())
-    for (int64_t i = 0; i < p.shape.size(); ++i) w.push_back(p.variable.value.data[i]);
-  for (int64_t step = 0; step < 20; ++step) {
-    weights.fill_gradients(step);
-    Update how;
-    how.step = step;
-    how.lr_factor = 0.5 + 0.01 * static_cast<double>(step);
-    how.grad_factor = 0.25;
-    optimizer->update(weights.set, how);
-    size_t at = 0;
-    for (const Parameter& p : weights.set.all())
-      for (int64_t i = 0; i < p.shape.size(); ++i, ++at) {
-        const double decay = options.decay == "all" || p.is_matrix() ? weight_decay : 0.0;
-        const double g = 0.25 * static_cast<float>(weights.gradient(step, p, i));
-        rule(w[at], g, state1[at], state2[at], how, decay);
-        // Twenty steps of fp32 on weights of size 1.
-        CHECK(p.variable.value.data[i] == doctest::Approx(w[at]).epsilon(2e-6).scale(1));
-      }
-  }
-}
-
 }  // namespace
-
-TEST_CASE("AdamW makes the published updates, with decay on all or on matrices") {
-  for (const char* decay : {"all", "matrices"})
-    check_optimizer(
-        "adamw", SetNumbers({{"lr", 0.02}, {"eps", 1e-6}, {"weight_decay", 0.3}}, decay), 0.3,
-        [](double& w, double g, double& m, double& v, const Update& how, double wd) {
-          const double lr = 0.02 * how.lr_factor, t = static_cast<double>(how.step + 1);
-          m = 0.9 * m + 0.1 * g;
-          v = 0.99 * v + 0.01 * g * g;
-          w -= lr * wd * w;
-          w -= lr * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.99, t))) + 1e-6);
-        });
-}
-
-TEST_CASE("SGD with momentum makes the published updates") {
-  check_optimizer("sgd", SetNumbers({{"lr", 0.02}, {"momentum", 0.8}, {"weight_decay", 0.1}}), 0.1,
-                  [](double& w, double g, double& u, double&, const Update& how, double wd) {
-                    u = 0.8 * u + g + wd * w;
-                    w -= 0.02 * how.lr_factor * u;
-                  });
-}
 
 TEST_CASE("schedules pass through their known values") {
   ScheduleConfig s;
@@ -209,6 +115,66 @@ TEST_CASE("the validation loss is the mean over all targets of all batches") {
   CHECK(validation_loss(model, *data, 5, 3, 4, arena) == doctest::Approx(sum / count));
 }
 
+TEST_CASE("frozen parameters do not move, whatever the optimizer and its decay") {
+  const auto data = tiny_data();
+  for (const auto& entry : registry<Optimizer>()) {
+    INFO(std::string(entry.name));
+    TrainConfig config;
+    config.batch = 4;
+    config.freeze = {"embed.*", "blocks.0.*.weight", "*.gain"};
+    config.optimizer.set(entry.name);
+    SetOptions decay({{"weight_decay", 0.5}});
+    config.optimizer->options(decay);
+    Transformer model(tiny_model(), data->vocabulary(), 0);
+    const Transformer start(tiny_model(), data->vocabulary(), 0);
+    Trainer trainer(config, model, *data, 0);
+    for (int64_t step = 0; step < 3; ++step) trainer.update(step);
+    int frozen = 0;
+    for (size_t i = 0; i < model.parameters().all().size(); ++i) {
+      const Parameter &p = model.parameters().all()[i], &before = start.parameters().all()[i];
+      INFO(p.name);
+      const bool still = std::any_of(config.freeze.begin(), config.freeze.end(),
+                                     [&](const auto& pattern) { return matches(pattern, p.name); });
+      const float *w = p.variable.value.data, *w0 = before.variable.value.data;
+      CHECK(std::equal(w, w + p.shape.size(), w0) == still);
+      frozen += still;
+    }
+    CHECK(frozen == 11);
+  }
+}
+
+TEST_CASE("norm and clip see the gradients of what is not frozen") {
+  const auto data = tiny_data();
+  TrainConfig config;
+  config.batch = 4;
+  Transformer all(tiny_model(), data->vocabulary(), 0), some(tiny_model(), data->vocabulary(), 0);
+  Trainer(config, all, *data, 0).update(0);
+  config.freeze = {"blocks.*"};
+  const double norm = Trainer(config, some, *data, 0).update(0).grad_norm;
+  double squares = 0;
+  for (const Parameter& p : all.parameters().all())
+    for (int64_t i = 0; i < p.shape.size() && !matches("blocks.*", p.name); ++i)
+      squares += std::pow(p.variable.grad.data[i], 2.0);
+  CHECK(norm == doctest::Approx(std::sqrt(squares)).epsilon(1e-6));
+}
+
+TEST_CASE("patterns match whole names, and a pattern of nothing is refused") {
+  CHECK(matches("embed.*", "embed.token.weight"));
+  CHECK(matches("*", "output.weight"));
+  CHECK(matches("blocks.*.bias", "blocks.0.attn.qkv.bias"));
+  CHECK(matches("output.weight", "output.weight"));
+  CHECK(!matches("output", "output.weight"));
+  CHECK(!matches("weight", "output.weight"));
+  CHECK(!matches("blocks.1.*", "blocks.10.norm1.gain"));
+  CHECK(!matches("*.bias", "output.weight"));
+  const auto data = tiny_data();
+  TrainConfig config;
+  config.freeze = {"embeds.*"};
+  Transformer model(tiny_model(), data->vocabulary(), 0);
+  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("called embeds.*"),
+                       UsageError);
+}
+
 TEST_CASE("a steady training step asks the system for no activation memory") {
   const auto data = tiny_data("masked_token");
   TrainConfig config;
@@ -230,7 +196,7 @@ TEST_CASE("training learns") {
   TrainConfig config;
   config.batch = 32;
   config.steps = 300;
-  SetNumbers fast({{"lr", 3e-3}});
+  SetOptions fast({{"lr", 3e-3}});
   config.optimizer->options(fast);
   ModelConfig wide = tiny_model();
   wide.width = 32;

@@ -51,6 +51,9 @@ class FieldVisitor {
                      std::string_view doc) = 0;
   virtual void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
                      std::string_view doc) = 0;
+  /// A list of texts of any length.
+  virtual void field(std::string_view name, std::vector<std::string>& value,
+                     std::string_view doc) = 0;
   /// One word of several.
   virtual void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
                       std::string_view doc) = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "experiment/frozen.h"
 #include "experiment/layers.h"
 #include "experiment/reader.h"
 
@@ -35,6 +36,7 @@ void derive(Config& config) {
 std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   std::vector<ModelConfig::Misfit> out = config.model.misfits();
   const TrainConfig& train = config.train;
+  if (out.empty()) out = freeze_misfits(config.model, train.freeze);
   if (train.tokens % config.model.context != 0)
     out.push_back({"train.tokens",
                    fmt::format("{} is not a multiple of model.context ({})", train.tokens,
@@ -51,6 +53,8 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
     out.push_back({"train.schedule.warmup",
                    fmt::format("{} is beyond train.steps ({})", train.schedule.warmup, train.steps),
                    "The warm-up must end within the run."});
+  if (const std::string reason = train.optimizer->refuse(); !reason.empty())
+    out.push_back({"train.optimizer", reason, ""});
   if (config.probe.every == 0 && !config.probe.snapshots.empty())
     out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
                    "Write snapshots: []."});

@@ -54,6 +54,10 @@ class KeyCollector : public FieldVisitor {
              std::string_view doc) override {
     add(name, allowed_list(false, range, length), list_text(value), doc);
   }
+  void field(std::string_view name, std::vector<std::string>& value,
+             std::string_view doc) override {
+    add(name, "a list of texts", list_text(value), doc);
+  }
 
   void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
               std::string_view doc) override {

@@ -105,6 +105,19 @@ class Reader : public FieldVisitor {
              std::string_view) override {
     list(name, value, length, range);
   }
+  void field(std::string_view name, std::vector<std::string>& value, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const Node& node = entry->value;
+    std::vector<std::string> read;
+    for (const Node& item : node.items)
+      if (item.is_scalar()) read.push_back(item.scalar);
+    if (node.is_list() && read.size() == node.items.size())
+      value = std::move(read);
+    else
+      misfit(*entry, dotted(name), "a list of texts",
+             node.is_scalar() ? "Write [\"" + node.scalar + "\"]." : "");
+  }
 
   void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
               std::string_view) override {

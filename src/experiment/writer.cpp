@@ -34,6 +34,11 @@ class Writer : public FieldVisitor {
              std::string_view) override {
     list(name, value);
   }
+  void field(std::string_view name, std::vector<std::string>& value, std::string_view) override {
+    Node list = Node::list();
+    for (const std::string& text : value) list.items.push_back(Node::text(text, {}, true));
+    map_.add(std::string(name), std::move(list));
+  }
   void choice(std::string_view name, std::string& value, std::span<const Choice>,
               std::string_view) override {
     map_.add(std::string(name), Node::text(value));

@@ -29,6 +29,15 @@ void fill(Parameter& p, uint64_t seed) {
 }
 }  // namespace
 
+bool matches(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == pattern.npos) return name == pattern;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  for (size_t at = star; at <= name.size(); ++at)
+    if (matches(pattern.substr(star + 1), name.substr(at))) return true;
+  return false;
+}
+
 Parameter& ParameterSet::add(std::string name, const Shape& shape, Init init) {
   parameters_.push_back({std::move(name), shape, init, {}});
   return parameters_.back();
@@ -45,6 +54,16 @@ void ParameterSet::allocate(uint64_t seed) {
     fill(p, seed);
     at += padded(p.shape.size());
   }
+}
+
+int64_t ParameterSet::freeze(std::string_view pattern) {
+  int64_t found = 0;
+  for (Parameter& p : parameters_)
+    if (matches(pattern, p.name)) {
+      p.variable.grad = {};
+      ++found;
+    }
+  return found;
 }
 
 int64_t ParameterSet::count() const {

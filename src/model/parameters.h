@@ -3,6 +3,7 @@
 #include <deque>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "autograd/tape.h"
 
@@ -22,10 +23,13 @@ struct Parameter {
   std::string name;  // plain, e.g. blocks.0.attn.qkv.weight
   Shape shape;
   Init init;
-  Variable variable;
+  Variable variable;  // without a gradient: frozen
 
   bool is_matrix() const { return shape.rank >= 2; }
 };
+
+/// Whether `name` fits the pattern; `*` stands for any characters, dots included.
+bool matches(std::string_view pattern, std::string_view name);
 
 /// The weights of a model. All values lie in one flat block, all gradients in another of the same
 /// layout, so that clipping and the optimizer are single passes over flat memory.
@@ -35,6 +39,10 @@ class ParameterSet {
   Parameter& add(std::string name, const Shape& shape, Init init);
   /// Gives every parameter its memory and its first value.
   void allocate(uint64_t seed);
+  /// Takes their gradients from the parameters whose name matches, so that no op computes them and
+  /// no optimizer moves these weights; returns how many match. `*` stands for any characters.
+  /// REQUIRES: after `allocate`.
+  int64_t freeze(std::string_view pattern);
 
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }

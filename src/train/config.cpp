@@ -35,6 +35,9 @@ void TrainConfig::visit(FieldVisitor& v) {
   v.block("schedule", "learning rate over time",
           [this](FieldVisitor& inner) { schedule.visit(inner); });
   v.field("clip", clip, at_least(0), "largest gradient norm; 0: no clipping");
+  v.field("freeze", freeze,
+          "names of parameters that stay as they began, without gradient and decay; * stands for "
+          "any characters: embed.*, blocks.0.*");
   v.field("log_every", log_every, at_least(1), "steps between rows of /train");
   v.block("eval", "validation", [this](FieldVisitor& inner) { eval.visit(inner); });
   v.block("checkpoint", "saved states", [this](FieldVisitor& inner) { checkpoint.visit(inner); });

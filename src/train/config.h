@@ -37,6 +37,7 @@ struct TrainConfig {
   Kind<Optimizer> optimizer{"adamw"};
   ScheduleConfig schedule;
   double clip = 0.0;
+  std::vector<std::string> freeze;
   int64_t log_every = 10;
   EvalConfig eval;
   CheckpointConfig checkpoint;

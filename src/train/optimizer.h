@@ -24,9 +24,12 @@ class Optimizer {
   virtual std::unique_ptr<Optimizer> clone() const = 0;
   virtual void options(FieldVisitor&) = 0;
   virtual double lr() const = 0;
+  /// The reason why these options make no sense together, or an empty string.
+  virtual std::string refuse() const { return {}; }
 
-  /// Allocates the state, zeroed.
-  virtual void build(const ParameterSet& parameters) = 0;
+  /// Allocates the state, zeroed. Parameters without a gradient are left alone by every update.
+  /// What a rule draws at random comes from `seed`, so only the state needs saving.
+  virtual void build(const ParameterSet& parameters, uint64_t seed) = 0;
   virtual void update(ParameterSet& parameters, const Update& how) = 0;
   /// The named state arrays, each laid out like `parameters.values()`.
   struct State {

@@ -3,14 +3,19 @@
 namespace waiver {
 namespace {
 
-/// g += weight_decay · w;  u = momentum · u + g;  w −= lr · u  (PyTorch's form).
+/// g += weight_decay · w;  u = momentum · u + g;  w −= lr · u, or with Nesterov's look ahead
+/// w −= lr · (g + momentum · u)  (PyTorch's form; Sutskever et al., ICML 2013).
 class Sgd : public FlatOptimizer {
  public:
   std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Sgd>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
     v.field("momentum", momentum_, from_below(0, 1), "share of the last step that is kept");
+    v.field("nesterov", nesterov_, "whether the step looks one step of momentum ahead");
     decay_options(v);
+  }
+  std::string refuse() const override {
+    return nesterov_ && momentum_ == 0 ? "nesterov looks ahead along a momentum that is 0" : "";
   }
   std::vector<std::string> state_names() const override { return {"velocity"}; }
 
@@ -20,13 +25,15 @@ class Sgd : public FlatOptimizer {
     const auto momentum = static_cast<float>(momentum_);
     float* u = state_data(0);
     for (int64_t i = r.begin; i < r.end; ++i) {
-      u[i] = momentum * u[i] + scale * g[i] + decay * w[i];
-      w[i] -= lr * u[i];
+      const float grad = scale * g[i] + decay * w[i];
+      u[i] = momentum * u[i] + grad;
+      w[i] -= lr * (nesterov_ ? grad + momentum * u[i] : u[i]);
     }
   }
 
  private:
   double momentum_ = 0.9;
+  bool nesterov_ = false;
 };
 
 }  // namespace

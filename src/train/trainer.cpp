@@ -66,7 +66,10 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
       data_(data),
       seed_(seed),
       optimizer_(config.optimizer.make()) {
-  optimizer_->build(model_.parameters());
+  for (const std::string& pattern : config_.freeze)
+    if (model_.parameters().freeze(pattern) == 0)
+      throw UsageError("train.freeze", "no parameter is called " + pattern);
+  optimizer_->build(model_.parameters(), seed);
   batch_.resize(config_.batch, model_.config().context);
 }
 

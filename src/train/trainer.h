@@ -16,7 +16,7 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
 /// What one update did.
 struct StepReport {
   double loss = 0;       // mean over the batch's targets, before the update, in nats
-  double grad_norm = 0;  // before clipping
+  double grad_norm = 0;  // before clipping, of all that is not frozen
   double lr = 0;
 };
 
@@ -34,6 +34,7 @@ double validation_loss(const Transformer& model, const Dataset& data, uint64_t s
 /// the step and the seed, and on nothing else.
 class Trainer {
  public:
+  /// Freezes what the config names; throws UsageError for a pattern that matches no parameter.
   /// REQUIRES: model, data and config outlive the trainer; data is open.
   Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed);
 

@@ -10,23 +10,29 @@ class SettingsReader : public FieldVisitor {
  public:
   SettingsReader(Settings& settings, Edits edits) : settings_(settings), edits_(std::move(edits)) {}
 
-  void field(std::string_view name, int64_t& value, Range, std::string_view) override {
-    number(name, value);
+  void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    number(name, value, {range, true, false});
   }
-  void field(std::string_view name, double& value, Range, std::string_view) override {
-    number(name, value);
+  void field(std::string_view name, double& value, Range range, std::string_view) override {
+    number(name, value, {range, false, false});
   }
-  void field(std::string_view name, bool& value, std::string_view) override { number(name, value); }
+  void field(std::string_view name, bool& value, std::string_view) override {
+    number(name, value, {between(0, 1), true, true});
+  }
   void field(std::string_view name, std::string& value, bool, std::string_view) override {
     word(name, value);
   }
-  void field(std::string_view name, std::vector<int64_t>& values, size_t, Range,
+  void field(std::string_view name, std::vector<int64_t>& values, size_t, Range range,
              std::string_view) override {
-    numbers(name, values);
+    numbers(name, values, {range, true, false});
   }
-  void field(std::string_view name, std::vector<double>& values, size_t, Range,
+  void field(std::string_view name, std::vector<double>& values, size_t, Range range,
              std::string_view) override {
-    numbers(name, values);
+    numbers(name, values, {range, false, false});
+  }
+  void field(std::string_view name, std::vector<std::string>& values, std::string_view) override {
+    for (size_t i = 0; i < values.size(); ++i)
+      word(std::string(name) + "." + std::to_string(i), values[i]);
   }
   void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
               std::string_view) override {
@@ -63,15 +69,16 @@ class SettingsReader : public FieldVisitor {
   std::string key(std::string_view name) const { return prefix_ + std::string(name); }
 
   template <class T>
-  void number(std::string_view name, T& value) {
+  void number(std::string_view name, T& value, Settings::Domain domain) {
     if (auto edit = edits_.numbers.extract(key(name))) value = static_cast<T>(edit.mapped());
     settings_.numbers_[key(name)] = static_cast<double>(value);
+    settings_.domains_[key(name)] = domain;
   }
   template <class T>
-  void numbers(std::string_view name, std::vector<T>& values) {
+  void numbers(std::string_view name, std::vector<T>& values, Settings::Domain domain) {
     const auto at = [&](size_t i) { return std::string(name) + "." + std::to_string(i); };
     while (edits_.numbers.contains(key(at(values.size())))) values.emplace_back();
-    for (size_t i = 0; i < values.size(); ++i) number(at(i), values[i]);
+    for (size_t i = 0; i < values.size(); ++i) number(at(i), values[i], domain);
     settings_.lengths_[key(name)] = values.size();
   }
   void word(std::string_view name, std::string& value) {
@@ -94,10 +101,10 @@ const T& find(const std::map<std::string, T>& values, const std::string& key) {
 }
 }  // namespace
 
-Settings::Settings(ModelConfig& config, const Edits& edits, Unknown unknown) {
+Settings::Settings(ModelConfig& config, const Edits& edits, Absent absent) {
   SettingsReader reader(*this, edits);
   config.visit(reader);
-  if (unknown == Unknown::ignored) return;
+  if (absent == Absent::ignore) return;
   for (const auto& [key, value] : reader.unused().words) find(words_, key);
   for (const auto& [key, value] : reader.unused().numbers) find(numbers_, key);
 }
@@ -122,6 +129,10 @@ std::vector<double> Settings::list(const std::string& key) const {
 
 const std::vector<std::string>& Settings::choices(const std::string& key) const {
   return find(choices_, key);
+}
+
+const Settings::Domain& Settings::domain(const std::string& key) const {
+  return find(domains_, key);
 }
 
 std::set<std::string> Settings::unread() const {

@@ -20,11 +20,11 @@ struct Edits {
 /// the reference knows of it.
 class Settings {
  public:
-  enum class Unknown { refused, ignored };
-  /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key,
-  /// unless those are ignored.
-  explicit Settings(ModelConfig& config, const Edits& edits = {},
-                    Unknown unknown = Unknown::refused);
+  enum class Absent { refuse, ignore };  // what becomes of edits of keys that are not there
+
+  /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key
+  /// unless such are ignored.
+  explicit Settings(ModelConfig& config, const Edits& edits = {}, Absent absent = Absent::refuse);
 
   // Throw Error for an unknown key.
   double number(const std::string& key) const;
@@ -37,13 +37,21 @@ class Settings {
   size_t length(const std::string& key) const;
   /// The words allowed for a key.
   const std::vector<std::string>& choices(const std::string& key) const;
-  const std::map<std::string, std::vector<std::string>>& all_choices() const { return choices_; }
+  /// What a number may be; a flag is 0 or 1.
+  struct Domain {
+    Range range;
+    bool whole = false, flag = false;
+  };
+  const Domain& domain(const std::string& key) const;
+  const std::map<std::string, double>& numbers() const { return numbers_; }
+  const std::map<std::string, std::string>& words() const { return words_; }
   /// Keys that nobody has asked for yet.
   std::set<std::string> unread() const;
 
  private:
   friend class SettingsReader;
   std::map<std::string, double> numbers_;
+  std::map<std::string, Domain> domains_;
   std::map<std::string, std::string> words_;
   std::map<std::string, size_t> lengths_;  // of lists
   std::map<std::string, std::vector<std::string>> choices_;

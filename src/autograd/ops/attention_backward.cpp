@@ -121,10 +121,9 @@ void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
     h.spec.normalizer->backward(b.state(i), dots[i - t.i0], &w.score, &w.weight, &w.grad, 1);
     const float ds = h.spec.scale * w.grad;
     const float *q = h.q + i * h.stride, *dO = h.out(b.dout, i);
-    for (int64_t d = 0; d < h.D; ++d) {
-      b.dq(i)[d] += ds * k[d];
-      b.sums.slot_key.row(h.index)[d] += ds * q[d];
-    }
+    for (int64_t d = 0; d < h.D; ++d) b.dq(i)[d] += ds * k[d];
+    if (b.sums.slot_key)
+      for (int64_t d = 0; d < h.D; ++d) b.sums.slot_key.row(h.index)[d] += ds * q[d];
     if (b.sums.slot_value)
       for (int64_t d = 0; d < h.D; ++d) b.sums.slot_value.row(h.index)[d] += w.weight * dO[d];
   }

@@ -12,6 +12,7 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table) 
     for (int64_t n = begin; n < end; ++n)
       std::memcpy(y.value.row(n), table.value.row(tokens[n]), C * sizeof(float));
   });
+  if (!table.wants_grad()) return y;
   tape.record("embedding", y, [=] {
     // A token may occur in any row, so tiles share out the channels.
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {

@@ -81,8 +81,8 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
     });
     for (int64_t tile = 0; tile < tiles; ++tile)
       for (int64_t d = 0; d < D; ++d) {
-        query_gain.grad.data[d] += partial.row(tile)[d];
-        key_gain.grad.data[d] += partial.row(tile)[D + d];
+        if (query_gain.wants_grad()) query_gain.grad.data[d] += partial.row(tile)[d];
+        if (key_gain.wants_grad()) key_gain.grad.data[d] += partial.row(tile)[D + d];
       }
   });
 }

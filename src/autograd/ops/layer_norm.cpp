@@ -72,7 +72,8 @@ Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float 
     });
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const float* sums = partial.row(tile);
-      for (int64_t c = 0; c < C; ++c) gain.grad.data[c] += sums[c];
+      if (gain.wants_grad())
+        for (int64_t c = 0; c < C; ++c) gain.grad.data[c] += sums[c];
       if (bias.wants_grad())
         for (int64_t c = 0; c < C; ++c) bias.grad.data[c] += sums[C + c];
     }

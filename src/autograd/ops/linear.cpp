@@ -93,8 +93,8 @@ void multiply_rows(const Tensor& a, const Tensor& b, float keep, const Tensor& c
 void add_weight_gradient(const Tensor& left, const Tensor& right, Tensor dw) {
   const int64_t N = left.dim(0), rows = left.dim(1), columns = right.dim(1);
   parallel_ranges(rows, kRows, [&](int64_t begin, int64_t end) {
-    gemm(Op::transposed, Op::plain, end - begin, columns, N, 1.0f, left.data + begin,
-         left.stride(), right.data, right.stride(), 1.0f, dw.row(begin), columns);
+    gemm(Op::transposed, Op::plain, end - begin, columns, N, 1.0f, left.data + begin, left.stride(),
+         right.data, right.stride(), 1.0f, dw.row(begin), columns);
   });
 }
 
@@ -120,9 +120,9 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
       activation_gradient(y.grad, y.value, z, begin, end, act);
       multiply_rows(y.grad, back, keep, x.grad, begin, end);
     });
-    if (as_is)
+    if (as_is && w.wants_grad())
       add_weight_gradient(x.value, y.grad, w.grad);
-    else
+    else if (w.wants_grad())
       add_weight_gradient(y.grad, x.value, w.grad);
     if (b.wants_grad()) add_column_sums(y.grad, b.grad);
   });

@@ -8,6 +8,7 @@
 
 // Letters: B batch, T tokens, C width, H heads, D head width, V vocabulary, N = B·T rows.
 // Every op computes, records the gradient of its inputs, and returns. Gradients add up (+=).
+// A weight without a gradient is frozen: none is computed for it.
 
 namespace waiver {
 

@@ -58,7 +58,8 @@ Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
                      sums);
     });
     for (int64_t tile = 0; tile < tiles; ++tile)
-      for (int64_t c = 0; c < C; ++c) gain.grad.data[c] += partial.row(tile)[c];
+      for (int64_t c = 0; gain.wants_grad() && c < C; ++c)
+        gain.grad.data[c] += partial.row(tile)[c];
   });
   return y;
 }

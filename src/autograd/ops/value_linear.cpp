@@ -24,6 +24,7 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
         gemm(Op::plain, Op::transposed, end - begin, D, D, 1.0f, y.grad.row(begin) + h * D, C,
              weight.value.data + h * D * D, D, 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
     });
+    if (!weight.wants_grad()) return;
     parallel_tiles(H, [&](int64_t h) {  // a head sums over all rows itself
       gemm(Op::transposed, Op::plain, D, D, N, 1.0f, qkv.value.data + 2 * C + h * D, 3 * C,
            y.grad.data + h * D, C, 1.0f, weight.grad.data + h * D * D, D);

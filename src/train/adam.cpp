@@ -1,0 +1,34 @@
+#include "train/adam_rule.h"
+#include "train/registry.h"
+
+namespace waiver {
+namespace {
+
+/// g += weight_decay · w, then Adam's step (Kingma and Ba, 1412.6980): decay as an L2 term of the
+/// loss, which the second moment then divides as it divides everything else.
+class Adam : public FlatOptimizer {
+ public:
+  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Adam>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("lr", lr_, at_least(0), "learning rate");
+    rule_.options(v);
+    decay_options(v);
+  }
+  std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
+
+  void update_range(Range r, float* w, const float* g, const Update& how) override {
+    const AdamRule::Step step = rule_.at(how, lr_);
+    const auto scale = static_cast<float>(how.grad_factor), decay = static_cast<float>(r.decay);
+    float *m = state_data(0), *v = state_data(1);
+    for (int64_t i = r.begin; i < r.end; ++i) w[i] -= step(scale * g[i] + decay * w[i], m[i], v[i]);
+  }
+
+ private:
+  AdamRule rule_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_adam() { return std::make_unique<Adam>(); }
+
+}  // namespace waiver

@@ -1,0 +1,28 @@
+#include "train/array_optimizer.h"
+
+namespace waiver {
+
+void ArrayOptimizer::decay_options(FieldVisitor& v) {
+  static constexpr Choice choices[] = {{"all", "every parameter"},
+                                       {"matrices", "not biases and not gains"}};
+  v.field("weight_decay", weight_decay_, at_least(0), "pull of the weights towards 0");
+  v.choice("decay", decay_, choices, "which parameters weight_decay pulls");
+}
+
+void ArrayOptimizer::build(const ParameterSet& parameters, uint64_t) {
+  memory_ = std::make_shared<Arena>();
+  states_.clear();
+  for (size_t i = 0; i < state_names().size(); ++i)
+    states_.push_back(memory_->zeros({static_cast<int64_t>(parameters.values().size())}));
+}
+
+std::vector<Optimizer::State> ArrayOptimizer::state() {
+  std::vector<State> out;
+  for (const std::string& name : state_names()) {
+    const Tensor& t = states_[out.size()];
+    out.push_back({name, {t.data, static_cast<size_t>(t.size())}});
+  }
+  return out;
+}
+
+}  // namespace waiver

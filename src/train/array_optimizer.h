@@ -1,0 +1,33 @@
+#pragma once
+
+#include "core/arena.h"
+#include "train/optimizer.h"
+
+namespace waiver {
+
+/// What optimizers share: a learning rate, weight decay on a group of parameters, and state arrays
+/// laid out like the weights.
+class ArrayOptimizer : public Optimizer {
+ public:
+  double lr() const override { return lr_; }
+  void build(const ParameterSet& parameters, uint64_t seed) override;
+  std::vector<State> state() override;
+
+ protected:
+  virtual std::vector<std::string> state_names() const = 0;
+  void decay_options(FieldVisitor& v);
+  double decay_of(const Parameter& p) const {
+    return decay_ == "all" || p.is_matrix() ? weight_decay_ : 0.0;
+  }
+  float* state_data(int which) const { return states_[which].data; }
+
+  double lr_ = 3e-4;
+  double weight_decay_ = 0.0;
+
+ private:
+  std::string decay_ = "all";
+  std::shared_ptr<Arena> memory_;
+  std::vector<Tensor> states_;
+};
+
+}  // namespace waiver

@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <map>
+
+#include "core/gemm.h"
+#include "core/orthogonal.h"
+#include "core/threads.h"
+#include "train/adam_rule.h"
+#include "train/registry.h"
+
+namespace waiver {
+namespace {
+
+constexpr int64_t kRows = 64;  // rows of a tile
+
+/// G̃ = P G Qᵀ;  Adam's moments and step S̃ from G̃;  w −= lr · weight_decay · w;  w −= Pᵀ S̃ Q
+/// (Kaul et al., 2410.17174, algorithm 1), with fixed random orthogonal P and Q. The paper turns a
+/// whole flattened parameter; here a matrix [R, C] is turned along both of its axes, which is the
+/// same with the orthogonal matrix P ⊗ Q and takes R² + C² numbers in place of (R·C)². A vector is
+/// one row; further axes count as rows. Axes of one length share their matrix.
+class OrthoAdam : public ArrayOptimizer {
+ public:
+  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<OrthoAdam>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("lr", lr_, at_least(0), "learning rate");
+    rule_.options(v);
+    v.field("largest_axis", largest_axis_, between(2, 8192),
+            "longest axis of a parameter that is turned; longer ones, such as a large "
+            "vocabulary, are left as they are");
+    decay_options(v);
+  }
+  std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
+
+  void build(const ParameterSet& parameters, uint64_t seed) override {
+    ArrayOptimizer::build(parameters, seed);
+    memory_ = std::make_shared<Arena>();
+    turns_.clear();
+    int64_t largest = 0;
+    for (const Parameter& p : parameters.all()) {
+      if (!p.variable.wants_grad()) continue;
+      largest = std::max(largest, p.shape.size());
+      for (const int64_t n : {p.shape[-1], p.shape.size() / p.shape[-1]})
+        if (n > 1 && n <= largest_axis_ && !turns_.contains(n)) {
+          turns_[n] = memory_->tensor({n, n});
+          random_orthogonal(Random(seed, "ortho_adam", n), turns_[n]);
+        }
+    }
+    buffer_ = memory_->tensor({largest});
+  }
+
+  void update(ParameterSet& parameters, const Update& how) override {
+    for (Parameter& p : parameters.all())
+      if (p.variable.wants_grad()) update_one(parameters, p, how);
+  }
+
+ private:
+  const float* turn(int64_t n) const {
+    const auto found = turns_.find(n);
+    return found == turns_.end() ? nullptr : found->second.data;
+  }
+
+  void update_one(const ParameterSet& parameters, const Parameter& p, const Update& how) {
+    const int64_t C = p.shape[-1], R = p.shape.size() / C, at = parameters.offset(p);
+    const float *left = turn(R), *right = turn(C), *grad = p.variable.grad.data;
+    float *w = p.variable.value.data, *step = buffer_.data;
+    parallel_ranges(R, kRows, [&](int64_t begin, int64_t end) {
+      const int64_t rows = end - begin, here = begin * C;
+      const float* g = grad + here;
+      if (left) g = product(0, left + begin * R, rows, R, Op::plain, grad, C);
+      if (right) g = product(1, g, rows, C, Op::transposed, right, C);
+      float* s = right ? scratch(2, rows * C) : step + here;
+      adam(g, s, at + here, rows * C, how);
+      if (right) gemm(Op::plain, Op::plain, rows, C, C, 1.0f, s, C, right, C, 0.0f, step + here, C);
+    });
+    const auto keep = static_cast<float>(1.0 - lr_ * how.lr_factor * decay_of(p));
+    parallel_ranges(R, kRows, [&](int64_t begin, int64_t end) {
+      const int64_t rows = end - begin, here = begin * C;
+      for (int64_t i = here; i < end * C; ++i) w[i] *= keep;
+      if (left)
+        gemm(Op::transposed, Op::plain, rows, C, R, -1.0f, left + begin, R, step, C, 1.0f, w + here,
+             C);
+      else
+        for (int64_t i = here; i < end * C; ++i) w[i] -= step[i];
+    });
+  }
+
+  // A [m, k] · op(B) [k, n] in a buffer of this thread.
+  static const float* product(int slot, const float* A, int64_t m, int64_t k, Op b, const float* B,
+                              int64_t n) {
+    float* out = scratch(slot, m * n);
+    gemm(Op::plain, b, m, n, k, 1.0f, A, k, B, b == Op::plain ? n : k, 0.0f, out, n);
+    return out;
+  }
+
+  // Steps from turned gradients; the moments begin at `at`.
+  void adam(const float* g, float* step, int64_t at, int64_t count, const Update& how) {
+    const AdamRule::Step rule = rule_.at(how, lr_);
+    const auto scale = static_cast<float>(how.grad_factor);
+    float *m = state_data(0) + at, *v = state_data(1) + at;
+    for (int64_t i = 0; i < count; ++i) step[i] = rule(scale * g[i], m[i], v[i]);
+  }
+
+  AdamRule rule_;
+  int64_t largest_axis_ = 2048;
+  std::shared_ptr<Arena> memory_;
+  std::map<int64_t, Tensor> turns_;  // the orthogonal matrix for axes of each length
+  Tensor buffer_;                    // the steps of one parameter
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_ortho_adam() { return std::make_unique<OrthoAdam>(); }
+
+}  // namespace waiver

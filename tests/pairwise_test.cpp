@@ -1,0 +1,140 @@
+#include "reference/pairwise.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "core/random.h"
+#include "core/threads.h"
+#include "reference/agreement.h"
+
+// Every two values of two different switches of the model, at least once in one config: found from
+// the config itself, so that a new switch joins without being named here.
+
+namespace waiver::reference {
+namespace {
+
+const Covering& covering() {
+  static const Covering found = cover_pairs(kSmall);
+  return found;
+}
+
+// Models this small run fastest so; that threads change no bits is for the tests of the ops.
+struct OneThread {
+  OneThread() { set_threads(1); }
+  ~OneThread() { set_threads(before); }
+  int before = threads();
+};
+
+// Whether a config of these edits has both values.
+bool holds(const std::map<std::string, Value>& config, const Switch& a, const Value& x,
+           const Switch& b, const Value& y) {
+  const auto i = config.find(a.key), j = config.find(b.key);
+  return i != config.end() && j != config.end() && i->second == x && j->second == y;
+}
+
+template <class F>
+void for_every_pair(const std::vector<Switch>& switches, const F& f) {
+  for (size_t i = 0; i < switches.size(); ++i)
+    for (size_t j = i + 1; j < switches.size(); ++j)
+      for (const Value& x : switches[i].values)
+        for (const Value& y : switches[j].values) f(switches[i], x, switches[j], y);
+}
+
+TEST_CASE("every switch of the model takes part, options of kinds included") {
+  ModelConfig config;
+  const Settings known(config);
+  std::map<std::string, std::vector<Value>> values;
+  for (const Switch& s : covering().switches) values[s.key] = s.values;
+  for (const auto& [key, word] : known.words()) {
+    if (key.starts_with("init")) continue;
+    INFO(key);
+    CHECK(values[key].size() == known.choices(key).size());
+  }
+  for (const char* flag : {"attention.bias", "output.tied"}) CHECK(values[flag].size() == 2);
+  CHECK(values["position.base"].size() == 2);
+  CHECK(!values.contains("width"));
+}
+
+TEST_CASE("every pair of values is covered by a valid config, or is told to be impossible") {
+  std::vector<std::map<std::string, Value>> configs;
+  for (const Edits& edits : covering().configs) {
+    CHECK_MESSAGE(misfit_of(edits).empty(), text_of(edits));
+    configs.push_back(values_of(edits));
+  }
+  std::set<std::string> impossible;
+  for (const auto& [pair, reason] : covering().impossible) {
+    MESSAGE("impossible: ", pair, " (", reason, ")");
+    impossible.insert(pair);
+  }
+  // What is not covered must not exist: neither in the default config nor in 100 random ones.
+  for_every_pair(
+      covering().switches, [&](const Switch& a, const Value& x, const Switch& b, const Value& y) {
+        for (const auto& config : configs)
+          if (holds(config, a, x, b, y)) return;
+        const std::string pair = text_of(a.key, x) + " and " + text_of(b.key, y);
+        INFO(pair);
+        bool exists = false;
+        for (int draw = 0; draw < 100; ++draw) {
+          const Random random(29, pair, draw);
+          Edits edits = kSmall;
+          for (size_t s = 0; s < covering().switches.size() && draw > 0; ++s) {
+            const Switch& other = covering().switches[s];
+            set(edits, other.key, other.values[random.below(s, std::ssize(other.values))]);
+          }
+          set(edits, a.key, x);
+          set(edits, b.key, y);
+          if (!holds(values_of(edits), a, x, b, y)) continue;
+          exists = true;
+          CHECK(!misfit_of(edits).empty());
+        }
+        if (exists) CHECK(impossible.contains(pair));
+      });
+}
+
+TEST_CASE("the covering set of all switches agrees with the reference") {
+  const OneThread one;
+  MESSAGE(covering().configs.size(), " configs of ", covering().switches.size(), " switches");
+  for (const Edits& edits : covering().configs) {
+    INFO(text_of(edits));
+    Pair pair(with(kSmall, edits), make_problem(11, 2, 7));
+    check_values(pair, false);
+    check_gradient_along_signs(pair);
+  }
+}
+
+// All gradients after one pass, in the order of the parameters.
+std::vector<float> gradients_of(Pair& pair) {
+  const Problem& p = pair.problem;
+  Arena arena;
+  Tape tape(arena);
+  pair.model.parameters().zero_grads();
+  const Variable logits = pair.model.forward(tape, {p.tokens, p.batch, p.length, {}});
+  tape.backward(cross_entropy(tape, logits, p.targets));
+  const auto grads = pair.model.parameters().grads();
+  return {grads.begin(), grads.end()};
+}
+
+TEST_CASE(
+    "frozen weights get no gradient, and the others theirs to the bit, whatever is switched") {
+  const OneThread one;
+  for (const Edits& edits : covering().configs) {
+    INFO(text_of(edits));
+    Pair whole(with(kSmall, edits), make_problem(11, 2, 7));
+    const std::vector<float> all = gradients_of(whole);
+    for (const int64_t half : {0, 1}) {
+      Pair part(with(kSmall, edits), make_problem(11, 2, 7));
+      std::vector<float> expected = all;
+      ParameterSet& parameters = part.model.parameters();
+      for (const Parameter& p : parameters.all())
+        if (Random(31, p.name).below(0, 2) == half) {
+          std::fill_n(expected.begin() + parameters.offset(p), p.shape.size(), 0.0f);
+          parameters.freeze(p.name);
+        }
+      CHECK(gradients_of(part) == expected);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace waiver::reference

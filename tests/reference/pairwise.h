@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "reference/settings.h"
+
+/// A small set of model configs in which every two values of two different switches meet.
+namespace waiver::reference {
+
+using Value = std::variant<std::string, double>;
+
+/// A key of the model's config and the values it is tried with: every word of a choice, both values
+/// of a flag, the default of a number and another one. `needs` are edits under which it exists.
+struct Switch {
+  std::string key;
+  std::vector<Value> values;
+  Edits needs;
+};
+
+/// Two values that no valid config has together, and the config check's reason.
+struct Impossible {
+  std::string pair, reason;
+};
+
+struct Covering {
+  std::vector<Switch> switches;
+  std::vector<Edits> configs;  // each names every switch that it has
+  std::vector<Impossible> impossible;
+};
+
+/// Every switch that some config has, options of kinds included; the numbers of `base` and initial
+/// weights are left as they are.
+std::vector<Switch> find_switches(const Edits& base);
+
+/// Greedily, in the manner of AETG (Cohen et al., IEEE Trans. Softw. Eng. 23, 1997). Configs with
+/// misfits are no configs.
+Covering cover_pairs(const Edits& base);
+
+/// `key = value`.
+std::string text_of(const std::string& key, const Value& value);
+std::string text_of(const Edits& edits);
+
+void set(Edits& edits, const std::string& key, const Value& value);
+/// What the config of these edits says for each of its keys.
+std::map<std::string, Value> values_of(const Edits& edits);
+/// The first complaint of the config check, or an empty string.
+std::string misfit_of(const Edits& edits);
+
+}  // namespace waiver::reference
