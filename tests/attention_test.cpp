@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "model/attention/normalizer.h"
-#include "reference/settings.h"
 #include "reference/op_check.h"
+#include "reference/settings.h"
 #include "reference/weights_of_scores.h"
 
 // The attention op against plain loops in double precision.

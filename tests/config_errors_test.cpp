@@ -112,7 +112,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:27: model.attention.mask: expected one of causal or bidirectional, found "
        "\"casual\". Did you mean causal?"},
       {"model:\n  position: {kind: absolut, base: 3}\n",
-       "a.yaml:2:20: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
+       "a.yaml:2:20: model.position: expected one of none, learned, sinusoidal, rope, alibi or "
+       "relative, "
        "found \"absolut\". Did you mean absolute?"},
       {"model: {position: [rope]}\n",
        "a.yaml:1:19: model.position: the list has 1 encoding, but model.layers is 2. A list has "
@@ -126,7 +127,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "list."},
       {"model: {position: [{kind: alibi, base: 3}, rop]}\n",
        "a.yaml:1:34: model.position.base: only kind rope has it; the kind here is alibi.\n"
-       "a.yaml:1:44: model.position: expected one of none, learned, sinusoidal, rope or alibi, "
+       "a.yaml:1:44: model.position: expected one of none, learned, sinusoidal, rope, alibi or "
+       "relative, "
        "found \"rop\". Did you mean rope?"},
       {"model: {position: [rope, learned]}\n",
        "a.yaml:1:19: model.position: learned acts on the embeddings, before any layer, and cannot "

@@ -270,7 +270,7 @@ TEST_CASE("sequences and widths of several tiles agree with the reference") {
                        {"attention.bias", 1}}};
     Problem p = make_problem(67, 2, 150);
     std::swap(p.positions[3], p.positions[140]);
-    Pair pair(with(large, edits), p);
+    Pair pair(with(edits, large), p);
     check_values(pair, true);
     check_gradient_along_signs(pair);
   });
