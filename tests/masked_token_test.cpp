@@ -11,7 +11,7 @@ std::unique_ptr<Dataset> masked(std::unique_ptr<Dataset> data, SetFields::Values
   auto objective = Kind<Objective>("masked_token").make();
   SetFields fields(std::move(options));
   objective->options(fields);
-  return objective->apply(std::move(data));
+  return objective->apply(std::move(data), 0);
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ TEST_CASE("masked_token: blocks are measured on whole sequences, losses on hidde
   const int64_t T = 12, B = 8, V = 65;
   auto source = Kind<Dataset>("bigram_backcopy_random").make();
   source->open(T);
-  const auto data = Kind<Objective>("masked_token")->apply(std::move(source));
+  const auto data = Kind<Objective>("masked_token")->apply(std::move(source), 0);
   ModelConfig config;
   config.layers = 1;
   config.width = 16;

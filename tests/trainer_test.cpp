@@ -25,7 +25,7 @@ ModelConfig tiny_model() {
 std::unique_ptr<Dataset> tiny_data(const std::string& objective = "next_token") {
   auto data = Kind<Dataset>("bigram_backcopy_random").make();
   data->open(20);
-  return Kind<Objective>(objective)->apply(std::move(data));
+  return Kind<Objective>(objective)->apply(std::move(data), 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/random.h"
 #include "core/threads.h"
 #include "data/registry.h"
+#include "data/wrapped.h"
 
 namespace waiver {
 namespace {
@@ -13,15 +14,13 @@ struct Shares {
 /// sequence has the same token there; a sequence without any gets one. A chosen token becomes the
 /// mask token, a random token of the data, or stays, and is the target at its own position; all
 /// other targets are −1. The mask token has the id after those of the data.
-class MaskedDataset : public Dataset {
+class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, std::unique_ptr<Dataset> data)
-      : shares_(shares), data_(std::move(data)) {}
+      : WrappedDataset(std::move(data)), shares_(shares) {}
   std::unique_ptr<Dataset> clone() const override {
     return std::make_unique<MaskedDataset>(shares_, data_->clone());
   }
-  void open(int64_t context) override { data_->open(context); }
-
   int64_t vocabulary() const override { return data_->vocabulary() + 1; }
   int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
@@ -34,9 +33,6 @@ class MaskedDataset : public Dataset {
     });
   }
 
-  int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
-  bool is_task() const override { return data_->is_task(); }
-  Role role(const int32_t* inputs, int64_t t) const override { return data_->role(inputs, t); }
   void next(const int32_t* inputs, int64_t t, std::span<float> p) const override {
     data_->next(inputs, t, p.first(p.size() - 1));
     p.back() = 0.0f;
@@ -44,11 +40,6 @@ class MaskedDataset : public Dataset {
   std::string text(int32_t token) const override {
     return token == mask_token() ? "<mask>" : data_->text(token);
   }
-  std::string_view separator() const override { return data_->separator(); }
-  std::vector<int32_t> encode(std::string_view text) const override { return data_->encode(text); }
-  TokenRange content() const override { return data_->content(); }
-  bool fixed(int64_t t) const override { return data_->fixed(t); }
-  std::vector<int32_t> front() const override { return data_->front(); }
 
  private:
   // Three numbers belong to each place of the batch: whether, how, and by which token it is hidden.
@@ -78,7 +69,6 @@ class MaskedDataset : public Dataset {
   }
 
   Shares shares_;
-  std::unique_ptr<Dataset> data_;
 };
 
 class MaskedToken : public Objective {
@@ -95,7 +85,7 @@ class MaskedToken : public Objective {
     const double sum = shares_.mask + shares_.random;
     return sum > 1.0 + 1e-9 ? "the shares mask and random come to more than 1" : "";
   }
-  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data) const override {
+  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t) const override {
     return std::make_unique<MaskedDataset>(shares_, std::move(data));
   }
 

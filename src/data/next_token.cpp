@@ -1,13 +1,39 @@
+#include <algorithm>
+
 #include "data/registry.h"
+#include "data/wrapped.h"
 
 namespace waiver {
 namespace {
+
+/// Another dataset whose first `given` tokens are not to be predicted.
+class GivenPrefix : public WrappedDataset {
+ public:
+  GivenPrefix(int64_t given, std::unique_ptr<Dataset> data)
+      : WrappedDataset(std::move(data)), given_(given) {}
+  std::unique_ptr<Dataset> clone() const override {
+    return std::make_unique<GivenPrefix>(given_, data_->clone());
+  }
+  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
+    data_->batch(seed, split, index, out);
+    const int64_t skipped =
+        std::min(given_ - 1, out.tokens);  // the target of place t is token t + 1
+    for (int64_t b = 0; b < out.batch; ++b)
+      std::fill_n(out.targets.begin() + b * out.tokens, skipped, -1);
+  }
+
+ private:
+  int64_t given_;
+};
 
 /// Datasets give this by themselves.
 class NextToken : public Objective {
  public:
   std::unique_ptr<Objective> clone() const override { return std::make_unique<NextToken>(*this); }
-  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data) const override { return data; }
+  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {
+    if (given < 2) return data;
+    return std::make_unique<GivenPrefix>(given, std::move(data));
+  }
 };
 
 }  // namespace

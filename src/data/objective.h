@@ -12,8 +12,9 @@ class Objective {
   virtual void options(FieldVisitor&) {}
   /// Why the options do not fit together; empty when they do.
   virtual std::string refuse() const { return {}; }
-  /// The dataset with inputs and targets as the objective has them. REQUIRES: `data` is open.
-  virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data) const = 0;
+  /// The dataset with inputs and targets as the objective has them; the first `given` tokens are
+  /// visible to every query (a prefix mask). REQUIRES: `data` is open.
+  virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const = 0;
 };
 
 }  // namespace waiver

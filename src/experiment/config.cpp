@@ -90,7 +90,7 @@ Config read_config(const Node& map, Complaints& complaints) {
 std::unique_ptr<Dataset> open_data(const Config& config) {
   auto data = config.data.make();
   data->open(config.model.context);
-  return config.train.objective->apply(std::move(data));
+  return config.train.objective->apply(std::move(data), config.model.attention.mask->prefix());
 }
 
 Config load_config(const std::string& path, std::span<const std::string> overrides) {

@@ -1,7 +1,20 @@
+#include "core/math.h"
 #include "probe/reduce.h"
 
 namespace waiver {
 namespace {
+
+// −Σ A log A over n weights; those below the smallest normal number count as 0.
+double entropy(const float* A, int64_t n) {
+  constexpr float least = 1.17549435e-38f;
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t k = 0; k < n; ++k) {
+    const float a = A[k];
+    sum -= a < least ? 0.0f : a * fast_log(a < least ? least : a);
+  }
+  return sum;
+}
 
 /// −Σ_k A log A per query, averaged.
 class AttentionEntropy : public Metric {
@@ -25,8 +38,7 @@ class AttentionEntropy : public Metric {
       const float* A = view.map(view.pattern, b, h);
       for (int64_t i = 0; i < T; ++i) {
         for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
-          for (int64_t k = keys.begin; k < keys.end; ++k)
-            if (const float a = A[i * T + k]; a > 0) *row -= static_cast<double>(a * std::log(a));
+          *row += entropy(A + i * T + keys.begin, keys.size());
       }
     });
   }

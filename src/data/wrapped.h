@@ -1,0 +1,35 @@
+#pragma once
+
+#include "data/dataset.h"
+
+namespace waiver {
+
+/// Another dataset, of which a derived class changes what it has to.
+class WrappedDataset : public Dataset {
+ public:
+  explicit WrappedDataset(std::unique_ptr<Dataset> data) : data_(std::move(data)) {}
+
+  void open(int64_t context) override { data_->open(context); }
+  int64_t vocabulary() const override { return data_->vocabulary(); }
+  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
+    data_->batch(seed, split, index, out);
+  }
+  int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
+  bool is_task() const override { return data_->is_task(); }
+  Role role(const int32_t* inputs, int64_t t) const override { return data_->role(inputs, t); }
+  void next(const int32_t* inputs, int64_t t, std::span<float> p) const override {
+    data_->next(inputs, t, p);
+  }
+  std::string text(int32_t token) const override { return data_->text(token); }
+  std::string_view separator() const override { return data_->separator(); }
+  std::vector<int32_t> encode(std::string_view text) const override { return data_->encode(text); }
+  TokenRange content() const override { return data_->content(); }
+  bool fixed(int64_t t) const override { return data_->fixed(t); }
+  std::vector<int32_t> front() const override { return data_->front(); }
+  int32_t mask_token() const override { return data_->mask_token(); }
+
+ protected:
+  std::unique_ptr<Dataset> data_;
+};
+
+}  // namespace waiver
