@@ -31,15 +31,23 @@ void print_table(const std::vector<BenchResult>& results) {
              "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB", "share",
              "ratio");
   for (const BenchResult& r : results)
-    fmt::print(
-        "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
-        "{:>10.1f}{:>8}{:>8}\n",
-        r.workload.name, r.workload.model.context, r.workload.batch, r.ms_per_step,
-        r.tokens_per_second, r.useful_gflops, r.sgemm_gflops, 100 * r.share_of_peak,
-        1000 / r.useful_gflops, mib(r.parameter_bytes + r.optimizer_bytes), mib(r.arena_bytes),
-        mib(r.peak_resident_bytes),
-        r.probe_share ? fmt::format("{:.1f}%", 100 * *r.probe_share) : "",
-        r.torch ? fmt::format("{:.2f}", r.torch->ratio) : "");
+    if (!r.plain_ratio)
+      fmt::print(
+          "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
+          "{:>10.1f}{:>8}{:>8}\n",
+          r.workload.name, r.workload.model.context, r.workload.batch, r.ms_per_step,
+          r.tokens_per_second, r.useful_gflops, r.sgemm_gflops, 100 * r.share_of_peak,
+          1000 / r.useful_gflops, mib(r.parameter_bytes + r.optimizer_bytes), mib(r.arena_bytes),
+          mib(r.peak_resident_bytes),
+          r.probe_share ? fmt::format("{:.1f}%", 100 * *r.probe_share) : "",
+          r.torch ? fmt::format("{:.2f}", r.torch->ratio) : "");
+}
+
+void print_switches(const std::vector<BenchResult>& results) {
+  fmt::print("\n{:<28}{:>10}{:>24}\n", "switch, on lm", "ms/step", "times the plain step");
+  for (const BenchResult& r : results)
+    if (r.plain_ratio)
+      fmt::print("{:<28}{:>10.2f}{:>24.3f}\n", r.workload.setting, r.ms_per_step, *r.plain_ratio);
 }
 
 void print_rows(const BenchResult& r) {
@@ -88,10 +96,13 @@ void bench(const Options& options) {
   for (const Workload& workload : workloads) {
     results.push_back(measure(workload, options.bench));
     json["results"].push_back(to_json(results.back()));
-    print_rows(results.back());
+    if (!results.back().plain_ratio) print_rows(results.back());
     std::fflush(stdout);
   }
-  print_table(results);
+  const auto switches = std::ranges::count_if(
+      results, [](const BenchResult& r) { return r.plain_ratio.has_value(); });
+  if (switches < std::ssize(results)) print_table(results);
+  if (switches > 0) print_switches(results);
   if (!options.json.empty()) write_atomically(options.json, json.dump(2) + "\n");
 }
 

@@ -41,14 +41,17 @@ class Bench {
         train_(train_config(workload)),
         trainer_(train_, model_, *data_, 0) {
     if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
-    if (options.compare) torch_.emplace(workload);
+    if (!workload.setting.empty()) plain_ = std::make_unique<Bench>(plain_workload(), options);
+    if (options.compare && workload.setting.empty()) torch_.emplace(workload);
     warm_up(options.round_seconds);
   }
 
   void round() {
     sgemm_.push_back(measure_gemm_rate());
     profiles_.emplace_back();
+    const double plain = plain_ ? plain_->train(steps_per_round_, nullptr) : 0;
     steps_.push_back(train(steps_per_round_, &profiles_.back()));
+    if (plain_) ratios_.push_back(steps_.back() / plain);
     if (prober_) probes_.push_back(probe());
     if (torch_) torch_steps_.push_back(torch_train());
   }
@@ -70,6 +73,7 @@ class Bench {
       r.probe_ms = median(probes_);
       r.probe_share = *r.probe_ms / (*r.probe_ms + kProbeEvery * r.ms_per_step);
     }
+    if (plain_) r.plain_ratio = median(ratios_);
     if (torch_) {
       const double ms = median(torch_steps_);
       r.torch = {torch_->version(), torch_->gemm_rate(), ms, ms / r.ms_per_step};
@@ -164,8 +168,9 @@ class Bench {
   Trainer trainer_;
   std::optional<Prober> prober_;
   std::optional<TorchStep> torch_;
+  std::unique_ptr<Bench> plain_;  // the same without the switch
   int64_t step_ = 0, steps_per_round_ = 1;
-  std::vector<double> sgemm_, steps_, probes_, torch_steps_;
+  std::vector<double> sgemm_, steps_, probes_, torch_steps_, ratios_;
   std::deque<Profile> profiles_;
 };
 
@@ -181,6 +186,7 @@ BenchResult measure(const Workload& workload, const BenchOptions& options) {
 nlohmann::ordered_json to_json(const BenchResult& r) {
   const ModelConfig& m = r.workload.model;
   nlohmann::ordered_json out = {{"workload", r.workload.name},
+                                {"setting", r.workload.setting},
                                 {"layers", m.layers},
                                 {"heads", m.heads},
                                 {"width", m.width},
@@ -215,6 +221,7 @@ nlohmann::ordered_json to_json(const BenchResult& r) {
     out["probe_ms"] = *r.probe_ms;
     out["probe_share"] = *r.probe_share;
   }
+  if (r.plain_ratio) out["plain_ratio"] = *r.plain_ratio;
   if (r.torch)
     out["torch"] = {{"version", r.torch->version},
                     {"gemm_gflops", r.torch->gemm_gflops},

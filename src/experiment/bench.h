@@ -41,6 +41,7 @@ struct BenchResult {
   std::vector<BenchRow> rows;
   std::optional<double> probe_ms;     // one probe with every metric
   std::optional<double> probe_share;  // of a run that probes every 10 steps
+  std::optional<double> plain_ratio;  // how much longer a step takes than without the switch
   /// PyTorch's step, and how often this program's fits into it.
   struct Torch {
     std::string version;

@@ -62,6 +62,40 @@ Workload small() {
   return w;
 }
 
+// `lm` with one switch away from where it stands, for every kind of a registry.
+template <class T, class Member>
+void add_switches(std::vector<Workload>& out, const std::string& key, const Member& member) {
+  const Workload plain = plain_workload();
+  for (const Registered<T>& entry : registry<T>()) {
+    Workload w = plain;
+    Kind<T>& kind = member(w.model);
+    if (kind.name() == entry.name) continue;
+    kind.set(entry.name);
+    if (!w.model.misfits().empty()) continue;
+    w.setting = key + " " + std::string(entry.name);
+    out.push_back(std::move(w));
+  }
+}
+
+void add_all_switches(std::vector<Workload>& out) {
+  add_switches<Normalizer>(
+      out, "normalizer", [](ModelConfig & m) -> auto& { return m.attention.normalizer; });
+  add_switches<Slot>(
+      out, "slot", [](ModelConfig & m) -> auto& { return m.attention.slot; });
+  add_switches<Gate>(
+      out, "gate", [](ModelConfig & m) -> auto& { return m.attention.gate; });
+  add_switches<QkNorm>(
+      out, "qk_norm", [](ModelConfig & m) -> auto& { return m.attention.qk_norm; });
+  add_switches<Mask>(
+      out, "mask", [](ModelConfig & m) -> auto& { return m.attention.mask; });
+  add_switches<PositionEncoding>(
+      out, "position", [](ModelConfig & m) -> auto& { return m.position.of_layer(0); });
+  add_switches<Norm>(
+      out, "norm", [](ModelConfig & m) -> auto& { return m.norm.kind; });
+  add_switches<Mlp>(
+      out, "mlp", [](ModelConfig & m) -> auto& { return m.mlp.kind; });
+}
+
 std::vector<Workload> all_workloads() {
   std::vector<Workload> out = {small(), workload("bb", {1, 1, 256, 1024, 256, 67, 32}),
                                workload("lm", {4, 2, 128, 512, 256, 256, 32}),
@@ -69,10 +103,13 @@ std::vector<Workload> all_workloads() {
   out[1].backcopy = out[1].probes = out[2].probes = true;
   for (const int64_t T : {1024, 2048, 4096, 8192, 16384})
     out.push_back(workload("long", {2, 2, 128, 512, T, 256, 1}));
+  add_all_switches(out);
   return out;
 }
 
 }  // namespace
+
+Workload plain_workload() { return workload("switches", {4, 2, 128, 512, 256, 256, 32}); }
 
 std::vector<std::string> workload_names() {
   std::vector<std::string> out;
@@ -92,7 +129,7 @@ std::vector<Workload> find_workloads(const std::string& name) {
 
 double useful_flops_per_token(const Workload& workload) {
   const ModelConfig& m = workload.model;
-  const int64_t block = 4 * m.width * m.width + 2 * m.width * m.mlp.width;
+  const int64_t block = 4 * m.width * m.width + m.mlp.kind->products() * m.width * m.mlp.width;
   const int64_t products = m.layers * block + m.width * workload.vocabulary;
   return 6.0 * static_cast<double>(products + m.layers * m.context * m.width);
 }

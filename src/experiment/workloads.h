@@ -16,6 +16,7 @@ struct Workload {
   int64_t vocabulary = 0, batch = 0;
   bool backcopy = false;  // data of Bigram-Backcopy, else tokens drawn uniformly once
   bool probes = false;    // whether probing is timed too
+  std::string setting;    // of the switch that is on, `attention.gate value`; empty: none is
 
   int64_t tokens() const { return batch * model.context; }
 };
@@ -26,8 +27,12 @@ std::vector<std::string> workload_names();
 /// The workloads of a name, one for each size. Throws UsageError that lists the known names.
 std::vector<Workload> find_workloads(const std::string& name);
 
+/// What the workloads `switches` are without their switch: `lm`.
+Workload plain_workload();
+
 /// Floating-point operations of one token's training step that the mathematics asks for:
 ///   6 · (parameters in matrix products, the output's included) + 6 · layers · T · width,
+/// without the matrices of gates,
 /// a multiplication and an addition for each weight, three times (forward, the inputs' gradient,
 /// the weights' gradient); attention counts the half of its products that a causal mask shows.
 double useful_flops_per_token(const Workload& workload);

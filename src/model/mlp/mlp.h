@@ -21,6 +21,8 @@ class Mlp {
   virtual void options(FieldVisitor&) {}
   /// Whether blocks have such a branch at all, so that it has a width.
   virtual bool present() const { return true; }
+  /// How many matrices of width × hidden it has.
+  virtual int64_t products() const { return 2; }
   /// Declares the layers {name}.up, {name}.down and whatever else it has.
   virtual void build(Builder&, const std::string& name, const MlpSizes&) = 0;
   virtual Variable forward(Tape&, Variable x) const = 0;

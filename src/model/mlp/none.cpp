@@ -8,6 +8,7 @@ class NoMlp : public Mlp {
  public:
   std::unique_ptr<Mlp> clone() const override { return std::make_unique<NoMlp>(*this); }
   bool present() const override { return false; }
+  int64_t products() const override { return 0; }
   void build(Builder&, const std::string&, const MlpSizes&) override {}
   Variable forward(Tape&, Variable) const override { return {}; }
 };

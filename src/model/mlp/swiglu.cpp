@@ -6,6 +6,7 @@ namespace {
 /// (silu(x W_gate + b_gate) ⊙ (x W_up + b_up)) W_down + b_down (Shazeer, 2002.05202, §2).
 class SwiGlu : public Mlp {
  public:
+  int64_t products() const override { return 3; }
   std::unique_ptr<Mlp> clone() const override { return std::make_unique<SwiGlu>(*this); }
   void build(Builder& builder, const std::string& name, const MlpSizes& sizes) override {
     gate_ = builder.linear(name + ".gate", sizes.width, sizes.hidden, sizes.bias);
