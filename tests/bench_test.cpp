@@ -1,6 +1,7 @@
 #include "experiment/bench.h"
 
 #include <doctest/doctest.h>
+#include <set>
 
 #include "autograd/profile.h"
 #include "core/threads.h"
@@ -43,17 +44,24 @@ TEST_CASE("useful FLOPs count every product of a training step once") {
 }
 
 TEST_CASE("the workloads are those that have a name, each at all its sizes") {
-  CHECK(workload_names() == std::vector<std::string>{"small", "bb", "lm", "gu60m", "long"});
+  CHECK(workload_names() ==
+        std::vector<std::string>{"small", "bb", "lm", "gu60m", "long", "switches"});
   for (const std::string& name : workload_names())
     for (const Workload& w : find_workloads(name)) {
       CHECK(w.name == name);
       CHECK(w.model.misfits().empty());
     }
   CHECK(find_workloads("long").size() == 5);
+  std::set<std::string> settings;
+  for (const Workload& w : find_workloads("switches")) settings.insert(w.setting);
+  for (const auto& normalizer : registry<Normalizer>())
+    CHECK(settings.contains("normalizer " + std::string(normalizer.name)) ==
+          (normalizer.name != "softmax"));
   CHECK(find_workloads("long").back().model.context == 16384);
-  CHECK_THROWS_WITH_AS(find_workloads("smal"),
-                       "smal: there is no such workload. Known are small, bb, lm, gu60m, long.",
-                       UsageError);
+  CHECK_THROWS_WITH_AS(
+      find_workloads("smal"),
+      "smal: there is no such workload. Known are small, bb, lm, gu60m, long, switches.",
+      UsageError);
   CHECK(workload_data(find_workloads("bb").front())->vocabulary() == 67);
 }
 
@@ -182,8 +190,22 @@ TEST_CASE("waiver bench prints a table, writes JSON and refuses what it does not
   const Ended unknown = run_program({"bench", "bb", "huge"});
   CHECK(unknown.status == 2);
   CHECK(unknown.output ==
-        "huge: there is no such workload. Known are small, bb, lm, gu60m, long.\n");
+        "huge: there is no such workload. Known are small, bb, lm, gu60m, long, switches.\n");
   CHECK(run_program({"bench", "--rounds", "0"}).status == 2);
+}
+
+TEST_CASE("a switch is timed beside the plain step") {
+  BenchOptions options;
+  options.rounds = 1;
+  options.round_seconds = 0;
+  Workload w = find_workloads("switches").front();
+  w.batch = 1;
+  const BenchResult r = measure(w, options);
+  REQUIRE(r.plain_ratio.has_value());
+  CHECK(*r.plain_ratio > 0);
+  CHECK(to_json(r)["plain_ratio"] == *r.plain_ratio);
+  CHECK(to_json(r)["setting"] == w.setting);
+  CHECK_FALSE(to_json(measure(find_workloads("bb").front(), options)).contains("plain_ratio"));
 }
 
 TEST_CASE("a comparison without PyTorch is refused with a sentence") {

@@ -181,6 +181,23 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:46: model.attention.qk_norm: no layer has attention."},
       {"model: {attention: {absent: [0, 1], gate: head}}\n",
        "a.yaml:1:43: model.attention.gate: no layer has attention."},
+      {"model: {attention: {normalizer: relu, slot: key}}\n",
+       "a.yaml:1:39: model.attention.slot: relu lets every key have its weight whatever the others "
+       "have, so a key with value 0 would change nothing. Use slot: key_value, or a normalizer "
+       "whose weights share a sum."},
+      {"model: {context: 16, attention: {mask: {kind: causal, self_only: [16]}}}\n",
+       "a.yaml:1:34: model.attention.mask: self_only names position 16; model.context is 16. Both "
+       "count from 0."},
+      {"model: {layers: 2, attention: {mask: {kind: causal, self_only: [3], self_only_layers: "
+       "[2]}}}\n",
+       "a.yaml:1:32: model.attention.mask: self_only_layers names layer 2; model.layers is 2. Both "
+       "count from 0."},
+      {"model: {attention: {mask: {kind: causal, self_only_layers: [0]}}}\n",
+       "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only holds, but "
+       "self_only is empty. Both count from 0."},
+      {"model: {attention: {mask: {kind: causal, windw: 3}}}\n",
+       "a.yaml:1:42: model.attention.mask.windw: unknown key. Did you mean "
+       "model.attention.mask.window?"},
       {"model: {attention: {gate: {kind: head, open: 1}}}\n",
        "a.yaml:1:46: model.attention.gate.open: expected a number in (0, 1), found 1."},
       {"model: {attention: {gate: {kind: head, per: head}}}\n",

@@ -16,6 +16,17 @@ std::unique_ptr<Dataset> masked(std::unique_ptr<Dataset> data, SetFields::Values
 
 }  // namespace
 
+TEST_CASE("tokens of a prefix are given, not predicted") {
+  const auto plain = open_data("bigram_backcopy", 64);
+  for (int64_t given : {0, 1, 3, 64}) {
+    const auto data = Kind<Objective>("next_token")->apply(plain->clone(), given);
+    const Batch truth = batch_of(*plain, 5, 64, 2), batch = batch_of(*data, 5, 64, 2);
+    CHECK(batch.inputs == truth.inputs);
+    for (int64_t n = 0; n < 5 * 64; ++n)
+      CHECK(batch.targets[n] == (n % 64 + 1 < given ? -1 : truth.targets[n]));
+  }
+}
+
 TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those alone") {
   const auto plain = open_data("bigram_backcopy", 64);
   const auto data = masked(plain->clone());

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "core/math.h"
 #include "reference/op_check.h"
 
 // Every op but attention against plain loops in double precision.
@@ -193,6 +194,15 @@ TEST_CASE("dropout keeps a share 1 − p, scaled up, and what it keeps depends o
   int64_t count = 0;
   for (uint64_t place = 0; place < 40000; ++place) count += kept(place, 0.25);
   CHECK(std::abs(count - 30000) < 3 * std::sqrt(40000 * 0.25 * 0.75));
+}
+
+TEST_CASE("fast_log is the logarithm") {
+  for (int i = 0; i < 20000; ++i) {
+    const float x = std::exp(static_cast<float>(i) * 0.0087f - 87.0f);
+    const double truth = std::log(static_cast<double>(x));
+    REQUIRE(std::abs(fast_log(x) - truth) < 1e-7 * std::max(1.0, std::abs(truth)));
+  }
+  CHECK(fast_log(1.0f) == 0.0f);
 }
 
 TEST_CASE("relu lets NaN through") {

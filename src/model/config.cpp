@@ -130,6 +130,8 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
          "Every head has width / heads channels."});
   else
     check_positions(*this, out);
+  if (std::string reason = attention.mask->refuse(context, layers); !reason.empty())
+    out.push_back({"model.attention.mask", reason, "Both count from 0."});
   if (attention.slot->gives_nothing() && !attention.normalizer->shares())
     out.push_back({"model.attention.slot",
                    fmt::format("{} lets every key have its weight whatever the others have, so a "

@@ -1,5 +1,7 @@
 #include "model/attention/mask.h"
 
+#include <fmt/format.h>
+
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
@@ -12,6 +14,20 @@ void Mask::options(FieldVisitor& v) {
           "positions that see only themselves (2605.06611); later queries still see them");
   v.field("self_only_layers", layers_, 0, at_least(0),
           "blocks in which self_only holds; empty: all");
+}
+
+std::string Mask::refuse(int64_t context, int64_t layers) const {
+  for (int64_t k : self_only_)
+    if (k >= context)
+      return fmt::format("self_only names position {}; model.context is {}", k, context);
+  for (int64_t l : layers_)
+    if (l >= layers)
+      return fmt::format("self_only_layers names layer {}; model.layers is {}", l, layers);
+  if (self_only_.empty() && !layers_.empty())
+    return "self_only_layers says where self_only holds, but self_only is empty";
+  if (prefix_ > context)
+    return fmt::format("a prefix of {} is longer than model.context ({})", prefix_, context);
+  return {};
 }
 
 VisibleKeys Mask::visible(int64_t query, int64_t tokens) const {

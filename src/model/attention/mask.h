@@ -19,6 +19,8 @@ class Mask : public KeyMask {
   virtual std::unique_ptr<Mask> clone() const = 0;
   void options(FieldVisitor& v);
 
+  /// The reason why these sizes cannot work, or an empty string.
+  std::string refuse(int64_t context, int64_t layers) const;
   VisibleKeys visible(int64_t query, int64_t tokens) const override;
   /// Whether some query sees a later token, and so the answer of a next-token task.
   bool sees_future() const;
@@ -28,8 +30,6 @@ class Mask : public KeyMask {
   int64_t separator() const { return separator_; }
   /// Tokens that every query sees, of which the model is not asked to predict any.
   int64_t prefix() const { return prefix_; }
-  const std::vector<int64_t>& self_only() const { return self_only_; }
-  const std::vector<int64_t>& self_only_layers() const { return layers_; }
 
  protected:
   virtual KeyRange open_side(int64_t query, int64_t tokens) const = 0;
