@@ -54,6 +54,10 @@ class Run:
                  3: (self.layer, self.head, 0), 0: ()}[data.ndim - 1]
         return self.series(name, *index)
 
+    def sink_rate(self) -> float:
+        """Sink_0 at the last step: the share of heads and sequences with a sink at the first token."""
+        return float(np.nanmean(self.file["probe/sink_rate"][-1, :, :, 0]))
+
     def summary(self, name: str) -> float:
         data = self.file[f"summary/{name}"]
         return data[self.layer, self.head] if data.ndim == 2 else data[()]
@@ -66,10 +70,11 @@ def load(path: pathlib.Path) -> tuple[str, list[Run]]:
     if not (path / "sweep.json").exists():
         sys.exit(f"{path}: neither a run (log.h5) nor a sweep (sweep.json)")
     sweep = json.loads((path / "sweep.json").read_text())
-    runs = [Run(path / r["name"], r["group"], str(r["seed"])) for r in sweep["runs"]
-            if (path / r["name"] / "log.h5").exists()]
+    done = [r for r in sweep["runs"] if (path / r["name"] / "status").is_file()
+            and (path / r["name"] / "status").read_text().startswith("done")]
+    runs = [Run(path / r["name"], r["group"], str(r["seed"])) for r in done]
     if not runs:
-        sys.exit(f"{path}: the sweep has no run yet")
+        sys.exit(f"{path}: the sweep has no finished run yet")
     return sweep["title"], runs
 
 
@@ -241,10 +246,12 @@ def table(runs: list[Run]) -> None:
                ("backcopy risk", "backcopy_risk", "{:.3f}"),
                ("bigram risk", "bigram_risk", "{:.3f}"), ("loss", "loss", "{:.3f}")]
     columns = [c for c in columns if f"probe/{c[1]}" in runs[0].file]
-    rows = [["encoding", "onset step", "layer.head", *(c[0] for c in columns)]]
+    varied = runs[0].group.partition("=")[0].removesuffix(".kind").rpartition(".")[2]
+    rows = [[varied or "run", "onset step", "layer.head", "Sink_0", *(c[0] for c in columns)]]
     for group, members in groups_of(runs).items():
         places = sorted({f"{run.layer}.{run.head}" for run in members})
         rows.append([label(group), onset(members), " ".join(places),
+                     spread([run.sink_rate() for run in members], "{:.2f}"),
                      *(spread([run.first_token(name)[-1] for run in members], form)
                        for _, name, form in columns)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -255,7 +262,7 @@ def table(runs: list[Run]) -> None:
     threshold = runs[0].file["summary/threshold"][()]
     print(f"\nThe strongest head of each run, at the last step: median [range] over the seeds. Onset: "
           f"first step\nwith BOS attention above {threshold:g} for three probes in a row. "
-          f"r_V and residual ratio: of the first token.")
+          f"r_V and residual ratio: of the first token. Sink_0: over all heads.")
 
 
 def main() -> None:

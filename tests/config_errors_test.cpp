@@ -182,7 +182,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {attention: {absent: [0, 1], gate: head}}\n",
        "a.yaml:1:43: model.attention.gate: no layer has attention."},
       {"model: {attention: {normalizer: relu, slot: key}}\n",
-       "a.yaml:1:39: model.attention.slot: relu lets every key have its weight whatever the others "
+       "a.yaml:1:45: model.attention.slot: relu lets every key have its weight whatever the others "
        "have, so a key with value 0 would change nothing. Use slot: key_value, or a normalizer "
        "whose weights share a sum."},
       {"model: {context: 16, attention: {mask: {kind: causal, self_only: [16]}}}\n",
