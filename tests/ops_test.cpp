@@ -94,6 +94,13 @@ TEST_CASE("linear is activation(x W + b)") {
       }
 }
 
+TEST_CASE("weight gradients of many rows are summed in parts") {
+  constexpr int N = 8200, I = 2, O = 3;
+  check(
+      {{N, I}, {I, O}}, [](Tape& tape, const auto& in) { return linear(tape, in[0], in[1]); },
+      [](const auto& in) { return plain_linear(in, N, I, O, false, Activation::none); });
+}
+
 TEST_CASE("linear_transposed is x Wᵀ + b") {
   for (const auto& [N, I, O] : {std::array{1, 1, 1}, {7, 3, 5}, {64, 64, 64}, {130, 67, 71}})
     for (bool bias : {false, true}) {

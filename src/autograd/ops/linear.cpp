@@ -89,12 +89,31 @@ void multiply_rows(const Tensor& a, const Tensor& b, float keep, const Tensor& c
        b.data, b.stride(), keep, c.row(begin), c.stride());
 }
 
-// dW += leftᵀ right, left [N, rows], right [N, columns]; every tile sums over all N itself.
-void add_weight_gradient(const Tensor& left, const Tensor& right, Tensor dw) {
+// Into how many parts a weight gradient cuts its sum over N. One part costs nothing, but few
+// threads find work; a batch that is large enough to be given to many threads has 64 tiles, and
+// pays for them with the sum over the parts.
+int64_t parts_of_sum(int64_t N, int64_t row_tiles) {
+  constexpr int64_t whole = 8192, least = 512;
+  if (N <= whole) return 1;
+  return std::min((TileLoops::kMany + row_tiles - 1) / row_tiles, N / least);
+}
+
+// dW += leftᵀ right, left [N, rows], right [N, columns].
+void add_weight_gradient(Arena& arena, const Tensor& left, const Tensor& right, Tensor dw) {
   const int64_t N = left.dim(0), rows = left.dim(1), columns = right.dim(1);
-  parallel_ranges(rows, kRows, [&](int64_t begin, int64_t end) {
-    gemm(Op::transposed, Op::plain, end - begin, columns, N, 1.0f, left.data + begin, left.stride(),
-         right.data, right.stride(), 1.0f, dw.row(begin), columns);
+  const int64_t row_tiles = (rows + kRows - 1) / kRows, parts = parts_of_sum(N, row_tiles);
+  const int64_t length = (N + parts - 1) / parts;
+  const Tensor sums = parts > 1 ? arena.tensor({parts, rows * columns}) : dw;
+  parallel_tiles(parts * row_tiles, [&](int64_t tile) {
+    const int64_t part = tile / row_tiles, n = part * length, begin = tile % row_tiles * kRows;
+    gemm(Op::transposed, Op::plain, std::min(kRows, rows - begin), columns, std::min(length, N - n),
+         1.0f, left.row(n) + begin, left.stride(), right.row(n), right.stride(),
+         parts > 1 ? 0.0f : 1.0f, sums.data + (part * rows + begin) * columns, columns);
+  });
+  if (parts == 1) return;
+  parallel_ranges(rows * columns, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t part = 0; part < parts; ++part)
+      for (int64_t i = begin; i < end; ++i) dw.data[i] += sums.row(part)[i];
   });
 }
 
@@ -121,9 +140,9 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
       multiply_rows(y.grad, back, keep, x.grad, begin, end);
     });
     if (as_is && w.wants_grad())
-      add_weight_gradient(x.value, y.grad, w.grad);
+      add_weight_gradient(arena, x.value, y.grad, w.grad);
     else if (w.wants_grad())
-      add_weight_gradient(y.grad, x.value, w.grad);
+      add_weight_gradient(arena, y.grad, x.value, w.grad);
     if (b.wants_grad()) add_column_sums(y.grad, b.grad);
   });
   return y;
