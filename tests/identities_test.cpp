@@ -160,6 +160,15 @@ TEST_CASE("a self-only row sees itself alone, and later queries still see it") {
     }
 }
 
+TEST_CASE("a mask sees the future where it shows what is to be predicted") {
+  const auto sees = [](Edits edits) { return Model(edits).config.attention.mask->sees_future(); };
+  CHECK_FALSE(sees({}));
+  CHECK_FALSE(sees({{}, {{"attention.mask.prefix", 5}}}));
+  CHECK(sees({{{"attention.mask", "bidirectional"}}, {{"attention.mask.self_only.0", 0}}}));
+  CHECK(sees({{{"attention.mask", "bidirectional"}}, {{"attention.mask.window", 2}}}));
+  CHECK_FALSE(sees({{{"attention.mask", "bidirectional"}}, {{"attention.mask.window", 1}}}));
+}
+
 TEST_CASE("alibi's slopes for 8 and for 12 heads are those of its paper") {
   std::vector<double> eight, twelve;
   for (int h = 1; h <= 8; ++h) eight.push_back(std::pow(2.0, -h));

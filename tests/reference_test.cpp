@@ -87,6 +87,22 @@ TEST_CASE("a model has the weights that the reference knows, by name and shape")
     }
 }
 
+TEST_CASE("every encoding with every mask, norm and MLP agrees with the reference") {
+  ModelConfig config;
+  const Settings known(config);
+  for (const auto& position : known.choices("position"))
+    for (const auto& mask : known.choices("attention.mask"))
+      for (const auto& norm : known.choices("norm.kind"))
+        for (const auto& mlp : known.choices("mlp.kind")) {
+          INFO(position, " ", mask, " ", norm, " ", mlp);
+          check_small({{{"position", position},
+                        {"attention.mask", mask},
+                        {"norm.kind", norm},
+                        {"mlp.kind", mlp}},
+                       {}});
+        }
+}
+
 TEST_CASE("every pair of kinds agrees with the reference") {
   for_every_kind([](const Edits& edits) { check_small(edits); });
 }

@@ -61,26 +61,6 @@ void extend_block(const Head& h, const Tile& t, const Block& block, float* s, in
   }
 }
 
-// Scores become weights a [rows, pitch], 0 where hidden; the state is final.
-void weigh_block(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
-                 int64_t pitch, const RowState* states) {
-  for (int64_t i = t.i0; i < t.i1; ++i) {
-    const KeyRange seen = t.visible(i, block);
-    float* row = a + (i - t.i0) * pitch;
-    h.spec.normalizer->weigh(states[i - t.i0], s + (i - t.i0) * pitch + seen.begin,
-                             row + seen.begin, seen.size());
-    std::fill(row, row + seen.begin, 0.0f);
-    std::fill(row + seen.end, row + block.keys(), 0.0f);
-  }
-}
-
-void drop_block(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch) {
-  for (int64_t i = t.i0; i < t.i1; ++i) {
-    const KeyRange seen = t.visible(i, block);
-    drop(h, i, block.j0 + seen.begin, a + (i - t.i0) * pitch + seen.begin, seen.size());
-  }
-}
-
 // out += weights · v over a block.
 void mix_values(const Head& h, const Tile& t, const Block& block, const float* a, int64_t pitch,
                 const Tensor& out) {
@@ -105,8 +85,8 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     const int64_t pitch = fast_pitch(block.keys());
     float* s = scratch(0, t.rows() * pitch);
     scores(h, t, block, s, pitch);
-    weigh_block(h, t, block, s, s, pitch, states);
-    if (h.spec.dropout > 0) drop_block(h, t, block, s, pitch);
+    weigh(h, t, block, s, s, pitch, states);
+    if (h.spec.dropout > 0) drop(h, t, block, s, pitch);
     mix_values(h, t, block, s, pitch, out);
   });
   if (!h.spec.slot_value.value) return;

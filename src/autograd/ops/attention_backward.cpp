@@ -46,21 +46,10 @@ struct Scratch {
 void recompute(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
   const Head& h = b.h;
   scores(h, t, block, x.s, x.pitch);
-  for (int64_t i = t.i0; i < t.i1; ++i) {
-    const KeyRange seen = t.visible(i, block);
-    float* row = x.a + (i - t.i0) * x.pitch;
-    h.spec.normalizer->weigh(b.state(i), x.s + (i - t.i0) * x.pitch + seen.begin, row + seen.begin,
-                             seen.size());
-    std::fill(row, row + seen.begin, 0.0f);
-    std::fill(row + seen.end, row + block.keys(), 0.0f);
-  }
+  weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
   gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, h.out(b.dout, t.i0), h.C,
        h.v + block.j0 * h.stride, h.stride, 0.0f, x.ds, x.pitch);
-  if (h.spec.dropout > 0)
-    for (int64_t i = t.i0; i < t.i1; ++i) {
-      const KeyRange seen = t.visible(i, block);
-      drop(h, i, block.j0 + seen.begin, x.ds + (i - t.i0) * x.pitch + seen.begin, seen.size());
-    }
+  if (h.spec.dropout > 0) drop(h, t, block, x.ds, x.pitch);
 }
 
 // dv += Aᵀ dO, A with its dropout, which stays out of what comes after.
@@ -70,8 +59,7 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
   if (h.spec.dropout > 0) {
     float* dropped = scratch(3, t.rows() * x.pitch);
     std::copy_n(x.a, t.rows() * x.pitch, dropped);
-    for (int64_t i = t.i0; i < t.i1; ++i)
-      drop(h, i, block.j0, dropped + (i - t.i0) * x.pitch, block.keys());
+    drop(h, t, block, dropped, x.pitch);
     a = dropped;
   }
   gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, a, x.pitch,

@@ -28,6 +28,25 @@ void drop(const Head& h, int64_t i, int64_t j0, float* weights, int64_t n) {
   }
 }
 
+void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch) {
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    const KeyRange seen = t.visible(i, block);
+    drop(h, i, block.j0 + seen.begin, a + (i - t.i0) * pitch + seen.begin, seen.size());
+  }
+}
+
+void weigh(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
+           int64_t pitch, const RowState* states) {
+  for (int64_t i = t.i0; i < t.i1; ++i) {
+    const KeyRange seen = t.visible(i, block);
+    float* row = a + (i - t.i0) * pitch;
+    h.spec.normalizer->weigh(states[i - t.i0], s + (i - t.i0) * pitch + seen.begin,
+                             row + seen.begin, seen.size());
+    std::fill(row, row + seen.begin, 0.0f);
+    std::fill(row + seen.end, row + block.keys(), 0.0f);
+  }
+}
+
 float slot_score(const Head& h, int64_t i) {
   const float *q = h.q + i * h.stride, *k = h.spec.slot_key.value.row(h.head);
   float sum = 0;

@@ -81,6 +81,13 @@ void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t 
 
 /// Multiplies weights (or their gradients) of query i over keys j0 + [0, n) by 0 or 1/(1 − rate).
 void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n);
+/// The same for the visible part of a block.
+void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch);
+
+/// Scores of a block → weights a, 0 where hidden; states, of the tile's queries, are final. In
+/// place allowed.
+void weigh(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
+           int64_t pitch, const RowState* states);
 
 /// The slot's score for query i.
 float slot_score(const Head& h, int64_t i);

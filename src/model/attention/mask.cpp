@@ -7,7 +7,7 @@ namespace waiver {
 void Mask::options(FieldVisitor& v) {
   v.field("window", window_, at_least(0), "a query sees keys less than this far away; 0: no limit");
   v.field("prefix", prefix_, at_least(0),
-          "the first tokens of a sequence, seen by every query; none of them is predicted");
+          "the first tokens of a sequence, seen by every query; next_token predicts none of them");
   v.field("separator", separator_, at_least(-1),
           "token id that ends a document; no query sees another document; -1: one document");
   v.field("self_only", self_only_, 0, at_least(0),
@@ -40,10 +40,7 @@ VisibleKeys Mask::visible(int64_t query, int64_t tokens) const {
   return {{0, lead}, main};
 }
 
-bool Mask::sees_future() const {
-  constexpr int64_t far = int64_t{1} << 20;
-  return visible(0, far).main.end > std::max<int64_t>(1, prefix_);
-}
+bool Mask::sees_future() const { return window_ != 1 && open_side(0, 2).end > 1; }
 
 std::unique_ptr<Mask> Mask::in_layer(int64_t layer) const {
   std::unique_ptr<Mask> mask = clone();

@@ -22,13 +22,13 @@ class Mask : public KeyMask {
   /// The reason why these sizes cannot work, or an empty string.
   std::string refuse(int64_t context, int64_t layers) const;
   VisibleKeys visible(int64_t query, int64_t tokens) const override;
-  /// Whether some query sees a later token, and so the answer of a next-token task.
+  /// Whether queries see later tokens that they are asked to predict, the prefix left out.
   bool sees_future() const;
   /// The mask of one block.
   std::unique_ptr<Mask> in_layer(int64_t layer) const;
   /// The token that ends a document, or −1: sequences are one document each.
   int64_t separator() const { return separator_; }
-  /// Tokens that every query sees, of which the model is not asked to predict any.
+  /// Tokens that every query sees.
   int64_t prefix() const { return prefix_; }
 
  protected:
