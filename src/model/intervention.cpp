@@ -1,5 +1,6 @@
 #include "model/intervention.h"
 
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -42,6 +43,8 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
   if (change.edits(layer, "attn.pattern")) {
     const std::vector<float> before = copy(spec.pattern);
     change.edit(layer, "attn.pattern", spec.pattern);
+    for (int64_t i = 0; i < spec.pattern.size(); ++i)
+      if (std::isinf(spec.scores.data[i])) spec.pattern.data[i] = 0;
     reweighed = changed_rows(spec.pattern, before);
   }
   parallel_tiles(rows, [&](int64_t r) {

@@ -16,7 +16,8 @@ namespace waiver {
 /// | queries, keys (normalised, turned), values         |
 ///
 /// A row of attn.scores that was changed is normalised again, over the keys whose score is not −∞:
-/// −∞ takes a key away. A row of attn.pattern that was changed is used as it is.
+/// −∞ takes a key away. A row of attn.pattern that was changed is used as it is, but for keys that
+/// are hidden, whose weight stays 0.
 class Intervention {
  public:
   virtual ~Intervention() = default;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace waiver {
 
@@ -33,14 +34,14 @@ class Prober::Watch : public Capture {
     view_.resid = t;
     view_.layer = layer;
     std::vector<VisibleKeys> seen;
-    if (view_.pattern) seen = prober_.model_.visible_keys(layer, input());
+    if (view_.pattern) seen = prober_.model_.visible_keys(layer, input_);
     view_.seen = seen;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
     view_.qkv = view_.scores = view_.pattern = {};  // the next block may have none
   }
-  Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
+  void start(const Input& input) { input_ = input; }
   void first_part_done() { first_part_ = false; }
 
  private:
@@ -59,6 +60,7 @@ class Prober::Watch : public Capture {
   bool first_part_ = true;
   bool blocks_ = true, logits_ = true;
   LayerView view_;
+  Input input_;  // of the pass
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
@@ -105,13 +107,21 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
   return {count, T, cut(batch_.inputs), cut(batch_.targets), cut(batch_.whole)};
 }
 
-void Prober::run(const Batch& part, Watch& watch) {
+void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
+  std::vector<int32_t> tokens = part.inputs, positions(part.tokens);
+  std::iota(positions.begin(), positions.end(), 0);
+  if (edits) {
+    edits->edit_tokens(tokens, model_.vocabulary());
+    edits->edit_positions(positions);
+  }
+  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits};
+  watch.start(input);
   arena_.reset();
   Tape tape(arena_, false);
-  model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
+  model_.forward(tape, input, &watch);
 }
 
-void Prober::measure(bool snapshot) {
+void Prober::measure(bool snapshot, Edits* edits) {
   const int64_t T = context_.tokens, size = part_size();
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
@@ -125,11 +135,11 @@ void Prober::measure(bool snapshot) {
     if (hidden) {
       std::swap(part.inputs, part.whole);
       watch.look_at(part, true, false);
-      run(part, watch);
+      run(part, watch, edits);
       std::swap(part.inputs, part.whole);
     }
     watch.look_at(part, !hidden, true);
-    run(part, watch);
+    run(part, watch, edits);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();
@@ -151,6 +161,11 @@ Prober::Values Prober::values() const {
     for (const std::vector<float>& v : metric->values())
       out.emplace_back(series_[out.size()].name, &v);
   return out;
+}
+
+const std::vector<float>& Prober::value(std::string_view name) const {
+  const Values all = values();
+  return *std::ranges::find(all, name, &Values::value_type::first)->second;
 }
 
 std::vector<SeriesSpec> Prober::snapshot_series() {
