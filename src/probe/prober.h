@@ -44,16 +44,17 @@ class Prober {
   /// The tokens of the first probe sequence, as a person reads them.
   std::vector<std::string> snapshot_tokens() const;
 
+  /// The probe sequences as they are without hidden tokens, [B·T].
+  const std::vector<int32_t>& sequences() const {
+    return batch_.whole.empty() ? batch_.inputs : batch_.whole;
+  }
+
  private:
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;
   void run(const Batch& part, Watch& watch, Edits* edits);
   int64_t part_size() const;
   void leave_out(int64_t layer, bool snapshot);
-  /// The probe sequences as they are without hidden tokens.
-  const std::vector<int32_t>& whole() const {
-    return batch_.whole.empty() ? batch_.inputs : batch_.whole;
-  }
 
   const Transformer& model_;
   const Dataset& data_;
