@@ -4,12 +4,22 @@
 
 namespace waiver {
 
+/// What makes a key a sink, and a sink a waiver element.
+struct WaiverThresholds {
+  double received_attention = 0.3;
+  double enrichment = 3.0;
+  double value_ratio = 0.5;
+
+  void visit(FieldVisitor& v);
+};
+
 struct ProbeConfig {
   int64_t every = 10;
   std::vector<int64_t> first = {0, 1, 2, 4, 8};
   std::vector<int64_t> snapshots = {};
   int64_t batch = 16;
   double sink_threshold = 0.3;
+  WaiverThresholds waiver;
 
   void visit(FieldVisitor& v);
 };

@@ -5,7 +5,27 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/ops/ops.h"
+
 namespace waiver {
+
+namespace {
+
+// Puts the gradients of all parameters back as they were.
+class KeptGradients {
+ public:
+  explicit KeptGradients(const ParameterSet& parameters)
+      : grads_(parameters.grads()), before_(grads_.begin(), grads_.end()) {}
+  KeptGradients(const KeptGradients&) = delete;
+  KeptGradients& operator=(const KeptGradients&) = delete;
+  ~KeptGradients() { std::copy(before_.begin(), before_.end(), grads_.begin()); }
+
+ private:
+  std::span<float> grads_;
+  std::vector<float> before_;
+};
+
+}  // namespace
 
 // Collects what one block shows and hands it to the metrics when the block is complete.
 class Prober::Watch : public Capture {
@@ -19,9 +39,10 @@ class Prober::Watch : public Capture {
   }
   bool wants(int64_t layer, std::string_view point) const override {
     if (layer < 0) return logits_ && point == "logits";
+    if (point == "attn.in") return gradients();
     if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "resid";
+           point == "attn.out" || point == "resid";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (point == "logits")
@@ -29,6 +50,7 @@ class Prober::Watch : public Capture {
     if (point == "attn.qkv") view_.qkv = t;
     if (point == "attn.scores") view_.scores = t;
     if (point == "attn.pattern") view_.pattern = t;
+    if (point == "attn.out") view_.attention_out = t;
     if (point != "resid") return;
     view_.resid = t;
     view_.layer = layer;
@@ -38,7 +60,18 @@ class Prober::Watch : public Capture {
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
-    view_.qkv = view_.scores = view_.pattern = {};  // the next block may have none
+    view_.qkv = view_.scores = view_.pattern =
+        view_.attention_out = {};  // the next block may have none
+  }
+  void take_variable(int64_t layer, std::string_view, const Variable& x) override {
+    attention_inputs_.emplace_back(layer, x);
+  }
+  // Whether the pass is to go backward, and what is shown when it has.
+  bool gradients() const { return logits_ && prober_.of_gradients_; }
+  void show_gradients() {
+    for (const auto& [layer, x] : attention_inputs_)
+      for (auto& metric : prober_.metrics_) metric->gradient(layer, x.grad, *view_.batch);
+    attention_inputs_.clear();
   }
   Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
   void first_part_done() { first_part_ = false; }
@@ -59,22 +92,26 @@ class Prober::Watch : public Capture {
   bool first_part_ = true;
   bool blocks_ = true, logits_ = true;
   LayerView view_;
+  std::vector<std::pair<int64_t, Variable>> attention_inputs_;
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
-               uint64_t seed)
+               uint64_t seed, When metrics)
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_.resize(config.batch, m.context);
   data.batch(seed, Split::probe, 0, batch_);
-  context_ = {&model,    &data,   m.layers,     m.heads,
-              m.context, m.width, config.batch, config.sink_threshold};
-  for (const RegisteredMetric& entry : metrics()) {
-    if (entry.suits && !entry.suits(data)) continue;
+  context_ = {&model, &data, m.layers, m.heads, m.context, m.width, config.batch, config};
+  for (const RegisteredMetric& entry : waiver::metrics()) {
+    if (entry.when == When::on_demand && metrics == When::training) continue;
+    if (entry.suits && !entry.suits(m, data)) continue;
     metrics_.push_back(entry.make());
-    for (SeriesSpec spec : metrics_.back()->series()) {
-      spec.group = "probe";
-      series_.push_back(std::move(spec));
+    of_gradients_ |= metrics_.back()->of_gradients();
+    std::vector<SeriesSpec> filled = metrics_.back()->series();
+    for (size_t i = 0; i < filled.size(); ++i) {
+      filled[i].group = "probe";
+      series_.push_back(std::move(filled[i]));
+      sources_.emplace_back(metrics_.back().get(), i);
     }
   }
 }
@@ -107,8 +144,12 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
 
 void Prober::run(const Batch& part, Watch& watch) {
   arena_.reset();
-  Tape tape(arena_, false);
-  model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
+  Tape tape(arena_, watch.gradients());
+  const Variable logits = model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
+  if (!watch.gradients()) return;
+  const KeptGradients kept(model_.parameters());
+  tape.backward(cross_entropy(tape, logits, part.targets));
+  watch.show_gradients();
 }
 
 void Prober::measure(bool snapshot) {
@@ -133,6 +174,8 @@ void Prober::measure(bool snapshot) {
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();
+  for (auto& metric : metrics_)
+    metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)
     if (!model_.config().has_attention(l)) leave_out(l, snapshot);
 }
@@ -147,10 +190,14 @@ void Prober::leave_out(int64_t layer, bool snapshot) {
 
 Prober::Values Prober::values() const {
   Values out;
-  for (const auto& metric : metrics_)
-    for (const std::vector<float>& v : metric->values())
-      out.emplace_back(series_[out.size()].name, &v);
+  for (size_t i = 0; i < series_.size(); ++i) out.emplace_back(series_[i].name, values_of(i));
   return out;
+}
+
+const std::vector<float>* Prober::find(std::string_view name) const {
+  for (size_t i = 0; i < series_.size(); ++i)
+    if (series_[i].name == name) return values_of(i);
+  return nullptr;
 }
 
 std::vector<SeriesSpec> Prober::snapshot_series() {
