@@ -6,12 +6,46 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "model/intervention.h"
 
 namespace waiver {
 namespace {
 
 void show(Capture* capture, int64_t layer, std::string_view point, const Tensor& t) {
   if (capture && capture->wants(layer, point)) capture->take(layer, point, t);
+}
+
+bool edits(const Input& input, int64_t layer, std::string_view point) {
+  return input.intervention && input.intervention->edits(layer, point);
+}
+
+// Has a point changed where that is asked for, then shows it.
+void pass(const Input& input, Capture* capture, int64_t layer, std::string_view point,
+          const Tensor& t) {
+  if (edits(input, layer, point)) input.intervention->edit(layer, point, t);
+  show(capture, layer, point, t);
+}
+
+// The queries, keys and values within qkv, one by one.
+void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
+  const int64_t C = qkv.dim(1) / 3;
+  int64_t at = 0;
+  for (const char* point : {"attn.q", "attn.k", "attn.v"}) {
+    if (edits(input, layer, point))
+      input.intervention->edit(layer, point, {qkv.data + at, {qkv.dim(0), C}, qkv.stride()});
+    at += C;
+  }
+}
+
+// Has what an encoding added to the embeddings changed; rows that stay keep their bits.
+void edit_position(const Input& input, Arena& arena, const Tensor& plain, const Tensor& encoded) {
+  if (!edits(input, -1, "embed.position")) return;
+  const Tensor added = arena.tensor(plain.shape), before = arena.tensor(plain.shape);
+  for (int64_t i = 0; i < plain.size(); ++i)
+    before.data[i] = added.data[i] = encoded.data[i] - plain.data[i];
+  input.intervention->edit(-1, "embed.position", added);
+  for (int64_t i = 0; i < plain.size(); ++i)
+    if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
 
 }  // namespace
@@ -71,6 +105,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   Variable qkv = apply(tape, block.qkv, x);
   block.qk_norm->apply(tape, qkv);
   encoding(layer).rotate(tape, qkv, input.positions);
+  edit_qkv(input, layer, qkv.value);
   show(capture, layer, "attn.qkv", qkv.value);
 
   AttentionSpec spec;
@@ -93,12 +128,17 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.bias = encoding(layer).bias();
   spec.positions = input.positions.data();
   const Shape maps = {input.batch, config_.heads, input.length, input.length};
-  if (capture && capture->wants(layer, "attn.scores")) spec.scores = tape.arena().tensor(maps);
-  if (capture && capture->wants(layer, "attn.pattern")) spec.pattern = tape.arena().tensor(maps);
+  const bool edited = edits(input, layer, "attn.scores") || edits(input, layer, "attn.pattern");
+  const auto wanted = [&](std::string_view point) {
+    return edited || (capture && capture->wants(layer, point));
+  };
+  if (wanted("attn.scores")) spec.scores = tape.arena().tensor(maps);
+  if (wanted("attn.pattern")) spec.pattern = tape.arena().tensor(maps);
   Variable mix = attention(tape, qkv, spec);
+  if (edited) edit_attention(*input.intervention, layer, spec, qkv.value, mix.value);
   show(capture, layer, "attn.scores", spec.scores);
   show(capture, layer, "attn.pattern", spec.pattern);
-  show(capture, layer, "attn.mix", mix.value);
+  pass(input, capture, layer, "attn.mix", mix.value);
   return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
 
@@ -107,6 +147,9 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   if (input.length > config_.context)
     throw Error("model", fmt::format("a sequence of {} tokens does not fit into model.context = {}",
                                      input.length, config_.context));
+  if (input.intervention && tape.recording())
+    throw Error("model", "an intervention changes values in place, but this pass is recorded",
+                "Use a tape that does not record.");
   if (input.positions.empty()) {
     auto* ids = tape.arena().array<int32_t>(input.length);
     std::iota(ids, ids + input.length, 0);
@@ -114,8 +157,10 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   }
 
   Variable x = embedding(tape, input.tokens, tokens_->variable);
+  const Tensor plain = x.value;
   x = encoding(0).embed(tape, x, input.positions);
-  show(capture, -1, "embed", x.value);
+  edit_position(input, tape.arena(), plain, x.value);
+  pass(input, capture, -1, "embed", x.value);
   x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   const std::span<const KeyRange> documents = this->documents(tape.arena(), input);
   for (int64_t l = 0; l < config_.layers; ++l) {
@@ -123,23 +168,23 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     if (block.attention)
       x = block.attention->branch.join(tape, x, input, [&](Variable in) {
         Variable a = attend(tape, l, in, input, documents, capture);
-        show(capture, l, "attn.out", a.value);
+        pass(input, capture, l, "attn.out", a.value);
         return a;
       });
     if (block.perceptron)
       x = block.perceptron->branch.join(tape, x, input, [&](Variable in) {
         Variable m = block.perceptron->mlp->forward(tape, in);
-        show(capture, l, "mlp.out", m.value);
+        pass(input, capture, l, "mlp.out", m.value);
         return m;
       });
-    show(capture, l, "resid", x.value);
+    pass(input, capture, l, "resid", x.value);
   }
   if (final_) x = final_->apply(tape, x);
-  show(capture, -1, "final.norm", x.value);
+  pass(input, capture, -1, "final.norm", x.value);
   Variable logits = config_.output.tied
                         ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
                         : apply(tape, output_, x);
-  show(capture, -1, "logits", logits.value);
+  pass(input, capture, -1, "logits", logits.value);
   return logits;
 }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "autograd/ops/ops.h"
+#include "core/error.h"
 
 namespace waiver {
 
@@ -55,7 +57,7 @@ class Prober::Watch : public Capture {
     view_.resid = t;
     view_.layer = layer;
     std::vector<VisibleKeys> seen;
-    if (view_.pattern) seen = prober_.model_.visible_keys(layer, input());
+    if (view_.pattern) seen = prober_.model_.visible_keys(layer, input_);
     view_.seen = seen;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
@@ -73,7 +75,7 @@ class Prober::Watch : public Capture {
       for (auto& metric : prober_.metrics_) metric->gradient(layer, x.grad, *view_.batch);
     attention_inputs_.clear();
   }
-  Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
+  void start(const Input& input) { input_ = input; }
   void first_part_done() { first_part_ = false; }
 
  private:
@@ -93,6 +95,7 @@ class Prober::Watch : public Capture {
   bool blocks_ = true, logits_ = true;
   LayerView view_;
   std::vector<std::pair<int64_t, Variable>> attention_inputs_;
+  Input input_;  // of the pass
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
@@ -142,17 +145,29 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
   return {count, T, cut(batch_.inputs), cut(batch_.targets), cut(batch_.whole)};
 }
 
-void Prober::run(const Batch& part, Watch& watch) {
+void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
+  std::vector<int32_t> tokens = part.inputs, positions(part.tokens);
+  std::iota(positions.begin(), positions.end(), 0);
+  if (edits) {
+    edits->edit_tokens(tokens, model_.vocabulary());
+    edits->edit_positions(positions);
+  }
+  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits};
+  watch.start(input);
   arena_.reset();
-  Tape tape(arena_, watch.gradients());
-  const Variable logits = model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
-  if (!watch.gradients()) return;
+  const bool backward = watch.gradients();
+  Tape tape(arena_, backward);
+  const Variable logits = model_.forward(tape, input, &watch);
+  if (!backward) return;
   const KeptGradients kept(model_.parameters());
   tape.backward(cross_entropy(tape, logits, part.targets));
   watch.show_gradients();
 }
 
-void Prober::measure(bool snapshot) {
+void Prober::measure(bool snapshot, Edits* edits) {
+  if (edits && of_gradients_)
+    throw Error("probe", "gradients cannot be measured under edits",
+                "Measure the metrics of training alone.");
   const int64_t T = context_.tokens, size = part_size();
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
@@ -166,11 +181,11 @@ void Prober::measure(bool snapshot) {
     if (hidden) {
       std::swap(part.inputs, part.whole);
       watch.look_at(part, true, false);
-      run(part, watch);
+      run(part, watch, edits);
       std::swap(part.inputs, part.whole);
     }
     watch.look_at(part, !hidden, true);
-    run(part, watch);
+    run(part, watch, edits);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();

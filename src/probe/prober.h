@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "probe/config.h"
+#include "probe/edits.h"
 #include "probe/metric.h"
 
 namespace waiver {
@@ -27,15 +28,19 @@ class Prober {
   bool snapshot_due(int64_t step) const;
 
   /// Runs the model over the probe batch; keeps attention maps where `snapshot`. What belongs to
-  /// attention is NaN in blocks that have none.
-  void measure(bool snapshot = false);
+  /// attention is NaN in blocks that have none. `edits` change what the model sees and does, not
+  /// what roles, targets and true distributions are taken from; they throw Error together with
+  /// metrics of gradients.
+  void measure(bool snapshot = false, Edits* edits = nullptr);
 
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
   /// What `measure` found, in the order of `series`; valid until the next call.
   const std::vector<SeriesSpec>& series() const { return series_; }
   Values values() const;
-  /// One of them by its name; null where it is not measured.
+  /// The numbers of one of the series; null where it is not measured.
   const std::vector<float>* find(std::string_view name) const;
+  /// The same. REQUIRES: it is measured.
+  const std::vector<float>& value(std::string_view name) const { return *find(name); }
 
   /// Attention weights [layer, head, query, key] of the first probe sequence, and their mean over
   /// all; valid after `measure(true)`.
@@ -47,7 +52,7 @@ class Prober {
  private:
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;
-  void run(const Batch& part, Watch& watch);
+  void run(const Batch& part, Watch& watch, Edits* edits);
   int64_t part_size() const;
   const std::vector<float>* values_of(size_t series) const {
     return &sources_[series].first->values()[sources_[series].second];

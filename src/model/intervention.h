@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string_view>
+
+#include "autograd/ops/attention.h"
+
+namespace waiver {
+
+/// Changes a forward pass at named points, in place, before what stands there is used or shown. A
+/// pass whose points are all left as they are gives the same bits as one without an intervention.
+///
+/// Beside the points of Capture (all but attn.qkv) there are
+///
+/// | point                  | shape           | what | | embed.position         | [B·T, C]        |
+/// what the encoding added to the embeddings          | | blocks.{l}.attn.{q,k,v}| [B·T, C], pitch
+/// | queries, keys (normalised, turned), values         |
+///
+/// A row of attn.scores that was changed is normalised again, over the keys whose score is not −∞:
+/// −∞ takes a key away. A row of attn.pattern that was changed is used as it is, but for keys that
+/// are hidden, whose weight stays 0.
+class Intervention {
+ public:
+  virtual ~Intervention() = default;
+  /// `layer` is −1 outside the blocks; `point` is the last part, e.g. `attn.pattern`.
+  virtual bool edits(int64_t layer, std::string_view point) const = 0;
+  virtual void edit(int64_t layer, std::string_view point, const Tensor& t) = 0;
+};
+
+/// Lets `change` edit the scores and the pattern of a block, and mixes the values of the rows that
+/// it touched again, and of no other. REQUIRES: spec.scores and spec.pattern are filled; mix is
+/// what attention gave.
+void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& spec,
+                    const Tensor& qkv, const Tensor& mix);
+
+}  // namespace waiver

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "model/intervention.h"
+#include "probe/edits/edit_rule.h"
+
+namespace waiver {
+
+/// One change of a forward pass: `{at: [blocks.*.attn.v], edit: zero, positions: [0], heads: [1]}`.
+/// Positions are numbers or names, such as `waiver`, that whoever runs the edit gives a number to.
+struct EditConfig {
+  std::vector<std::string> at;  // named points; `*` stands for any characters
+  Kind<EditRule> edit{"zero"};
+  std::vector<std::string> positions = {};  // empty: all; of scores and pattern these are the keys
+  std::vector<std::string> except = {};     // left out of the above
+  std::vector<std::string> queries = {};    // scores and pattern only; empty: all
+  std::vector<int64_t> heads = {};          // empty: all
+
+  void visit(FieldVisitor& v);
+};
+
+using PositionNames = std::map<std::string, int64_t>;
+
+/// Edits as an intervention. The points are those of Intervention and Capture, and two that come
+/// before the pass: `tokens` [B·T] and `positions` [T], the ids of both. What the mask hides stays
+/// hidden. Edits are made in the order given; each sees what those before it left.
+class Edits : public Intervention {
+ public:
+  /// For sequences of `tokens`. Throws UsageError for what cannot be edited so: unknown points,
+  /// positions, heads, or a rule that makes no sense there.
+  Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
+        const PositionNames& names = {});
+
+  bool edits(int64_t layer, std::string_view point) const override;
+  void edit(int64_t layer, std::string_view point, const Tensor& t) override;
+
+  /// Edits the ids of `batch` sequences [B·T] and of the positions [T].
+  void edit_tokens(std::vector<int32_t>& tokens, int64_t vocabulary) const;
+  void edit_positions(std::vector<int32_t>& positions) const;
+
+ private:
+  /// An edit whose positions are numbers.
+  struct Resolved {
+    EditConfig config;
+    std::vector<int64_t> positions, queries, heads;
+    int64_t from = -1;
+  };
+  Resolved resolve(const EditConfig& edit, size_t index, const PositionNames& names) const;
+  void check_points(const EditConfig& edit, const std::string& where) const;
+  void apply(const Resolved& edit, std::string_view point, const Tensor& t) const;
+  void apply_to_ids(const std::string& point, std::vector<int32_t>& ids, int64_t end) const;
+
+  ModelConfig model_;
+  int64_t tokens_;
+  std::vector<Resolved> edits_;
+};
+
+/// Every point that a model has, by its full name, and what stands there.
+std::vector<std::pair<std::string, PointKind>> edit_points(const ModelConfig& model);
+
+}  // namespace waiver

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/kind.h"
+
+namespace waiver {
+
+/// The vectors of all T positions at one point, in one sequence and head; in one query's row of a
+/// map they are numbers, one for each key.
+struct Lane {
+  float* now = nullptr;           // vector of position t at now + t · stride, to be changed
+  const float* before = nullptr;  // as it was before the edit; [T, width] without gaps
+  int64_t stride = 0, width = 0, positions = 0;
+  int64_t head = 0;  // 0 at points without heads
+
+  float* at(int64_t t) const { return now + t * stride; }
+  std::span<const float> was(int64_t t) const {
+    return {before + t * width, static_cast<size_t>(width)};
+  }
+};
+
+/// What stands at a point.
+enum class PointKind { ids, vectors, scores, pattern };
+
+/// What an edit does to the vectors that it is to change (design: zero, mean, scale, patch, swap).
+class EditRule {
+ public:
+  virtual ~EditRule() = default;
+  virtual std::unique_ptr<EditRule> clone() const = 0;
+  virtual void options(FieldVisitor&) {}
+  /// Where it makes sense.
+  virtual bool suits(PointKind kind) const { return kind != PointKind::ids; }
+  /// The position that it takes vectors from; empty: from each position itself.
+  virtual std::string from() const { return {}; }
+  /// How many positions it needs; 0: any number.
+  virtual size_t count() const { return 0; }
+  /// Changes `lane` at `positions`; `from` is the position of that name, or −1.
+  virtual void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const = 0;
+};
+
+std::unique_ptr<EditRule> make_zero();
+std::unique_ptr<EditRule> make_set();
+std::unique_ptr<EditRule> make_mean();
+std::unique_ptr<EditRule> make_scale();
+std::unique_ptr<EditRule> make_patch();
+std::unique_ptr<EditRule> make_permute();
+std::unique_ptr<EditRule> make_noise();
+std::unique_ptr<EditRule> make_swap();
+std::unique_ptr<EditRule> make_hide();
+
+}  // namespace waiver

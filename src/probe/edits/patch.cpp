@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/random.h"
+#include "probe/edits/edit_rule.h"
+
+namespace waiver {
+namespace {
+
+constexpr char kFromDoc[] = "position that the vector is taken from; empty: each its own";
+constexpr char kSeedDoc[] = "chooses among all of them; the same for every sequence";
+
+/// x_t = x_from, as it was before the edit.
+class Patch : public EditRule {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Patch>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("from", from_, true, "position that the vector is taken from");
+  }
+  bool suits(PointKind) const override { return true; }
+  std::string from() const override { return from_; }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
+    for (const int64_t t : positions) std::ranges::copy(lane.was(from), lane.at(t));
+  }
+
+ private:
+  std::string from_;
+};
+
+/// Two positions change places.
+class Swap : public EditRule {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Swap>(*this); }
+  bool suits(PointKind) const override { return true; }
+  size_t count() const override { return 2; }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
+    if (positions.size() != 2) return;
+    std::ranges::copy(lane.was(positions[0]), lane.at(positions[1]));
+    std::ranges::copy(lane.was(positions[1]), lane.at(positions[0]));
+  }
+};
+
+// What permute and noise have in common.
+class Control : public EditRule {
+ public:
+  void options(FieldVisitor& v) override {
+    v.field("from", from_, false, kFromDoc);
+    v.field("seed", seed_, at_least(0), kSeedDoc);
+  }
+  bool suits(PointKind kind) const override { return kind == PointKind::vectors; }
+  std::string from() const override { return from_; }
+
+ protected:
+  uint64_t seed() const { return static_cast<uint64_t>(seed_); }
+
+ private:
+  std::string from_;
+  int64_t seed_ = 0;
+};
+
+/// x_t = Π x_from, Π a random permutation of the channels (of a head), the same for all positions:
+/// norm and distribution of the numbers stay, their meaning does not.
+class Permute : public Control {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Permute>(*this); }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
+    const Random random(seed(), "permute", static_cast<uint64_t>(lane.head));
+    std::vector<int64_t> order(lane.width);
+    std::iota(order.begin(), order.end(), 0);
+    for (int64_t c = lane.width - 1; c > 0; --c) std::swap(order[c], order[random.below(c, c + 1)]);
+    for (const int64_t t : positions)
+      for (int64_t c = 0; c < lane.width; ++c)
+        lane.at(t)[c] = lane.was(from < 0 ? t : from)[order[c]];
+  }
+};
+
+/// x_t = ‖x_from‖ u_t, u_t a random direction.
+class Noise : public Control {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Noise>(*this); }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
+    const Random random(seed(), "noise", static_cast<uint64_t>(lane.head));
+    for (const int64_t t : positions) {
+      std::vector<double> u(lane.width);
+      double norm = 0, wanted = 0;
+      for (int64_t c = 0; c < lane.width; ++c) {
+        u[c] = random.normal(t * lane.width + c);
+        norm += u[c] * u[c];
+        const double x = lane.was(from < 0 ? t : from)[c];
+        wanted += x * x;
+      }
+      for (int64_t c = 0; c < lane.width; ++c)
+        lane.at(t)[c] = static_cast<float>(u[c] * std::sqrt(wanted / norm));
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<EditRule> make_patch() { return std::make_unique<Patch>(); }
+std::unique_ptr<EditRule> make_permute() { return std::make_unique<Permute>(); }
+std::unique_ptr<EditRule> make_noise() { return std::make_unique<Noise>(); }
+std::unique_ptr<EditRule> make_swap() { return std::make_unique<Swap>(); }
+
+}  // namespace waiver

@@ -1,0 +1,26 @@
+#include "probe/edits/edit_rule.h"
+
+namespace waiver {
+namespace {
+
+/// x = by · x: a dose.
+class Scale : public EditRule {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Scale>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("by", by_, Range{}, "the factor; 1 leaves everything as it is");
+  }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
+    for (const int64_t t : positions)
+      for (int64_t c = 0; c < lane.width; ++c) lane.at(t)[c] *= static_cast<float>(by_);
+  }
+
+ private:
+  double by_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<EditRule> make_scale() { return std::make_unique<Scale>(); }
+
+}  // namespace waiver

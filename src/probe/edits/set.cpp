@@ -1,0 +1,29 @@
+#include <algorithm>
+
+#include "probe/edits/edit_rule.h"
+
+namespace waiver {
+namespace {
+
+/// x = value in every channel.
+class Set : public EditRule {
+ public:
+  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Set>(*this); }
+  void options(FieldVisitor& v) override {
+    v.field("value", value_, Range{}, "what is put there: a number, a token's id, a position's id");
+  }
+  bool suits(PointKind) const override { return true; }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
+    for (const int64_t t : positions)
+      std::fill_n(lane.at(t), lane.width, static_cast<float>(value_));
+  }
+
+ private:
+  double value_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<EditRule> make_set() { return std::make_unique<Set>(); }
+
+}  // namespace waiver
