@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "core/tensor.h"
+#include "autograd/tape.h"
 
 namespace waiver {
 
@@ -13,6 +13,7 @@ namespace waiver {
 ///
 /// | point                  | shape        | what                                               |
 /// | embed                  | [B·T, C]     | embedding with its encoding                        |
+/// | blocks.{l}.attn.in     | [B·T, C]     | what queries, keys and values are made of          |
 /// | blocks.{l}.attn.qkv    | [B·T, 3C]    | queries, keys (both normalised, turned), values    |
 /// | blocks.{l}.attn.scores | [B, H, T, T] | before the normaliser, bias included; −inf hidden  |
 /// | blocks.{l}.attn.pattern| [B, H, T, T] | after it; 0 where hidden                           |
@@ -28,6 +29,11 @@ class Capture {
   /// `layer` is −1 outside the blocks; `point` is the last part, e.g. `attn.pattern`.
   virtual bool wants(int64_t layer, std::string_view point) const = 0;
   virtual void take(int64_t layer, std::string_view point, const Tensor& t) = 0;
+  /// How attn.in comes. Where the tape records, `backward` leaves ∂L/∂x in its gradient, which
+  /// stays until the memory of the tape is reset.
+  virtual void take_variable(int64_t layer, std::string_view point, const Variable& x) {
+    take(layer, point, x.value);
+  }
 };
 
 }  // namespace waiver

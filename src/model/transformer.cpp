@@ -101,6 +101,7 @@ std::vector<VisibleKeys> Transformer::visible_keys(int64_t layer, const Input& i
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                              std::span<const KeyRange> documents, Capture* capture) const {
   const Block::Attention& block = *blocks_[layer].attention;
+  if (capture && capture->wants(layer, "attn.in")) capture->take_variable(layer, "attn.in", x);
   Variable qkv = apply(tape, block.qkv, x);
   block.qk_norm->apply(tape, qkv);
   encoding(layer).rotate(tape, qkv, input.positions);

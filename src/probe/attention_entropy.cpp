@@ -25,7 +25,8 @@ class AttentionEntropy : public Metric {
              {"layer", "head"},
              "nat",
              "attention entropy",
-             "−Σ_k A[i,k] log A[i,k], mean over queries and sequences"}};
+             "−Σ_k A[i,k] log A[i,k], mean over queries and sequences",
+             at_least(0)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {

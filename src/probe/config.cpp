@@ -9,6 +9,16 @@ void ProbeConfig::visit(FieldVisitor& v) {
   v.field("batch", batch, between(1, 1 << 16), "sequences in the fixed probe batch");
   v.field("sink_threshold", sink_threshold, between(0, 1),
           "ε of the sink rate (Gu et al., 2410.10781: 0.3)");
+  v.block("waiver", "what the series waiver_score calls a waiver element",
+          [this](FieldVisitor& inner) { waiver.visit(inner); });
+}
+
+void WaiverThresholds::visit(FieldVisitor& v) {
+  v.field("received_attention", received_attention, between(0, 1),
+          "a sink's received attention α_k is above this");
+  v.field("enrichment", enrichment, at_least(0), "and its enrichment E_k above this");
+  v.field("value_ratio", value_ratio, at_least(0),
+          "a sink whose value ratio r_V is below this is a waiver element");
 }
 
 }  // namespace waiver

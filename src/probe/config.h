@@ -9,6 +9,8 @@ struct WaiverThresholds {
   double received_attention = 0.3;
   double enrichment = 3.0;
   double value_ratio = 0.5;
+
+  void visit(FieldVisitor& v);
 };
 
 struct ProbeConfig {

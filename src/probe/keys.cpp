@@ -8,21 +8,28 @@ namespace {
 class Keys : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
-    return {
-        {"",
-         "query_norm",
-         {"layer", "head", "query"},
-         "1",
-         "query norm",
-         "‖q_i‖, mean over sequences"},
-        {"", "key_norm", {"layer", "head", "key"}, "1", "key norm", "‖k_k‖, mean over sequences"},
-        {"",
-         "key_cosine",
-         {"layer", "head", "key"},
-         "1",
-         "key cosine",
-         "mean over the queries i that see key k of cos(q_i, k_k), then over sequences (Gu et "
-         "al., 2410.10781)"}};
+    return {{"",
+             "query_norm",
+             {"layer", "head", "query"},
+             "1",
+             "query norm",
+             "‖q_i‖, mean over sequences",
+             at_least(0)},
+            {"",
+             "key_norm",
+             {"layer", "head", "key"},
+             "1",
+             "key norm",
+             "‖k_k‖, mean over sequences",
+             at_least(0)},
+            {"",
+             "key_cosine",
+             {"layer", "head", "key"},
+             "1",
+             "key cosine",
+             "mean over the queries i that see key k of cos(q_i, k_k), then over sequences (Gu et "
+             "al., 2410.10781)",
+             between(-1, 1)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {

@@ -38,7 +38,8 @@ class Loss : public Metric {
              "nat",
              "loss on the probe batch",
              "−log p(target), mean over the positions that have one: the next token everywhere, or "
-             "the hidden tokens of masked_token"}};
+             "the hidden tokens of masked_token",
+             at_least(0)}};
   }
   void begin(const ProbeContext&) override { sums_.assign(2, 0.0); }
   void logits(const Tensor& logits, const Batch& batch) override {
@@ -70,8 +71,8 @@ class TwoRisks : public Metric {
 
  protected:
   static std::vector<SeriesSpec> named(const std::string& copied, const std::string& others) {
-    return {{"", "backcopy_risk", {}, "nat", "backcopy risk", copied},
-            {"", "bigram_risk", {}, "nat", "bigram risk", others}};
+    return {{"", "backcopy_risk", {}, "nat", "backcopy risk", copied, at_least(0)},
+            {"", "bigram_risk", {}, "nat", "bigram risk", others, at_least(0)}};
   }
   static void add(double* row, Role role, double risk) {
     row += role == Role::trigger ? 0 : 2;

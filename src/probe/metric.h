@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "core/series.h"
 #include "data/dataset.h"
 #include "model/transformer.h"
+#include "probe/config.h"
 
 namespace waiver {
 
@@ -17,7 +19,7 @@ struct ProbeContext {
   const Dataset* data = nullptr;
   int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
   int64_t sequences = 0;                                 // of the whole probe batch
-  double sink_threshold = 0.3;
+  ProbeConfig config;
 
   int64_t head_width() const { return width / heads; }
 };
@@ -28,6 +30,7 @@ struct LayerView {
   const Batch* batch = nullptr;       // B sequences
   Tensor qkv;                         // [B·T, 3C]; it and the maps are empty without attention
   Tensor scores, pattern;             // [B, H, T, T]
+  Tensor attention_out;               // [B·T, C]; empty without attention
   Tensor resid;                       // [B·T, C]
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
 
@@ -52,8 +55,16 @@ class Metric {
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
   virtual void logits(const Tensor& /*[B·T, V]*/, const Batch&) {}
-  virtual void finish() = 0;
-  /// The numbers of each series, row-major along its axes; valid after `finish`.
+  /// Whether it looks at gradients; then the pass is recorded and goes backward from the loss.
+  virtual bool of_gradients() const { return false; }
+  /// ∂L/∂x [B·T, C] at the input of a block's attention, L the mean loss of the batch.
+  virtual void gradient(int64_t /*layer*/, const Tensor&, const Batch&) {}
+  virtual void finish() {}
+  /// A series of this probe by its name, or null where it is not measured.
+  using Found = std::function<const std::vector<float>*(std::string_view)>;
+  /// What follows from other metrics' series; called when all have finished.
+  virtual void combine(const Found&) {}
+  /// The numbers of each series, row-major along its axes; valid after `finish` and `combine`.
   const std::vector<std::vector<float>>& values() const { return values_; }
   /// Makes everything of one of the layers NaN. REQUIRES: `layer` is the first axis of every
   /// series.
@@ -63,15 +74,22 @@ class Metric {
   std::vector<std::vector<float>> values_;
 };
 
-/// One line of the registry, and which datasets the metric suits; null: all.
+/// While a model trains only what costs next to nothing is measured; all else on demand.
+enum class When { training, on_demand };
+
+/// One line of the registry, and which models and datasets the metric suits; null: all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
-  bool (*suits)(const Dataset&) = nullptr;
+  When when = When::training;
+  bool (*suits)(const ModelConfig&, const Dataset&) = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
 
 std::unique_ptr<Metric> make_received_attention();
+std::unique_ptr<Metric> make_proxy_attention();
+std::unique_ptr<Metric> make_bos_attention();
+std::unique_ptr<Metric> make_first_argmax();
 std::unique_ptr<Metric> make_attention_entropy();
 std::unique_ptr<Metric> make_delta_logit();
 std::unique_ptr<Metric> make_values();
@@ -80,5 +98,12 @@ std::unique_ptr<Metric> make_residual();
 std::unique_ptr<Metric> make_loss();
 std::unique_ptr<Metric> make_risks();
 std::unique_ptr<Metric> make_masked_risks();
+std::unique_ptr<Metric> make_waiver_score();
+std::unique_ptr<Metric> make_outliers();
+std::unique_ptr<Metric> make_attention_outliers();
+std::unique_ptr<Metric> make_massive_activations();
+std::unique_ptr<Metric> make_over_mixing();
+std::unique_ptr<Metric> make_matrix_entropy();
+std::unique_ptr<Metric> make_gradient_sink();
 
 }  // namespace waiver

@@ -6,7 +6,28 @@
 #include <cmath>
 #include <numeric>
 
+#include "autograd/ops/ops.h"
+#include "core/error.h"
+
 namespace waiver {
+
+namespace {
+
+// Puts the gradients of all parameters back as they were.
+class KeptGradients {
+ public:
+  explicit KeptGradients(const ParameterSet& parameters)
+      : grads_(parameters.grads()), before_(grads_.begin(), grads_.end()) {}
+  KeptGradients(const KeptGradients&) = delete;
+  KeptGradients& operator=(const KeptGradients&) = delete;
+  ~KeptGradients() { std::copy(before_.begin(), before_.end(), grads_.begin()); }
+
+ private:
+  std::span<float> grads_;
+  std::vector<float> before_;
+};
+
+}  // namespace
 
 // Collects what one block shows and hands it to the metrics when the block is complete.
 class Prober::Watch : public Capture {
@@ -20,9 +41,10 @@ class Prober::Watch : public Capture {
   }
   bool wants(int64_t layer, std::string_view point) const override {
     if (layer < 0) return logits_ && point == "logits";
+    if (point == "attn.in") return gradients();
     if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "resid";
+           point == "attn.out" || point == "resid";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (point == "logits")
@@ -30,6 +52,7 @@ class Prober::Watch : public Capture {
     if (point == "attn.qkv") view_.qkv = t;
     if (point == "attn.scores") view_.scores = t;
     if (point == "attn.pattern") view_.pattern = t;
+    if (point == "attn.out") view_.attention_out = t;
     if (point != "resid") return;
     view_.resid = t;
     view_.layer = layer;
@@ -39,7 +62,18 @@ class Prober::Watch : public Capture {
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
-    view_.qkv = view_.scores = view_.pattern = {};  // the next block may have none
+    view_.qkv = view_.scores = view_.pattern =
+        view_.attention_out = {};  // the next block may have none
+  }
+  void take_variable(int64_t layer, std::string_view, const Variable& x) override {
+    attention_inputs_.emplace_back(layer, x);
+  }
+  // Whether the pass is to go backward, and what is shown when it has.
+  bool gradients() const { return logits_ && prober_.of_gradients_; }
+  void show_gradients() {
+    for (const auto& [layer, x] : attention_inputs_)
+      for (auto& metric : prober_.metrics_) metric->gradient(layer, x.grad, *view_.batch);
+    attention_inputs_.clear();
   }
   void start(const Input& input) { input_ = input; }
   void first_part_done() { first_part_ = false; }
@@ -60,23 +94,27 @@ class Prober::Watch : public Capture {
   bool first_part_ = true;
   bool blocks_ = true, logits_ = true;
   LayerView view_;
+  std::vector<std::pair<int64_t, Variable>> attention_inputs_;
   Input input_;  // of the pass
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
-               uint64_t seed)
+               uint64_t seed, When metrics)
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_.resize(config.batch, m.context);
   data.batch(seed, Split::probe, 0, batch_);
-  context_ = {&model,    &data,   m.layers,     m.heads,
-              m.context, m.width, config.batch, config.sink_threshold};
-  for (const RegisteredMetric& entry : metrics()) {
-    if (entry.suits && !entry.suits(data)) continue;
+  context_ = {&model, &data, m.layers, m.heads, m.context, m.width, config.batch, config};
+  for (const RegisteredMetric& entry : waiver::metrics()) {
+    if (entry.when == When::on_demand && metrics == When::training) continue;
+    if (entry.suits && !entry.suits(m, data)) continue;
     metrics_.push_back(entry.make());
-    for (SeriesSpec spec : metrics_.back()->series()) {
-      spec.group = "probe";
-      series_.push_back(std::move(spec));
+    of_gradients_ |= metrics_.back()->of_gradients();
+    std::vector<SeriesSpec> filled = metrics_.back()->series();
+    for (size_t i = 0; i < filled.size(); ++i) {
+      filled[i].group = "probe";
+      series_.push_back(std::move(filled[i]));
+      sources_.emplace_back(metrics_.back().get(), i);
     }
   }
 }
@@ -117,11 +155,19 @@ void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
   const Input input = {tokens, part.batch, part.tokens, positions, {}, edits};
   watch.start(input);
   arena_.reset();
-  Tape tape(arena_, false);
-  model_.forward(tape, input, &watch);
+  const bool backward = watch.gradients();
+  Tape tape(arena_, backward);
+  const Variable logits = model_.forward(tape, input, &watch);
+  if (!backward) return;
+  const KeptGradients kept(model_.parameters());
+  tape.backward(cross_entropy(tape, logits, part.targets));
+  watch.show_gradients();
 }
 
 void Prober::measure(bool snapshot, Edits* edits) {
+  if (edits && of_gradients_)
+    throw Error("probe", "gradients cannot be measured under edits",
+                "Measure the metrics of training alone.");
   const int64_t T = context_.tokens, size = part_size();
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
@@ -143,6 +189,8 @@ void Prober::measure(bool snapshot, Edits* edits) {
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();
+  for (auto& metric : metrics_)
+    metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)
     if (!model_.config().has_attention(l)) leave_out(l, snapshot);
 }
@@ -157,15 +205,14 @@ void Prober::leave_out(int64_t layer, bool snapshot) {
 
 Prober::Values Prober::values() const {
   Values out;
-  for (const auto& metric : metrics_)
-    for (const std::vector<float>& v : metric->values())
-      out.emplace_back(series_[out.size()].name, &v);
+  for (size_t i = 0; i < series_.size(); ++i) out.emplace_back(series_[i].name, values_of(i));
   return out;
 }
 
-const std::vector<float>& Prober::value(std::string_view name) const {
-  const Values all = values();
-  return *std::ranges::find(all, name, &Values::value_type::first)->second;
+const std::vector<float>* Prober::find(std::string_view name) const {
+  for (size_t i = 0; i < series_.size(); ++i)
+    if (series_[i].name == name) return values_of(i);
+  return nullptr;
 }
 
 std::vector<SeriesSpec> Prober::snapshot_series() {

@@ -11,14 +11,16 @@
 
 namespace waiver {
 
-/// Measures every metric on a fixed batch of the dataset's probe split. Uses memory of its own and
+/// Measures metrics on a fixed batch of the dataset's probe split. Uses memory of its own and
 /// changes neither the model nor the training. Where the data hides tokens (masked_token), what
 /// happens in the blocks is measured on the whole sequences, so that every query is the token that
 /// its role speaks of, and losses and risks on the same sequences with tokens hidden.
 class Prober {
  public:
   /// REQUIRES: model and data outlive the prober; data is open.
-  Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed);
+  /// `metrics`: those of training alone, or with on_demand all of them.
+  Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
+         When metrics = When::training);
 
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
@@ -27,15 +29,18 @@ class Prober {
 
   /// Runs the model over the probe batch; keeps attention maps where `snapshot`. What belongs to
   /// attention is NaN in blocks that have none. `edits` change what the model sees and does, not
-  /// what roles, targets and true distributions are taken from.
+  /// what roles, targets and true distributions are taken from; they throw Error together with
+  /// metrics of gradients.
   void measure(bool snapshot = false, Edits* edits = nullptr);
 
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
   /// What `measure` found, in the order of `series`; valid until the next call.
   const std::vector<SeriesSpec>& series() const { return series_; }
   Values values() const;
-  /// The numbers of one of the series. REQUIRES: there is one of that name.
-  const std::vector<float>& value(std::string_view name) const;
+  /// The numbers of one of the series; null where it is not measured.
+  const std::vector<float>* find(std::string_view name) const;
+  /// The same. REQUIRES: it is measured.
+  const std::vector<float>& value(std::string_view name) const { return *find(name); }
 
   /// Attention weights [layer, head, query, key] of the first probe sequence, and their mean over
   /// all; valid after `measure(true)`.
@@ -54,6 +59,9 @@ class Prober {
   Batch part_of_batch(int64_t begin, int64_t count) const;
   void run(const Batch& part, Watch& watch, Edits* edits);
   int64_t part_size() const;
+  const std::vector<float>* values_of(size_t series) const {
+    return &sources_[series].first->values()[sources_[series].second];
+  }
   void leave_out(int64_t layer, bool snapshot);
 
   const Transformer& model_;
@@ -64,6 +72,8 @@ class Prober {
   Arena arena_;
   std::vector<std::unique_ptr<Metric>> metrics_;
   std::vector<SeriesSpec> series_;
+  std::vector<std::pair<const Metric*, size_t>> sources_;  // of each series: whose, and its number
+  bool of_gradients_ = false;
   std::vector<float> first_map_, mean_map_;
 };
 

@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// α_k, its enrichment, the sink rate, and attention to the first token, from the weights A [T, T].
+/// α_k, its enrichment and the sink rate, from the weights A [T, T] or their proxy.
 class ReceivedAttention : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -11,21 +11,17 @@ class ReceivedAttention : public Metric {
     return {
         {"", "received_attention", per_key, "1", "received attention α_k",
          "mean over the queries i ≠ k that see key k of A[i,k], then over sequences; causal: i > "
-         "k"},
+         "k",
+         at_least(0)},
         {"", "received_attention_inclusive", per_key, "1", "received attention, i = k included",
-         "mean over the queries i that see key k of A[i,k]; causal: i ≥ k, the literature's form"},
+         "mean over the queries i that see key k of A[i,k]; causal: i ≥ k, the literature's form",
+         at_least(0)},
         {"", "enrichment", per_key, "1", "enrichment E_k",
-         "α_k divided by its value under uniform attention over the visible keys"},
+         "α_k divided by its value under uniform attention over the visible keys", at_least(0)},
         {"", "sink_rate", per_key, "1", "sink rate",
          "share of sequences whose received_attention_inclusive exceeds probe.sink_threshold; its "
-         "mean over layers and heads at key k is Sink_k (Gu et al., 2410.10781)"},
-        {"",
-         "bos_attention",
-         {"layer", "head"},
-         "1",
-         "attention to the first token",
-         "mean of A[t,0] over plain (non-trigger) queries t, t = 0 included (Guo et al., "
-         "2410.13835)"}};
+         "mean over layers and heads at key k is Sink_k (Gu et al., 2410.10781)",
+         between(0, 1)}};
   }
 
   bool of_attention() const override { return true; }
@@ -35,7 +31,6 @@ class ReceivedAttention : public Metric {
     others_.assign(L * H * T, 0.0);
     all_.assign(L * H * T, 0.0);
     sinks_.assign(L * H * T, 0.0);
-    bos_.assign(L * H * 2, 0.0);
     seen_.assign(L * T, 0.0);
     others_seen_.assign(L * T, 0.0);
     uniform_.assign(L * T, 0.0);
@@ -43,22 +38,17 @@ class ReceivedAttention : public Metric {
 
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, H = c_.heads;
-    count_visible(view);
+    const std::vector<double> seen = count_visible(view);
     // Per head: T sums over all queries, T diagonal entries, T ones where a sequence has a sink.
     std::vector<double> sums(c_.layers * H * 3 * T, 0.0);
     reduce_heads(view, H, 3 * T, sums, [&](int64_t b, int64_t h, double* row) {
-      const float* A = view.map(view.pattern, b, h);
-      std::vector<double> seen(T, 0.0);
-      for (int64_t i = 0; i < T; ++i) {
-        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
-          for (int64_t k = keys.begin; k < keys.end; ++k) {
-            row[k] += A[i * T + k];
-            seen[k] += 1;
-          }
-        row[T + i] = A[i * T + i];
+      const float* A = weights(view, b, h);
+      add_columns(view, b, A, row);
+      for (int64_t k = 0; k < T; ++k) {
+        row[T + k] = A[k * T + k];
+        const double queries = seen[b * T + k];
+        row[2 * T + k] = queries > 0 && row[k] / queries > c_.config.sink_threshold;
       }
-      for (int64_t k = 0; k < T; ++k)
-        row[2 * T + k] = seen[k] > 0 && row[k] / seen[k] > c_.sink_threshold;
     });
     for (int64_t h = 0; h < H; ++h)
       for (int64_t k = 0; k < T; ++k) {
@@ -68,7 +58,6 @@ class ReceivedAttention : public Metric {
         others_[head * T + k] += of_head[k] - of_head[T + k];
         sinks_[head * T + k] += of_head[2 * T + k];
       }
-    add_bos(view);
   }
 
   void finish() override {
@@ -80,11 +69,13 @@ class ReceivedAttention : public Metric {
       inclusive[i] = ratio(all_[i], seen_[at]);
       enrichment[i] = ratio(others_[i], uniform_[at]);
     }
-    std::vector<float> bos(bos_.size() / 2);
-    for (size_t i = 0; i < bos.size(); ++i)
-      bos[i] = static_cast<float>(bos_[2 * i] / bos_[2 * i + 1]);
-    values_ = {alpha, inclusive, enrichment, mean_of(sinks_, static_cast<double>(c_.sequences)),
-               bos};
+    values_ = {alpha, inclusive, enrichment, mean_of(sinks_, static_cast<double>(c_.sequences))};
+  }
+
+ protected:
+  /// The weights of a head on a sequence [T, T].
+  virtual const float* weights(const LayerView& view, int64_t b, int64_t h) const {
+    return view.map(view.pattern, b, h);
   }
 
  private:
@@ -92,24 +83,83 @@ class ReceivedAttention : public Metric {
     return static_cast<float>(count > 0 ? sum / count : 0.0);
   }
 
-  void count_visible(const LayerView& view) {
+  // How many queries see each key of each sequence, [B·T].
+  std::vector<double> count_visible(const LayerView& view) {
     const int64_t T = c_.tokens, at = view.layer * T;
-    for (int64_t b = 0; b < view.batch->batch; ++b)
+    std::vector<double> seen(view.batch->batch * T, 0.0);
+    for (int64_t b = 0; b < view.batch->batch; ++b) {
       for (int64_t i = 0; i < T; ++i) {
         const VisibleKeys& keys = view.visible(b, i);
         for (const KeyRange& range : {keys.lead, keys.main})
           for (int64_t k = range.begin; k < range.end; ++k) {
-            seen_[at + k] += 1;
+            seen[b * T + k] += 1;
             if (k == i) continue;
             others_seen_[at + k] += 1;
             uniform_[at + k] += 1.0 / static_cast<double>(keys.size());
           }
       }
+      for (int64_t k = 0; k < T; ++k) seen_[at + k] += seen[b * T + k];
+    }
+    return seen;
   }
 
-  void add_bos(const LayerView& view) {
+  ProbeContext c_;
+  std::vector<double> others_, all_, sinks_;
+  // Per layer and key, over all sequences: how many queries see it, itself included; how many
+  // others; and Σ over these of 1 / (keys they see).
+  std::vector<double> seen_, others_seen_, uniform_;
+};
+
+/// The same where weights are no shares: Gu et al. (2410.10781) make shares of them to measure.
+class ProxyAttention : public ReceivedAttention {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    std::vector<SeriesSpec> out = ReceivedAttention::series();
+    for (SeriesSpec& spec : out) {
+      spec.name = "proxy_" + spec.name;
+      spec.long_name += " *";
+      spec.description +=
+          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), because this normalizer's weights are no "
+          "shares";
+    }
+    return out;
+  }
+
+ protected:
+  const float* weights(const LayerView& view, int64_t b, int64_t h) const override {
+    const int64_t T = view.batch->tokens;
+    const float* A = view.map(view.pattern, b, h);
+    float* shares = scratch(0, T * T);
+    for (int64_t i = 0; i < T; ++i) {
+      double sum = 1e-8;
+      for (int64_t k = 0; k < T; ++k) sum += A[i * T + k];
+      for (int64_t k = 0; k < T; ++k) shares[i * T + k] = static_cast<float>(A[i * T + k] / sum);
+    }
+    return shares;
+  }
+};
+
+/// What the first token receives.
+class BosAttention : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "bos_attention",
+             {"layer", "head"},
+             "1",
+             "attention to the first token",
+             "mean of A[t,0] over plain (non-trigger) queries t, t = 0 included (Guo et al., "
+             "2410.13835)",
+             at_least(0)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers * c_.heads * 2, 0.0);
+  }
+  void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
-    reduce_heads(view, c_.heads, 2, bos_, [&](int64_t b, int64_t h, double* row) {
+    reduce_heads(view, c_.heads, 2, sums_, [&](int64_t b, int64_t h, double* row) {
       const float* A = view.map(view.pattern, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
       for (int64_t t = 0; t < T; ++t) {
@@ -119,16 +169,22 @@ class ReceivedAttention : public Metric {
       }
     });
   }
+  void finish() override {
+    std::vector<float> means(sums_.size() / 2);
+    for (size_t i = 0; i < means.size(); ++i)
+      means[i] = static_cast<float>(sums_[2 * i] / sums_[2 * i + 1]);
+    values_ = {means};
+  }
 
+ private:
   ProbeContext c_;
-  std::vector<double> others_, all_, sinks_, bos_;
-  // Per layer and key, over all sequences: how many queries see it, itself included; how many
-  // others; and Σ over these of 1 / (keys they see).
-  std::vector<double> seen_, others_seen_, uniform_;
+  std::vector<double> sums_;  // per head a sum and a count
 };
 
 }  // namespace
 
 std::unique_ptr<Metric> make_received_attention() { return std::make_unique<ReceivedAttention>(); }
+std::unique_ptr<Metric> make_proxy_attention() { return std::make_unique<ProxyAttention>(); }
+std::unique_ptr<Metric> make_bos_attention() { return std::make_unique<BosAttention>(); }
 
 }  // namespace waiver

@@ -4,22 +4,39 @@ namespace waiver {
 
 namespace {
 
-bool next_token_task(const Dataset& data) { return data.is_task() && data.mask_token() < 0; }
-bool masked_task(const Dataset& data) { return data.is_task() && data.mask_token() >= 0; }
+bool next_token_task(const ModelConfig&, const Dataset& data) {
+  return data.is_task() && data.mask_token() < 0;
+}
+bool masked_task(const ModelConfig&, const Dataset& data) {
+  return data.is_task() && data.mask_token() >= 0;
+}
+bool unnormalized(const ModelConfig& model, const Dataset&) {
+  return !model.attention.normalizer->shares();
+}
 
 }  // namespace
 
 std::span<const RegisteredMetric> metrics() {
   static constexpr RegisteredMetric all[] = {
       {"received_attention", make_received_attention},
+      {"proxy_attention", make_proxy_attention, When::training, unnormalized},
+      {"bos_attention", make_bos_attention},
+      {"first_argmax", make_first_argmax},
       {"attention_entropy", make_attention_entropy},
       {"delta_logit", make_delta_logit},
       {"values", make_values},
+      {"waiver_score", make_waiver_score},
       {"keys", make_keys},
       {"residual", make_residual},
+      {"outliers", make_outliers, When::on_demand},
+      {"attention_outliers", make_attention_outliers, When::on_demand},
+      {"massive_activations", make_massive_activations, When::on_demand},
+      {"over_mixing", make_over_mixing, When::on_demand},
+      {"matrix_entropy", make_matrix_entropy, When::on_demand},
+      {"gradient_sink", make_gradient_sink, When::on_demand},
       {"loss", make_loss},
-      {"risks", make_risks, next_token_task},
-      {"masked_risks", make_masked_risks, masked_task},
+      {"risks", make_risks, When::training, next_token_task},
+      {"masked_risks", make_masked_risks, When::training, masked_task},
   };
   return all;
 }

@@ -9,27 +9,32 @@ class Residual : public Metric {
   std::vector<SeriesSpec> series() const override {
     const std::vector<std::string> axes = {"layer", "position"};
     return {{"", "residual_norm", axes, "1", "residual norm",
-             "‖h[k]‖ of the residual stream after the block, mean over sequences"},
+             "‖h[k]‖ of the residual stream after the block, mean over sequences", at_least(0)},
+            {"", "residual_peak", axes, "1", "residual peak",
+             "‖h[k]‖ − mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences (Guo et "
+             "al., 2410.13835)"},
             {"", "residual_ratio", axes, "1", "residual ratio",
-             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences"}};
+             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences",
+             at_least(0)}};
   }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * 2 * c_.tokens, 0.0);
+    sums_.assign(c_.layers * 3 * c_.tokens, 0.0);
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
-    reduce_heads(view, 1, 2 * T, sums_, [&](int64_t b, int64_t, double* row) {
+    reduce_heads(view, 1, 3 * T, sums_, [&](int64_t b, int64_t, double* row) {
       double total = 0;
       for (int64_t t = 0; t < T; ++t) total += row[t] = norm(view.resid.row(b * T + t), c_.width);
       for (int64_t t = 0; t < T; ++t) {
         const double others = (total - row[t]) / static_cast<double>(T - 1);
-        row[T + t] = others > 0 ? row[t] / others : 0.0;
+        row[T + t] = row[t] - others;
+        row[2 * T + t] = others > 0 ? row[t] / others : 0.0;
       }
     });
   }
   void finish() override {
-    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 2, c_.tokens);
+    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 3, c_.tokens);
   }
 
  private:

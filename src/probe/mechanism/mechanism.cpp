@@ -1,14 +1,20 @@
 #include "probe/mechanism/mechanism.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "probe/waiver_score.h"
 
 namespace waiver {
 namespace {
 
+Verdict verdict_of(const Subject& s, const HeadIndex& h, int64_t key) {
+  return classify(s.thresholds, s.passes.at(s.natural.received, h, key),
+                  s.passes.at(s.natural.enrichment, h, key),
+                  s.passes.at(s.natural.value_ratio, h, key));
+}
+
 bool is_sink(const Subject& s, const HeadIndex& h, int64_t key) {
-  return s.passes.at(s.natural.received, h, key) > s.thresholds.received_attention &&
-         s.passes.at(s.natural.enrichment, h, key) > s.thresholds.enrichment;
+  return verdict_of(s, h, key) != Verdict::neither;
 }
 
 // The sink with the largest α, or else the key that all heads together attend to most.
@@ -29,9 +35,8 @@ void find_waiver(Subject& s) {
   if (found) {
     for (const HeadIndex& h : all)
       if (is_sink(s, h, s.waiver)) s.heads.push_back(h);
-    const bool drained = std::ranges::any_of(s.heads, [&](const HeadIndex& h) {
-      return s.passes.at(s.natural.value_ratio, h, s.waiver) < s.thresholds.value_ratio;
-    });
+    const bool drained = std::ranges::any_of(
+        s.heads, [&](const HeadIndex& h) { return verdict_of(s, h, s.waiver) == Verdict::waiver; });
     s.status = drained ? "waiver" : "sink only";
     return;
   }

@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <numeric>
+
+#include "core/singular.h"
+#include "probe/reduce.h"
+
+namespace waiver {
+namespace {
+
+// Of the spectrum σ_j²; 0 where there is only one direction, or none.
+double entropy(const std::vector<double>& squares) {
+  const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
+  double sum = 0;
+  for (const double square : squares)
+    if (const double p = square / total; p > 0 || std::isnan(p)) sum -= p * std::log(p);
+  return total == 0 || squares.size() == 1 ? 0.0
+                                           : sum / std::log(static_cast<double>(squares.size()));
+}
+
+/// How evenly the hidden states of a sequence fill their directions.
+class MatrixEntropy : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "matrix_entropy",
+             {"layer"},
+             "1",
+             "matrix entropy",
+             "−Σ_j p_j log p_j ÷ log min(T, C), p_j = σ_j² ÷ ‖X‖_F², X [T, C] the residual stream "
+             "after the block, mean over sequences; 0: one direction, 1: all alike "
+             "(Queipo-de-Llano et al., 2510.06477)",
+             between(0, 1)}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    sums_.assign(c_.layers, 0.0);
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    reduce_heads(view, 1, 1, sums_, [&](int64_t b, int64_t, double* row) {
+      const Tensor& x = view.resid;
+      *row = entropy(squared_singular_values(x.row(b * T), T, c_.width, x.stride()));
+    });
+  }
+  void finish() override { values_ = {mean_of(sums_, static_cast<double>(c_.sequences))}; }
+
+ private:
+  ProbeContext c_;
+  std::vector<double> sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_matrix_entropy() { return std::make_unique<MatrixEntropy>(); }
+
+}  // namespace waiver
