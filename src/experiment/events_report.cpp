@@ -33,30 +33,31 @@ Json sample(const Sample& s) {
           {"high", number(s.middle.high)}};
 }
 
-// One number of entry i of every run.
+// One number of an event, of every run.
 template <class F>
-std::vector<double> of_entry(const GroupEvents& group, size_t i, const F& f) {
+std::vector<double> of_runs(const GroupEvents& group, std::string_view name, const F& f) {
   std::vector<double> out;
-  for (const GroupEvents::Run& run : group.runs)
-    out.push_back(static_cast<double>(f(run.events.entries[i].event)));
+  for (const GroupEvents::Run& run : group.runs) {
+    const Event* event = run.events.find(name);
+    out.push_back(event ? static_cast<double>(f(*event)) : NAN);
+  }
   return out;
 }
 
-Json event(const GroupEvents& group, size_t i) {
-  const EventKind& kind = group.runs.front().events.entries[i].kind;
-  // A quantity that never changed has no step of change, and a change of nothing.
-  const auto changed = [](const Event& e) { return e.change.step < 0 ? NAN : e.change.step; };
+Json event(const GroupEvents& group, const EventKind& kind) {
+  const auto all = [&](const auto& f) { return of_runs(group, kind.name, f); };
   return {{"quantity", kind.series},
           {"side", kind.side == Side::above ? "above" : "below"},
           {"threshold", kind.threshold},
           {"step", sample(group.steps(kind.name))},
-          {"before", numbers(of_entry(group, i, [](const Event& e) { return e.onset.before; }))},
-          {"after", numbers(of_entry(group, i, [](const Event& e) { return e.onset.after; }))},
-          {"change_step", sample(sample_of(of_entry(group, i, changed)))},
-          {"change_size",
-           sample(sample_of(of_entry(group, i, [](const Event& e) { return e.change.size; })))},
-          {"change_explained",
-           numbers(of_entry(group, i, [](const Event& e) { return e.change.explained; }))}};
+          {"before", numbers(all([](const Event& e) { return e.onset.before; }))},
+          {"after", numbers(all([](const Event& e) { return e.onset.after; }))},
+          // A quantity that never changed has no step of change, and a change of nothing.
+          {"change_step", sample(sample_of(all([](const Event& e) {
+             return e.change.step < 0 ? NAN : static_cast<double>(e.change.step);
+           })))},
+          {"change_size", sample(sample_of(all([](const Event& e) { return e.change.size; })))},
+          {"change_explained", numbers(all([](const Event& e) { return e.change.explained; }))}};
 }
 
 Json of_group(const GroupEvents& group) {
@@ -73,9 +74,8 @@ Json of_group(const GroupEvents& group) {
     const int64_t layer = run.events.onset_layer;
     out["onset_layer"].push_back(layer < 0 ? Json() : Json(layer));
   }
-  const auto& entries = group.runs.front().events.entries;
-  for (size_t i = 0; i < entries.size(); ++i)
-    out["events"][std::string(entries[i].kind.name)] = event(group, i);
+  for (const RunEvents::Entry& entry : group.runs.front().events.entries)
+    out["events"][std::string(entry.kind.name)] = event(group, entry.kind);
   const auto order = group.order();
   out["order"] = order;
   out["lags"] = Json::array();
@@ -94,11 +94,12 @@ std::string step_text(double step, bool sign = false) {
   return sign ? fmt::format("{:+.0f}", step) : fmt::format("{:.0f}", step);
 }
 
-// The median, and of several runs its interval.
+// The median, and of several numbers its interval.
 std::string cell(const Sample& s, bool sign = false) {
   const auto& [median, low, high] = s.middle;
   const std::string text = step_text(median, sign);
-  if (s.each.size() == 1 || std::isinf(low) || std::isnan(low)) return text;
+  const auto known = std::ranges::count_if(s.each, [](double x) { return !std::isnan(x); });
+  if (known < 2 || std::isinf(low)) return text;
   return fmt::format("{} [{}, {}]", text, step_text(low, sign), step_text(high, sign));
 }
 

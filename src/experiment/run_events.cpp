@@ -31,14 +31,15 @@ int64_t find_onset_layer(const Log& log, int64_t key, double threshold) {
   return -1;
 }
 
-// One line of the table of events: a number for each along the axis `event`.
+// A number of each event, along the axis `event`.
 template <class T, class F>
 void write_column(Log& log, const std::string& name, const std::string& units,
                   const std::string& text, const RunEvents& events, T missing, const F& value) {
-  std::vector<T> column(log.axes().at("event"), missing);
-  for (size_t i = 0; i < column.size(); ++i)
-    for (const RunEvents::Entry& entry : events.entries)
-      if (entry.kind.name == event_kinds({})[i].name) column[i] = value(entry);
+  std::vector<T> column;
+  for (const EventKind& kind : event_kinds({})) {
+    const Event* event = events.find(kind.name);
+    column.push_back(event ? value(*event) : missing);
+  }
   log.set({"summary", name, {"event"}, units, name, text}, std::span<const T>(column));
 }
 
@@ -55,10 +56,16 @@ int64_t order_of(const RunEvents& events, int64_t step) {
 
 }  // namespace
 
-std::optional<int64_t> RunEvents::step(std::string_view name) const {
+const Event* RunEvents::find(std::string_view name) const {
   for (const Entry& entry : entries)
-    if (entry.kind.name == name && entry.event.onset.step >= 0) return entry.event.onset.step;
-  return {};
+    if (entry.kind.name == name) return &entry.event;
+  return nullptr;
+}
+
+std::optional<int64_t> RunEvents::step(std::string_view name) const {
+  const Event* event = find(name);
+  if (!event || event->onset.step < 0) return {};
+  return event->onset.step;
 }
 
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config) {
@@ -93,35 +100,34 @@ void write_events(Log& log, const ProbeConfig& config) {
   log.set({"summary", "event_name", {"event"}, "1", "event", "what the places of the axis mean"},
           std::span<const std::string>(names));
 
-  using Entry = RunEvents::Entry;
   const std::string never = "; −1: never, or the task has no such quantity";
   write_column(log, "event_step", "step",
                fmt::format("first step with the quantity across its threshold, at the strongest "
                            "head and key, for {} probes in a row{}",
                            kPersistence, never),
-               *events, int64_t{-1}, [](const Entry& e) { return e.event.onset.step; });
+               *events, int64_t{-1}, [](const Event& e) { return e.onset.step; });
   write_column(log, "event_before", "1", "the quantity one probe earlier", *events, double{NAN},
-               [](const Entry& e) { return e.event.onset.before; });
+               [](const Event& e) { return e.onset.before; });
   write_column(log, "event_after", "1", "the quantity at that step", *events, double{NAN},
-               [](const Entry& e) { return e.event.onset.after; });
+               [](const Event& e) { return e.onset.after; });
   write_column(log, "event_order", "1", "place in time, 0 first; equals share one" + never, *events,
-               int64_t{-1}, [&](const Entry& e) { return order_of(*events, e.event.onset.step); });
+               int64_t{-1}, [&](const Event& e) { return order_of(*events, e.onset.step); });
   const auto reference = events->step("enrichment");
   write_column(log, "event_lag", "step",
                "its step − that of enrichment; NaN where either never came", *events, double{NAN},
-               [&](const Entry& e) {
-                 const int64_t step = e.event.onset.step;
+               [&](const Event& e) {
+                 const int64_t step = e.onset.step;
                  return reference && step >= 0 ? static_cast<double>(step - *reference) : NAN;
                });
   write_column(log, "event_change_step", "step",
                "first step after the change point: the split into two constants with the smallest "
                "squared error; −1: nothing changed",
-               *events, int64_t{-1}, [](const Entry& e) { return e.event.change.step; });
+               *events, int64_t{-1}, [](const Event& e) { return e.change.step; });
   write_column(log, "event_change_size", "1", "mean after it − mean before it", *events,
-               double{NAN}, [](const Entry& e) { return e.event.change.size; });
+               double{NAN}, [](const Event& e) { return e.change.size; });
   write_column(log, "event_change_explained", "1",
                "share of the variance that the two constants explain", *events, double{NAN},
-               [](const Entry& e) { return e.event.change.explained; });
+               [](const Event& e) { return e.change.explained; });
 }
 
 }  // namespace waiver

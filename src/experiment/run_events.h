@@ -20,7 +20,9 @@ struct RunEvents {
   std::vector<Entry> entries;  // in the order of event_kinds; none that the log has no series of
   int64_t onset_layer = -1;    // the first layer with a head whose α at key at.key rose above
                                // the sink threshold to stay; −1: none
-  /// The step of an event; none where it never came or is not among the entries.
+  /// An event; null where it is not among the entries.
+  const Event* find(std::string_view name) const;
+  /// Its step; none where it never came, or is not among the entries.
   std::optional<int64_t> step(std::string_view name) const;
 };
 
