@@ -5,7 +5,6 @@
 #include <map>
 
 #include "data/objective.h"
-#include "probe/onset.h"
 #include "probe/prober.h"
 
 using namespace waiver;
@@ -389,15 +388,26 @@ TEST_CASE("a block without attention has NaN for what belongs to attention, and 
   }
 }
 
-TEST_CASE("an onset is the first step of three probes above the threshold") {
-  const std::vector<int64_t> steps = {0, 10, 20, 30, 40, 50, 60};
-  const auto onset = [&](std::vector<double> values) { return find_onset(steps, values, 0.3); };
-  CHECK(onset({0, 0.1, 0.4, 0.5, 0.6, 0.7, 0.8}).step == 20);
-  CHECK(onset({0, 0.1, 0.4, 0.5, 0.6, 0.7, 0.8}).before == 0.1);
-  CHECK(onset({0, 0.1, 0.4, 0.5, 0.6, 0.7, 0.8}).after == 0.4);
-  CHECK(onset({0, 0.4, 0.4, 0.1, 0.6, 0.7, 0.8}).step == 40);
-  CHECK(onset({0, 0, 0, 0, 0, 0.7, 0.8}).step == -1);
-  CHECK(onset({0.5, 0.5, 0.5, 0, 0, 0, 0}).step == 0);
-  CHECK(onset({0.5, 0.5, 0.5, 0, 0, 0, 0}).before == 0.5);
-  CHECK(onset({0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3}).step == -1);
+TEST_CASE("key visibility counts the queries that see a key, in every mask") {
+  const int64_t T = 12;
+  const auto visibility = [&](const std::string& kind, int64_t absent) {
+    ModelConfig config;
+    config.layers = 2;
+    config.width = 16;
+    config.context = T;
+    config.mlp.width = 8;
+    config.attention.mask.set(kind);
+    if (absent >= 0) config.attention.absent = {absent};
+    const auto data = Kind<Dataset>("bigram_backcopy_random").make();
+    data->open(T);
+    const Transformer model(config, data->vocabulary(), 0);
+    return Prober(model, *data, {}, 0).key_visibility();
+  };
+  const auto causal = visibility("causal", 1), both = visibility("bidirectional", -1);
+  for (int64_t k = 0; k < T; ++k) {
+    CHECK(causal[k] == static_cast<float>(static_cast<double>(T - k) / T));
+    CHECK(causal[T + k] == 0);  // no attention there
+    CHECK(both[k] == 1);
+    CHECK(both[T + k] == 1);
+  }
 }

@@ -1,8 +1,10 @@
 // The promises of a run, tried on the program itself.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/random.h"
 #include "core/safetensors.h"
@@ -63,16 +65,18 @@ std::map<std::string, std::vector<float>> weights(const fs::path& run, int64_t s
   return out;
 }
 
-// Every number of a log outside /timing, by group and name; steps too.
-std::map<std::string, std::vector<double>> logged(const fs::path& run) {
+// The bits of every number of a log outside /timing, by group and name; steps too.
+std::map<std::string, std::vector<uint64_t>> logged(const fs::path& run) {
   const Log log = Log::open(run / "log.h5");
-  std::map<std::string, std::vector<double>> out;
+  std::map<std::string, std::vector<uint64_t>> out;
   for (const std::string& group : log.groups()) {
     if (group == "timing") continue;
     for (const int64_t step : log.steps(group))
-      out[group + "/step"].push_back(static_cast<double>(step));
+      out[group + "/step"].push_back(static_cast<uint64_t>(step));
     for (const std::string& name : log.names(group))
-      if (name != "tokens") out[group + "/" + name] = log.read(group, name).values;
+      if (name != "tokens" && name != "event_name")
+        for (const double value : log.read(group, name).values)
+          out[group + "/" + name].push_back(std::bit_cast<uint64_t>(value));
   }
   return out;
 }
@@ -338,13 +342,70 @@ TEST_CASE("a sweep trains every run, skips what is done, and refuses a strange f
   resumed.push_back("--resume");
   const Ended again = run_program(resumed);
   CHECK(again.status == 0);
-  CHECK(again.output.find("step ") == std::string::npos);
+  CHECK(again.output.find("tokens/s") == std::string::npos);
   resumed.push_back("train.batch=8");
   CHECK(run_program(resumed).status == 2);
   const fs::path index = runs.at("sweep") / "sweep.json";  // killed before it was renamed
   fs::rename(index, index.string() + ".tmp");
   resumed.pop_back();
   CHECK(run_program(resumed).status == 0);
+}
+
+TEST_CASE("a sweep ends with the events of its finished runs, the same at any thread count") {
+  const Runs runs;
+  // Under bidirectional masks no key is hidden, and at this threshold any key is a sink.
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "set: {train: {steps: 10}, model: {attention: {mask: bidirectional}},\n"
+         "      probe: {every: 2, first: [], snapshots: [], sink_threshold: 0.001}}\n"
+         "seeds: [0, 1]\n";
+  const auto sweep = [&](const std::string& name, std::vector<std::string> more) {
+    std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
+                                        runs.at(name).string()};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command);
+  };
+  const Ended first = sweep("one", {"--threads", "1"});
+  REQUIRE(first.status == 0);
+  CHECK(first.output.find("order, with lags") != std::string::npos);
+  const fs::path file = runs.at("one") / "events.json";
+  const std::string text = file_text(file);
+  const auto group = nlohmann::json::parse(text)["groups"][0];
+  CHECK(group["group"] == "study");
+  CHECK(group["seeds"] == nlohmann::json({0, 1}));
+  CHECK(group["run_steps"] == nlohmann::json({10, 10}));
+  CHECK(group["events"]["sink"]["step"]["each"] == nlohmann::json({0, 0}));
+  CHECK(group["events"]["sink"]["threshold"] == 0.001);
+  CHECK(group["events"]["residual"]["step"]["each"] == nlohmann::json({nullptr, nullptr}));
+  CHECK(group["onset_layer"] == nlohmann::json({0, 0}));
+  for (const int seed : {0, 1}) {
+    const Log log = Log::open(runs.at("one") / ("seed=" + std::to_string(seed)) / "log.h5");
+    CHECK(log.read("summary", "strongest_key").values[0] == group["place"][seed]["key"]);
+    CHECK(log.read("summary", "event_step").values == std::vector<double>{-1, -1, 0, -1, -1});
+  }
+  REQUIRE(sweep("two", {"--threads", "2"}).status == 0);
+  CHECK(file_text(runs.at("two") / "events.json") == text);
+
+  // Written anew, of the runs that are done now.
+  fs::remove(file);
+  REQUIRE(sweep("one", {"--resume"}).status == 0);
+  CHECK(file_text(file) == text);
+  CHECK(!fs::exists(file.string() + ".tmp"));
+}
+
+TEST_CASE("a sweep with a failed run reports the events of the others, then fails") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "set: {train: {steps: 10, clip: 0.0}, probe: {snapshots: []}}\n"
+         "grid: {train.optimizer.lr: [1.0e30, 1.0e-3]}\n";
+  const Ended ended =
+      run_program({"sweep", runs.at("study.yaml").string(), "--out", runs.at("sweep").string()});
+  CHECK(ended.status == 1);
+  CHECK(ended.output.find("1 of 2 runs failed: lr=1.0e30,seed=0") != std::string::npos);
+  const auto groups = nlohmann::json::parse(file_text(runs.at("sweep") / "events.json"))["groups"];
+  REQUIRE(groups.size() == 1);
+  CHECK(groups[0]["group"] == "lr=1.0e-3");
 }
 
 TEST_CASE("the figures and their table are drawn from the logs alone") {

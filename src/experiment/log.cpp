@@ -244,6 +244,13 @@ Log::Data Log::read(const std::string& group, const std::string& name) const {
   return {file_.shape(dataset), file_.read<double>(dataset)};
 }
 
+std::vector<double> Log::Data::over_rows(int64_t place) const {
+  const int64_t rows = shape[0], row = std::ssize(values) / std::max<int64_t>(rows, 1);
+  std::vector<double> out(rows);
+  for (int64_t i = 0; i < rows; ++i) out[i] = values[i * row + place];
+  return out;
+}
+
 Log::Data Log::read_rows(const std::string& group, const std::string& name, int64_t begin,
                          int64_t end) const {
   const std::string dataset = path_of(group, name);

@@ -52,6 +52,8 @@ class Log {
   struct Data {
     std::vector<int64_t> shape;
     std::vector<double> values;
+    /// Number `place` of every row of a series.
+    std::vector<double> over_rows(int64_t place) const;
   };
   const std::filesystem::path& path() const { return file_.path(); }
   std::string config() const { return file_.string_attribute("/", "config"); }

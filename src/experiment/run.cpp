@@ -19,6 +19,7 @@
 #include "experiment/run_directory.h"
 #include "experiment/run_log.h"
 #include "experiment/summary.h"
+#include "experiment/waiver_place.h"
 #include "probe/prober.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
@@ -82,7 +83,7 @@ class Run {
       if (stop_requested) stop();
       train(first);
     }
-    write_summary(log_->log(), config_.probe.sink_threshold);
+    write_summary(log_->log(), config_.probe);
     log_->flush();
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
   }
@@ -172,7 +173,7 @@ class Run {
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);
       probe_seconds_ += seconds_since(start);
-      waiver_ = strongest_waiver(log_->log());
+      if (const auto place = strongest_waiver(log_->log())) waiver_ = to_text(*place);
     }
     const int64_t every = config_.train.eval.every;
     if (step_ == steps || (every > 0 && step_ % every == 0)) {

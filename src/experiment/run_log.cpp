@@ -1,5 +1,7 @@
 #include "experiment/run_log.h"
 
+#include "probe/event.h"
+
 namespace waiver {
 namespace {
 
@@ -33,7 +35,8 @@ Log begin(const std::filesystem::path& path, const Config& config, int64_t from_
                       {"head", m.heads},
                       {"position", m.context},
                       {"query", m.context},
-                      {"key", m.context}},
+                      {"key", m.context},
+                      {"event", std::ssize(event_kinds(config.probe))}},
                      to_yaml(config));
 }
 
@@ -53,6 +56,14 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   for (const SeriesSpec& spec : own_series()) log_.define(spec);
   if (config.probe.every == 0) return;
   for (const SeriesSpec& spec : prober.series()) log_.define(spec);
+  const auto visibility = prober.key_visibility();
+  log_.set({"probe",
+            "key_visibility",
+            {"layer", "key"},
+            "1",
+            "key visibility",
+            "share of the queries that see the key, itself included, mean over sequences"},
+           std::span<const float>(visibility));
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();

@@ -2,36 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
-#include "probe/onset.h"
+#include "experiment/run_events.h"
 
 namespace waiver {
 namespace {
-
-constexpr int64_t kPersistence = 3;
 
 SeriesSpec spec_of(const std::string& name, std::vector<std::string> axes, std::string units,
                    std::string text) {
   return {"summary", name, std::move(axes), std::move(units), name, std::move(text)};
 }
 
-// One place of a series over the steps.
-std::vector<double> over_steps(const Log::Data& data, int64_t place) {
-  const int64_t rows = data.shape[0], row = std::ssize(data.values) / std::max<int64_t>(rows, 1);
-  std::vector<double> out(rows);
-  for (int64_t i = 0; i < rows; ++i) out[i] = data.values[i * row + place];
-  return out;
-}
-
-double last(const Log::Data& data, int64_t place) { return over_steps(data, place).back(); }
-
-// The key of a head (an index layer·H + head) that the most attention went to in row values.
-int64_t strongest_key(const double* received, int64_t T) {
-  const int64_t among = std::max<int64_t>(1, 3 * T / 4);
-  return std::max_element(received, received + among) - received;
-}
+double last(const Log::Data& data, int64_t place) { return data.over_rows(place).back(); }
 
 void write_onsets(Log& log, const std::string& name, const std::string& what,
                   const std::vector<Onset>& onsets) {
@@ -48,18 +31,19 @@ void write_onsets(Log& log, const std::string& name, const std::string& what,
                               "never",
                               what, kPersistence)),
           std::span<const int64_t>(steps));
-  log.set(spec_of(name + "_before", axes, "1", "its value one probe earlier"),
+  log.set(spec_of(name + "_before", axes, "1", "its value one probe earlier; NaN: never"),
           std::span<const double>(before));
-  log.set(spec_of(name + "_after", axes, "1", "its value at that step"),
+  log.set(spec_of(name + "_after", axes, "1", "its value at that step; NaN: never"),
           std::span<const double>(after));
 }
 
 }  // namespace
 
-void write_summary(Log& log, double threshold) {
+void write_summary(Log& log, const ProbeConfig& config) {
   const std::vector<int64_t> steps = log.steps("probe");
   if (steps.empty()) return;
-  const int64_t heads = log.axes().at("layer") * log.axes().at("head"), T = log.axes().at("key");
+  const double threshold = config.sink_threshold;
+  const int64_t T = log.axes().at("key");
   const Log::Data bos = log.read("probe", "bos_attention");
   const Log::Data alpha = log.read("probe", "received_attention");
   const Log::Data enrichment = log.read("probe", "enrichment");
@@ -69,19 +53,17 @@ void write_summary(Log& log, double threshold) {
   std::vector<Onset> bos_onsets, waiver_onsets;
   std::vector<int64_t> keys;
   std::vector<double> received, enriched, value, norm;
-  for (int64_t head = 0; head < heads; ++head) {
-    const int64_t layer = head / log.axes().at("head");
-    const int64_t key =
-        strongest_key(&alpha.values[(std::ssize(steps) - 1) * heads * T + head * T], T);
-    const bool attends = !std::isnan(last(alpha, head * T + key));
-    keys.push_back(attends ? key : -1);
-    bos_onsets.push_back(find_onset(steps, over_steps(bos, head), threshold, kPersistence));
-    waiver_onsets.push_back(
-        find_onset(steps, over_steps(alpha, head * T + key), threshold, kPersistence));
-    received.push_back(last(alpha, head * T + key));
-    enriched.push_back(last(enrichment, head * T + key));
-    value.push_back(last(ratio, head * T + key));
-    norm.push_back(attends ? last(residual, layer * T + key) : NAN);
+  for (const WaiverPlace& place : waiver_places(log)) {
+    const int64_t head = place.layer * log.axes().at("head") + place.head;
+    const bool attends = place.key >= 0;
+    const int64_t key = attends ? place.key : 0, at = head * T + key;
+    keys.push_back(place.key);
+    bos_onsets.push_back(find_onset(steps, bos.over_rows(head), threshold));
+    waiver_onsets.push_back(find_onset(steps, alpha.over_rows(at), threshold));
+    received.push_back(last(alpha, at));
+    enriched.push_back(last(enrichment, at));
+    value.push_back(last(ratio, at));
+    norm.push_back(attends ? last(residual, place.layer * T + key) : NAN);
   }
 
   const std::vector<std::string> axes = {"layer", "head"};
@@ -100,21 +82,7 @@ void write_summary(Log& log, double threshold) {
           std::span<const double>(value));
   log.set(spec_of("waiver_residual_ratio", axes, "1", "its residual ratio at the end"),
           std::span<const double>(norm));
-}
-
-std::string strongest_waiver(const Log& log) {
-  const int64_t rows = std::ssize(log.steps("probe"));
-  if (rows == 0) return {};
-  const int64_t heads = log.axes().at("head"), T = log.axes().at("key");
-  const Log::Data alpha = log.read_rows("probe", "received_attention", rows - 1, rows);
-  int64_t best = -1;
-  for (int64_t head = 0; head < log.axes().at("layer") * heads; ++head)
-    if (const int64_t at = head * T + strongest_key(&alpha.values[head * T], T);
-        best < 0 ? !std::isnan(alpha.values[at]) : alpha.values[at] > alpha.values[best])
-      best = at;
-  if (best < 0) return {};
-  return fmt::format("waiver {}.{} at {}: {:.2f}", best / T / heads, best / T % heads, best % T,
-                     alpha.values[best]);
+  write_events(log, config);
 }
 
 }  // namespace waiver

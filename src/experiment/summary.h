@@ -1,22 +1,20 @@
 #pragma once
 
 #include "experiment/log.h"
+#include "probe/config.h"
 
 namespace waiver {
 
 /// Writes /summary from the probes of a log: per layer and head
-///   bos_onset_{step,before,after}     when attention to the first token passed `threshold`
-///   waiver_key                        the key k with the largest final received attention α_k,
-///                                     among the first three quarters (later ones have few
-///                                     queries); −1 where the block has no attention
-///   waiver_onset_{step,before,after}  when α_k of that key passed `threshold`
+///   bos_onset_{step,before,after}     when attention to the first token passed the threshold
+///   waiver_key                        the key k with the most received attention α_k at the end
+///                                     (experiment/waiver_place.h); −1 where the block has no
+///                                     attention
+///   waiver_onset_{step,before,after}  when α_k of that key passed the threshold
 ///   waiver_{received_attention,enrichment,value_ratio,residual_ratio}  its final values
-/// and `threshold` itself. A step of −1 means never; see probe/onset.h for the persistence rule.
+/// then `threshold` itself, probe.sink_threshold, and the events of the strongest head
+/// (experiment/run_events.h). A step of −1 means never; see probe/onset.h for the persistence rule.
 /// Nothing where the log has no probes.
-void write_summary(Log& log, double threshold);
-
-/// Of the head that attends most to one key: `waiver 1.0 at 0: 0.78`; empty without probes or
-/// attention.
-std::string strongest_waiver(const Log& log);
+void write_summary(Log& log, const ProbeConfig& config);
 
 }  // namespace waiver

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "experiment/events_report.h"
 #include "experiment/run.h"
 #include "experiment/run_directory.h"
 #include "train/trainer.h"
@@ -71,6 +72,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
       failed.push_back(run.name);
     }
   }
+  report_events(study, folder);
   if (!failed.empty())
     throw Error(folder.string(),
                 fmt::format("{} of {} runs failed: {}", failed.size(), study.runs.size(),

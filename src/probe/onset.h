@@ -1,20 +1,28 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 
 namespace waiver {
 
-/// When a quantity rose above its threshold to stay.
+/// The side of a threshold that a quantity crosses to.
+enum class Side { above, below };
+
+/// Probes in a row for which a quantity must stay across its threshold.
+inline constexpr int64_t kPersistence = 3;
+
+/// When a quantity crossed its threshold to stay.
 struct Onset {
-  int64_t step = -1;  // −1: never
-  double before = 0;  // the value at the probe before it; at the first probe, its own
-  double after = 0;   // the value at that step
+  int64_t step = -1;    // −1: never
+  double before = NAN;  // the value at the probe before it; at the first probe, its own
+  double after = NAN;   // the value at that step
 };
 
-/// The first step at which `values` exceed `threshold` and stay above for `persistence` probes in a
-/// row, that one included. steps and values have the same length.
+/// The first step at which `values` are strictly on that side of `threshold` and stay there for
+/// `persistence` probes in a row, that one included. A NaN is on neither side. steps and values
+/// have the same length.
 Onset find_onset(std::span<const int64_t> steps, std::span<const double> values, double threshold,
-                 int64_t persistence = 3);
+                 Side side = Side::above, int64_t persistence = kPersistence);
 
 }  // namespace waiver

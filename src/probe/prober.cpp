@@ -9,6 +9,8 @@
 #include "autograd/ops/ops.h"
 #include "core/error.h"
 
+#include "probe/reduce.h"
+
 namespace waiver {
 
 namespace {
@@ -221,6 +223,18 @@ std::vector<SeriesSpec> Prober::snapshot_series() {
            "A[i,k] of the first probe sequence; 0 where the mask hides, NaN without attention"},
           {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
            "A[i,k], mean over the probe sequences"}};
+}
+
+std::vector<float> Prober::key_visibility() const {
+  const int64_t T = context_.tokens, B = batch_.batch;
+  std::vector<double> seen(context_.layers * T, 0.0);
+  for (int64_t l = 0; l < context_.layers; ++l) {
+    if (!model_.config().has_attention(l)) continue;
+    for (const VisibleKeys& keys : model_.visible_keys(l, {whole(), B, T}))
+      for (const KeyRange& range : {keys.lead, keys.main})
+        for (int64_t k = range.begin; k < range.end; ++k) seen[l * T + k] += 1;
+  }
+  return mean_of(seen, static_cast<double>(B * T));
 }
 
 std::vector<std::string> Prober::snapshot_tokens() const {

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "experiment/log.h"
+#include "experiment/waiver_place.h"
+#include "probe/event.h"
+
+namespace waiver {
+
+/// The events of one run at its strongest waiver, the (head, key) with the most attention at the
+/// last probe, wherever it is.
+struct RunEvents {
+  struct Entry {
+    EventKind kind;
+    Event event;
+  };
+  WaiverPlace at;
+  std::vector<Entry> entries;  // in the order of event_kinds; none that the log has no series of
+  int64_t onset_layer = -1;    // the first layer with a head whose α at key at.key rose above
+                               // the sink threshold to stay; −1: none
+  /// An event; null where it is not among the entries.
+  const Event* find(std::string_view name) const;
+  /// Its step; none where it never came, or is not among the entries.
+  std::optional<int64_t> step(std::string_view name) const;
+};
+
+/// None where the log has no probes, or no block attention.
+std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);
+
+/// Writes the events of the run into /summary:
+///   strongest_{layer,head,key}     where they were looked for
+///   onset_layer                    −1: no layer has a sink at that key
+///   event_name                     of each entry of the axis `event`
+///   event_{step,before,after}      the onset; a step of −1: never
+///   event_order                    its place among them, 0 first; equals share one; −1: never
+///   event_lag                      its step − that of `enrichment`; NaN where either never came
+///   event_change_{step,size,explained}   the change point of the same quantity
+/// Nothing where find_events finds nothing.
+void write_events(Log& log, const ProbeConfig& config);
+
+}  // namespace waiver

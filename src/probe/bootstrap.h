@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <span>
+
+namespace waiver {
+
+/// Resamples of a bootstrap, and the share of them that an interval holds.
+inline constexpr int64_t kResamples = 10000;
+inline constexpr double kLevel = 0.95;
+
+/// The median of a sample and its interval; all NaN without a sample.
+struct MedianInterval {
+  double median = NAN, low = NAN, high = NAN;
+};
+
+/// The median and its percentile bootstrap interval (Efron & Tibshirani, An Introduction to the
+/// Bootstrap, 1993, ch. 13): kResamples times n of the n values are drawn with replacement and
+/// their median is taken; the interval runs from the ⌊a·kResamples⌋-th smallest of these medians,
+/// counted from 0, to the same one from the top, a = (1 − level) ÷ 2. The median of an even number
+/// is the mean of the two in the middle.
+///
+/// A value that was not reached within the run is censored and enters as +∞: later than all others.
+/// It can make the median, or the upper end, infinite: "from 170 to never". −∞ and NaN must not be
+/// among the values.
+///
+/// The draws are a function of the position in the sample alone (core/random.h, a fixed seed), so
+/// the same sample always has the same interval. Few values say little: of three, the 95 % interval
+/// is the range, and a range of three holds the median of what they were drawn from 3 times in 4.
+MedianInterval bootstrap_median(std::span<const double> sample, double level = kLevel);
+
+}  // namespace waiver
