@@ -453,6 +453,53 @@ TEST_CASE("eval and sample work on a run and on a checkpoint, the same each time
   CHECK(run_program({"eval", runs.at("none").string()}).status == 2);
 }
 
+TEST_CASE("eval evicts from the cache, beside the same losses as without") {
+  const Runs runs;
+  REQUIRE(
+      runs.train("rope", {"model.position=rope", "train.steps=20", "probe.snapshots=[]"}).status ==
+      0);
+  REQUIRE(runs.train("learned", {"train.steps=20", "probe.snapshots=[]"}).status == 0);
+  const auto eval = [&](const std::string& run, std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", runs.at(run).string()});
+    return run_program(std::move(more));
+  };
+  const auto has = [](const Ended& ended, const std::string& text) {
+    INFO(ended.output);
+    CHECK(ended.output.find(text) != std::string::npos);
+  };
+  const std::string plain = eval("rope", {}).output;
+  const Ended kept = eval("rope", {"--window", "8", "--keep", "5,0", "--reindex"});
+  CHECK(kept.status == 0);
+  CHECK(kept.output.starts_with(plain));
+  for (const char* part :
+       {"positions are ranks within it", "queries 8 … 69", "window 8 and 0, 5", "at random"})
+    has(kept, part);
+  CHECK(eval("rope", {"--threads", "1", "--window", "8", "--keep", "5,0", "--reindex"}).output ==
+        kept.output);
+  // The list ends with its word, so an override may follow it.
+  const Ended moved = eval("rope", {"--window", "8", "--keep", "5",
+                                    "model.attention.mask.self_only=[5]", "--threads=1"});
+  CHECK(moved.status == 0);
+  has(moved, "window 8 and 5");
+  CHECK(moved.output.find(plain) == std::string::npos);
+  has(eval("rope", {"--window", "8", "--keep-first", "4", "--context", "100"}), "queries 8 … 99");
+
+  const auto refused = [&](const std::string& run, std::vector<std::string> more,
+                           const std::string& why) {
+    const Ended ended = eval(run, std::move(more));
+    CHECK(ended.status == 2);
+    has(ended, why);
+  };
+  refused("rope", {"--window", "0"}, "window: 0 tokens are too few");
+  refused("rope", {"--keep", "0"}, "--window");
+  refused("rope", {"--reindex"}, "--window");
+  refused("rope", {"--window", "8", "--keep", "70"}, "keep: position 70 is outside the text");
+  refused("learned", {"--window", "8", "--reindex"}, "reindex: learned adds positions");
+  refused("learned", {"--context", "71"}, "model.context: 71 is more than the 70");
+  refused("rope", {"--window", "8", "model.attention.mask=bidirectional"},
+          "queries see later tokens");
+}
+
 TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot write") {
   const Runs runs;
   const std::vector<std::string> masked = {"train.objective=masked_token",

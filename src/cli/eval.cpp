@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "experiment/cache_losses.h"
 #include "experiment/saved.h"
 #include "probe/prober.h"
 #include "train/trainer.h"
@@ -12,25 +14,20 @@
 namespace waiver {
 namespace {
 
+struct Options {
+  Target target;
+  std::optional<int64_t> context;
+  Cache cache;
+  bool evict = false;
+};
+
 // The whole validation part where there is an end to it, else train.eval.batches batches.
 int64_t validation_batches(const SavedModel& saved, int64_t batch) {
   const int64_t windows = saved.data->validation_windows(saved.config.model.context);
   return windows > 0 ? std::max<int64_t>(1, windows / batch) : saved.config.train.eval.batches;
 }
 
-void evaluate(const Target& target) {
-  const SavedModel saved = load_saved(target.path, target.overrides);
-  const auto seed = static_cast<uint64_t>(saved.config.seed.data);
-  int64_t batch = saved.config.train.batch / saved.config.train.accumulate;
-  if (const int64_t windows = saved.data->validation_windows(saved.config.model.context))
-    batch = std::min(batch, windows);
-  const int64_t batches = validation_batches(saved, batch);
-  Arena arena;
-  const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
-  fmt::print("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  fmt::print("{:<18}{:.6f} nat  ({} sequences of {})\n", "validation loss", loss, batch * batches,
-             saved.config.model.context);
-  if (!saved.data->is_task()) return;
+void print_risks(const SavedModel& saved, uint64_t seed) {
   Prober prober(*saved.model, *saved.data, saved.config.probe, seed);
   prober.measure();
   for (const auto& [name, values] : prober.values())
@@ -39,14 +36,62 @@ void evaluate(const Target& target) {
                  saved.config.probe.batch);
 }
 
+void evaluate(const Options& options) {
+  std::vector<std::string> overrides = options.target.overrides;
+  if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
+  const SavedModel saved = load_saved(options.target.path, overrides);
+  const auto seed = static_cast<uint64_t>(saved.config.seed.data);
+  int64_t batch = saved.config.train.batch / saved.config.train.accumulate;
+  if (const int64_t windows = saved.data->validation_windows(saved.config.model.context))
+    batch = std::min(batch, windows);
+  const int64_t batches = validation_batches(saved, batch);
+  std::string table;
+  if (options.evict)
+    table = to_text(
+        measure_cache_losses(*saved.model, *saved.data, options.cache, seed, batch, batches));
+  Arena arena;
+  const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
+  fmt::print("{} (step {})\n", saved.checkpoint.string(), saved.step);
+  fmt::print("{:<18}{:.6f} nat  ({} sequences of {})\n", "validation loss", loss, batch * batches,
+             saved.config.model.context);
+  if (saved.data->is_task()) print_risks(saved, seed);
+  if (!table.empty()) fmt::print("\n{}", table);
+}
+
 }  // namespace
 
 void add_eval(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("eval", "Validation loss and task risks of a trained model");
-  auto target = std::make_shared<Target>();
-  add_target(*verb, *target, "run", "a run directory or a checkpoint folder");
+  auto options = std::make_shared<Options>();
+  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb->add_option("--context", options->context,
+                   "tokens of a sequence, instead of model.context; more of them where positions "
+                   "are not added to the embeddings")
+      ->type_name("T");
+  auto* window = verb->add_option("--window", options->cache.window,
+                                  "evict keys and values older than the last W tokens, and compare "
+                                  "with the full cache")
+                     ->type_name("W");
+  verb->add_option("--keep-first", options->cache.keep_first,
+                   "the first N tokens stay in the cache beside the window")
+      ->type_name("N")
+      ->needs(window);
+  verb->add_option("--keep", options->cache.keep,
+                   "positions that stay in the cache beside the window, as 0,10; as many others at "
+                   "random are the control")
+      ->type_name("POSITIONS")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->needs(window);
+  verb->add_flag("--reindex", options->cache.reindex,
+                 "positions are ranks within the cache, instead of those of the text (Xiao et al., "
+                 "2309.17453)")
+      ->needs(window);
   add_threads(*verb);
-  verb->callback([target] { evaluate(*target); });
+  verb->callback([options, window] {
+    options->evict = window->count() > 0;
+    evaluate(*options);
+  });
 }
 
 }  // namespace waiver

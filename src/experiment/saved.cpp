@@ -1,5 +1,7 @@
 #include "experiment/saved.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "train/checkpoint.h"
 
@@ -18,6 +20,18 @@ fs::path find_checkpoint(const fs::path& path) {
   return saved.back();
 }
 
+// What is added to the embeddings is there for the positions of the trained context alone.
+void check_context(const ModelConfig& trained, const ModelConfig& now) {
+  const Kind<PositionEncoding>& encoding = now.position.of_layer(0);
+  if (now.context <= trained.context || encoding->acts() != Acts::on_embeddings) return;
+  throw UsageError(
+      "model.context",
+      fmt::format("{} is more than the {} that the model was trained with, and {} adds "
+                  "a vector for each of those to the embeddings, not for later ones",
+                  now.context, trained.context, encoding.name()),
+      "Longer texts are for models with none, rope, alibi or relative.");
+}
+
 }  // namespace
 
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides) {
@@ -25,7 +39,9 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   saved.checkpoint = find_checkpoint(path);
   const CheckpointInfo info = read_checkpoint_info(saved.checkpoint);
   saved.step = info.step;
-  saved.config = parse_config(info.config, (saved.checkpoint / "config").string(), overrides);
+  const std::string name = (saved.checkpoint / "config").string();
+  saved.config = parse_config(info.config, name, overrides);
+  check_context(parse_config(info.config, name).model, saved.config.model);
   saved.data = open_data(saved.config);
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));

@@ -20,7 +20,8 @@ struct SavedModel {
 };
 
 /// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
-/// config, e.g. data.path. Throws Error where there is none or it is damaged.
+/// config, e.g. data.path. Throws Error where there is none or it is damaged, and where the context
+/// is longer than the encoding's.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides);
 
 }  // namespace waiver

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace waiver {
 
@@ -114,6 +115,10 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
 }
 
 }  // namespace
+
+float ModelConfig::score_scale() const {
+  return attention.scale == "sqrt" ? 1.0f / std::sqrt(static_cast<float>(width / heads)) : 1.0f;
+}
 
 bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }
 

@@ -67,6 +67,8 @@ struct ModelConfig {
   EncodingSizes encoding_sizes() const {
     return {context, width, heads, init.embedding_std(), "embed.position"};
   }
+  /// What the products of queries and keys are multiplied by.
+  float score_scale() const;
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;
   /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.

@@ -15,6 +15,7 @@ namespace waiver {
 /// what the encoding added to the embeddings          | | blocks.{l}.attn.{q,k,v}| [B·T, C], pitch
 /// | queries, keys (normalised, turned), values         |
 ///
+/// Queries and keys stay where they are until the block's scores have been edited.
 /// A row of attn.scores that was changed is normalised again, over the keys whose score is not −∞:
 /// −∞ takes a key away. A row of attn.pattern that was changed is used as it is, but for keys that
 /// are hidden, whose weight stays 0.

@@ -112,8 +112,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.batch = input.batch;
   spec.tokens = input.length;
   spec.heads = config_.heads;
-  if (config_.attention.scale == "sqrt")
-    spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.width / config_.heads));
+  spec.scale = config_.score_scale();
   spec.mask = block.mask.get();
   spec.normalizer = block.normalizer.get();
   spec.slot_key = block.slot->key();

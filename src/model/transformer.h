@@ -29,6 +29,10 @@ class Transformer {
   const ParameterSet& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
   int64_t vocabulary() const { return vocabulary_; }
+  /// The encoding that acts in a block; that of block 0 on the embeddings, too.
+  const PositionEncoding& encoding(int64_t layer) const {
+    return *encodings_[encodings_.size() == 1 ? 0 : layer];
+  }
   /// The mask of a block. REQUIRES: it has attention.
   const Mask& mask(int64_t layer) const { return *blocks_[layer].attention->mask; }
   /// The keys that each query of B sequences sees in a block, [B·T]. REQUIRES: it has attention.
@@ -41,9 +45,6 @@ class Transformer {
 
  private:
   void add_encodings();
-  const PositionEncoding& encoding(int64_t layer) const {
-    return *encodings_[encodings_.size() == 1 ? 0 : layer];
-  }
   std::span<const KeyRange> documents(Arena& arena, const Input& input) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   std::span<const KeyRange> documents, Capture* capture) const;

@@ -44,20 +44,40 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
 
 double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
                        int64_t batches, Arena& arena) {
+  const int64_t all[] = {0};
+  return validation_losses(model, data, {seed, batch, batches}, all, arena).front();
+}
+
+std::vector<double> validation_losses(const Transformer& model, const Dataset& data,
+                                      const Validation& validation, std::span<const int64_t> first,
+                                      Arena& arena) {
+  const int64_t B = validation.batch, T = model.config().context;
+  const int64_t part = validation.part > 0 ? validation.part : B;
   Batch sequences;
-  sequences.resize(batch, model.config().context);
-  double sum = 0, weights = 0;
-  for (int64_t i = 0; i < batches; ++i) {
-    data.batch(seed, Split::validation, i, sequences);
-    arena.reset();
-    Tape tape(arena, false);
-    const Variable logits = model.forward(tape, {sequences.inputs, batch, sequences.tokens});
-    const double weight = static_cast<double>(count_targets(sequences.targets)) /
-                          static_cast<double>(batch * sequences.tokens);
-    sum += weight * cross_entropy(tape, logits, sequences.targets).value.data[0];
-    weights += weight;
+  sequences.resize(B, T);
+  std::vector<double> sums(first.size()), weights(first.size());
+  for (int64_t i = 0; i < validation.batches; ++i) {
+    data.batch(validation.seed, Split::validation, i, sequences);
+    for (int64_t b = 0; b < B; b += part) {
+      const int64_t rows = std::min(part, B - b);
+      const std::span targets(&sequences.targets[b * T], rows * T);
+      Input input{std::span(&sequences.inputs[b * T], rows * T), rows, T};
+      input.intervention = validation.intervention;
+      arena.reset();
+      Tape tape(arena, false);
+      const Variable logits = model.forward(tape, input);
+      for (size_t f = 0; f < first.size(); ++f) {
+        for (int64_t row = 0; row < rows; ++row)
+          std::fill_n(&targets[row * T], std::min(first[f], T), -1);
+        const double weight =
+            static_cast<double>(count_targets(targets)) / static_cast<double>(B * T);
+        sums[f] += weight * cross_entropy(tape, logits, targets).value.data[0];
+        weights[f] += weight;
+      }
+    }
   }
-  return sum / weights;
+  for (size_t f = 0; f < first.size(); ++f) sums[f] /= weights[f];
+  return sums;
 }
 
 Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
