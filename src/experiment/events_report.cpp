@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "experiment/table.h"
 
 namespace waiver {
 namespace {
@@ -134,28 +135,6 @@ Row row_of(const GroupEvents& group) {
   row.push_back(order_text(group));
   row.push_back(together_text(group));
   return row;
-}
-
-size_t characters(const std::string& text) {
-  return std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });  // of UTF-8
-}
-
-std::string aligned(std::vector<Row> rows) {
-  Row rule;
-  for (size_t i = 0; i < rows[0].size(); ++i) {
-    size_t width = 0;
-    for (const Row& row : rows) width = std::max(width, characters(row[i]));
-    for (Row& row : rows) row[i].append(width - characters(row[i]), ' ');
-    rule.emplace_back();
-    for (size_t n = 0; n < width; ++n) rule.back() += "─";
-  }
-  rows.insert(rows.begin() + 1, rule);
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line = fmt::format("{}", fmt::join(row, "  "));
-    text += line.erase(line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
 }
 
 // What the events are: every threshold that a run of the study has.

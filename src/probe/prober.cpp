@@ -230,7 +230,7 @@ std::vector<float> Prober::key_visibility() const {
   std::vector<double> seen(context_.layers * T, 0.0);
   for (int64_t l = 0; l < context_.layers; ++l) {
     if (!model_.config().has_attention(l)) continue;
-    for (const VisibleKeys& keys : model_.visible_keys(l, {whole(), B, T}))
+    for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T}))
       for (const KeyRange& range : {keys.lead, keys.main})
         for (int64_t k = range.begin; k < range.end; ++k) seen[l * T + k] += 1;
   }

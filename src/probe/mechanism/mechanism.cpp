@@ -101,12 +101,13 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   out.received = s.received(s.natural, s.waiver);
   out.enrichment = s.enrichment(s.natural, s.waiver);
   out.value_ratio = s.value_ratio(s.natural, s.waiver);
+  out.loss = s.natural.loss;
   out.follows = follow_rates(s);
   out.selected_by = selection(s, out.follows);
   for (const Hypothesis& hypothesis : hypotheses()) {
     Finding finding = hypothesis.test(s, out.follows);
     finding.id = hypothesis.id;
-    if (!s.is_sink() && finding.outcome != "does not apply") {
+    if (hypothesis.needs_sink && !s.is_sink() && finding.outcome != "does not apply") {
       finding.outcome = "undecided";
       finding.note = "no sink";
     }
@@ -123,6 +124,9 @@ std::span<const Hypothesis> hypotheses() {
        "ρ = Δloss(zero v) ÷ Δloss(hide the key) < .25; refuted: ≥ .75. Undecided where hiding "
        "costs less than .001 nat",
        test_no_information},
+      {"W3", "the excess comes from the sum-to-one constraint",
+       "asked of models without it: Sink_0 < 2 % and r_V(0) within .8 to 1.2; refuted: r_V(0) < .5",
+       test_sum_to_one, false},
       {"W4", "causal selection ignores the content",
        "with another token in its place, it is the first choice of ≥ 95 % of prompts; refuted: "
        "below 50 %",

@@ -62,6 +62,7 @@ struct Mechanism {
   std::vector<HeadIndex> heads;
   std::vector<int64_t> others;
   double received = 0, enrichment = 0, value_ratio = 0;  // of the waiver in the natural pass
+  double loss = 0;                                       // of that pass, nat
   FollowRates follows = {};
   /// mask: neither moves it, nor both (≤ .2); position encoding: it moves with the encoding (≥ .8)
   /// and not with the content (≤ .2); feature distribution: the other way round; mixed: all else;
@@ -71,7 +72,7 @@ struct Mechanism {
 };
 
 /// Finds the strongest sink, asks what selects it by the 2×2 swap of encodings and contents, and
-/// tries W1, W2 and W4 to W10 on it. Edits change the passes only, never the model.
+/// tries W1 to W10 on it. Edits change the passes only, never the model.
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds = {});
 
@@ -80,6 +81,7 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
 struct Hypothesis {
   std::string_view id, claim, measure;
   Finding (*test)(Subject&, const FollowRates&);
+  bool needs_sink = true;  // without one it is undecided
 };
 std::span<const Hypothesis> hypotheses();
 
@@ -88,6 +90,7 @@ FollowRates follow_rates(Subject& subject);
 std::string judge(bool yes, bool no);
 
 Finding test_value_drain(Subject&, const FollowRates&);
+Finding test_sum_to_one(Subject&, const FollowRates&);
 Finding test_no_information(Subject&, const FollowRates&);
 Finding test_content_ignored(Subject&, const FollowRates&);
 Finding test_swap(Subject&, const FollowRates&);

@@ -35,8 +35,10 @@ Passes::Passes(const Transformer& model, Prober& prober) : model_(model), prober
 Pass Passes::run(std::vector<EditConfig> edits, const PositionNames& names) {
   Edits all(std::move(edits), config(), tokens(), names);
   prober_.measure(false, &all);
-  return {prober_.value("loss").front(), prober_.value("received_attention"),
-          prober_.value("enrichment"), prober_.value("value_ratio")};
+  const std::string shares = prober_.find("proxy_received_attention") ? "proxy_" : "";
+  return {prober_.value("loss").front(), prober_.value(shares + "received_attention"),
+          prober_.value(shares + "enrichment"), prober_.value("value_ratio"),
+          prober_.value(shares + "sink_rate")};
 }
 
 double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& names,

@@ -12,10 +12,11 @@ struct HeadIndex {
   int64_t layer = 0, head = 0;
 };
 
-/// What one pass over the probe batch showed, natural or edited.
+/// What one pass over the probe batch showed, natural or edited: [layer, head, key]. α, E and the
+/// sink rate are those of the proxy where weights are no shares.
 struct Pass {
-  double loss = 0;                                       // nat
-  std::vector<float> received, enrichment, value_ratio;  // α, E, r_V: [layer, head, key]
+  double loss = 0;                                                  // nat
+  std::vector<float> received, enrichment, value_ratio, sink_rate;  // α, E, r_V, Sink
 };
 
 /// Passes of one model over one probe batch, and sums over their heads.

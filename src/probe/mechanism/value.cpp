@@ -2,7 +2,7 @@
 
 #include "probe/mechanism/mechanism.h"
 
-// W1 and W2: what the waiver's value is, and what it is worth.
+// W1, W2 and W3: what the waiver's value is, what it is worth, and whether it is needed.
 
 namespace waiver {
 
@@ -61,6 +61,16 @@ Finding test_no_information(Subject& s, const FollowRates&) {
     out.note = "hiding it costs nothing";
   }
   return out;
+}
+
+Finding test_sum_to_one(Subject& s, const FollowRates&) {
+  if (s.passes.config().attention.normalizer->shares()) return {"", "does not apply", {}};
+  const std::vector<HeadIndex> all = s.passes.all_heads();
+  const double sink = s.passes.mean(s.natural.sink_rate, all, 0),
+               ratio = s.passes.median(s.natural.value_ratio, all, 0);
+  return {"",
+          judge(sink < .02 && ratio >= .8 && ratio <= 1.2, ratio < .5),
+          {{"sink_rate", sink}, {"r_V", ratio}, {"loss", s.natural.loss}}};
 }
 
 }  // namespace waiver

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "experiment/saved.h"
+#include "probe/mechanism/mechanism.h"
+
+namespace waiver {
+
+/// The mechanism tests on a trained model, on its own probe batch and thresholds.
+Mechanism mechanism_of(const SavedModel& saved);
+
+/// {waiver, status, heads: [{layer, head}], others, received_attention, enrichment, value_ratio,
+///  follows: {encoding, content, both}, selected_by, loss,
+///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: no number.
+nlohmann::ordered_json to_json(const Mechanism& mechanism);
+
+/// For a person: what selects the waiver, with the numbers, then every hypothesis.
+std::string to_text(const Mechanism& mechanism);
+
+/// The mechanism tests on every finished run of a sweep's folder. Writes FOLDER/mechanism.json in
+/// one step: {groups: [{group, runs: [{seed, …the above}]}]}; returns a table with a row for each
+/// group: numbers as the median over its runs with its bootstrap interval, outcomes a sign per run.
+std::string study_mechanism(const std::filesystem::path& folder);
+
+/// Whether a path is a sweep's folder.
+bool is_sweep(const std::filesystem::path& path);
+
+/// Markdown: every hypothesis, and what counts as supported and as refuted.
+std::string hypothesis_docs();
+
+}  // namespace waiver
