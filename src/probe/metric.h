@@ -77,12 +77,18 @@ class Metric {
 /// While a model trains only what costs next to nothing is measured; all else on demand.
 enum class When { training, on_demand };
 
-/// One line of the registry, and which models and datasets the metric suits; null: all.
+/// The models and datasets that a metric suits, and what they are called.
+struct Suited {
+  bool (*suits)(const ModelConfig&, const Dataset&);
+  std::string_view what;
+};
+
+/// One line of the registry; a null `suited` means all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
   When when = When::training;
-  bool (*suits)(const ModelConfig&, const Dataset&) = nullptr;
+  const Suited* suited = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
 

@@ -99,15 +99,14 @@ class Prober::Watch : public Capture {
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
-               uint64_t seed, When metrics)
+               uint64_t seed, When metrics, const ProbeTokens& tokens)
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
-  batch_.resize(config.batch, m.context);
-  data.batch(seed, Split::probe, 0, batch_);
+  batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
   context_ = {&model, &data, m.layers, m.heads, m.context, m.width, config.batch, config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when == When::on_demand && metrics == When::training) continue;
-    if (entry.suits && !entry.suits(m, data)) continue;
+    if (entry.suited && !entry.suited->suits(m, data)) continue;
     metrics_.push_back(entry.make());
     of_gradients_ |= metrics_.back()->of_gradients();
     std::vector<SeriesSpec> filled = metrics_.back()->series();

@@ -8,6 +8,7 @@
 #include "probe/config.h"
 #include "probe/edits.h"
 #include "probe/metric.h"
+#include "probe/probe_batch.h"
 
 namespace waiver {
 
@@ -20,7 +21,7 @@ class Prober {
   /// REQUIRES: model and data outlive the prober; data is open.
   /// `metrics`: those of training alone, or with on_demand all of them.
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
-         When metrics = When::training);
+         When metrics = When::training, const ProbeTokens& tokens = {});
 
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
@@ -46,6 +47,7 @@ class Prober {
   /// all; valid after `measure(true)`.
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
+  const Batch& batch() const { return batch_; }
   /// The tokens of the first probe sequence, as a person reads them.
   std::vector<std::string> snapshot_tokens() const;
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
+#include <iterator>
 
 #include "probe/config.h"
 
@@ -18,8 +18,8 @@ Verdict classify(const WaiverThresholds& thresholds, float received_attention, f
 
 /// The key with the largest received attention [T]. The last quarter is left out: few queries see
 /// those keys under a causal mask, so that any head that looks a step back would name one of them.
-template <class T>
-int64_t strongest_key(std::span<const T> received_attention) {
+template <class Numbers>
+int64_t strongest_key(const Numbers& received_attention) {
   const int64_t among = std::max<int64_t>(1, 3 * std::ssize(received_attention) / 4);
   return std::max_element(received_attention.begin(), received_attention.begin() + among) -
          received_attention.begin();
