@@ -225,7 +225,7 @@ std::vector<SeriesSpec> Prober::snapshot_series() {
 std::vector<std::string> Prober::snapshot_tokens() const {
   std::vector<std::string> out;
   for (int64_t t = 0; t < context_.tokens; ++t) {
-    std::string text = data_.text(whole()[t]);
+    std::string text = data_.text(sequences()[t]);
     // A single byte that is no character of its own cannot stand in a UTF-8 string.
     if (const auto byte = static_cast<unsigned char>(text[0]);
         text.size() == 1 && (byte == 0 || byte >= 0x80))

@@ -47,9 +47,13 @@ class Prober {
   /// all; valid after `measure(true)`.
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
-  const Batch& batch() const { return batch_; }
   /// The tokens of the first probe sequence, as a person reads them.
   std::vector<std::string> snapshot_tokens() const;
+
+  /// The probe sequences as they are without hidden tokens, [B·T].
+  const std::vector<int32_t>& sequences() const {
+    return batch_.whole.empty() ? batch_.inputs : batch_.whole;
+  }
 
  private:
   class Watch;
@@ -60,10 +64,6 @@ class Prober {
     return &sources_[series].first->values()[sources_[series].second];
   }
   void leave_out(int64_t layer, bool snapshot);
-  /// The probe sequences as they are without hidden tokens.
-  const std::vector<int32_t>& whole() const {
-    return batch_.whole.empty() ? batch_.inputs : batch_.whole;
-  }
 
   const Transformer& model_;
   const Dataset& data_;

@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "probe/mechanism/mechanism.h"
+
+// W7, W8 and W10: whether a waiver can be made where there was none.
+
+namespace waiver {
+namespace {
+
+// Row `other` sees itself alone, and `also` where that is named, in layers 0 … last.
+std::vector<EditConfig> alone(int64_t last, const std::vector<std::string>& also = {}) {
+  EditConfig hide = make_edit({}, "hide", {});
+  for (int64_t l = 0; l <= last; ++l) hide.at.push_back(fmt::format("blocks.{}.attn.scores", l));
+  hide.queries = {"other"};
+  hide.except = {"other"};
+  hide.except.insert(hide.except.end(), also.begin(), also.end());
+  return {hide};
+}
+
+// E_k over all heads, relative to the natural pass.
+double rise(Subject& s, const std::vector<EditConfig>& edits) {
+  const std::vector<HeadIndex> all = s.passes.all_heads();
+  return s.over_others(edits, [&](int64_t other, const Pass& pass) {
+    return s.passes.mean(pass.enrichment, all, other) /
+           s.passes.mean(s.natural.enrichment, all, other);
+  });
+}
+
+int64_t last_attending(const Subject& s) { return s.passes.all_heads().back().layer; }
+
+// Layers without attention have no scores to hide.
+std::vector<EditConfig> alone_in_attending(Subject& s, int64_t last,
+                                           const std::vector<std::string>& also = {}) {
+  std::vector<EditConfig> edits = alone(last, also);
+  std::erase_if(edits.front().at, [&](const std::string& point) {
+    return std::ranges::none_of(s.passes.all_heads(), [&](const HeadIndex& h) {
+      return point == fmt::format("blocks.{}.attn.scores", h.layer);
+    });
+  });
+  return edits;
+}
+
+}  // namespace
+
+Finding test_self_only(Subject& s, const FollowRates&) {
+  const int64_t last = last_attending(s);
+  const std::vector<HeadIndex> all = s.passes.all_heads();
+  const std::vector<EditConfig> edits = alone_in_attending(s, last);
+  const double up = rise(s, edits), control = rise(s, alone_in_attending(s, last, {"beside"}));
+  // In the heads that attend to it most, as many as have the waiver.
+  const double ratio = s.over_others(edits, [&](int64_t other, const Pass& pass) {
+    std::vector<HeadIndex> strongest = all;
+    std::ranges::stable_sort(strongest, [&](const HeadIndex& a, const HeadIndex& b) {
+      return s.passes.at(pass.received, a, other) > s.passes.at(pass.received, b, other);
+    });
+    strongest.resize(s.heads.size());
+    return s.passes.median(pass.value_ratio, strongest, other);
+  });
+  return {"",
+          judge(up >= 5 && ratio < .5, up < 5 && ratio >= .5),
+          {{"rise", up}, {"r_V", ratio}, {"control_rise", control}}};
+}
+
+Finding test_self_only_early(Subject& s, const FollowRates&) {
+  const int64_t last = last_attending(s);
+  const double whole = rise(s, alone_in_attending(s, last)) - 1;
+  int64_t enough = last;
+  for (int64_t l = last; l >= 0; --l) {
+    const std::vector<EditConfig> edits = alone_in_attending(s, l);
+    if (edits.front().at.empty()) break;
+    if (rise(s, edits) - 1 >= .9 * whole) enough = l;
+  }
+  Finding out{"",
+              judge(enough <= s.onset_layer(), true),
+              {{"layer", static_cast<double>(enough)},
+               {"onset_layer", static_cast<double>(s.onset_layer())},
+               {"whole_effect", whole}}};
+  if (whole < .5) {
+    out.outcome = "undecided";
+    out.note = "the mask has no effect";
+  }
+  return out;
+}
+
+Finding test_feature_patch(Subject& s, const FollowRates&) {
+  const int64_t layer = s.onset_layer();
+  const std::vector<std::string> point = {layer > 0 ? fmt::format("blocks.{}.resid", layer - 1)
+                                                    : "embed"};
+  const auto share = [&](const char* rule) {
+    const std::vector<EditConfig> edits = {
+        make_edit(point, rule, {"other"}, {}, {{"from", "waiver"}})};
+    return s.over_others(edits, [&](int64_t other, const Pass& pass) {
+      return s.enrichment(pass, other) / s.enrichment(s.natural, s.waiver);
+    });
+  };
+  const double own = share("patch");
+  const double ratio =
+      s.over_others({make_edit(point, "patch", {"other"}, {}, {{"from", "waiver"}})},
+                    [&](int64_t other, const Pass& pass) { return s.value_ratio(pass, other); });
+  return {"",
+          judge(own >= .5 && ratio < .5, own < .5 && ratio >= .5),
+          {{"share", own},
+           {"r_V", ratio},
+           {"noise_share", share("noise")},
+           {"permuted_share", share("permute")}}};
+}
+
+}  // namespace waiver

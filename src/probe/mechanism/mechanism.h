@@ -1,0 +1,109 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probe/mechanism/passes.h"
+
+namespace waiver {
+
+/// How a hypothesis fared on one model. The thresholds are part of each hypothesis's own text.
+struct Finding {
+  std::string id;       // W1 … W10
+  std::string outcome;  // supported | refuted | undecided | does not apply; of W6 what selects
+  std::vector<std::pair<std::string, double>> numbers;
+  std::string note = {};  // why, where nothing was decided
+};
+
+/// What the mechanism tests know of a model before they change anything.
+struct Subject {
+  Passes& passes;
+  Pass natural;
+  WaiverThresholds thresholds;
+
+  int64_t waiver = 0;                 // the key whose selection is studied
+  std::string status = {};            // waiver | sink only | neither
+  std::vector<HeadIndex> heads = {};  // in which it is a sink; every head where it is none
+  std::vector<int64_t> others = {};   // keys that it is compared with
+  std::vector<int64_t> candidates = {};
+
+  bool is_sink() const { return status != "neither"; }
+  /// The first layer with one of the heads.
+  int64_t onset_layer() const { return heads.front().layer; }
+  PositionNames names(int64_t other) const {
+    return {{"waiver", waiver}, {"other", other}, {"beside", other > 0 ? other - 1 : other + 1}};
+  }
+  double received(const Pass& pass, int64_t key) const {
+    return passes.mean(pass.received, heads, key);
+  }
+  double enrichment(const Pass& pass, int64_t key) const {
+    return passes.mean(pass.enrichment, heads, key);
+  }
+  double value_ratio(const Pass& pass, int64_t key) const {
+    return passes.median(pass.value_ratio, heads, key);
+  }
+  /// Median over `others` of f(other, the edited pass).
+  template <class F>
+  double over_others(const std::vector<EditConfig>& edits, const F& f) const;
+};
+
+/// How much of the attention moves from the waiver w to another key k when both change places,
+/// (α'_k − α_k) / (α_w − α_k) with α' after the swap: 0 where nothing moves, 1 where all does.
+/// Mean α of the subject's heads, median over the other keys.
+struct FollowRates {
+  double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, tokens, both
+};
+
+struct Mechanism {
+  int64_t waiver = 0;
+  std::string status;
+  std::vector<HeadIndex> heads;
+  std::vector<int64_t> others;
+  double received = 0, enrichment = 0, value_ratio = 0;  // of the waiver in the natural pass
+  FollowRates follows = {};
+  /// mask: neither moves it, nor both (≤ .2); position encoding: it moves with the encoding (≥ .8)
+  /// and not with the content (≤ .2); feature distribution: the other way round; mixed: all else;
+  /// nothing: no key gets 1.1 times the median key's attention.
+  std::string selected_by = {};
+  std::vector<Finding> findings = {};
+};
+
+/// Finds the strongest sink, asks what selects it by the 2×2 swap of encodings and contents, and
+/// tries W1, W2 and W4 to W10 on it. Edits change the passes only, never the model.
+Mechanism find_mechanism(const Transformer& model, Prober& prober,
+                         const WaiverThresholds& thresholds = {});
+
+/// One line of the registry of hypotheses: what is claimed, when it counts as supported and when as
+/// refuted, and how it is tried. Thresholds are fixed here, before any run.
+struct Hypothesis {
+  std::string_view id, claim, measure;
+  Finding (*test)(Subject&, const FollowRates&);
+};
+std::span<const Hypothesis> hypotheses();
+
+FollowRates follow_rates(Subject& subject);
+/// supported where `yes`, else refuted where `no`, else undecided.
+std::string judge(bool yes, bool no);
+
+Finding test_value_drain(Subject&, const FollowRates&);
+Finding test_no_information(Subject&, const FollowRates&);
+Finding test_content_ignored(Subject&, const FollowRates&);
+Finding test_swap(Subject&, const FollowRates&);
+Finding test_encoding_swap(Subject&, const FollowRates&);
+Finding test_self_only(Subject&, const FollowRates&);
+Finding test_self_only_early(Subject&, const FollowRates&);
+Finding test_dose(Subject&, const FollowRates&);
+Finding test_feature_patch(Subject&, const FollowRates&);
+
+template <class F>
+double Subject::over_others(const std::vector<EditConfig>& edits, const F& f) const {
+  std::vector<double> all;
+  for (const int64_t other : others) all.push_back(f(other, passes.run(edits, names(other))));
+  std::ranges::sort(all);
+  const size_t half = all.size() / 2;
+  return all.size() % 2 ? all[half] : 0.5 * (all[half - 1] + all[half]);
+}
+
+}  // namespace waiver

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "probe/edits.h"
+#include "probe/prober.h"
+
+namespace waiver {
+
+struct HeadIndex {
+  int64_t layer = 0, head = 0;
+};
+
+/// What one pass over the probe batch showed, natural or edited.
+struct Pass {
+  double loss = 0;                                       // nat
+  std::vector<float> received, enrichment, value_ratio;  // α, E, r_V: [layer, head, key]
+};
+
+/// Passes of one model over one probe batch, and sums over their heads.
+class Passes {
+ public:
+  /// REQUIRES: all of them outlive it.
+  Passes(const Transformer& model, Prober& prober);
+
+  Pass natural() { return run({}, {}); }
+  Pass run(std::vector<EditConfig> edits, const PositionNames& names);
+  /// Share of the probe sequences and heads in which key k has the largest enrichment of all
+  /// `candidates`.
+  double first_choice(std::vector<EditConfig> edits, const PositionNames& names,
+                      const std::vector<HeadIndex>& heads, const std::vector<int64_t>& candidates,
+                      int64_t k);
+
+  const ModelConfig& config() const { return model_.config(); }
+  int64_t tokens() const { return model_.config().context; }
+  /// Every head of every block that has attention.
+  std::vector<HeadIndex> all_heads() const;
+  /// Keys that at least a quarter of the queries see; of the others α says little.
+  std::vector<int64_t> candidates() const;
+
+  float at(const std::vector<float>& series, const HeadIndex& h, int64_t key) const {
+    return series[(h.layer * config().heads + h.head) * tokens() + key];
+  }
+  double mean(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
+              int64_t key) const;
+  double median(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
+                int64_t key) const;
+
+ private:
+  const Transformer& model_;
+  Prober& prober_;
+};
+
+/// `{at: …, edit: rule, positions: …}` with the rule's options.
+EditConfig make_edit(std::vector<std::string> at, const std::string& rule,
+                     std::vector<std::string> positions,
+                     const std::map<std::string, double, std::less<>>& numbers = {},
+                     const std::map<std::string, std::string, std::less<>>& words = {});
+
+}  // namespace waiver

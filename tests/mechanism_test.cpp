@@ -1,0 +1,226 @@
+#include "probe/mechanism/mechanism.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "core/random.h"
+#include "reference/settings.h"
+
+// Models whose mechanism is known because their weights were set by hand: one layer, one head,
+// nothing else. Channel 0 of the residual stream is 1 for every token, 1 is what makes a key
+// attractive, 2 is what values are made of.
+
+namespace waiver {
+namespace {
+
+constexpr int64_t T = 16, C = 16, V = 12;
+constexpr float kPull = 6;  // the score of the attractive key; all others have 0
+
+/// Random tokens; the first is token V − 1 in every sequence. Or the same token everywhere.
+class Letters : public Dataset {
+ public:
+  explicit Letters(bool identical) : identical_(identical) {}
+  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Letters>(*this); }
+  void open(int64_t) override {}
+  int64_t vocabulary() const override { return V; }
+  void batch(uint64_t seed, Split, int64_t index, Batch& out) const override {
+    const Random random(seed, "letters", index);
+    for (int64_t i = 0; i < out.batch * out.tokens; ++i) {
+      const bool first = i % out.tokens == 0;
+      out.inputs[i] = identical_ ? 3 : first ? V - 1 : static_cast<int32_t>(random.below(i, V - 2));
+      out.targets[i] = 0;
+    }
+  }
+
+ private:
+  bool identical_;
+};
+
+struct Built {
+  std::string position = "none", mask = "bidirectional";
+  float by_token = 0;     // how much the first token attracts
+  float by_position = 0;  // how much position 0 attracts
+  bool identical = false;
+};
+
+std::unique_ptr<Transformer> build(const Built& built) {
+  ModelConfig config;
+  reference::Settings(config, {{{"position", built.position},
+                                {"attention.mask", built.mask},
+                                {"mlp.kind", "none"},
+                                {"norm.kind", "none"}},
+                               {{"layers", 1}, {"heads", 1}, {"width", C}, {"context", T}}});
+  auto made = std::make_unique<Transformer>(config, V, 1);
+  Transformer& model = *made;
+  const auto weight = [&](const std::string& name) -> Tensor {
+    for (Parameter& p : model.parameters().all())
+      if (p.name == name) return p.variable.value;
+    FAIL("no parameter is called ", name);
+    std::abort();
+  };
+  for (float& x : model.parameters().values()) x = 0;
+  const Tensor tokens = weight("embed.token.weight"), qkv = weight("blocks.0.attn.qkv.weight"),
+               out = weight("blocks.0.attn.out.weight"), logits = weight("output.weight");
+  for (int64_t v = 0; v < V; ++v) {
+    tokens.row(v)[0] = 1;
+    tokens.row(v)[2] = 1;
+    tokens.row(v)[3] = static_cast<float>(v) / V;
+  }
+  tokens.row(V - 1)[1] = built.by_token;
+  if (built.by_token > 0) tokens.row(V - 1)[2] = 0.1f;
+  if (built.by_position > 0) {
+    const Tensor positions = weight("embed.position.weight");
+    positions.row(0)[1] = built.by_position;
+    positions.row(0)[2] = -0.9f;
+  }
+  qkv.row(0)[0] = std::sqrt(static_cast<float>(C));  // q_0 = √D, which the scale takes away again
+  qkv.row(1)[C] = 1;                                 // k_0 = channel 1
+  qkv.row(2)[2 * C] = 1;                             // v_0 = channel 2
+  out.row(0)[4] = 1;
+  for (int64_t v = 0; v < V; ++v) logits.row(4)[v] = static_cast<float>(v);
+  return made;
+}
+
+Mechanism mechanism_of(const Built& built) {
+  const auto made = build(built);
+  const Letters data(built.identical);
+  Prober prober(*made, data, ProbeConfig{}, 0);
+  return find_mechanism(*made, prober);
+}
+
+const Finding& finding(const Mechanism& m, const std::string& id) {
+  for (const Finding& f : m.findings)
+    if (f.id == id) return f;
+  FAIL("no finding is called ", id);
+  std::abort();
+}
+double number(const Finding& f, const std::string& name) {
+  for (const auto& [key, value] : f.numbers)
+    if (key == name) return value;
+  FAIL("no number is called ", name);
+  std::abort();
+}
+
+// Sums of 16 weights in another order.
+constexpr double kRounding = 1e-5;
+
+}  // namespace
+
+TEST_CASE("bidirectional, no encoding: the token's features select, and nothing else can") {
+  const Mechanism m = mechanism_of({.by_token = kPull});
+  CHECK(m.selected_by == "feature distribution");
+  CHECK(m.waiver == 0);
+  CHECK(m.status == "waiver");
+  CHECK(m.follows.encoding == 0);
+  CHECK(std::abs(m.follows.content - 1) < kRounding);
+  CHECK(std::abs(m.follows.both - 1) < kRounding);
+  const double share = std::exp(kPull) / (std::exp(kPull) + T - 1);
+  CHECK(std::abs(m.received - share) < kRounding);
+  CHECK(std::abs(m.enrichment - T * share) < T * kRounding);
+  CHECK(std::abs(m.value_ratio - 0.1) < kRounding);
+  CHECK(finding(m, "W1").outcome == "supported");
+  CHECK(finding(m, "W4").outcome == "does not apply");
+  CHECK(number(finding(m, "W4"), "natural") == 1);
+  CHECK(number(finding(m, "W4"), "replaced") == 0);
+  CHECK(finding(m, "W5").outcome == "supported");
+  CHECK(finding(m, "W6").outcome == "does not apply");
+  CHECK(finding(m, "W9").outcome == "does not apply");
+  // The patched key takes its half of what was one key's.
+  CHECK(finding(m, "W10").outcome == "supported");
+  const double half = std::exp(kPull) / (2 * std::exp(kPull) + T - 2);
+  CHECK(std::abs(number(finding(m, "W10"), "share") - half / share) < kRounding);
+}
+
+TEST_CASE("an encoding of one position that carries a large key selects, whatever the mask") {
+  for (const char* mask : {"bidirectional", "causal"}) {
+    const Mechanism m = mechanism_of({.position = "learned", .mask = mask, .by_position = kPull});
+    INFO(mask);
+    CHECK(m.selected_by == "position encoding");
+    CHECK(m.waiver == 0);
+    CHECK(m.status == "waiver");
+    CHECK(m.follows.content == 0);
+    // A causal query sees fewer keys, so that both places receive a little more than in the other.
+    CHECK(std::abs(m.follows.encoding - 1) < (std::string(mask) == "causal" ? 0.05 : kRounding));
+    CHECK(finding(m, "W9").outcome == "supported");
+    CHECK(number(finding(m, "W9"), "spearman") == 1);
+    CHECK(number(finding(m, "W9"), "E_without") == doctest::Approx(1).epsilon(kRounding));
+    if (std::string(mask) == "causal") {
+      CHECK(finding(m, "W4").outcome == "supported");
+      CHECK(finding(m, "W6").outcome == "position-selected");
+    } else {
+      CHECK(finding(m, "W5").outcome == "supported");
+    }
+  }
+}
+
+TEST_CASE("a token's own features select in a causal model too") {
+  for (const char* position : {"none", "learned"}) {
+    const Mechanism m = mechanism_of({.position = position, .mask = "causal", .by_token = kPull});
+    INFO(position);
+    CHECK(m.selected_by == "feature distribution");
+    CHECK(finding(m, "W4").outcome == "refuted");
+    if (std::string(position) == "learned") CHECK(finding(m, "W6").outcome == "mask-selected");
+  }
+}
+
+TEST_CASE("causal, no encoding, identical tokens: the mask selects the first") {
+  const Mechanism m = mechanism_of({.mask = "causal", .identical = true});
+  CHECK(m.selected_by == "mask");
+  CHECK(m.waiver == 0);
+  CHECK(m.status == "neither");  // every weight is uniform: E = 1
+  CHECK(m.follows.encoding == 0);
+  CHECK(m.follows.content == 0);
+  CHECK(m.follows.both == 0);
+  CHECK(std::abs(m.enrichment - 1) < kRounding);
+  double harmonic = 0;
+  for (int64_t i = 1; i < T; ++i) harmonic += 1.0 / static_cast<double>(i + 1);
+  CHECK(std::abs(m.received - harmonic / (T - 1)) < kRounding);
+  for (const Finding& f : m.findings)
+    CHECK((f.outcome == "does not apply" || (f.outcome == "undecided" && f.note == "no sink")));
+}
+
+TEST_CASE("two cues of equal weight are mixed, and without any nothing is selected") {
+  const Mechanism both =
+      mechanism_of({.position = "learned", .by_token = kPull / 2, .by_position = kPull / 2});
+  CHECK(both.selected_by == "mixed");
+  CHECK(std::abs(both.follows.both - 1) < kRounding);
+  CHECK(mechanism_of({.identical = true}).selected_by == "nothing");
+}
+
+TEST_CASE("a value that is not small makes it a sink only, and zeroing it costs something") {
+  const auto made = build({.by_token = kPull});
+  const Transformer& model = *made;
+  const Letters data(false);
+  for (const Parameter& p : model.parameters().all())
+    if (p.name == "embed.token.weight") p.variable.value.row(V - 1)[2] = 1;
+  Prober prober(model, data, ProbeConfig{}, 0);
+  const Mechanism m = find_mechanism(model, prober);
+  CHECK(m.status == "sink only");
+  CHECK(finding(m, "W1").outcome == "refuted");
+  // All values are equal: without the key the others stand in for it, without its value nothing
+  // does.
+  CHECK(std::abs(number(finding(m, "W2"), "hide")) < kRounding);
+  CHECK(std::abs(number(finding(m, "W2"), "zero")) > 0.1);
+  CHECK(finding(m, "W2").outcome == "undecided");
+}
+
+TEST_CASE(
+    "a self-only row changes nothing where content alone selects, and tests leave the model") {
+  const auto made = build({.mask = "causal", .by_token = kPull});
+  const Transformer& model = *made;
+  const Letters data(false);
+  Prober prober(model, data, ProbeConfig{}, 0);
+  prober.measure();
+  const std::vector<float> before = prober.value("received_attention");
+  const auto values = model.parameters().values();
+  const std::vector<float> weights(values.begin(), values.end());
+  const Mechanism m = find_mechanism(model, prober);
+  CHECK(std::abs(number(finding(m, "W7"), "rise") - 1) < kRounding);
+  CHECK(finding(m, "W7").outcome == "refuted");
+  CHECK(std::equal(weights.begin(), weights.end(), values.begin()));
+  prober.measure();
+  CHECK(prober.value("received_attention") == before);
+}
+
+}  // namespace waiver
