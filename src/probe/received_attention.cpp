@@ -118,6 +118,7 @@ class ProxyAttention : public ReceivedAttention {
     for (SeriesSpec& spec : out) {
       spec.name = "proxy_" + spec.name;
       spec.long_name += " *";
+      if (!spec.name.ends_with("enrichment")) spec.range = between(0, 1);
       spec.description +=
           "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), because this normalizer's weights are no "
           "shares";

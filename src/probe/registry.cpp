@@ -7,11 +7,10 @@ namespace {
 constexpr Suited next_token_task = {
     [](const ModelConfig&, const Dataset& data) { return data.is_task() && data.mask_token() < 0; },
     "tasks, next_token"};
-constexpr Suited masked_task = {
-    [](const ModelConfig&, const Dataset& data) {
-      return data.is_task() && data.mask_token() >= 0;
-    },
-    "tasks, masked_token"};
+constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& data) {
+                                  return data.is_task() && data.mask_token() >= 0;
+                                },
+                                "tasks, masked_token"};
 constexpr Suited unnormalized = {
     [](const ModelConfig& model, const Dataset&) { return !model.attention.normalizer->shares(); },
     "normalizers whose weights are no shares"};

@@ -50,7 +50,9 @@ Verdict classify(const WaiverThresholds& thresholds, float received_attention, f
 }
 
 std::string_view verdict_text(Verdict verdict) {
-  return verdict == Verdict::waiver ? "waiver" : verdict == Verdict::sink_only ? "sink only" : "neither";
+  return verdict == Verdict::waiver      ? "waiver"
+         : verdict == Verdict::sink_only ? "sink only"
+                                         : "neither";
 }
 
 std::unique_ptr<Metric> make_waiver_score() { return std::make_unique<WaiverScore>(); }
