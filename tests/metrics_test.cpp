@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "captured.h"
+#include "probe/reduce.h"
 #include "probe/waiver_score.h"
 #include "train/trainer.h"
 
@@ -66,6 +67,8 @@ struct ByHand {
     view.pattern = {pattern.data(), {1, 1, T, T}};
     view.resid = {resid.data(), {T, C}};
     view.seen = seen;
+    const std::vector<double> received = received_by_keys(view);
+    view.received = received;
     metric->begin({nullptr, data.get(), 1, 1, T, C, 1, {}});
     metric->layer(view);
     metric->finish();

@@ -8,6 +8,7 @@
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
+#include "probe/reduce.h"
 
 namespace waiver {
 
@@ -59,6 +60,9 @@ class Prober::Watch : public Capture {
     std::vector<VisibleKeys> seen;
     if (view_.pattern) seen = prober_.model_.visible_keys(layer, input_);
     view_.seen = seen;
+    std::vector<double> received;
+    if (view_.pattern) received = received_by_keys(view_);
+    view_.received = received;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
