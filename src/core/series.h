@@ -18,4 +18,7 @@ struct SeriesSpec {
   Range range = {};         // where its values can lie, rounding and NaN left out
 };
 
+/// `[0, 1]`, `[0, ∞)`, `(−∞, ∞)`.
+std::string interval_text(const Range& range);
+
 }  // namespace waiver

@@ -99,6 +99,7 @@ void Log::describe(const std::string& dataset, const SeriesSpec& spec, bool seri
   file_.set_attribute(dataset, "units", spec.units);
   file_.set_attribute(dataset, "long_name", spec.long_name);
   file_.set_attribute(dataset, "description", spec.description);
+  file_.set_attribute(dataset, "range", interval_text(spec.range));
 }
 
 Log::Group& Log::group_with_steps(const std::string& name) {

@@ -19,8 +19,9 @@ namespace waiver {
 ///   /GROUP/step                int64, growing: the scale of the first axis of the group's series
 ///   /GROUP/NAME                a series, [step, axes …]; or fixed data, [axes …]
 /// Series without further axes are float64, all others float32. Every axis has its scale and is
-/// labelled with its name; data carries units, long_name and description; the root carries format,
-/// format_version and config. The log lives in memory; `flush` writes the whole file in one step.
+/// labelled with its name; data carries units, long_name, description and range; the root carries
+/// format, format_version and config. The log lives in memory; `flush` writes the whole file in one
+/// step.
 class Log {
  public:
   using Axes = std::map<std::string, int64_t>;  // e.g. {{"layer", 2}, {"head", 4}, …}
@@ -62,7 +63,7 @@ class Log {
   /// The data of a group, `step` left out; none where there is no such group.
   std::vector<std::string> names(const std::string& group) const;
   bool has(const std::string& group, const std::string& name) const;
-  /// What `define` or `set` was told; the axes of a series begin with `step`.
+  /// What `define` or `set` was told, but the range; the axes of a series begin with `step`.
   SeriesSpec spec(const std::string& group, const std::string& name) const;
   /// The steps of a group's rows; none where it has no series.
   std::vector<int64_t> steps(const std::string& group) const;

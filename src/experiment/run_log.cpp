@@ -24,11 +24,15 @@ const std::vector<SeriesSpec>& own_series() {
 }
 
 Log begin(const std::filesystem::path& path, const Config& config, int64_t from_step) {
-  if (from_step > 0) {
-    Log log = Log::open(path);
-    log.shrink(from_step);
-    return log;
-  }
+  if (from_step == 0) return new_log(path, config);
+  Log log = Log::open(path);
+  log.shrink(from_step);
+  return log;
+}
+
+}  // namespace
+
+Log new_log(const std::filesystem::path& path, const Config& config) {
   const ModelConfig& m = config.model;
   return Log::create(path,
                      {{"layer", m.layers},
@@ -46,8 +50,6 @@ Log::Row row_of(const Prober::Values& values) {
     row.emplace_back(name, std::span<const float>(*numbers));
   return row;
 }
-
-}  // namespace
 
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                int64_t from_step)

@@ -10,6 +10,11 @@
 
 namespace waiver {
 
+/// A new log with the axes of the config's model.
+Log new_log(const std::filesystem::path& path, const Config& config);
+/// What a probe found, as a row.
+Log::Row row_of(const Prober::Values& values);
+
 /// The log of one run: which series there are, and what goes into them. Rows of /train hold the
 /// loss before the update of their step; /eval and /probe the model after that many updates.
 class RunLog {

@@ -25,8 +25,8 @@ class AttentionEntropy : public Metric {
              {"layer", "head"},
              "nat",
              "attention entropy",
-             "−Σ_k A[i,k] log A[i,k], mean over queries and sequences",
-             at_least(0)}};
+             "−Σ_k A[i,k] log A[i,k], mean over queries and sequences; at least 0 where "
+             "weights are shares"}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {

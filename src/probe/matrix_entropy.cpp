@@ -27,7 +27,7 @@ class MatrixEntropy : public Metric {
              "1",
              "matrix entropy",
              "−Σ_j p_j log p_j ÷ log min(T, C), p_j = σ_j² ÷ ‖X‖_F², X [T, C] the residual stream "
-             "after the block, mean over sequences; 0: one direction, 1: all alike "
+             "after the block, mean over sequences; 0: one direction, 1: all directions alike "
              "(Queipo-de-Llano et al., 2510.06477)",
              between(0, 1)}};
   }

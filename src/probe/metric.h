@@ -33,11 +33,15 @@ struct LayerView {
   Tensor attention_out;               // [B·T, C]; empty without attention
   Tensor resid;                       // [B·T, C]
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
+  std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
 
   /// The keys that query i of sequence b sees.
   const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
 
   const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
+  const double* received_by_keys(int64_t b, int64_t h) const {
+    return &received[(b * pattern.dim(1) + h) * batch->tokens];
+  }
   const float* map(const Tensor& maps, int64_t b, int64_t h) const {
     return maps.data + (b * maps.dim(1) + h) * maps.dim(2) * maps.dim(3);
   }
@@ -77,12 +81,18 @@ class Metric {
 /// While a model trains only what costs next to nothing is measured; all else on demand.
 enum class When { training, on_demand };
 
-/// One line of the registry, and which models and datasets the metric suits; null: all.
+/// The models and datasets that a metric suits, and what they are called.
+struct Suited {
+  bool (*suits)(const ModelConfig&, const Dataset&);
+  std::string_view what;
+};
+
+/// One line of the registry; a null `suited` means all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
   When when = When::training;
-  bool (*suits)(const ModelConfig&, const Dataset&) = nullptr;
+  const Suited* suited = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
 

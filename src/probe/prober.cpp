@@ -8,6 +8,7 @@
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
+#include "probe/reduce.h"
 
 #include "probe/reduce.h"
 
@@ -61,6 +62,9 @@ class Prober::Watch : public Capture {
     std::vector<VisibleKeys> seen;
     if (view_.pattern) seen = prober_.model_.visible_keys(layer, input_);
     view_.seen = seen;
+    std::vector<double> received;
+    if (view_.pattern) received = received_by_keys(view_);
+    view_.received = received;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
@@ -101,15 +105,14 @@ class Prober::Watch : public Capture {
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
-               uint64_t seed, When metrics)
+               uint64_t seed, When metrics, const ProbeTokens& tokens)
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
-  batch_.resize(config.batch, m.context);
-  data.batch(seed, Split::probe, 0, batch_);
+  batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
   context_ = {&model, &data, m.layers, m.heads, m.context, m.width, config.batch, config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when == When::on_demand && metrics == When::training) continue;
-    if (entry.suits && !entry.suits(m, data)) continue;
+    if (entry.suited && !entry.suited->suits(m, data)) continue;
     metrics_.push_back(entry.make());
     of_gradients_ |= metrics_.back()->of_gradients();
     std::vector<SeriesSpec> filled = metrics_.back()->series();

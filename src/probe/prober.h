@@ -8,6 +8,7 @@
 #include "probe/config.h"
 #include "probe/edits.h"
 #include "probe/metric.h"
+#include "probe/probe_batch.h"
 
 namespace waiver {
 
@@ -20,7 +21,7 @@ class Prober {
   /// REQUIRES: model and data outlive the prober; data is open.
   /// `metrics`: those of training alone, or with on_demand all of them.
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
-         When metrics = When::training);
+         When metrics = When::training, const ProbeTokens& tokens = {});
 
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.

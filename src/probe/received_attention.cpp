@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "probe/reduce.h"
 
 namespace waiver {
@@ -42,10 +44,8 @@ class ReceivedAttention : public Metric {
     // Per head: T sums over all queries, T diagonal entries, T ones where a sequence has a sink.
     std::vector<double> sums(c_.layers * H * 3 * T, 0.0);
     reduce_heads(view, H, 3 * T, sums, [&](int64_t b, int64_t h, double* row) {
-      const float* A = weights(view, b, h);
-      add_columns(view, b, A, row);
+      add_weights(view, b, h, row, row + T);
       for (int64_t k = 0; k < T; ++k) {
-        row[T + k] = A[k * T + k];
         const double queries = seen[b * T + k];
         row[2 * T + k] = queries > 0 && row[k] / queries > c_.config.sink_threshold;
       }
@@ -73,9 +73,13 @@ class ReceivedAttention : public Metric {
   }
 
  protected:
-  /// The weights of a head on a sequence [T, T].
-  virtual const float* weights(const LayerView& view, int64_t b, int64_t h) const {
-    return view.map(view.pattern, b, h);
+  /// Adds up what each key of a sequence gets from all queries, and what from its own, [T] each.
+  virtual void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
+                           double* own) const {
+    const int64_t T = view.batch->tokens;
+    const float* A = view.map(view.pattern, b, h);
+    std::copy_n(view.received_by_keys(b, h), T, all);
+    for (int64_t k = 0; k < T; ++k) own[k] = A[k * T + k];
   }
 
  private:
@@ -118,6 +122,7 @@ class ProxyAttention : public ReceivedAttention {
     for (SeriesSpec& spec : out) {
       spec.name = "proxy_" + spec.name;
       spec.long_name += " *";
+      if (!spec.name.ends_with("enrichment")) spec.range = between(0, 1);
       spec.description +=
           "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), because this normalizer's weights are no "
           "shares";
@@ -126,7 +131,8 @@ class ProxyAttention : public ReceivedAttention {
   }
 
  protected:
-  const float* weights(const LayerView& view, int64_t b, int64_t h) const override {
+  void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
+                   double* own) const override {
     const int64_t T = view.batch->tokens;
     const float* A = view.map(view.pattern, b, h);
     float* shares = scratch(0, T * T);
@@ -135,7 +141,8 @@ class ProxyAttention : public ReceivedAttention {
       for (int64_t k = 0; k < T; ++k) sum += A[i * T + k];
       for (int64_t k = 0; k < T; ++k) shares[i * T + k] = static_cast<float>(A[i * T + k] / sum);
     }
-    return shares;
+    add_columns(view, b, shares, all);
+    for (int64_t k = 0; k < T; ++k) own[k] = shares[k * T + k];
   }
 };
 

@@ -15,6 +15,22 @@ std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, d
   return out;
 }
 
+void add_columns(const LayerView& view, int64_t b, const float* map, double* sums) {
+  const int64_t T = view.batch->tokens;
+  for (int64_t i = 0; i < T; ++i)
+    for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+      for (int64_t k = keys.begin; k < keys.end; ++k) sums[k] += map[i * T + k];
+}
+
+std::vector<double> received_by_keys(const LayerView& view) {
+  const int64_t H = view.pattern.dim(1), T = view.batch->tokens;
+  std::vector<double> sums(view.batch->batch * H * T, 0.0);
+  parallel_tiles(view.batch->batch * H, [&](int64_t i) {
+    add_columns(view, i / H, view.map(view.pattern, i / H, i % H), &sums[i * T]);
+  });
+  return sums;
+}
+
 void Metric::leave_out(int64_t layer, int64_t layers) {
   for (std::vector<float>& v : values_) {
     const int64_t row = std::ssize(v) / layers;

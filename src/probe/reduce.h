@@ -22,12 +22,9 @@ void reduce_heads(const LayerView& view, int64_t heads, int64_t width, std::vect
 }
 
 /// Adds Σ_i map[i,k] over the queries i of sequence b that see key k to sums[k]: map [T, T].
-inline void add_columns(const LayerView& view, int64_t b, const float* map, double* sums) {
-  const int64_t T = view.batch->tokens;
-  for (int64_t i = 0; i < T; ++i)
-    for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
-      for (int64_t k = keys.begin; k < keys.end; ++k) sums[k] += map[i * T + k];
-}
+void add_columns(const LayerView& view, int64_t b, const float* map, double* sums);
+/// The same of the pattern of every sequence and head, [B, H, T].
+std::vector<double> received_by_keys(const LayerView& view);
 
 inline double norm(const float* x, int64_t n) {
   double sum = 0;

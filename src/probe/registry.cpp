@@ -4,22 +4,23 @@ namespace waiver {
 
 namespace {
 
-bool next_token_task(const ModelConfig&, const Dataset& data) {
-  return data.is_task() && data.mask_token() < 0;
-}
-bool masked_task(const ModelConfig&, const Dataset& data) {
-  return data.is_task() && data.mask_token() >= 0;
-}
-bool unnormalized(const ModelConfig& model, const Dataset&) {
-  return !model.attention.normalizer->shares();
-}
+constexpr Suited next_token_task = {
+    [](const ModelConfig&, const Dataset& data) { return data.is_task() && data.mask_token() < 0; },
+    "tasks, next_token"};
+constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& data) {
+                                  return data.is_task() && data.mask_token() >= 0;
+                                },
+                                "tasks, masked_token"};
+constexpr Suited unnormalized = {
+    [](const ModelConfig& model, const Dataset&) { return !model.attention.normalizer->shares(); },
+    "normalizers whose weights are no shares"};
 
 }  // namespace
 
 std::span<const RegisteredMetric> metrics() {
   static constexpr RegisteredMetric all[] = {
       {"received_attention", make_received_attention},
-      {"proxy_attention", make_proxy_attention, When::training, unnormalized},
+      {"proxy_attention", make_proxy_attention, When::training, &unnormalized},
       {"bos_attention", make_bos_attention},
       {"first_argmax", make_first_argmax},
       {"attention_entropy", make_attention_entropy},
@@ -35,8 +36,8 @@ std::span<const RegisteredMetric> metrics() {
       {"matrix_entropy", make_matrix_entropy, When::on_demand},
       {"gradient_sink", make_gradient_sink, When::on_demand},
       {"loss", make_loss},
-      {"risks", make_risks, When::training, next_token_task},
-      {"masked_risks", make_masked_risks, When::training, masked_task},
+      {"risks", make_risks, When::training, &next_token_task},
+      {"masked_risks", make_masked_risks, When::training, &masked_task},
   };
   return all;
 }

@@ -51,8 +51,8 @@ class Values : public Metric {
   void add_shares(const LayerView& view, int64_t b, int64_t h, double* row) const {
     const int64_t T = c_.tokens;
     double *shares = row + 3 * T, total = 0;
-    add_columns(view, b, view.map(view.pattern, b, h), shares);
-    for (int64_t t = 0; t < T; ++t) total += shares[t] *= row[T + t];
+    const double* received = view.received_by_keys(b, h);
+    for (int64_t t = 0; t < T; ++t) total += shares[t] = received[t] * row[T + t];
     for (int64_t t = 0; t < T; ++t) shares[t] = total > 0 ? shares[t] / total : 0.0;
   }
 

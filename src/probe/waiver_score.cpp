@@ -49,6 +49,12 @@ Verdict classify(const WaiverThresholds& thresholds, float received_attention, f
   return small ? Verdict::waiver : Verdict::sink_only;
 }
 
+std::string_view verdict_text(Verdict verdict) {
+  return verdict == Verdict::waiver      ? "waiver"
+         : verdict == Verdict::sink_only ? "sink only"
+                                         : "neither";
+}
+
 std::unique_ptr<Metric> make_waiver_score() { return std::make_unique<WaiverScore>(); }
 
 }  // namespace waiver

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
+#include <iterator>
+#include <string_view>
 
 #include "probe/config.h"
 
@@ -10,6 +11,8 @@ namespace waiver {
 
 /// What a key is to a head. The numbers are those of the series waiver_score.
 enum class Verdict : int { neither = 0, sink_only = 1, waiver = 2 };
+/// `neither`, `sink only`, `waiver`.
+std::string_view verdict_text(Verdict verdict);
 
 /// A waiver element: α_k and E_k above their thresholds and r_V below its own. With a value that is
 /// not small it is a sink only. At a threshold, and for NaN, nothing is.
@@ -18,8 +21,8 @@ Verdict classify(const WaiverThresholds& thresholds, float received_attention, f
 
 /// The key with the largest received attention [T]. The last quarter is left out: few queries see
 /// those keys under a causal mask, so that any head that looks a step back would name one of them.
-template <class T>
-int64_t strongest_key(std::span<const T> received_attention) {
+template <class Numbers>
+int64_t strongest_key(const Numbers& received_attention) {
   const int64_t among = std::max<int64_t>(1, 3 * std::ssize(received_attention) / 4);
   return std::max_element(received_attention.begin(), received_attention.begin() + among) -
          received_attention.begin();

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/error.h"
+#include "experiment/probe_report.h"
+
+namespace waiver {
+namespace {
+
+struct Options {
+  Target target;
+  std::string tokens = "natural", bos = "keep", out;
+  bool overwrite = false;
+};
+
+// Before anything is measured.
+void check_free(const Options& options) {
+  const std::filesystem::path path = options.out;
+  if (options.out.empty()) return;
+  if (std::filesystem::exists(path) && !options.overwrite)
+    throw UsageError(options.out, "the file is there already", "--overwrite replaces it.");
+  if (std::filesystem::is_directory(path)) throw UsageError(options.out, "this is a folder");
+  if (path.has_parent_path() && !std::filesystem::is_directory(path.parent_path()))
+    throw UsageError(options.out, "there is no such folder to write it into");
+}
+
+void probe(const Options& options) {
+  check_free(options);
+  const SavedModel saved = load_saved(options.target.path, options.target.overrides);
+  ProbeTokens tokens;
+  if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;
+  if (options.bos == "drop") tokens.bos = ProbeTokens::Bos::drop;
+  const Log log = probe_saved(saved, tokens, options.out);
+  if (!options.out.empty()) log.flush();
+  fmt::print("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}", saved.checkpoint.string(),
+             saved.step, saved.config.probe.batch, saved.config.model.context, options.tokens,
+             options.bos, probe_report(log));
+}
+
+}  // namespace
+
+void add_probe(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("probe", "Measure every metric on a trained model");
+  auto options = std::make_shared<Options>();
+  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb->add_option("--out", options->out, "an HDF5 file for every series, in the form of a log");
+  verb->add_flag("--overwrite", options->overwrite, "replace the file that is there");
+  verb->add_option("--tokens", options->tokens,
+                   "natural: the data's probe batch; random: its own tokens, drawn uniformly")
+      ->check(CLI::IsMember({"natural", "random"}))
+      ->capture_default_str();
+  verb->add_option("--bos", options->bos,
+                   "keep, or drop: the tokens that every sequence begins with become random ones")
+      ->check(CLI::IsMember({"keep", "drop"}))
+      ->capture_default_str();
+  verb->add_flag_callback(
+          "--list",
+          [] {
+            fmt::print("{}", metric_docs());
+            throw CLI::Success();
+          },
+          "print every series with its formula instead; needs no run")
+      ->trigger_on_parse();
+  add_threads(*verb);
+  verb->callback([options] { probe(*options); });
+}
+
+}  // namespace waiver

@@ -1,0 +1,123 @@
+#include "experiment/probe_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiment/run_log.h"
+#include "probe/waiver_score.h"
+
+namespace waiver {
+namespace {
+
+/// The last row of /probe.
+class LastProbe {
+ public:
+  explicit LastProbe(const Log& log)
+      : log_(log), rows_(std::ssize(log.steps("probe"))), tokens_(log.strings("probe", "tokens")) {}
+
+  bool has(const std::string& name) const { return log_.has("probe", name); }
+  std::vector<double> read(const std::string& name) const {
+    return log_.read_rows("probe", name, rows_ - 1, rows_).values;
+  }
+  int64_t axis(const std::string& name) const { return log_.axes().at(name); }
+  /// Of the first probe sequence, as it can stand in a line.
+  std::string token(int64_t position) const {
+    const std::string& text = tokens_[position];
+    return text == "\n" ? "\\n" : text == " " ? "\" \"" : text;
+  }
+
+ private:
+  const Log& log_;
+  int64_t rows_;
+  std::vector<std::string> tokens_;
+};
+
+std::string head_table(const LastProbe& probe) {
+  const int64_t H = probe.axis("head"), T = probe.axis("key");
+  const bool proxy = probe.has("proxy_received_attention");
+  const std::string prefix = proxy ? "proxy_" : "";
+  const auto alpha = probe.read(prefix + "received_attention"),
+             enrichment = probe.read(prefix + "enrichment"), ratio = probe.read("value_ratio"),
+             share = probe.read("contribution_share"), score = probe.read("waiver_score"),
+             bos = probe.read("bos_attention"), argmax = probe.read("first_argmax_share"),
+             entropy = probe.read("attention_entropy");
+  std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
+                                 "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
+                                 "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
+  for (int64_t head = 0; head < std::ssize(bos); ++head) {
+    text += fmt::format("{:<6}", fmt::format("{}.{}", head / H, head % H));
+    if (std::isnan(bos[head])) {
+      text += "    no attention\n";
+      continue;
+    }
+    const int64_t key = strongest_key(std::span(alpha).subspan(head * T, T)), at = head * T + key;
+    text += fmt::format(
+        "{:>6}  {:<7}{:>8.3f}{:>8.2f}{:>8.3f}{:>8.3f}{:>8.3f}{:>9.3f}{:>9.3f}  {}\n", key,
+        probe.token(key), alpha[at], enrichment[at], ratio[at], share[at], bos[head], argmax[head],
+        entropy[head], verdict_text(static_cast<Verdict>(std::lround(score[at]))));
+  }
+  text +=
+      "key: the one with the most attention, among the first three quarters; α received attention, "
+      "E\nenrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the first "
+      "token.\n";
+  if (proxy) text += "* of weights made shares, which this normalizer's are not.\n";
+  return text;
+}
+
+// `1.84 at 0`: the largest of a layer's positions.
+std::string largest(const std::vector<double>& values, int64_t layer, int64_t T) {
+  const auto begin = values.begin() + layer * T;
+  const auto at = std::max_element(begin, begin + T);
+  return std::isnan(*at) ? "none" : fmt::format("{:.2f} at {}", *at, at - begin);
+}
+
+std::string layer_table(const LastProbe& probe) {
+  const int64_t T = probe.axis("position");
+  const auto ratio = probe.read("residual_ratio"), sink = probe.read("gradient_sink"),
+             kurtosis = probe.read("residual_kurtosis"), top = probe.read("residual_max_norm"),
+             activation = probe.read("activation_ratio"),
+             massive = probe.read("massive_activations"), entropy = probe.read("matrix_entropy"),
+             mixing = probe.read("over_mixing");
+  std::string text =
+      fmt::format("{:<6}{:>15}{:>15}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}\n", "layer", "residual ratio",
+                  "gradient sink", "kurtosis", "max", "÷ median", "massive", "entropy", "mixing");
+  for (int64_t l = 0; l < std::ssize(entropy); ++l) {
+    double count = 0;
+    for (int64_t t = 0; t < T; ++t) count += massive[l * T + t];
+    text += fmt::format("{:<6}{:>15}{:>15}{:>10.2f}{:>9.2f}{:>9.1f}{:>9.1f}{:>9.3f}{:>8.1f}\n", l,
+                        largest(ratio, l, T), largest(sink, l, T), kurtosis[l], top[l],
+                        activation[l], count, entropy[l], mixing[l]);
+  }
+  return text +
+         "of the residual stream after the block: the largest ratio to the mean of the other "
+         "positions; max |h|,\nits ratio to the median, and how many are massive activations; "
+         "matrix entropy; distance from over-mixing.\n";
+}
+
+}  // namespace
+
+Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
+                const std::filesystem::path& path) {
+  Prober prober(*saved.model, *saved.data, saved.config.probe,
+                static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
+  prober.measure();
+  Log log = new_log(path, saved.config);
+  for (const SeriesSpec& spec : prober.series()) log.define(spec);
+  log.append("probe", saved.step, row_of(prober.values()));
+  const auto first = prober.snapshot_tokens();
+  log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
+          std::span<const std::string>(first));
+  return log;
+}
+
+std::string probe_report(const Log& log) {
+  const LastProbe probe(log);
+  std::string text = head_table(probe) + "\n" + layer_table(probe) + "\n";
+  for (const char* name : {"loss", "backcopy_risk", "bigram_risk"})
+    if (probe.has(name)) text += fmt::format("{:<15}{:.6f} nat\n", name, probe.read(name)[0]);
+  return text;
+}
+
+}  // namespace waiver

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "experiment/log.h"
+#include "experiment/saved.h"
+#include "probe/probe_batch.h"
+
+namespace waiver {
+
+/// Measures every metric on a trained model, as one row of /probe at its step, and the first probe
+/// sequence's tokens. The log is not on the disk until it is flushed to `path`.
+Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
+                const std::filesystem::path& path);
+
+/// The last row of /probe for a person to read: of every head its strongest key and the verdict on
+/// it; of every layer what stands out in the residual stream; losses.
+std::string probe_report(const Log& log);
+
+/// Markdown: every series that a probe can measure, with axes, units, range, when it is measured,
+/// and its formula and source.
+std::string metric_docs();
+
+}  // namespace waiver

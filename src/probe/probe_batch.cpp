@@ -1,0 +1,66 @@
+#include "probe/probe_batch.h"
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace waiver {
+namespace {
+
+using Content = ProbeTokens::Content;
+using Bos = ProbeTokens::Bos;
+
+/// Which places of a sequence get a random token; place T is the last target's.
+class Places {
+ public:
+  Places(const Dataset& data, const ProbeTokens& tokens) : data_(data), tokens_(tokens) {
+    if (tokens.bos == Bos::drop) dropped_ = std::ssize(data.front());
+  }
+  bool random(int64_t t) const {
+    if (t < dropped_) return true;
+    return tokens_.content == Content::random && !data_.fixed(t);
+  }
+
+ private:
+  const Dataset& data_;
+  ProbeTokens tokens_;
+  int64_t dropped_ = 0;
+};
+
+// Gives sequence b the tokens x [T + 1] that it would have with nothing hidden.
+void put(Batch& batch, int64_t b, const std::vector<int32_t>& x) {
+  const int64_t T = batch.tokens;
+  for (int64_t t = 0; t < T; ++t) {
+    const int64_t n = b * T + t;
+    const bool hides = !batch.whole.empty();
+    if (batch.targets[n] >= 0) batch.targets[n] = x[hides ? t : t + 1];
+    if (!hides || batch.inputs[n] == batch.whole[n]) batch.inputs[n] = x[t];
+    if (hides) batch.whole[n] = x[t];
+  }
+}
+
+}  // namespace
+
+Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
+                  const ProbeTokens& tokens) {
+  if (tokens.bos == Bos::drop && data.front().empty())
+    throw UsageError("bos",
+                     "there is none to drop: this data's sequences begin with no fixed token",
+                     "Keep it.");
+  Batch batch;
+  batch.resize(sequences, T);
+  data.batch(seed, Split::probe, 0, batch);
+  if (tokens.content == Content::natural && tokens.bos == Bos::keep) return batch;
+  const Places places(data, tokens);
+  const Random random(seed, "probe tokens");
+  for (int64_t b = 0; b < sequences; ++b) {
+    const std::vector<int32_t>& seen = batch.whole.empty() ? batch.inputs : batch.whole;
+    std::vector<int32_t> x(&seen[b * T], &seen[b * T] + T);
+    x.push_back(batch.targets[(b + 1) * T - 1]);
+    for (int64_t t = 0; t <= T; ++t)
+      if (places.random(t)) x[t] = data.content()(random.uniform(b * (T + 1) + t));
+    put(batch, b, x);
+  }
+  return batch;
+}
+
+}  // namespace waiver

@@ -1,0 +1,176 @@
+// `waiver probe`, tried on the program itself.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "experiment/log.h"
+#include "experiment/saved.h"
+#include "probe/prober.h"
+#include "program.h"
+#include "temporary.h"
+
+namespace fs = std::filesystem;
+using namespace waiver;
+
+namespace {
+
+const std::string kConfig = R"(
+model: {layers: 3, heads: 2, width: 16, context: 24, mlp: {width: 24}, attention: {absent: [1]}}
+data: {kind: bigram_backcopy}
+train: {steps: 4, batch: 6, eval: {every: 0, batches: 1}}
+probe: {every: 4, first: [], batch: 3, waiver: {received_attention: 0.05, enrichment: 0.5}}
+)";
+
+/// A trained run in a folder of its own.
+class TrainedRun {
+ public:
+  explicit TrainedRun(std::vector<std::string> more = {}) {
+    put_bytes(folder_ / "tiny.yaml", kConfig);
+    std::vector<std::string> command = {"train", path("tiny.yaml"), "--out", path("run")};
+    command.insert(command.end(), more.begin(), more.end());
+    const Ended ended = run_program(command);
+    INFO(ended.output);
+    REQUIRE(ended.status == 0);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  int64_t entries() const { return folder_.entries(); }
+  Ended probe(std::vector<std::string> more) const {
+    more.insert(more.begin(), {"probe", path("run")});
+    return run_program(more);
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+bool same(const std::vector<double>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](double x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+}
+
+}  // namespace
+
+TEST_CASE("probe writes every series of a trained model, and prints heads, layers and losses") {
+  const TrainedRun run;
+  const Ended ended = run.probe({"--out", run.path("probe.h5")});
+  INFO(ended.output);
+  REQUIRE(ended.status == 0);
+
+  const SavedModel saved = load_saved(run.path("run"), {});
+  Prober prober(*saved.model, *saved.data, saved.config.probe, 0, When::on_demand);
+  prober.measure();
+  const Log log = Log::open(run.path("probe.h5")), own = Log::open(run.path("run/log.h5"));
+  CHECK(log.steps("probe") == std::vector<int64_t>{4});
+  int in_training = 0;
+  for (const SeriesSpec& spec : prober.series()) {
+    CAPTURE(spec.name);
+    CHECK(same(log.read("probe", spec.name).values, prober.value(spec.name)));
+    CHECK(log.spec("probe", spec.name).description == spec.description);
+    if (!own.has("probe", spec.name)) continue;
+    ++in_training;
+    CHECK(same(own.read_rows("probe", spec.name, 1, 2).values, prober.value(spec.name)));
+  }
+  CHECK(in_training > 15);
+  CHECK(in_training < std::ssize(prober.series()));
+  CHECK(log.strings("probe", "tokens")[0] == "<s>");
+
+  // The table says what the file says: head 2.1 and its strongest key.
+  const auto alpha = log.read("probe", "received_attention").values;
+  const double* head = &alpha[(2 * 2 + 1) * 24];
+  const auto key = std::max_element(head, head + 18) - head;
+  const size_t at = ended.output.find("\n2.1 ");
+  REQUIRE(at != std::string::npos);
+  const auto cells = words(ended.output.substr(at, ended.output.find('\n', at + 1) - at));
+  CHECK(cells[1] == std::to_string(key));
+  CHECK(std::stod(cells[cells[2] == "\"" ? 4 : 3]) == doctest::Approx(head[key]).epsilon(1e-2));
+  const double score = log.read("probe", "waiver_score").values[(2 * 2 + 1) * 24 + key];
+  const std::string verdict = score == 2 ? "waiver" : score == 1 ? "only" : "neither";
+  CHECK(cells.back() == verdict);
+  for (const char* part : {"1.0       no attention", "gradient sink", "backcopy_risk", "(step 4)",
+                           "3 sequences of 24, tokens natural, bos keep"})
+    CHECK_MESSAGE(contains(ended.output, part), part);
+}
+
+TEST_CASE("probe gives the same bytes at any thread count, and other tokens give other numbers") {
+  const TrainedRun run;
+  for (const auto& [name, threads] : {std::pair("one", "1"), {"two", "2"}, {"four", "4"}})
+    REQUIRE(run.probe({"--out", run.path(name), "--threads", threads}).status == 0);
+  CHECK(file_text(run.path("one")) == file_text(run.path("two")));
+  CHECK(file_text(run.path("one")) == file_text(run.path("four")));
+  const auto loss = [&](const char* tokens, const char* bos) {
+    const Ended ended =
+        run.probe({"--out", run.path("other"), "--overwrite", "--tokens", tokens, "--bos", bos});
+    REQUIRE(ended.status == 0);
+    return Log::open(run.path("other")).read("probe", "loss").values[0];
+  };
+  std::set<double> losses;
+  for (const char* tokens : {"natural", "random"})
+    for (const char* bos : {"keep", "drop"}) losses.insert(loss(tokens, bos));
+  CHECK(losses.size() == 4);
+  CHECK(losses.contains(Log::open(run.path("one")).read("probe", "loss").values[0]));
+}
+
+TEST_CASE("probe replaces a file only when told to, and writes none without --out") {
+  const TrainedRun run;
+  const int64_t before = run.entries();
+  REQUIRE(run.probe({}).status == 0);
+  CHECK(run.entries() == before);
+  put_bytes(run.path("taken"), "something");
+  const Ended refused = run.probe({"--out", run.path("taken")});
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.output, "taken: the file is there already. --overwrite replaces it."));
+  CHECK(file_text(run.path("taken")) == "something");
+  CHECK(run.probe({"--out", run.path("taken"), "--overwrite"}).status == 0);
+  CHECK_NOTHROW(Log::open(run.path("taken")));
+  CHECK(run.probe({"--out", run.path("run"), "--overwrite"}).status == 2);  // a folder
+}
+
+TEST_CASE("probe refuses bad input, and leaves nothing behind") {
+  const TrainedRun run({"data.first=0"});
+  const int64_t before = run.entries();
+  const std::string out = run.path("probe.h5");
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"--tokens", "noise"}, "--tokens"},
+      {{"--bos", "maybe"}, "--bos"},
+      {{"--bos", "drop"}, "bos: there is none to drop"},
+      {{"probe.batch=0"}, "probe.batch"},
+      {{"probe.bach=3"}, "Did you mean probe.batch?"},
+      {{"model.width=32"}, "model.safetensors"}};
+  for (const auto& [more, message] : cases) {
+    auto arguments = more;
+    arguments.insert(arguments.end(), {"--out", out});
+    const Ended ended = run.probe(arguments);
+    CAPTURE(ended.output);
+    CHECK(ended.status != 0);
+    CHECK(contains(ended.output, message));
+    CHECK(run.entries() == before);
+  }
+  const Ended nowhere = run.probe({"--out", run.path("no/probe.h5")});
+  CHECK(nowhere.status == 2);
+  CHECK(contains(nowhere.output, "there is no such folder"));
+  const Ended missing = run_program({"probe", run.path("nothing"), "--out", out});
+  CHECK(missing.status == 2);
+  CHECK(contains(missing.output, "there is no such run or checkpoint"));
+  CHECK(run_program({"probe"}).status == 2);
+  CHECK(run.entries() == before);
+}
+
+TEST_CASE("probe --list names every series, without a run") {
+  const Ended ended = run_program({"probe", "--list"});
+  CHECK(ended.status == 0);
+  for (const RegisteredMetric& metric : metrics())
+    for (const SeriesSpec& spec : metric.make()->series()) {
+      CAPTURE(spec.name);
+      CHECK(contains(ended.output, "| `" + spec.name + "` |"));
+      CHECK(contains(ended.output, interval_text(spec.range)));
+    }
+}
