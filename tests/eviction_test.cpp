@@ -170,10 +170,10 @@ class Decoder {
   }
 
   Row product(const Row& x, const std::string& name, int64_t width) {
+    const Row& weight = weights_.at(name + ".weight");
     Row out(width);
     for (int64_t n = 0; n < width; ++n)
-      for (size_t c = 0; c < x.size(); ++c)
-        out[n] += x[c] * weights_.at(name + ".weight")[c * width + n];
+      for (size_t c = 0; c < x.size(); ++c) out[n] += x[c] * weight[c * width + n];
     return out;
   }
 

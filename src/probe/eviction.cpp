@@ -72,8 +72,8 @@ Eviction::Eviction(const Transformer& model, const Cache& cache) : model_(model)
   for (const int64_t k : kept_) stays_[k] = 1;
 }
 
-bool Eviction::edits(int64_t layer, std::string_view point) const {
-  if (point == "attn.q" || point == "attn.k") return cache_.reindex && layer >= 0;
+bool Eviction::edits(int64_t, std::string_view point) const {
+  if (point == "attn.q" || point == "attn.k") return cache_.reindex;
   return point == "attn.scores";
 }
 
