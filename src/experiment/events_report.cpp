@@ -176,8 +176,9 @@ std::string to_table(const StudyEvents& events) {
         "\nFirst step with the quantity across its threshold for {} probes in a row, at the head "
         "and key with\nthe most attention at the end: median [{:.0f} % bootstrap interval] over "
         "the runs.\n{}.\nOnset layer: of each run. Order: of the events that came in most runs, "
-        "by their medians; lags: medians over the\nruns that have both. Value − enrichment: the "
-        "lag, and in how many of the runs with both it is at most a tenth of the run.\n",
+        "by their medians. Lags: medians over the runs\nthat have both, negative where these came "
+        "the other way round. Value − enrichment: the lag, and in how many of the\nruns with both "
+        "it is at most a tenth of the run.\n",
         kPersistence, 100 * kLevel, legend(events));
   }
   if (!events.without.empty())
