@@ -10,6 +10,7 @@ namespace waiver {
 void add_train(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_intervene(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_config(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -27,14 +27,7 @@ Log begin(const std::filesystem::path& path, const Config& config, int64_t from_
     log.shrink(from_step);
     return log;
   }
-  const ModelConfig& m = config.model;
-  return Log::create(path,
-                     {{"layer", m.layers},
-                      {"head", m.heads},
-                      {"position", m.context},
-                      {"query", m.context},
-                      {"key", m.context}},
-                     to_yaml(config));
+  return Log::create(path, log_axes(config.model), to_yaml(config));
 }
 
 Log::Row row_of(const Prober::Values& values) {
@@ -45,6 +38,14 @@ Log::Row row_of(const Prober::Values& values) {
 }
 
 }  // namespace
+
+Log::Axes log_axes(const ModelConfig& model) {
+  return {{"layer", model.layers},
+          {"head", model.heads},
+          {"position", model.context},
+          {"query", model.context},
+          {"key", model.context}};
+}
 
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                int64_t from_step)

@@ -10,6 +10,9 @@
 
 namespace waiver {
 
+/// The axes that series of a model have.
+Log::Axes log_axes(const ModelConfig& model);
+
 /// The log of one run: which series there are, and what goes into them. Rows of /train hold the
 /// loss before the update of their step; /eval and /probe the model after that many updates.
 class RunLog {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "probe/onset.h"
+#include "probe/strongest.h"
 
 namespace waiver {
 namespace {
@@ -26,12 +27,6 @@ std::vector<double> over_steps(const Log::Data& data, int64_t place) {
 }
 
 double last(const Log::Data& data, int64_t place) { return over_steps(data, place).back(); }
-
-// The key of a head (an index layer·H + head) that the most attention went to in row values.
-int64_t strongest_key(const double* received, int64_t T) {
-  const int64_t among = std::max<int64_t>(1, 3 * T / 4);
-  return std::max_element(received, received + among) - received;
-}
 
 void write_onsets(Log& log, const std::string& name, const std::string& what,
                   const std::vector<Onset>& onsets) {
@@ -107,11 +102,7 @@ std::string strongest_waiver(const Log& log) {
   if (rows == 0) return {};
   const int64_t heads = log.axes().at("head"), T = log.axes().at("key");
   const Log::Data alpha = log.read_rows("probe", "received_attention", rows - 1, rows);
-  int64_t best = -1;
-  for (int64_t head = 0; head < log.axes().at("layer") * heads; ++head)
-    if (const int64_t at = head * T + strongest_key(&alpha.values[head * T], T);
-        best < 0 ? !std::isnan(alpha.values[at]) : alpha.values[at] > alpha.values[best])
-      best = at;
+  const int64_t best = strongest_place(alpha.values, T);
   if (best < 0) return {};
   return fmt::format("waiver {}.{} at {}: {:.2f}", best / T / heads, best / T % heads, best % T,
                      alpha.values[best]);
