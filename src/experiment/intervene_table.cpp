@@ -98,13 +98,12 @@ class Table {
   }
 
   std::string heading(const std::string& first, bool changes) const {
-    std::string out = first;
-    for (const auto& [name, key] : positions_) {
-      out += "  ";
-      for (const Quantity& q : kQuantities)
-        out += fmt::format("{:>7}{:>8}", q.symbol, changes ? fmt::format("Δ{}", q.symbol) : "");
-    }
-    return out + "\n";
+    std::string out;
+    for (const Quantity& q : kQuantities)
+      out += fmt::format("{:>7}{:>8}", q.symbol, changes ? fmt::format("Δ{}", q.symbol) : "");
+    std::string line = first;
+    for (size_t i = 0; i < positions_.size(); ++i) line += "  " + out;
+    return line + "\n";
   }
 
   std::string names(size_t indent) const {
