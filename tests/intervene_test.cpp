@@ -244,7 +244,7 @@ TEST_CASE("the table shows every arm's loss, and each head's alpha, E and r_V wi
   CHECK(contains(ended.output, fmt::format("hide      loss {:.4f} {:+.4f}", now, now - before)));
   CHECK(contains(ended.output, "waiver (position 0)"));
   const double alpha = log.read("natural", "received_attention").values[3 * T + 5];
-  CHECK(contains(ended.output, fmt::format("  {:>7.3f}{:>+8.3f}{:>7.2f}", 0.0, -alpha, 0.0)));
+  CHECK(contains(ended.output, fmt::format("  {:>6.3f}{:>+7.3f}{:>7.2f}", 0.0, -alpha, 0.0)));
 }
 
 TEST_CASE("the docs of specs name every key, rule and point") {

@@ -11,13 +11,24 @@ namespace {
 
 constexpr int64_t kMostHeads = 8;
 
-// What is shown of a key in a head, and how many decimals it is worth.
+// What is shown of a key in a head: how many decimals it is worth, the room it and its change take.
 struct Quantity {
   const char *series, *symbol;
-  int decimals;
+  int decimals, width, change_width;
 };
-constexpr Quantity kQuantities[] = {
-    {"received_attention", "α", 3}, {"enrichment", "E", 2}, {"value_ratio", "r_V", 2}};
+constexpr Quantity kQuantities[] = {{"received_attention", "α", 3, 6, 7},
+                                    {"enrichment", "E", 2, 7, 8},
+                                    {"value_ratio", "r_V", 2, 6, 7}};
+constexpr int kWidth = 41;  // of all three
+
+std::string without_spaces_at_ends(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out.erase(out.find_last_not_of(' ') + 1);
+    out += c;
+  }
+  return out;
+}
 
 /// Writes the tables of one model, whose heads have a number each, layer · H + head.
 class Table {
@@ -90,26 +101,28 @@ class Table {
       for (const Quantity& q : kQuantities) {
         const float before = value(effects_.natural, q, head, key);
         const float now = arm ? value(*arm, q, head, key) : before;
-        out += fmt::format("{:>7.{}f}", now, q.decimals);
-        out += arm ? fmt::format("{:>+8.{}f}", now - before, q.decimals) : std::string(8, ' ');
+        out += fmt::format("{:>{}.{}f}", now, q.width, q.decimals);
+        out += arm ? fmt::format("{:>+{}.{}f}", now - before, q.change_width, q.decimals)
+                   : std::string(q.change_width, ' ');
       }
     }
     return out;
   }
 
   std::string heading(const std::string& first, bool changes) const {
-    std::string out;
+    std::string one;
     for (const Quantity& q : kQuantities)
-      out += fmt::format("{:>7}{:>8}", q.symbol, changes ? fmt::format("Δ{}", q.symbol) : "");
+      one += fmt::format("{:>{}}{:>{}}", q.symbol, q.width,
+                         changes ? fmt::format("Δ{}", q.symbol) : "", q.change_width);
     std::string line = first;
-    for (size_t i = 0; i < positions_.size(); ++i) line += "  " + out;
+    for (size_t i = 0; i < positions_.size(); ++i) line += "  " + one;
     return line + "\n";
   }
 
   std::string names(size_t indent) const {
     std::string out(indent, ' ');
     for (const auto& [name, key] : positions_)
-      out += fmt::format("  {:<45}", fmt::format("  {} (position {})", name, key));
+      out += fmt::format("  {:<{}}", fmt::format("  {} (position {})", name, key), kWidth);
     return out + "\n";
   }
 
@@ -161,7 +174,7 @@ std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
     if (!line.empty()) text += line + "\n";
   text += fmt::format("{} (step {}), {} probe sequences of {} tokens\n", saved.checkpoint.string(),
                       saved.step, config.probe.batch, config.model.context);
-  return text + Table(config.model, spec, effects).text();
+  return without_spaces_at_ends(text + Table(config.model, spec, effects).text());
 }
 
 }  // namespace waiver
