@@ -177,7 +177,7 @@ TEST_CASE("the onset layer is the first with a sink at the run's key, whichever 
   hand.alpha(0, 1, 2, rises_at(5, 0.4));  // two probes are no sink yet
   CHECK(find_events(hand.make(folder / "b.h5"), ProbeConfig{})->onset_layer == 1);
   ProbeConfig strict;
-  strict.sink_threshold = 0.9;
+  strict.waiver.received_attention = 0.9;
   CHECK(find_events(hand.make(folder / "c.h5"), strict)->onset_layer == -1);
 }
 

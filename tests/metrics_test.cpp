@@ -5,6 +5,7 @@
 
 #include "captured.h"
 #include "probe/reduce.h"
+#include "probe/waiver_place.h"
 #include "probe/waiver_score.h"
 #include "train/trainer.h"
 
@@ -453,10 +454,12 @@ TEST_CASE("the waiver score follows from what is measured, with the proxy where 
   }
 }
 
-TEST_CASE("the strongest key is never among the last quarter") {
-  CHECK(strongest_key(std::vector<float>{0.1f, 0.5f, 0.2f, 0.9f}) == 1);
-  CHECK(strongest_key(std::vector<double>{0.1, 0.5, 0.6, 0.9}) == 2);
-  CHECK(strongest_key(std::vector<float>{0.4f}) == 0);
+TEST_CASE("candidates are keys that more than a quarter of the most queries see") {
+  CHECK(candidate_keys(std::vector<double>{1, .75, .5, .25}) == std::vector<int64_t>{0, 1, 2});
+  CHECK(candidate_keys(std::vector<double>{1, 1, 1, 1}) == std::vector<int64_t>{0, 1, 2, 3});
+  const std::vector<double> alpha = {.1, .5, .2, .9};
+  CHECK(waiver_places(alpha, std::vector<double>{1, .75, .5, .25}, 1, 1)[0].key == 1);
+  CHECK(waiver_places(alpha, std::vector<double>{1, 1, 1, 1}, 1, 1)[0].key == 3);
 }
 
 TEST_CASE("every series lies in the range that it states") {

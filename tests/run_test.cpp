@@ -203,7 +203,8 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
   CHECK(runs.train("bad", {"--thread", "2"}).output.ends_with("See waiver train --help.\n"));
   CHECK(run_program({"dance"}).status == 2);
   CHECK(run_program({}).status == 2);
-  for (const char* verb : {"train", "sweep", "eval", "sample", "config", "bench", "doctor"})
+  for (const char* verb :
+       {"train", "sweep", "eval", "intervene", "sample", "config", "bench", "doctor"})
     CHECK(run_program({verb, "--help"}).status == 0);
 }
 

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   waiver::add_sweep(app);
   waiver::add_eval(app);
   waiver::add_probe(app);
+  waiver::add_intervene(app);
   waiver::add_sample(app);
   waiver::add_config(app);
   waiver::add_bench(app);

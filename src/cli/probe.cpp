@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error.h"
+#include "experiment/mechanism_report.h"
 #include "experiment/probe_report.h"
 
 namespace waiver {
@@ -15,6 +16,7 @@ struct Options {
   Target target;
   std::string tokens = "natural", bos = "keep", out;
   bool overwrite = false;
+  bool mechanism = false;
 };
 
 // Before anything is measured.
@@ -30,15 +32,25 @@ void check_free(const Options& options) {
 
 void probe(const Options& options) {
   check_free(options);
+  if (options.mechanism && is_sweep(options.target.path)) {
+    fmt::print("{}", study_mechanism(options.target.path));
+    return;
+  }
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
   ProbeTokens tokens;
   if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;
   if (options.bos == "drop") tokens.bos = ProbeTokens::Bos::drop;
-  const Log log = probe_saved(saved, tokens, options.out);
+  Log log = probe_saved(saved, tokens, options.out);
+  std::string mechanism;
+  if (options.mechanism) {
+    const Mechanism found = mechanism_of(saved);
+    write_mechanism(log, found);
+    mechanism = "\n" + to_text(found);
+  }
   if (!options.out.empty()) log.flush();
-  fmt::print("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}", saved.checkpoint.string(),
-             saved.step, saved.config.probe.batch, saved.config.model.context, options.tokens,
-             options.bos, probe_report(log));
+  fmt::print("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}{}",
+             saved.checkpoint.string(), saved.step, saved.config.probe.batch,
+             saved.config.model.context, options.tokens, options.bos, probe_report(log), mechanism);
 }
 
 }  // namespace
@@ -57,6 +69,17 @@ void add_probe(CLI::App& app) {
                    "keep, or drop: the tokens that every sequence begins with become random ones")
       ->check(CLI::IsMember({"keep", "drop"}))
       ->capture_default_str();
+  verb->add_flag("--mechanism", options->mechanism,
+                 "ask what selects the waiver and try W1 to W10; of a sweep's folder, on all its "
+                 "finished runs");
+  verb->add_flag_callback(
+          "--hypotheses",
+          [] {
+            fmt::print("{}", hypothesis_docs());
+            throw CLI::Success();
+          },
+          "print what the mechanism tests claim, and what counts as what; needs no run")
+      ->trigger_on_parse();
   verb->add_flag_callback(
           "--list",
           [] {

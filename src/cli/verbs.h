@@ -11,6 +11,7 @@ void add_train(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_probe(CLI::App& app);
+void add_intervene(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_config(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -1,10 +1,11 @@
+#include "experiment/docs.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "experiment/config.h"
-#include "experiment/keys.h"
 
 namespace waiver {
 namespace {
@@ -24,17 +25,6 @@ std::string allowed(const KeyInfo& key) {
     text += fmt::format(": {}", choice.doc);
   }
   return text;
-}
-
-std::string row(const KeyInfo& key) {
-  std::string name = "`" + key.name + "`";
-  if (!key.condition.empty())
-    name += fmt::format(" ({}: {})", key.condition.substr(key.condition.rfind('.') + 1),
-                        fmt::join(key.values, ", "));
-  const std::string initial =
-      key.default_value.empty() ? "must be given" : "`" + key.default_value + "`";
-  return fmt::format("| {} | {} | {} | {} |\n", name, escaped(initial), escaped(allowed(key)),
-                     escaped(key.doc));
 }
 
 bool same_meaning(const KeyInfo& a, const KeyInfo& b) {
@@ -60,6 +50,17 @@ std::vector<KeyInfo> distinct_keys() {
 
 }  // namespace
 
+std::string key_row(const KeyInfo& key) {
+  std::string name = "`" + key.name + "`";
+  if (!key.condition.empty())
+    name += fmt::format(" ({}: {})", key.condition.substr(key.condition.rfind('.') + 1),
+                        fmt::join(key.values, ", "));
+  const std::string initial =
+      key.default_value.empty() ? "must be given" : "`" + key.default_value + "`";
+  return fmt::format("| {} | {} | {} | {} |\n", name, escaped(initial), escaped(allowed(key)),
+                     escaped(key.doc));
+}
+
 std::string config_docs() {
   std::string text =
       "# Every key of a run's config\n\n"
@@ -75,8 +76,8 @@ std::string config_docs() {
     const bool top = key.name.find('.') == key.name.npos;
     if (top) text += fmt::format("\n## {}\n\n", key.name);
     if (top && key.type == KeyInfo::Type::block) text += escaped(key.doc) + ".\n\n";
-    if (top) text += "| key | default | allowed | meaning |\n|---|---|---|---|\n";
-    if (key.type != KeyInfo::Type::block) text += row(key);
+    if (top) text += kKeyTable;
+    if (key.type != KeyInfo::Type::block) text += key_row(key);
   }
   return text;
 }

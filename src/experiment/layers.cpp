@@ -54,6 +54,8 @@ void complain_of_duplicates(const Node& map, const std::string& path, Complaints
       }
     complain_of_duplicates(entry.value, under(path, entry.name), complaints);
   }
+  for (size_t i = 0; i < map.items.size(); ++i)
+    complain_of_duplicates(map.items[i], fmt::format("{}[{}]", path, i), complaints);
 }
 
 Node read_chain(const std::string& text, const std::string& name, std::vector<std::string> above,

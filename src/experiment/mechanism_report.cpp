@@ -150,6 +150,32 @@ Json to_json(const Mechanism& m) {
   return out;
 }
 
+void write_mechanism(Log& log, const Mechanism& m) {
+  const auto number = [&](const std::string& name, const std::string& text, double value) {
+    log.set({"mechanism", name, {}, "1", name, text}, std::span<const double>(&value, 1));
+  };
+  const auto word = [&](const std::string& name, const std::string& text,
+                        const std::string& value) {
+    log.set({"mechanism", name, {}, "1", name, text}, std::span<const std::string>(&value, 1));
+  };
+  word("selected_by", "mask, position encoding, feature distribution, mixed or nothing",
+       m.selected_by);
+  word("status", "of the waiver: waiver, sink only or neither", m.status);
+  number("waiver", "position of the key whose selection was studied",
+         static_cast<double>(m.waiver));
+  const std::string moves = "share of its attention that moves with what is swapped: ";
+  number("follows_encoding", moves + "position ids", m.follows.encoding);
+  number("follows_content", moves + "tokens", m.follows.content);
+  number("follows_both", moves + "both", m.follows.both);
+  for (size_t i = 0; i < m.findings.size(); ++i) {
+    const Finding& f = m.findings[i];
+    const Hypothesis& h = hypotheses()[i];
+    word(f.id, fmt::format("{}: {}", h.claim, h.measure), f.outcome);
+    for (const auto& [name, value] : f.numbers)
+      number(fmt::format("{}_{}", f.id, name), std::string(h.claim), value);
+  }
+}
+
 std::string to_text(const Mechanism& m) {
   std::string text = fmt::format(
       "waiver        position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"

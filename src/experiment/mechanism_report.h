@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "experiment/log.h"
 #include "experiment/saved.h"
 #include "probe/mechanism/mechanism.h"
 
@@ -16,6 +17,10 @@ Mechanism mechanism_of(const SavedModel& saved);
 ///  follows: {encoding, content, both}, selected_by, loss,
 ///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: no number.
 nlohmann::ordered_json to_json(const Mechanism& mechanism);
+
+/// The same into /mechanism of a log: `selected_by`, `status` and the outcome of each ID as text,
+/// every number as a scalar, those of a hypothesis as ID_NUMBER.
+void write_mechanism(Log& log, const Mechanism& mechanism);
 
 /// For a person: what selects the waiver, with the numbers, then every hypothesis.
 std::string to_text(const Mechanism& mechanism);

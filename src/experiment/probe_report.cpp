@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "experiment/run_log.h"
+#include "probe/waiver_place.h"
 #include "probe/waiver_score.h"
 
 namespace waiver {
@@ -21,6 +22,7 @@ class LastProbe {
   std::vector<double> read(const std::string& name) const {
     return log_.read_rows("probe", name, rows_ - 1, rows_).values;
   }
+  std::vector<double> visibility() const { return log_.read("probe", "key_visibility").values; }
   int64_t axis(const std::string& name) const { return log_.axes().at(name); }
   /// Of the first probe sequence, as it can stand in a line.
   std::string token(int64_t position) const {
@@ -46,20 +48,22 @@ std::string head_table(const LastProbe& probe) {
   std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
                                  "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
                                  "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
+  const auto places = waiver_places(alpha, probe.visibility(), std::ssize(bos) / H, H);
   for (int64_t head = 0; head < std::ssize(bos); ++head) {
     text += fmt::format("{:<6}", fmt::format("{}.{}", head / H, head % H));
     if (std::isnan(bos[head])) {
       text += "    no attention\n";
       continue;
     }
-    const int64_t key = strongest_key(std::span(alpha).subspan(head * T, T)), at = head * T + key;
+    const int64_t key = places[head].key, at = head * T + key;
     text += fmt::format(
         "{:>6}  {:<7}{:>8.3f}{:>8.2f}{:>8.3f}{:>8.3f}{:>8.3f}{:>9.3f}{:>9.3f}  {}\n", key,
         probe.token(key), alpha[at], enrichment[at], ratio[at], share[at], bos[head], argmax[head],
         entropy[head], verdict_text(static_cast<Verdict>(std::lround(score[at]))));
   }
   text +=
-      "key: the one with the most attention, among the first three quarters; α received attention, "
+      "key: the one with the most attention, among those that many queries see; α received "
+      "attention, "
       "E\nenrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the first "
       "token.\n";
   if (proxy) text += "* of weights made shares, which this normalizer's are not.\n";
@@ -105,6 +109,7 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   prober.measure();
   Log log = new_log(path, saved.config);
   for (const SeriesSpec& spec : prober.series()) log.define(spec);
+  write_visibility(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
   const auto first = prober.snapshot_tokens();
   log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},

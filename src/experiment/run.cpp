@@ -19,7 +19,7 @@
 #include "experiment/run_directory.h"
 #include "experiment/run_log.h"
 #include "experiment/summary.h"
-#include "experiment/waiver_place.h"
+#include "experiment/run_events.h"
 #include "probe/prober.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"

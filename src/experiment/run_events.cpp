@@ -56,6 +56,18 @@ int64_t order_of(const RunEvents& events, int64_t step) {
 
 }  // namespace
 
+std::vector<WaiverPlace> waiver_places(const Log& log) {
+  const int64_t rows = std::ssize(log.steps("probe"));
+  if (rows == 0) return {};
+  return waiver_places(log.read_rows("probe", "received_attention", rows - 1, rows).values,
+                       log.read("probe", "key_visibility").values, log.axes().at("layer"),
+                       log.axes().at("head"));
+}
+
+std::optional<WaiverPlace> strongest_waiver(const Log& log) {
+  return strongest_waiver(waiver_places(log));
+}
+
 const Event* RunEvents::find(std::string_view name) const {
   for (const Entry& entry : entries)
     if (entry.kind.name == name) return &entry.event;
@@ -73,7 +85,7 @@ std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config) 
   if (!at) return {};
   RunEvents events;
   events.at = *at;
-  events.onset_layer = find_onset_layer(log, at->key, config.sink_threshold);
+  events.onset_layer = find_onset_layer(log, at->key, config.waiver.received_attention);
   const std::vector<int64_t> steps = log.steps("probe");
   for (const EventKind& kind : event_kinds(config)) {
     const std::string series(kind.series);

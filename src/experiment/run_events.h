@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "experiment/log.h"
-#include "experiment/waiver_place.h"
 #include "probe/event.h"
+#include "probe/waiver_place.h"
 
 namespace waiver {
 
@@ -25,6 +25,11 @@ struct RunEvents {
   /// Its step; none where it never came, or is not among the entries.
   std::optional<int64_t> step(std::string_view name) const;
 };
+
+/// Of every head its strongest key at the last probe; empty where the log has no probes.
+std::vector<WaiverPlace> waiver_places(const Log& log);
+/// The strongest of them; none without probes or attention.
+std::optional<WaiverPlace> strongest_waiver(const Log& log);
 
 /// None where the log has no probes, or no block attention.
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);

@@ -32,16 +32,26 @@ Log begin(const std::filesystem::path& path, const Config& config, int64_t from_
 
 }  // namespace
 
-Log new_log(const std::filesystem::path& path, const Config& config) {
+Log::Axes log_axes(const Config& config) {
   const ModelConfig& m = config.model;
-  return Log::create(path,
-                     {{"layer", m.layers},
-                      {"head", m.heads},
-                      {"position", m.context},
-                      {"query", m.context},
-                      {"key", m.context},
-                      {"event", std::ssize(event_kinds(config.probe))}},
-                     to_yaml(config));
+  return {{"layer", m.layers},     {"head", m.heads},
+          {"position", m.context}, {"query", m.context},
+          {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
+}
+
+Log new_log(const std::filesystem::path& path, const Config& config) {
+  return Log::create(path, log_axes(config), to_yaml(config));
+}
+
+void write_visibility(Log& log, const Prober& prober) {
+  const auto visibility = prober.key_visibility();
+  log.set({"probe",
+           "key_visibility",
+           {"layer", "key"},
+           "1",
+           "key visibility",
+           "share of the queries that see the key, itself included, mean over sequences"},
+          std::span<const float>(visibility));
 }
 
 Log::Row row_of(const Prober::Values& values) {
@@ -58,14 +68,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   for (const SeriesSpec& spec : own_series()) log_.define(spec);
   if (config.probe.every == 0) return;
   for (const SeriesSpec& spec : prober.series()) log_.define(spec);
-  const auto visibility = prober.key_visibility();
-  log_.set({"probe",
-            "key_visibility",
-            {"layer", "key"},
-            "1",
-            "key visibility",
-            "share of the queries that see the key, itself included, mean over sequences"},
-           std::span<const float>(visibility));
+  write_visibility(log_, prober);
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();

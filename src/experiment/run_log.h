@@ -10,8 +10,12 @@
 
 namespace waiver {
 
-/// A new log with the axes of the config's model.
+/// The axes that series of a run have.
+Log::Axes log_axes(const Config& config);
+/// A new log with these axes.
 Log new_log(const std::filesystem::path& path, const Config& config);
+/// Which keys the queries of the probe batch see, which never changes.
+void write_visibility(Log& log, const Prober& prober);
 /// What a probe found, as a row.
 Log::Row row_of(const Prober::Values& values);
 

@@ -8,7 +8,7 @@ namespace waiver {
 /// Writes /summary from the probes of a log: per layer and head
 ///   bos_onset_{step,before,after}     when attention to the first token passed the threshold
 ///   waiver_key                        the key k with the most received attention α_k at the end
-///                                     (experiment/waiver_place.h); −1 where the block has no
+///                                     (experiment/run_events.h); −1 where the block has no
 ///                                     attention
 ///   waiver_onset_{step,before,after}  when α_k of that key passed the threshold
 ///   waiver_{received_attention,enrichment,value_ratio,residual_ratio}  its final values

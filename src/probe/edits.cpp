@@ -177,7 +177,8 @@ void Edits::apply(const Resolved& edit, std::string_view point, const Tensor& t)
     std::vector<int64_t> positions = edit.positions;
     if (kind == PointKind::scores)  // what the mask hides stays hidden
       std::erase_if(positions, [&](int64_t p) { return std::isinf(before[p]); });
-    edit.config.edit->apply({now, before.data(), stride, width, T, head}, positions, edit.from);
+    edit.config.edit->apply({now, before.data(), stride, width, T, head, map ? query : -1},
+                            positions, edit.from);
   });
 }
 

@@ -4,9 +4,9 @@ namespace waiver {
 
 std::vector<EventKind> event_kinds(const ProbeConfig& config) {
   return {{"risk", "backcopy_risk", Side::below, 1.0},
-          {"enrichment", "enrichment", Side::above, 3.0},
-          {"sink", "received_attention", Side::above, config.sink_threshold},
-          {"value", "value_ratio", Side::below, 0.5},
+          {"enrichment", "enrichment", Side::above, config.waiver.enrichment},
+          {"sink", "received_attention", Side::above, config.waiver.received_attention},
+          {"value", "value_ratio", Side::below, config.waiver.value_ratio},
           {"residual", "residual_ratio", Side::above, 2.0}};
 }
 

@@ -14,7 +14,8 @@ struct Lane {
   float* now = nullptr;           // vector of position t at now + t · stride, to be changed
   const float* before = nullptr;  // as it was before the edit; [T, width] without gaps
   int64_t stride = 0, width = 0, positions = 0;
-  int64_t head = 0;  // 0 at points without heads
+  int64_t head = 0;    // 0 at points without heads
+  int64_t query = -1;  // whose row of a map it is
 
   float* at(int64_t t) const { return now + t * stride; }
   std::span<const float> was(int64_t t) const {

@@ -5,14 +5,22 @@
 namespace waiver {
 namespace {
 
-/// s = −∞: a mask. The key is taken away and the rest of the row normalised without it.
+/// s = −∞: a mask. The key is taken away and the rest of the row normalised without it. A token
+/// goes on seeing itself, or the first row of a causal model would be left without a key.
 class Hide : public EditRule {
  public:
   std::unique_ptr<EditRule> clone() const override { return std::make_unique<Hide>(*this); }
   bool suits(PointKind kind) const override { return kind == PointKind::scores; }
-  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
-    for (const int64_t t : positions) *lane.at(t) = -std::numeric_limits<float>::infinity();
+  void options(FieldVisitor& v) override {
+    v.field("own", own_, "whether a key is hidden from its own query too");
   }
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
+    for (const int64_t t : positions)
+      if (own_ || t != lane.query) *lane.at(t) = -std::numeric_limits<float>::infinity();
+  }
+
+ private:
+  bool own_ = false;
 };
 
 }  // namespace

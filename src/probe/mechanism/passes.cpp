@@ -5,6 +5,7 @@
 
 #include "core/option_setter.h"
 #include "probe/reduce.h"
+#include "probe/waiver_place.h"
 
 namespace waiver {
 namespace {
@@ -79,15 +80,9 @@ std::vector<HeadIndex> Passes::all_heads() const {
 }
 
 std::vector<int64_t> Passes::candidates() const {
-  std::vector<int64_t> out;
-  const int64_t T = tokens();
-  for (int64_t k = 0; k < T; ++k) {
-    int64_t queries = 0;
-    for (int64_t i = 0; i < T; ++i)
-      queries += i != k && config().attention.mask->visible(i, T).contains(k);
-    if (4 * queries >= T) out.push_back(k);
-  }
-  return out;
+  const std::vector<float> all = prober_.key_visibility();
+  const auto first = all.begin() + all_heads().front().layer * tokens();
+  return candidate_keys(std::vector<double>(first, first + tokens()));
 }
 
 double Passes::mean(const std::vector<float>& series, const std::vector<HeadIndex>& heads,

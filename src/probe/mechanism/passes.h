@@ -37,7 +37,7 @@ class Passes {
   int64_t tokens() const { return model_.config().context; }
   /// Every head of every block that has attention.
   std::vector<HeadIndex> all_heads() const;
-  /// Keys that at least a quarter of the queries see; of the others α says little.
+  /// The keys that many queries see (candidate_keys), in the first block with attention.
   std::vector<int64_t> candidates() const;
 
   float at(const std::vector<float>& series, const HeadIndex& h, int64_t key) const {

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "experiment/intervene.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+struct Options {
+  std::string run, spec;
+  std::vector<std::string> overrides;
+  std::string out;
+  bool overwrite = false;
+};
+
+fs::path free_place(const Options& options) {
+  const fs::path path = !options.out.empty() ? fs::path(options.out)
+                                             : fs::path(options.run) / "interventions" /
+                                                   (fs::path(options.spec).stem().string() + ".h5");
+  if (fs::is_directory(path))
+    throw UsageError(path.string(), "this is a folder", "--out names a file.");
+  if (fs::exists(path) && !options.overwrite)
+    throw UsageError(path.string(), "the file is already there",
+                     "--overwrite replaces it, --out FILE goes elsewhere.");
+  return path;
+}
+
+void intervene(const Options& options) {
+  std::vector<std::string> of_config, of_spec;
+  for (const std::string& o : options.overrides)
+    (o.starts_with("positions.") ? of_spec : of_config).push_back(o);
+  const SavedModel saved = load_saved(options.run, of_config);
+  const InterventionSpec spec =
+      load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
+  const fs::path path = free_place(options);
+  const Effects effects = measure_effects(saved, spec);
+  fmt::print("{}", effects_table(saved, spec, effects));
+  make_folder(path.has_parent_path() ? path.parent_path() : ".");
+  write_effects(path, saved, spec, effects);
+  fmt::print("\nEvery series of every arm, layer, head and key: {}\n", path.string());
+}
+
+}  // namespace
+
+void add_intervene(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand(
+      "intervene", "Change a trained model's pass at named points, and show what follows");
+  auto options = std::make_shared<Options>();
+  verb->add_option("run", options->run, "a run directory or a checkpoint folder")->required();
+  verb->add_option("spec", options->spec, "a spec of interventions (YAML)")->required();
+  verb->add_option("overrides", options->overrides,
+                   "positions.NAME=N for the spec; any other key is the model's config's")
+      ->type_name("key.path=value");
+  verb->add_option("--out", options->out,
+                   "the HDF5 file; default: interventions/SPEC.h5 in the run or checkpoint");
+  verb->add_flag("--overwrite", options->overwrite, "replace that file");
+  verb->add_flag_callback(
+      "--docs",
+      [] {
+        fmt::print("{}", intervention_docs());
+        throw CLI::Success();
+      },
+      "print every key, edit and point of a spec");
+  add_threads(*verb);
+  verb->callback([options] { intervene(*options); });
+}
+
+}  // namespace waiver
