@@ -28,15 +28,18 @@ void evaluate(const Target& target) {
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
   fmt::print("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  fmt::print("{:<18}{:.6f} nat  ({} sequences of {})\n", "validation loss", loss, batch * batches,
-             saved.config.model.context);
-  if (!saved.data->is_task()) return;
+  const bool features = saved.data->features() > 0;
+  const auto print = [&](const std::string& name, double value, const std::string& of) {
+    fmt::print("{:<18}{:.6f}{}  ({})\n", name, value, features ? "" : " nat", of);
+  };
+  print("validation loss", loss,
+        fmt::format("{} sequences of {}", batch * batches, saved.config.model.context));
+  if (!saved.data->is_task() && !features) return;
   Prober prober(*saved.model, *saved.data, saved.config.probe, seed);
   prober.measure();
   for (const auto& [name, values] : prober.values())
-    if (name.ends_with("_risk"))
-      fmt::print("{:<18}{:.6f} nat  ({} sequences)\n", name, values->front(),
-                 saved.config.probe.batch);
+    if (name.ends_with("_risk") || name == "max_error")
+      print(name, values->front(), fmt::format("{} sequences", saved.config.probe.batch));
 }
 
 }  // namespace

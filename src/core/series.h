@@ -7,12 +7,12 @@ namespace waiver {
 
 /// A quantity that is logged over time: its name, the axes it has beside the step, what it means.
 struct SeriesSpec {
-  std::string group;               // train, eval, probe, snapshot
+  std::string group;  // train, eval, probe, snapshot
   std::string name;
-  std::vector<std::string> axes;   // after step: of layer, head, position, query, key
-  std::string units;               // "1" for shares and ratios, "nat", …
+  std::vector<std::string> axes;  // after step: of layer, head, position, query, key, added
+  std::string units;              // "1" for shares and ratios, "nat", …
   std::string long_name;
-  std::string description;         // formula and source
+  std::string description;  // formula and source
 };
 
 }  // namespace waiver

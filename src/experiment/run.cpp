@@ -113,7 +113,7 @@ class Run {
                               config_.model.position.name(), model_.parameters().count()));
     const bool masked = data_.mask_token() >= 0,
                sees_future = config_.model.attention.mask->sees_future();
-    if (sees_future && !masked)
+    if (sees_future && !masked && data_.features() == 0)
       console_.line(
           "Note: with this mask every query sees the next token, so the loss says little.");
     if (!sees_future && masked)

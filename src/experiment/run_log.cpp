@@ -3,12 +3,13 @@
 namespace waiver {
 namespace {
 
-const std::vector<SeriesSpec>& own_series() {
-  static const std::vector<SeriesSpec> series = {
-      {"train", "loss", {}, "nat", "training loss", "of the batch, before the update of this step"},
+std::vector<SeriesSpec> own_series(const Objective& objective) {
+  const std::string unit = objective.predicts_tokens() ? "nat" : "1";
+  return {
+      {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
       {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
       {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
-      {"eval", "loss", {}, "nat", "validation loss", "mean over the validation batches"},
+      {"eval", "loss", {}, unit, "validation loss", "mean over the validation batches"},
       {"timing",
        "seconds",
        {},
@@ -18,7 +19,6 @@ const std::vector<SeriesSpec>& own_series() {
        "of same bits"},
       {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
       {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
-  return series;
 }
 
 Log begin(const std::filesystem::path& path, const Config& config, int64_t from_step) {
@@ -28,13 +28,13 @@ Log begin(const std::filesystem::path& path, const Config& config, int64_t from_
     return log;
   }
   const ModelConfig& m = config.model;
-  return Log::create(path,
-                     {{"layer", m.layers},
-                      {"head", m.heads},
-                      {"position", m.context},
-                      {"query", m.context},
-                      {"key", m.context}},
-                     to_yaml(config));
+  Log::Axes axes = {{"layer", m.layers},
+                    {"head", m.heads},
+                    {"position", m.context},
+                    {"query", m.context},
+                    {"key", m.context}};
+  if (const int64_t added = Prober::added_keys(m)) axes["added"] = added;
+  return Log::create(path, axes, to_yaml(config));
 }
 
 Log::Row row_of(const Prober::Values& values) {
@@ -50,9 +50,17 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
                int64_t from_step)
     : log_(begin(path, config, from_step)) {
   if (from_step > 0) return;
-  for (const SeriesSpec& spec : own_series()) log_.define(spec);
+  for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   for (const SeriesSpec& spec : prober.series()) log_.define(spec);
+  const std::vector<int64_t> queries = prober.queries_of_keys();
+  log_.set({"probe",
+            "queries",
+            {"layer", "key"},
+            "1",
+            "queries that see a key",
+            "of one sequence, by the mask alone; 0 in blocks without attention"},
+           std::span<const int64_t>(queries));
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();

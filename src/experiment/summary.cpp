@@ -27,10 +27,14 @@ std::vector<double> over_steps(const Log::Data& data, int64_t place) {
 
 double last(const Log::Data& data, int64_t place) { return over_steps(data, place).back(); }
 
-// The key of a head (an index layer·H + head) that the most attention went to in row values.
-int64_t strongest_key(const double* received, int64_t T) {
-  const int64_t among = std::max<int64_t>(1, 3 * T / 4);
-  return std::max_element(received, received + among) - received;
+// The key that the most attention went to, received [T], among those that more than a quarter as
+// many queries see as any; `queries` [T] see each.
+int64_t strongest_key(const double* received, const double* queries, int64_t T) {
+  const double most = *std::max_element(queries, queries + T);
+  int64_t best = -1;
+  for (int64_t k = 0; k < T; ++k)
+    if (4 * queries[k] > most && (best < 0 || received[k] > received[best])) best = k;
+  return std::max<int64_t>(best, 0);
 }
 
 void write_onsets(Log& log, const std::string& name, const std::string& what,
@@ -65,14 +69,15 @@ void write_summary(Log& log, double threshold) {
   const Log::Data enrichment = log.read("probe", "enrichment");
   const Log::Data ratio = log.read("probe", "value_ratio");
   const Log::Data residual = log.read("probe", "residual_ratio");
+  const Log::Data queries = log.read("probe", "queries");
 
   std::vector<Onset> bos_onsets, waiver_onsets;
   std::vector<int64_t> keys;
   std::vector<double> received, enriched, value, norm;
   for (int64_t head = 0; head < heads; ++head) {
     const int64_t layer = head / log.axes().at("head");
-    const int64_t key =
-        strongest_key(&alpha.values[(std::ssize(steps) - 1) * heads * T + head * T], T);
+    const int64_t key = strongest_key(&alpha.values[(std::ssize(steps) - 1) * heads * T + head * T],
+                                      &queries.values[layer * T], T);
     const bool attends = !std::isnan(last(alpha, head * T + key));
     keys.push_back(attends ? key : -1);
     bos_onsets.push_back(find_onset(steps, over_steps(bos, head), threshold, kPersistence));
@@ -107,11 +112,13 @@ std::string strongest_waiver(const Log& log) {
   if (rows == 0) return {};
   const int64_t heads = log.axes().at("head"), T = log.axes().at("key");
   const Log::Data alpha = log.read_rows("probe", "received_attention", rows - 1, rows);
+  const Log::Data queries = log.read("probe", "queries");
   int64_t best = -1;
-  for (int64_t head = 0; head < log.axes().at("layer") * heads; ++head)
-    if (const int64_t at = head * T + strongest_key(&alpha.values[head * T], T);
-        best < 0 ? !std::isnan(alpha.values[at]) : alpha.values[at] > alpha.values[best])
-      best = at;
+  for (int64_t head = 0; head < log.axes().at("layer") * heads; ++head) {
+    const int64_t at =
+        head * T + strongest_key(&alpha.values[head * T], &queries.values[head / heads * T], T);
+    if (best < 0 ? !std::isnan(alpha.values[at]) : alpha.values[at] > alpha.values[best]) best = at;
+  }
   if (best < 0) return {};
   return fmt::format("waiver {}.{} at {}: {:.2f}", best / T / heads, best / T % heads, best % T,
                      alpha.values[best]);

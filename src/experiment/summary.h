@@ -7,8 +7,9 @@ namespace waiver {
 /// Writes /summary from the probes of a log: per layer and head
 ///   bos_onset_{step,before,after}     when attention to the first token passed `threshold`
 ///   waiver_key                        the key k with the largest final received attention α_k,
-///                                     among the first three quarters (later ones have few
-///                                     queries); −1 where the block has no attention
+///                                     among those that more than a quarter as many queries see as
+///                                     any (/probe/queries): under a causal mask the first three
+///                                     quarters; −1 where the block has no attention
 ///   waiver_onset_{step,before,after}  when α_k of that key passed `threshold`
 ///   waiver_{received_attention,enrichment,value_ratio,residual_ratio}  its final values
 /// and `threshold` itself. A step of −1 means never; see probe/onset.h for the persistence rule.

@@ -9,10 +9,11 @@ namespace waiver {
 /// B sequences of T tokens, row-major, and the position id of each of the T places; without ids,
 /// place t has position t. Only training gives noise. REQUIRES: arrays stay until backward.
 struct Input {
-  std::span<const int32_t> tokens;  // [B·T]
+  std::span<const int32_t> tokens;  // [B·T]; not looked at where the model takes features
   int64_t batch = 0, length = 0;
   std::span<const int32_t> positions = {};  // [T], each in [0, context)
   std::optional<Noise> noise = {};          // of dropout
+  std::span<const float> features = {};     // [B·T, C], where the model takes them
 };
 
 }  // namespace waiver

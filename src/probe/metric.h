@@ -17,18 +17,21 @@ struct ProbeContext {
   const Dataset* data = nullptr;
   int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
   int64_t sequences = 0;                                 // of the whole probe batch
+  int64_t added = 0;                                     // A, keys that are no token's
   double sink_threshold = 0.3;
 
   int64_t head_width() const { return width / heads; }
 };
 
-/// What one block showed on a part of the probe batch; valid only during the call.
+/// What one block showed on a part of the probe batch, its sink tokens cut off; valid only during
+/// the call.
 struct LayerView {
   int64_t layer = 0;
-  const Batch* batch = nullptr;       // B sequences
-  Tensor qkv;                         // [B·T, 3C]; it and the maps are empty without attention
-  Tensor scores, pattern;             // [B, H, T, T]
-  Tensor resid;                       // [B·T, C]
+  const Batch* batch = nullptr;  // B sequences
+  Tensor qkv;                    // [B·T, 3C]; it and the maps are empty without attention
+  Tensor scores, pattern;        // [B, H, T, T]
+  Tensor resid;                  // [B·T, C]
+  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the slot
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
 
   /// The keys that query i of sequence b sees.
@@ -51,7 +54,8 @@ class Metric {
   virtual bool of_attention() const { return false; }
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
-  virtual void logits(const Tensor& /*[B·T, V]*/, const Batch&) {}
+  /// [B·T, V], or what the model answers to features [B·T, C].
+  virtual void logits(const Tensor&, const Batch&) {}
   virtual void finish() = 0;
   /// The numbers of each series, row-major along its axes; valid after `finish`.
   const std::vector<std::vector<float>>& values() const { return values_; }
@@ -63,15 +67,16 @@ class Metric {
   std::vector<std::vector<float>> values_;
 };
 
-/// One line of the registry, and which datasets the metric suits; null: all.
+/// One line of the registry, and which data and models the metric suits; null: all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
-  bool (*suits)(const Dataset&) = nullptr;
+  bool (*suits)(const ProbeContext&) = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
 
 std::unique_ptr<Metric> make_received_attention();
+std::unique_ptr<Metric> make_added_attention();
 std::unique_ptr<Metric> make_attention_entropy();
 std::unique_ptr<Metric> make_delta_logit();
 std::unique_ptr<Metric> make_values();
@@ -80,5 +85,6 @@ std::unique_ptr<Metric> make_residual();
 std::unique_ptr<Metric> make_loss();
 std::unique_ptr<Metric> make_risks();
 std::unique_ptr<Metric> make_masked_risks();
+std::unique_ptr<Metric> make_squared_error();
 
 }  // namespace waiver

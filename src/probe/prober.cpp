@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/cut_sinks.h"
+
 namespace waiver {
 
 // Collects what one block shows and hands it to the metrics when the block is complete.
@@ -21,7 +23,7 @@ class Prober::Watch : public Capture {
     if (layer < 0) return logits_ && point == "logits";
     if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "resid";
+           point == "attn.slot" || point == "resid";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (point == "logits")
@@ -29,21 +31,36 @@ class Prober::Watch : public Capture {
     if (point == "attn.qkv") view_.qkv = t;
     if (point == "attn.scores") view_.scores = t;
     if (point == "attn.pattern") view_.pattern = t;
-    if (point != "resid") return;
-    view_.resid = t;
+    if (point == "attn.slot") slot_ = t;
+    if (point == "resid") block_done(layer, t);
+  }
+  Input input() const {
+    Input out{view_.batch->inputs, view_.batch->batch, view_.batch->tokens};
+    out.features = view_.batch->features;
+    return out;
+  }
+  void first_part_done() { first_part_ = false; }
+
+ private:
+  void block_done(int64_t layer, const Tensor& resid) {
+    Arena& arena = prober_.arena_;
+    const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
     view_.layer = layer;
+    view_.resid = rows_of_tokens(arena, resid, B, sinks);
+    if (view_.pattern) {
+      view_.qkv = rows_of_tokens(arena, view_.qkv, B, sinks);
+      view_.added = added_weights(arena, view_.pattern, slot_, sinks);
+      view_.scores = map_of_tokens(arena, view_.scores, sinks);
+      view_.pattern = map_of_tokens(arena, view_.pattern, sinks);
+    }
     std::vector<VisibleKeys> seen;
     if (view_.pattern) seen = prober_.model_.visible_keys(layer, input());
     view_.seen = seen;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
-    view_.qkv = view_.scores = view_.pattern = {};  // the next block may have none
+    view_.qkv = view_.scores = view_.pattern = view_.added = slot_ = {};  // the next has its own
   }
-  Input input() const { return {view_.batch->inputs, view_.batch->batch, view_.batch->tokens}; }
-  void first_part_done() { first_part_ = false; }
-
- private:
   void keep_maps() {
     const int64_t size = view_.pattern.size() / view_.batch->batch;  // H·T·T
     const float* maps = view_.pattern.data;
@@ -59,6 +76,7 @@ class Prober::Watch : public Capture {
   bool first_part_ = true;
   bool blocks_ = true, logits_ = true;
   LayerView view_;
+  Tensor slot_;  // [B, H, S]
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
@@ -67,16 +85,31 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
   const ModelConfig& m = model.config();
   batch_.resize(config.batch, m.context);
   data.batch(seed, Split::probe, 0, batch_);
-  context_ = {&model,    &data,   m.layers,     m.heads,
-              m.context, m.width, config.batch, config.sink_threshold};
+  context_ = {&model,       &data,         m.layers,
+              m.heads,      m.context,     m.width,
+              config.batch, added_keys(m), config.sink_threshold};
   for (const RegisteredMetric& entry : metrics()) {
-    if (entry.suits && !entry.suits(data)) continue;
+    if (entry.suits && !entry.suits(context_)) continue;
     metrics_.push_back(entry.make());
     for (SeriesSpec spec : metrics_.back()->series()) {
       spec.group = "probe";
       series_.push_back(std::move(spec));
     }
   }
+}
+
+int64_t Prober::added_keys(const ModelConfig& model) {
+  return model.sink_tokens + (model.attention.slot->present() ? 1 : 0);
+}
+
+std::vector<int64_t> Prober::queries_of_keys() const {
+  const int64_t T = context_.tokens;
+  std::vector<int64_t> out(context_.layers * T, 0);
+  for (int64_t l = 0; l < context_.layers; ++l)
+    for (int64_t i = 0; i < T && model_.config().has_attention(l); ++i)
+      for (const KeyRange& keys : model_.mask(l).visible_tokens(i, T).ranges())
+        for (int64_t k = keys.begin; k < keys.end; ++k) ++out[l * T + k];
+  return out;
 }
 
 bool Prober::due(int64_t step, int64_t steps) const {
@@ -93,22 +126,30 @@ bool Prober::snapshot_due(int64_t step) const {
 int64_t Prober::part_size() const {
   // Scores and weights of all blocks stay below 128 MiB, or hold a single sequence.
   constexpr int64_t most = int64_t{1} << 24;
-  const int64_t maps = context_.layers * context_.heads * context_.tokens * context_.tokens;
+  const int64_t keys = context_.tokens + model_.config().sink_tokens;
+  const int64_t maps = context_.layers * context_.heads * keys * keys;
   return std::clamp<int64_t>(most / maps, 1, batch_.batch);
 }
 
 Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
   const int64_t T = context_.tokens;
-  const auto cut = [&](const std::vector<int32_t>& all) {
-    return all.empty() ? all : std::vector(&all[begin * T], &all[begin * T] + count * T);
+  const auto cut = [&](const auto& all) {
+    const auto sequence = std::ssize(all) / batch_.batch, from = begin * sequence;
+    return std::vector(all.begin() + from, all.begin() + from + count * sequence);
   };
-  return {count, T, cut(batch_.inputs), cut(batch_.targets), cut(batch_.whole)};
+  return {count,
+          T,
+          cut(batch_.inputs),
+          cut(batch_.targets),
+          cut(batch_.whole),
+          cut(batch_.features),
+          cut(batch_.answers)};
 }
 
-void Prober::run(const Batch& part, Watch& watch) {
+void Prober::run(Watch& watch) {
   arena_.reset();
   Tape tape(arena_, false);
-  model_.forward(tape, {part.inputs, part.batch, part.tokens}, &watch);
+  model_.forward(tape, watch.input(), &watch);
 }
 
 void Prober::measure(bool snapshot) {
@@ -125,11 +166,11 @@ void Prober::measure(bool snapshot) {
     if (hidden) {
       std::swap(part.inputs, part.whole);
       watch.look_at(part, true, false);
-      run(part, watch);
+      run(watch);
       std::swap(part.inputs, part.whole);
     }
     watch.look_at(part, !hidden, true);
-    run(part, watch);
+    run(watch);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();

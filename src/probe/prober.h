@@ -19,6 +19,12 @@ class Prober {
   /// REQUIRES: model and data outlive the prober; data is open.
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed);
 
+  /// How many keys of a model are no token's: its sink tokens, and its slot.
+  static int64_t added_keys(const ModelConfig& model);
+  /// How many queries of a sequence see each key, [layer, key], documents left out; 0 in blocks
+  /// without attention.
+  std::vector<int64_t> queries_of_keys() const;
+
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
   bool due(int64_t step, int64_t steps) const;
@@ -43,7 +49,7 @@ class Prober {
  private:
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;
-  void run(const Batch& part, Watch& watch);
+  void run(Watch& watch);
   int64_t part_size() const;
   void leave_out(int64_t layer, bool snapshot);
   /// The probe sequences as they are without hidden tokens.

@@ -50,7 +50,7 @@ class ReceivedAttention : public Metric {
       const float* A = view.map(view.pattern, b, h);
       std::vector<double> seen(T, 0.0);
       for (int64_t i = 0; i < T; ++i) {
-        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+        for (const KeyRange& keys : view.visible(b, i).ranges())
           for (int64_t k = keys.begin; k < keys.end; ++k) {
             row[k] += A[i * T + k];
             seen[k] += 1;
@@ -97,7 +97,7 @@ class ReceivedAttention : public Metric {
     for (int64_t b = 0; b < view.batch->batch; ++b)
       for (int64_t i = 0; i < T; ++i) {
         const VisibleKeys& keys = view.visible(b, i);
-        for (const KeyRange& range : {keys.lead, keys.main})
+        for (const KeyRange& range : keys.ranges())
           for (int64_t k = range.begin; k < range.end; ++k) {
             seen_[at + k] += 1;
             if (k == i) continue;
