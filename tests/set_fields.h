@@ -14,6 +14,7 @@ namespace waiver {
 struct FieldText : std::string {
   using std::string::string;
   FieldText(const std::string& text) : std::string(text) {}
+  FieldText(std::string_view text) : std::string(text) {}
   FieldText(double number) : std::string(fmt::format("{}", number)) {}
 };
 

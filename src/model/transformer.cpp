@@ -21,14 +21,13 @@ Variable features_of(Tape& tape, const Input& input, int64_t C) {
   return x;
 }
 
-// The places of an input and of `sinks` tokens in front of them: the distances of the tokens stay,
-// and the sink tokens stand right before position 0.
+// The places of an input and of `sinks` tokens in front of them, which stand right before
+// position 0.
 Input with_sinks(Tape& tape, Input input, int64_t sinks) {
   const auto length = static_cast<size_t>(sinks + input.length);
   auto* ids = tape.arena().array<int32_t>(static_cast<int64_t>(length));
-  std::iota(ids, ids + sinks, 0);
-  std::ranges::transform(input.positions, ids + sinks,
-                         [&](int32_t p) { return p + static_cast<int32_t>(sinks); });
+  std::iota(ids, ids + sinks, static_cast<int32_t>(-sinks));
+  std::ranges::copy(input.positions, ids + sinks);
   input.length += sinks;
   input.positions = {ids, length};
   return input;

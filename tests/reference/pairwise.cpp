@@ -16,13 +16,17 @@ bool within(double x, const Range& r) {
   return (r.low_open ? x > r.low : x >= r.low) && (r.high_open ? x < r.high : x <= r.high);
 }
 
+// Whether a key is a number of a list: `mlp.absent.0`.
+bool of_list(const std::string& key) {
+  return key.find_last_not_of("0123456789") == key.rfind('.') && !key.ends_with('.');
+}
+
 // Takes away what the edits say of a key, or of the numbers of a list.
 void unset(Edits& edits, const std::string& key) {
   edits.words.erase(key);
   std::erase_if(edits.numbers, [&](const auto& edit) {
-    return edit.first == key ||
-           (edit.first.starts_with(key + ".") &&
-            edit.first.find_first_not_of("0123456789", key.size() + 1) == std::string::npos);
+    const std::string& other = edit.first;
+    return other == key || (of_list(other) && other.substr(0, other.rfind('.')) == key);
   });
 }
 
@@ -47,17 +51,13 @@ class Finder {
       const Settings::Domain& domain = settings.domain(key);
       if (domain.flag)
         add(key, {0.0, 1.0}, edits);
-      else if (!edits.numbers.contains(key) && !of_list(settings, key))
+      else if (!edits.numbers.contains(key) && !of_list(key))
         add(key, with_another(key, number, numbers(domain, number), edits), edits);
     }
     for (const auto& [key, length] : settings.lengths())
       if (length == 0 && !settings.words().contains(key))
         add(key, with_another(key, std::vector<double>{}, lists(settings.domain(key)), edits),
             edits);
-  }
-
-  static bool of_list(const Settings& settings, const std::string& key) {
-    return settings.lengths().contains(key.substr(0, key.rfind('.')));
   }
 
   static std::vector<Value> numbers(const Settings::Domain& domain, double initial) {
