@@ -147,7 +147,8 @@ inline void check_gradient_along_signs(const Pair& pair) {
       along += g * signs[p.name][i];
       squares += g * g;
     }
-    CHECK(std::abs(along - truth.at(p.name)) < kGradientTolerance * std::sqrt(squares));
+    // Both are 0 where nothing reaches a weight, as behind a clip that lets no key through.
+    CHECK(std::abs(along - truth.at(p.name)) <= kGradientTolerance * std::sqrt(squares));
   }
 }
 
