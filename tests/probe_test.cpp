@@ -5,25 +5,13 @@
 #include <map>
 
 #include "data/objective.h"
+#include "keep_all.h"
 #include "probe/onset.h"
 #include "probe/prober.h"
 
 using namespace waiver;
 
 namespace {
-
-// Keeps copies of everything that a forward pass shows.
-class KeepAll : public Capture {
- public:
-  bool wants(int64_t, std::string_view) const override { return true; }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    kept[{layer, std::string(point)}] = std::vector<float>(t.data, t.data + t.size());
-  }
-  const std::vector<float>& at(int64_t layer, const std::string& point) const {
-    return kept.at({layer, point});
-  }
-  std::map<std::pair<int64_t, std::string>, std::vector<float>> kept;
-};
 
 struct Setup {
   static constexpr int64_t L = 2, H = 2, C = 16, D = 8, T = 12, B = 3;
@@ -74,15 +62,6 @@ struct Setup {
     return measured.at(name)[(l * H + h) * T + k];
   }
 };
-
-double length(const float* x, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
-  return std::sqrt(sum);
-}
-
-// Sums of at most a few hundred floats, each rounded once when captured and once when logged.
-doctest::Approx near(double x) { return doctest::Approx(x).epsilon(2e-6); }
 
 }  // namespace
 
@@ -387,137 +366,6 @@ TEST_CASE("a block without attention has NaN for what belongs to attention, and 
     for (size_t i = 0; i < v.size(); ++i)
       REQUIRE(std::isnan(v[i]) == (per_head && i * 3 / v.size() == 1));
   }
-}
-
-TEST_CASE("sink tokens and slots are measured apart from the tokens") {
-  const int64_t T = 12, B = 3, H = 2, C = 16, R = 2, S = R + T;
-  ModelConfig config;
-  config.layers = 2;
-  config.heads = H;
-  config.width = C;
-  config.context = T;
-  config.sink_tokens = R;
-  config.mlp.width = 8;
-  config.attention.slot.set("key_value");
-  config.attention.normalizer.set("sigmoid");  // rows do not sum to 1
-  const auto data = Kind<Dataset>("bigram_backcopy_random").make();
-  data->open(T);
-  const Transformer model(config, data->vocabulary(), 0);
-  ProbeConfig probe;
-  probe.batch = B;
-  probe.sink_threshold = 0.5;
-  Prober prober(model, *data, probe, 7);
-  prober.measure();
-  std::map<std::string, std::vector<float>> measured;
-  for (const auto& [name, values] : prober.values()) measured[name] = *values;
-
-  Batch batch;
-  batch.resize(B, T);
-  data->batch(7, Split::probe, 0, batch);
-  KeepAll kept;
-  Arena arena;
-  Tape tape(arena, false);
-  model.forward(tape, {batch.inputs, B, T}, &kept);
-  for (int64_t l = 0; l < 2; ++l)
-    for (int64_t h = 0; h < H; ++h) {
-      for (int64_t a = 0; a <= R; ++a) {
-        double mean = 0, rate = 0;
-        for (int64_t b = 0; b < B; ++b) {
-          double of_sequence = 0;
-          for (int64_t i = R; i < S; ++i) {
-            const int64_t query = (b * H + h) * S + i;
-            of_sequence += (a < R ? kept.at(l, "attn.pattern")[query * S + a]
-                                  : kept.at(l, "attn.slot")[query]) /
-                           static_cast<double>(T);
-          }
-          mean += of_sequence / B;
-          rate += (of_sequence > 0.5) / static_cast<double>(B);
-        }
-        CHECK(measured.at("added_attention")[(l * H + h) * (R + 1) + a] == near(mean));
-        CHECK(measured.at("added_sink_rate")[(l * H + h) * (R + 1) + a] == near(rate));
-      }
-      double alpha = 0;
-      for (int64_t b = 0; b < B; ++b)
-        for (int64_t i = 4; i < T; ++i)
-          alpha +=
-              kept.at(l, "attn.pattern")[((b * H + h) * S + R + i) * S + R + 3] / (B * (T - 4.));
-      CHECK(measured.at("received_attention")[(l * H + h) * T + 3] == near(alpha));
-    }
-  double residual = 0;
-  for (int64_t b = 0; b < B; ++b)
-    residual += length(&kept.at(1, "resid")[(b * S + R + 5) * C], C) / B;
-  CHECK(measured.at("residual_norm")[T + 5] == near(residual));
-  const Setup without("causal");
-  CHECK_FALSE(without.measured.contains("added_attention"));
-}
-
-TEST_CASE("the slot's weight is the rest of a softmax row") {
-  const int64_t T = 9;
-  ModelConfig config;
-  config.layers = 1;
-  config.width = 16;
-  config.context = T;
-  config.attention.slot.set("key");
-  const Transformer model(config, 5, 0);
-  const std::vector<int32_t> tokens = {1, 2, 3, 4, 0, 1, 2, 3, 4};
-  KeepAll kept;
-  Arena arena;
-  Tape tape(arena, false);
-  model.forward(tape, {tokens, 1, T}, &kept);
-  for (int64_t i = 0; i < T; ++i) {
-    double sum = kept.at(0, "attn.slot")[i];
-    CHECK(sum > 0);
-    for (int64_t j = 0; j < T; ++j) sum += kept.at(0, "attn.pattern")[i * T + j];
-    CHECK(sum == near(1));
-  }
-}
-
-TEST_CASE("real-valued answers: squared and largest error, and no metric that needs tokens' odds") {
-  const int64_t T = 8, F = 16, B = 5;
-  const auto data = Kind<Dataset>("trigger_average").make();
-  data->open(T);
-  ModelConfig config;
-  config.input = "features";
-  config.layers = 1;
-  config.width = F;
-  config.context = T;
-  config.mlp.kind.set("none");
-  const Transformer model(config, data->vocabulary(), 0);
-  ProbeConfig probe;
-  probe.batch = B;
-  Prober prober(model, *data, probe, 7);
-  prober.measure(true);
-  std::map<std::string, std::vector<float>> measured;
-  for (const auto& [name, values] : prober.values()) measured[name] = *values;
-  for (const char* name : {"backcopy_risk", "bigram_risk"}) CHECK_FALSE(measured.contains(name));
-
-  Batch batch;
-  batch.resize(B, T);
-  data->batch(7, Split::probe, 0, batch);
-  Input input{batch.inputs, B, T};
-  input.features = batch.features;
-  KeepAll kept;
-  Arena arena;
-  Tape tape(arena, false);
-  model.forward(tape, input, &kept);
-  double squares = 0, largest = 0;
-  for (int64_t i = 0; i < B * T * F; ++i) {
-    const double error = std::abs(double{kept.at(-1, "logits")[i]} - batch.answers[i]);
-    squares += error * error / (B * T * F);
-    largest = std::max(largest, error);
-  }
-  CHECK(measured.at("loss")[0] == near(squares));
-  CHECK(measured.at("max_error")[0] == near(largest));
-  // Attention to the first token is a mean over the queries that are no triggers.
-  double bos = 0, count = 0;
-  for (int64_t b = 0; b < B; ++b)
-    for (int64_t t = 0; t < T; ++t) {
-      if (batch.features[(b * T + t) * F + 1] == 1) continue;
-      bos += kept.at(0, "attn.pattern")[(b * T + t) * T];
-      count += 1;
-    }
-  CHECK(measured.at("bos_attention")[0] == near(bos / count));
-  CHECK(prober.snapshot_tokens()[0] == "<s>");
 }
 
 TEST_CASE("the queries of a key are those that its mask shows it to") {
