@@ -36,6 +36,17 @@ struct Lead : Window {
   }
 };
 
+// And keys 0 and 1 for all: three ranges for most queries, and two that adjoin for the first.
+struct Sinks : KeyMask {
+  VisibleKeys visible(int64_t query, int64_t tokens) const override {
+    const int64_t count = std::min<int64_t>(2, tokens);
+    if (query < count) return {{}, {}, {0, count}};
+    VisibleKeys keys{{}, KeyRange{count, tokens}.within(query - 5, query + 1), {0, count}};
+    if (query >= 15) keys.lead = {3, 5};
+    return keys;
+  }
+};
+
 // Asymmetric, so that query and key cannot be confused.
 double bias_of(int64_t head, int32_t query, int32_t key) {
   return 0.01 * static_cast<double>(head + 1) * (query - 2 * key % 7);
@@ -113,11 +124,13 @@ void for_every_attention(const F& f) {
   const Full full;
   const UpTo up_to;
   const Lead lead;
+  const Sinks sinks;
   for (const auto& [B, T, H, D] :
        {std::array{3, 1, 1, 1}, {2, 7, 2, 4}, {1, 64, 1, 8}, {2, 65, 3, 5}, {1, 150, 2, 17}})
     for (const KeyMask* mask :
          {static_cast<const KeyMask*>(&window), static_cast<const KeyMask*>(&full),
-          static_cast<const KeyMask*>(&up_to), static_cast<const KeyMask*>(&lead)})
+          static_cast<const KeyMask*>(&up_to), static_cast<const KeyMask*>(&lead),
+          static_cast<const KeyMask*>(&sinks)})
       for (bool biased : {false, true}) {
         INFO("B ", B, ", T ", T, ", H ", H, ", D ", D, ", biased ", biased);
         f(AttentionCase{B, T, H, D, mask, biased, whole_numbers("positions", T, T)});

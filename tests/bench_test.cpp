@@ -41,6 +41,18 @@ TEST_CASE("useful FLOPs count every product of a training step once") {
   CHECK(useful_flops_per_token(small) == 20840448);
   // bb: 196608 + 65536 + 524288 weights, 256·67 at the output; attention 6·256·256.
   CHECK(useful_flops_per_token(find_workloads("bb").front()) == 5214720);
+  // A gate's matrices count: 4 blocks of one gate per head, per channel, and per pair of a head's.
+  Workload w = small;
+  for (const auto& [gate, weights] :
+       {std::pair{"head", 256 * 4}, {"output", 256 * 256}, {"value", 4 * 64 * 64}}) {
+    w.model.attention.gate.set(gate);
+    CHECK(useful_flops_per_token(w) == 20840448 + 6.0 * 4 * weights);
+  }
+  // Two sink tokens: 258 rows of 256 in the blocks, and two keys more for each query.
+  w = small;
+  w.model.sink_tokens = 2;
+  CHECK(useful_flops_per_token(w) ==
+        doctest::Approx(6.0 * (4 * 786432 * 258.0 / 256 + 65536 + 4 * 256 * (256 + 4))));
 }
 
 TEST_CASE("the workloads are those that have a name, each at all its sizes") {
@@ -57,6 +69,9 @@ TEST_CASE("the workloads are those that have a name, each at all its sizes") {
   for (const auto& normalizer : registry<Normalizer>())
     CHECK(settings.contains("normalizer " + std::string(normalizer.name)) ==
           (normalizer.name != "softmax"));
+  // SwiGLU has three matrices where ReLU has two, so it is timed two thirds as wide.
+  CHECK(settings.contains("mlp swiglu, width 344"));
+  CHECK(settings.contains("sink_tokens 1"));
   CHECK(find_workloads("long").back().model.context == 16384);
   CHECK_THROWS_WITH_AS(
       find_workloads("smal"),

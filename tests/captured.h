@@ -8,23 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "keep_all.h"
 #include "probe/prober.h"
 
 /// Captured tensors beside what was measured on them, for direct computations.
 namespace waiver {
-
-// Keeps copies of everything that a forward pass shows.
-class KeepAll : public Capture {
- public:
-  bool wants(int64_t, std::string_view) const override { return true; }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    kept[{layer, std::string(point)}] = std::vector<float>(t.data, t.data + t.size());
-  }
-  const std::vector<float>& at(int64_t layer, const std::string& point) const {
-    return kept.at({layer, point});
-  }
-  std::map<std::pair<int64_t, std::string>, std::vector<float>> kept;
-};
 
 // A small model, what its probe measured, and what the same pass showed.
 struct Setup {
@@ -82,14 +70,5 @@ struct Setup {
     return measured.at(name)[(l * H + h) * T + k];
   }
 };
-
-inline double length(const float* x, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
-  return std::sqrt(sum);
-}
-
-// Sums of at most a few hundred floats, each rounded once when captured and once when logged.
-inline doctest::Approx near(double x) { return doctest::Approx(x).epsilon(2e-6); }
 
 }  // namespace waiver

@@ -30,7 +30,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:20: train.schedule.final: only kinds cosine and linear have it; the kind here is "
        "constant."},
       {"model: {init: {std: 0.1, kind: fan_in}}\n",
-       "a.yaml:1:16: model.init.std: only kind gpt2 has it; the kind here is fan_in."},
+       "a.yaml:1:16: model.init.std: only kinds gpt2 and normal have it; the kind here is fan_in."},
       {"data: {kind: tokens, path: x, train: a, validation: b}\n",
        "a.yaml:1:22: data.path: only kind text has it; the kind here is tokens."},
       // duplicate keys
@@ -106,7 +106,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:21: model.mlp.kind: expected one of relu, gelu, swiglu, linear or none, found "
        "\"rellu\". Did you mean relu?"},
       {"model: {init: {kind: gpt, std: 0.1}}\n",
-       "a.yaml:1:22: model.init.kind: expected one of fan_in or gpt2, found \"gpt\". Did you mean "
+       "a.yaml:1:22: model.init.kind: expected one of fan_in, gpt2 or normal, found \"gpt\". Did "
+       "you mean "
        "gpt2?"},
       {"model: {attention: {mask: casual}}\n",
        "a.yaml:1:27: model.attention.mask: expected one of causal or bidirectional, found "
@@ -210,6 +211,37 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "sequences."},
       {"train: {objective: {kind: masked_token, mask: 0.8, random: 0.3}}\n",
        "a.yaml:1:9: train.objective: the shares mask and random come to more than 1."},
+      // tokens and real-valued features
+      {"data: trigger_average\n",
+       "a.yaml:1:1: model.input: the model takes tokens, but data.kind trigger_average gives "
+       "real-valued features. Write input: features.\n"
+       "a.yaml:1:1: train.objective: next_token is for tokens, but data.kind trigger_average gives "
+       "real-valued features. Write objective: regression."},
+      {"model: {input: features}\n",
+       "a.yaml:1:16: model.input: the model takes features, but data.kind bigram_backcopy gives "
+       "tokens. Write input: tokens."},
+      {"train: {objective: regression}\n",
+       "a.yaml:1:20: train.objective: regression is for real-valued answers, but data.kind "
+       "bigram_backcopy gives tokens. Write objective: next_token."},
+      {"model: {input: features, width: 24, output: {tied: true, bias: true},\n"
+       "        attention: {mask: {kind: causal, separator: 0}}}\n"
+       "data: trigger_average\ntrain: {objective: masked_token}\n",
+       "a.yaml:1:33: model.width: 24 is not data.features (16). Features are as wide as the "
+       "residual stream, since nothing embeds them.\n"
+       "a.yaml:1:52: model.output.tied: the output is tied to a token embedding, but model.input "
+       "is "
+       "features.\n"
+       "a.yaml:1:64: model.output.bias: the bias is on logits of tokens, but model.input is "
+       "features.\n"
+       "a.yaml:2:53: model.attention.mask.separator: documents are parted by a token, but "
+       "model.input is features.\n"
+       "a.yaml:4:20: train.objective: masked_token is for tokens, but data.kind trigger_average "
+       "gives real-valued features. Write objective: regression."},
+      {"data: {kind: trigger_average, edits: {random: [0, 2]}}\n",
+       "a.yaml:1:31: data.edits: only kinds bigram_backcopy, bigram_backcopy_random, text, tokens "
+       "and unigram have it; the kind here is trigger_average."},
+      {"model: {sink_tokens: 1, position: none, attention: {absent: [0, 1]}}\n",
+       "a.yaml:1:22: model.sink_tokens: no layer has attention, so nothing would see them."},
       {"train: {objective: {rate: 0.2}}\n",
        "a.yaml:1:21: train.objective.rate: only kind masked_token has it; the kind here is "
        "next_token."},

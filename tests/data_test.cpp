@@ -212,6 +212,54 @@ TEST_CASE("every task, under every rule and edit, draws what it says comes next"
   }
 }
 
+TEST_CASE("trigger_average answers 0, and at its one trigger the mean of the tokens up to it") {
+  const int64_t B = 500, T = 16, F = 16;
+  const auto data = open_data("trigger_average", T);
+  REQUIRE(data->features() == F);
+  const Batch batch = batch_of(*data, B, T);
+  std::vector<int64_t> triggers(T);
+  double sum = 0, squares = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    const auto x = [&](int64_t t, int64_t f) { return batch.features[(b * T + t) * F + f]; };
+    for (int64_t f = 0; f < F; ++f) CHECK(x(0, f) == (f == 0));
+    int64_t found = 0;
+    for (int64_t t = 1; t < T; ++t) {
+      const bool trigger = x(t, 1) == 1;
+      found += trigger;
+      triggers[t] += trigger;
+      CHECK(data->role(&batch.inputs[b * T], t) == (trigger ? Role::trigger : Role::plain));
+      CHECK((x(t, 0) == 0 && x(t, 1) == trigger && x(t, F - 1) == !trigger));
+      for (int64_t f = 2; f < F - 1; ++f) {
+        REQUIRE(std::abs(x(t, f)) <= 1);
+        sum += x(t, f), squares += x(t, f) * x(t, f);
+      }
+      for (int64_t f = 0; f < F; ++f) {
+        double mean = 0;
+        for (int64_t s = 1; s <= t; ++s) mean += x(s, f) / static_cast<double>(t);
+        CHECK(batch.answers[(b * T + t) * F + f] ==
+              doctest::Approx(trigger ? mean : 0).epsilon(1e-6).scale(1));
+      }
+    }
+    CHECK(found == 1);
+  }
+  CHECK((triggers[0] == 0 && triggers[1] == 0));
+  const double share = static_cast<double>(B) / (T - 2), draws = B * (T - 1.0) * (F - 3);
+  // Five standard deviations: of a count of 500 / 14, of a mean and of a mean square of U(−1, 1).
+  for (int64_t t = 2; t < T; ++t) CHECK(std::abs(triggers[t] - share) < 5 * std::sqrt(share));
+  CHECK(std::abs(sum / draws) < 5 * std::sqrt(1.0 / 3 / draws));
+  CHECK(std::abs(squares / draws - 1.0 / 3) < 5 * std::sqrt(4.0 / 45 / draws));
+  CHECK_THROWS_WITH(open_data("trigger_average", 2),
+                    doctest::Contains("2 tokens leave no place for a trigger"));
+}
+
+TEST_CASE("real-valued batches are a pure function of seed, split and index") {
+  const auto data = open_data("trigger_average", 16);
+  const Batch first = batch_of(*data, 8, 16);
+  CHECK(batch_of(*data, 8, 16).features == first.features);
+  CHECK(batch_of(*data, 8, 16, 1).features != first.features);
+  CHECK(batch_of(*data, 8, 16, 0, Split::probe).features != first.features);
+}
+
 TEST_CASE("the unigram task follows Zipf's law, with and without a first token") {
   const auto data = open_data("unigram");
   CHECK(data->vocabulary() == 101);

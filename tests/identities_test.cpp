@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "model/transformer.h"
+#include "reference/encoding.h"
 #include "reference/model.h"
 #include "reference/settings.h"
 
@@ -144,6 +145,75 @@ TEST_CASE("a window of T or more is causal, a prefix of T is bidirectional") {
   CHECK(masked("window", kTokens - 1) != causal.logits(kText));
   CHECK(masked("prefix", kTokens) == both.logits(kText));
   CHECK(masked("prefix", kTokens - 1) != both.logits(kText));
+}
+
+// Sink tokens have constant keys and values: nothing of the sequence reaches them.
+TEST_CASE("what a sink token is does not depend on the sequence, whatever the mask") {
+  for (const char* mask : {"causal", "bidirectional"}) {
+    const Model model({{{"attention.mask", mask}}, {{"sink_tokens", 2}}});
+    std::vector<int32_t> other = kText;
+    std::reverse(other.begin(), other.end());
+    struct Streams : Capture {
+      bool wants(int64_t, std::string_view point) const override { return point == "resid"; }
+      void take(int64_t, std::string_view, const Tensor& t) override {
+        CHECK(t.dim(0) == kTokens + 2);
+        kept.insert(kept.end(), t.data, t.data + 2 * t.dim(1));
+      }
+      std::vector<float> kept;
+    } here, there;
+    for (auto& [text, streams] : {std::pair{&kText, &here}, {&other, &there}}) {
+      Arena arena;
+      Tape tape(arena, false);
+      model.transformer.forward(tape, {*text, 1, kTokens}, streams);
+    }
+    CHECK(here.kept == there.kept);
+  }
+}
+
+TEST_CASE("every query sees the sink tokens, whatever the mask hides, and they see each other") {
+  const Model model({{},
+                     {{"sink_tokens", 2},
+                      {"attention.mask.window", 2},
+                      {"attention.mask.prefix", 3},
+                      {"attention.mask.separator", 1},
+                      {"attention.mask.self_only.0", 7}}});
+  Arena arena;
+  Tape tape(arena, false);
+  Patterns patterns;
+  model.transformer.forward(tape, {kText, 1, kTokens}, &patterns);
+  constexpr int64_t S = kTokens + 2;
+  const Mask& mask = model.transformer.mask(0);
+  for (const std::vector<float>& A : patterns.kept)
+    for (int64_t h = 0; h < 2; ++h)
+      for (int64_t i = 0; i < S; ++i) {
+        const float* row = &A[(h * S + i) * S];
+        CHECK((row[0] > 0 && row[1] > 0));
+        for (int64_t j = 2; j < S; ++j) {
+          if (i < 2) CHECK(row[j] == 0);
+          // Documents of kText end at 1 and 3.
+          const auto document = [](int64_t t) { return t < 2 ? 0 : t < 4 ? 1 : 2; };
+          const bool seen = i >= 2 && mask.visible_tokens(i - 2, kTokens).contains(j - 2) &&
+                            document(i - 2) == document(j - 2);
+          CHECK((row[j] > 0) == seen);
+        }
+      }
+}
+
+TEST_CASE("tokens keep their positions behind sink tokens") {
+  std::vector<int32_t> moved(kTokens);
+  std::iota(moved.begin(), moved.end(), 29);
+  for (const char* name : {"rope", "alibi"}) {
+    const Model model({{{"position", name}}, {{"sink_tokens", 1}}});
+    // The last position of the context is a token's; the sink token stays where it is, so that a
+    // shift of the tokens is seen.
+    CHECK(distance(model.logits(kText, moved), model.logits(kText)) > kRounding);
+  }
+  std::vector<int32_t> last(kTokens);
+  std::iota(last.begin(), last.end(), 40 - kTokens);
+  for (const auto& entry : registry<PositionEncoding>()) {
+    const Model model({{{"position", std::string(entry.name)}}, {{"sink_tokens", 3}}});
+    for (const float x : model.logits(kText, last)) CHECK(std::isfinite(x));
+  }
 }
 
 TEST_CASE("a self-only row sees itself alone, and later queries still see it") {

@@ -43,6 +43,53 @@ TEST_CASE("add_positions adds the row of each position id in every sequence") {
   }
 }
 
+TEST_CASE("prepend puts the same rows in front of every sequence, without_first takes them away") {
+  for (const auto& [B, T, R, C] : {std::array{1, 1, 1, 1}, {3, 7, 2, 5}, {2, 70, 3, 67}}) {
+    check(
+        {{B * T, C}, {R, C}},
+        [B = B](Tape& tape, const auto& in) { return prepend(tape, in[0], in[1], B); },
+        [&, B = B, T = T, C = C](const auto& in) {
+          auto y = in[0];
+          y.clear();
+          for (int b = 0; b < B; ++b) {
+            y.insert(y.end(), in[1].begin(), in[1].end());
+            y.insert(y.end(), in[0].begin() + b * T * C, in[0].begin() + (b + 1) * T * C);
+          }
+          return y;
+        });
+    check(
+        {{B * (R + T), C}},
+        [B = B, R = R](Tape& tape, const auto& in) { return without_first(tape, in[0], R, B); },
+        [&, B = B, T = T, R = R, C = C](const auto& in) {
+          auto y = in[0];
+          y.clear();
+          for (int b = 0; b < B; ++b) {
+            const auto end = in[0].begin() + (b + 1) * (R + T) * C;
+            y.insert(y.end(), end - T * C, end);
+          }
+          return y;
+        });
+  }
+}
+
+TEST_CASE("squared_error is the mean of all squared differences") {
+  for (const auto& [N, C] : {std::array{1, 1}, {7, 5}, {130, 67}}) {
+    const auto answers = noise("answers", N * C);
+    check(
+        {{N, C}}, [&](Tape& tape, const auto& in) { return squared_error(tape, in[0], answers); },
+        [&](const auto& in) {
+          auto y = in[0];
+          y.resize(1);
+          y[0] = 0.0;
+          for (size_t i = 0; i < in[0].size(); ++i) {
+            const auto error = in[0][i] - static_cast<double>(answers[i]);
+            y[0] += error * error / static_cast<double>(answers.size());
+          }
+          return y;
+        });
+  }
+}
+
 TEST_CASE("add_positions leaves a fixed table alone") {
   Arena arena;
   Tape tape(arena);

@@ -7,7 +7,7 @@
 #include "core/orthogonal.h"
 #include "core/random.h"
 #include "core/threads.h"
-#include "set_options.h"
+#include "set_fields.h"
 
 // Every optimizer against its published formula as plain loops in double precision.
 
@@ -46,7 +46,7 @@ Update update_at(int64_t step) {
   return how;
 }
 
-std::unique_ptr<Optimizer> make(const std::string& kind, SetOptions options) {
+std::unique_ptr<Optimizer> make(const std::string& kind, SetFields options) {
   auto optimizer = Kind<Optimizer>(kind).make();
   optimizer->options(options);
   return optimizer;
@@ -91,11 +91,12 @@ void check_rule(Optimizer& optimizer, double weight_decay, const std::string& de
 
 // A rule that treats every weight alike: rule(w, g, m, v, how, decay).
 template <class Rule>
-void check_each(const std::string& kind, const SetOptions::Numbers& numbers, const Rule& rule) {
+void check_each(const std::string& kind, SetFields::Values options, const Rule& rule) {
   for (const char* decay : {"all", "matrices"}) {
     INFO(kind, ", decay on ", decay);
-    auto optimizer = make(kind, SetOptions(numbers, {{"decay", decay}}));
-    check_rule(*optimizer, numbers.at("weight_decay"), decay,
+    options["decay"] = decay;
+    auto optimizer = make(kind, SetFields(options));
+    check_rule(*optimizer, std::stod(options.at("weight_decay")), decay,
                [&](Exact& x, const Update& how, double wd) {
                  for (size_t i = 0; i < x.w.size(); ++i)
                    rule(x.w[i], x.g[i], x.m[i], x.v[i], how, wd);
@@ -145,11 +146,11 @@ Numbers turn(int64_t n, int64_t largest) {
 // `resume`.
 std::vector<float> train(const std::string& kind, bool resume) {
   Weights weights;
-  auto optimizer = make(kind, SetOptions({{"lr", 0.02}, {"weight_decay", 0.1}}));
+  auto optimizer = make(kind, SetFields({{"lr", 0.02}, {"weight_decay", 0.1}}));
   optimizer->build(weights.set, kSeed);
   for (int64_t step = 0; step < 10; ++step) {
     if (resume && step == 5) {
-      auto fresh = make(kind, SetOptions({{"lr", 0.02}, {"weight_decay", 0.1}}));
+      auto fresh = make(kind, SetFields({{"lr", 0.02}, {"weight_decay", 0.1}}));
       fresh->build(weights.set, kSeed);
       const auto from = optimizer->state(), to = fresh->state();
       for (size_t i = 0; i < from.size(); ++i) {
@@ -209,10 +210,9 @@ TEST_CASE("OrthoAdam is Adam in turned axes") {
   for (const int64_t largest : {2048, 5}) {
     INFO("axes up to ", largest);
     const double longest = static_cast<double>(largest);
-    auto optimizer =
-        make("ortho_adam",
-             SetOptions(
-                 {{"lr", 0.02}, {"eps", 1e-6}, {"weight_decay", 0.3}, {"largest_axis", longest}}));
+    auto optimizer = make(
+        "ortho_adam",
+        SetFields({{"lr", 0.02}, {"eps", 1e-6}, {"weight_decay", 0.3}, {"largest_axis", longest}}));
     check_rule(*optimizer, 0.3, "all", [&](Exact& x, const Update& how, double wd) {
       const int64_t R = x.rows, C = x.columns;
       const Numbers P = turn(R, largest), Q = turn(C, largest);

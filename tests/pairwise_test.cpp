@@ -52,7 +52,13 @@ TEST_CASE("every switch of the model takes part, options of kinds included") {
     CHECK(values[key].size() == known.choices(key).size());
   }
   for (const char* flag : {"attention.bias", "output.tied"}) CHECK(values[flag].size() == 2);
-  CHECK(values["position.base"].size() == 2);
+  for (const char* number : {"position.base", "sink_tokens"}) CHECK(values[number].size() == 2);
+  for (const char* list : {"attention.mask.self_only", "attention.mask.self_only_layers",
+                           "attention.absent", "mlp.absent", "position.slopes"}) {
+    INFO(list);
+    REQUIRE(values[list].size() == 2);
+    CHECK(values[list][0] == Value(std::vector<double>{}));
+  }
   CHECK(!values.contains("width"));
 }
 
@@ -105,12 +111,10 @@ TEST_CASE("the covering set of all switches agrees with the reference") {
 
 // All gradients after one pass, in the order of the parameters.
 std::vector<float> gradients_of(Pair& pair) {
-  const Problem& p = pair.problem;
   Arena arena;
   Tape tape(arena);
   pair.model.parameters().zero_grads();
-  const Variable logits = pair.model.forward(tape, {p.tokens, p.batch, p.length, {}});
-  tape.backward(cross_entropy(tape, logits, p.targets));
+  tape.backward(loss_of(tape, pair, pair.model.forward(tape, input_of(pair.problem))));
   const auto grads = pair.model.parameters().grads();
   return {grads.begin(), grads.end()};
 }

@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "reference/agreement.h"
+#include "reference/encoding.h"
 #include "reference/pairwise.h"
 
 // The fast model against tests/reference, the same model as loops in double precision.
@@ -32,7 +33,7 @@ void for_every_kind(const F& f) {
 std::vector<float> logits_of(const Transformer& model, const Problem& p) {
   Arena arena;
   Tape tape(arena, false);
-  const Tensor t = model.forward(tape, {p.tokens, p.batch, p.length, p.positions, p.noise}).value;
+  const Tensor t = model.forward(tape, input_of(p)).value;
   return {t.data, t.data + t.size()};
 }
 

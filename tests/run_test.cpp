@@ -190,6 +190,7 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
        std::vector<std::vector<std::string>>{{"model.width=15"},
                                              {"model.positon=rope"},
                                              {"data={kind: text, path: no/such/file.txt}"},
+                                             {"model.attention.mask.separator=67"},
                                              {"train.batch"},
                                              {"--threads", "0"},
                                              {"--resume", "--overwrite"}}) {
@@ -529,5 +530,58 @@ TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot
   CHECK(runs.train("causal", {"train.objective=masked_token", "train.steps=1", "probe.snapshots=[]",
                               "train.schedule.warmup=0"})
             .output.find("hidden tokens are guessed from those before them alone") !=
+        std::string::npos);
+}
+
+TEST_CASE("a separator may be any token of the data, and no other") {
+  const Runs runs;
+  const auto check = [&](const std::string& separator, std::vector<std::string> more = {}) {
+    std::vector<std::string> command = {"config", "check", runs.config(),
+                                        "model.attention.mask.separator=" + separator};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command);
+  };
+  CHECK(check("66").status == 0);
+  const Ended beyond = check("67");
+  CHECK(beyond.status == 2);
+  CHECK(beyond.output ==
+        "model.attention.mask.separator: 67 is no token id of this data. Ids go up to 66; -1: one "
+        "document.\n");
+  CHECK(check("67", {"data.last=1"}).status == 0);
+  CHECK(check("67", {"train.objective=masked_token"}).status == 0);
+}
+
+TEST_CASE("real-valued data runs, resumes to the same bits, is evaluated, and cannot write") {
+  const Runs runs;
+  const auto with = [&](std::vector<std::string> more) {
+    for (const char* change :
+         {"data=trigger_average", "train.objective=regression", "model.input=features",
+          "model.width=16", "model.residual=false", "model.sink_tokens=1"})
+      more.push_back(change);
+    return more;
+  };
+  REQUIRE(runs.train("one", with({"--threads", "1"})).status == 0);
+  REQUIRE(runs.train("two", with({"--threads", "2"})).status == 0);
+  check_same(runs.at("one"), runs.at("two"));
+  for (const char* step : {"step-00000050", "step-00000060"})
+    fs::remove_all(runs.at("two") / "checkpoints" / step);
+  const Ended resumed = runs.train("two", with({"--resume"}));
+  CAPTURE(resumed.output);
+  CHECK(resumed.output.find("Resuming at step 40.") != std::string::npos);
+  check_same(runs.at("one"), runs.at("two"));
+  const auto series = logged(runs.at("one"));
+  for (const char* name : {"probe/max_error", "probe/loss", "probe/bos_attention",
+                           "probe/added_attention", "probe/added_sink_rate"})
+    CHECK(series.contains(name));
+  CHECK_FALSE(series.contains("probe/backcopy_risk"));
+  CHECK(Log::open(runs.at("one") / "log.h5").spec("eval", "loss").units == "1");
+
+  const Ended eval = run_program({"eval", runs.at("one").string()});
+  CHECK(eval.status == 0);
+  CHECK(eval.output.find("max_error") != std::string::npos);
+  CHECK(eval.output.find(" nat") == std::string::npos);
+  const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "1"});
+  CHECK(sample.status == 2);
+  CHECK(sample.output.find("a model of real-valued features has no tokens to write") !=
         std::string::npos);
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "data/dataset.h"
-#include "set_options.h"
+#include "set_fields.h"
 #include "train/trainer.h"
 
 using namespace waiver;
@@ -123,7 +123,7 @@ TEST_CASE("frozen parameters do not move, whatever the optimizer and its decay")
     config.batch = 4;
     config.freeze = {"embed.*", "blocks.0.*.weight", "*.gain"};
     config.optimizer.set(entry.name);
-    SetOptions decay({{"weight_decay", 0.5}});
+    SetFields decay({{"weight_decay", 0.5}});
     config.optimizer->options(decay);
     Transformer model(tiny_model(), data->vocabulary(), 0);
     const Transformer start(tiny_model(), data->vocabulary(), 0);
@@ -196,7 +196,7 @@ TEST_CASE("training learns") {
   TrainConfig config;
   config.batch = 32;
   config.steps = 300;
-  SetOptions fast({{"lr", 3e-3}});
+  SetFields fast({{"lr", 3e-3}});
   config.optimizer->options(fast);
   ModelConfig wide = tiny_model();
   wide.width = 32;

@@ -12,8 +12,7 @@ namespace {
 
 void check(const Target& target) {
   const Config config = load_config(target.path, target.overrides);
-  const auto data = config.data.make();
-  data->open(config.model.context);
+  const auto data = open_data(config);
   const Transformer model(config.model, data->vocabulary(), 0);
   fmt::print("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
              model.parameters().count(), config.train.steps, config.train.batch,

@@ -27,13 +27,16 @@ int64_t validation_batches(const SavedModel& saved, int64_t batch) {
   return windows > 0 ? std::max<int64_t>(1, windows / batch) : saved.config.train.eval.batches;
 }
 
+void print(const SavedModel& saved, const std::string& name, double value, const std::string& of) {
+  fmt::print("{:<18}{:.6f}{}  ({})\n", name, value, saved.data->features() > 0 ? "" : " nat", of);
+}
+
 void print_risks(const SavedModel& saved, uint64_t seed) {
   Prober prober(*saved.model, *saved.data, saved.config.probe, seed);
   prober.measure();
   for (const auto& [name, values] : prober.values())
-    if (name.ends_with("_risk"))
-      fmt::print("{:<18}{:.6f} nat  ({} sequences)\n", name, values->front(),
-                 saved.config.probe.batch);
+    if (name.ends_with("_risk") || name == "max_error")
+      print(saved, name, values->front(), fmt::format("{} sequences", saved.config.probe.batch));
 }
 
 void evaluate(const Options& options) {
@@ -52,9 +55,9 @@ void evaluate(const Options& options) {
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
   fmt::print("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  fmt::print("{:<18}{:.6f} nat  ({} sequences of {})\n", "validation loss", loss, batch * batches,
-             saved.config.model.context);
-  if (saved.data->is_task()) print_risks(saved, seed);
+  print(saved, "validation loss", loss,
+        fmt::format("{} sequences of {}", batch * batches, saved.config.model.context));
+  if (saved.data->is_task() || saved.data->features() > 0) print_risks(saved, seed);
   if (!table.empty()) fmt::print("\n{}", table);
 }
 

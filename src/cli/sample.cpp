@@ -34,6 +34,10 @@ void write(const Options& options) {
                      "a model of train.objective masked_token guesses hidden tokens and cannot "
                      "write on",
                      "Sample from one of next_token.");
+  if (saved.data->features() > 0)
+    throw UsageError(saved.checkpoint.string(),
+                     "a model of real-valued features has no tokens to write",
+                     "Sample from one of train.objective next_token.");
   const std::vector<int32_t> front = saved.data->front();
   const auto tokens =
       sample(*saved.model, prompt_tokens(*saved.data, options.prompt), front, options.sample);

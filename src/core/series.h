@@ -11,7 +11,7 @@ namespace waiver {
 struct SeriesSpec {
   std::string group;  // train, eval, probe, snapshot
   std::string name;
-  std::vector<std::string> axes;  // after step: of layer, head, position, query, key
+  std::vector<std::string> axes;  // after step: of layer, head, position, query, key, added
   std::string units;              // "1" for shares and ratios, "nat", …
   std::string long_name;
   std::string description;  // formula and source

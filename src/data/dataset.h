@@ -12,10 +12,13 @@ namespace waiver {
 
 /// B sequences of T tokens and what is to be predicted at each of them: the token that follows, or
 /// what an objective puts there; −1: nothing. All arrays are [B·T], row-major.
+/// Where the data has real-valued features, `inputs` and `targets` say what kind of thing each
+/// token is, and `features` and `answers` hold what the model is given and what it shall give.
 struct Batch {
   int64_t batch = 0, tokens = 0;
   std::vector<int32_t> inputs, targets;
   std::vector<int32_t> whole;  // the inputs before tokens were hidden; empty when none are
+  std::vector<float> features, answers;  // [B·T, F]; empty where the data is of tokens
 
   void resize(int64_t b, int64_t t) {
     batch = b;
@@ -57,7 +60,10 @@ class Dataset {
   virtual void open(int64_t context) = 0;
 
   virtual int64_t vocabulary() const = 0;
-  /// Fills out.inputs and out.targets; REQUIRES: `out` has its size.
+  /// How many real-valued features each token has, known before `open`; 0: the data is of tokens.
+  virtual int64_t features() const { return 0; }
+  /// Fills out.inputs and out.targets, and out.features and out.answers where there are features;
+  /// REQUIRES: `out` has its size.
   virtual void batch(uint64_t seed, Split split, int64_t index, Batch& out) const = 0;
 
   /// How many validation sequences of T tokens there are before they repeat; 0: no end.

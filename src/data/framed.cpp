@@ -12,16 +12,20 @@ void FramedDataset::options(FieldVisitor& v) {
   v.field("last", last_, between(0, 16),
           "how often the last token, as </s> or [SEP], stands at the end of every sequence; it has "
           "an id of its own after those of the data");
-  v.block("edits",
-          "what is put over the tokens of every sequence, when training and when measuring",
-          [this](FieldVisitor& inner) {
-            inner.field("fixed_at", fixed_at_, 0, at_least(0),
-                        "positions that hold fixed_token; it goes over all else");
-            inner.field("fixed_token", fixed_token_, at_least(-1),
-                        "the token id at those positions; -1: none");
-            inner.field("random", random_, 2, at_least(0),
-                        "[a, b): positions a … b − 1 hold tokens drawn uniformly; [0, 0]: none");
-          });
+  v.block(
+      "edits",
+      "what is put over the tokens of every sequence, when training and when measuring (Gu et al., "
+      "2410.10781)",
+      [this](FieldVisitor& inner) {
+        inner.field(
+            "fixed_at", fixed_at_, 0, at_least(0),
+            "positions that hold fixed_token; it goes over all else (Gu et al., 2410.10781)");
+        inner.field("fixed_token", fixed_token_, at_least(-1),
+                    "the token id at those positions; -1: none");
+        inner.field("random", random_, 2, at_least(0),
+                    "[a, b): positions a … b − 1 hold tokens drawn uniformly (Gu et al., "
+                    "2410.10781); [0, 0]: none");
+      });
 }
 
 void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,

@@ -12,6 +12,8 @@ class Objective {
   virtual void options(FieldVisitor&) {}
   /// Why the options do not fit together; empty when they do.
   virtual std::string refuse() const { return {}; }
+  /// Whether tokens are predicted, by their probability, and not real-valued answers.
+  virtual bool predicts_tokens() const { return true; }
   /// The dataset with inputs and targets as the objective has them; the first `given` tokens are
   /// visible to every query (a prefix mask). REQUIRES: `data` is open.
   virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const = 0;

@@ -15,8 +15,13 @@ std::span<const Registered<Dataset>> registry<Dataset>() {
       {"tokens", "token files as nanoGPT writes them: uint16, little endian, no header",
        make_tokens},
       {"unigram",
-       "tokens drawn independently from Zipf's law: nothing before a token tells anything of it",
+       "tokens drawn independently from Zipf's law: nothing before a token tells anything of it "
+       "(Z. Liu, Sparse attention 5, 2026)",
        make_unigram},
+      {"trigger_average",
+       "real-valued features; the answer is 0, and at a trigger the mean of the tokens up to it "
+       "(Ran-Milo, 2603.11487)",
+       make_trigger_average},
   };
   return datasets;
 }
@@ -45,6 +50,9 @@ std::span<const Registered<Objective>> registry<Objective>() {
        "guess tokens that are hidden, as BERT (Devlin et al., 1810.04805): the vocabulary grows by "
        "one mask token, its last id",
        make_masked_token},
+      {"regression",
+       "give the real-valued answers of data that has features; the loss is the mean squared error",
+       make_regression},
   };
   return objectives;
 }

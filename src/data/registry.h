@@ -11,6 +11,7 @@ std::unique_ptr<Dataset> make_bigram_backcopy_random();
 std::unique_ptr<Dataset> make_text();
 std::unique_ptr<Dataset> make_tokens();
 std::unique_ptr<Dataset> make_unigram();
+std::unique_ptr<Dataset> make_trigger_average();
 
 std::unique_ptr<TriggerRule> make_copy();
 std::unique_ptr<TriggerRule> make_markov();
@@ -20,5 +21,6 @@ std::unique_ptr<TriggerRule> make_in_context();
 
 std::unique_ptr<Objective> make_next_token();
 std::unique_ptr<Objective> make_masked_token();
+std::unique_ptr<Objective> make_regression();
 
 }  // namespace waiver

@@ -11,6 +11,7 @@ class WrappedDataset : public Dataset {
 
   void open(int64_t context) override { data_->open(context); }
   int64_t vocabulary() const override { return data_->vocabulary(); }
+  int64_t features() const override { return data_->features(); }
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
     data_->batch(seed, split, index, out);
   }

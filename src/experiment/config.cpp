@@ -32,10 +32,33 @@ void derive(Config& config) {
   if (tokens > 0 && tokens % T == 0) config.train.batch = tokens / T;
 }
 
+// Whether model, data and objective speak of the same: tokens, or real-valued features.
+void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out) {
+  const int64_t features = config.data->features();
+  const std::string &data = config.data.name(), &objective = config.train.objective.name();
+  const std::string gives =
+      fmt::format("data.kind {} gives {}", data, features > 0 ? "real-valued features" : "tokens");
+  if (config.model.takes_features() != (features > 0))
+    out.push_back({"model.input",
+                   fmt::format("the model takes {}, but {}", config.model.input, gives),
+                   fmt::format("Write input: {}.", features > 0 ? "features" : "tokens")});
+  else if (features > 0 && config.model.width != features)
+    out.push_back({"model.width",
+                   fmt::format("{} is not data.features ({})", config.model.width, features),
+                   "Features are as wide as the residual stream, since nothing embeds them."});
+  if (config.train.objective->predicts_tokens() != (features == 0))
+    out.push_back(
+        {"train.objective",
+         fmt::format("{} is for {}, but {}", objective,
+                     features > 0 ? "tokens" : "real-valued answers", gives),
+         fmt::format("Write objective: {}.", features > 0 ? "regression" : "next_token")});
+}
+
 // What no single key can tell.
 std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   std::vector<ModelConfig::Misfit> out = config.model.misfits();
   const TrainConfig& train = config.train;
+  check_features(config, out);
   if (out.empty()) out = freeze_misfits(config.model, train.freeze);
   if (train.tokens % config.model.context != 0)
     out.push_back({"train.tokens",
@@ -90,7 +113,13 @@ Config read_config(const Node& map, Complaints& complaints) {
 std::unique_ptr<Dataset> open_data(const Config& config) {
   auto data = config.data.make();
   data->open(config.model.context);
-  return config.train.objective->apply(std::move(data), config.model.attention.mask->prefix());
+  const Mask& mask = *config.model.attention.mask;
+  data = config.train.objective->apply(std::move(data), mask.prefix());
+  if (mask.separator() >= data->vocabulary())
+    throw UsageError("model.attention.mask.separator",
+                     fmt::format("{} is no token id of this data", mask.separator()),
+                     fmt::format("Ids go up to {}; -1: one document.", data->vocabulary() - 1));
+  return data;
 }
 
 Config load_config(const std::string& path, std::span<const std::string> overrides) {

@@ -44,7 +44,7 @@ Config parse_config(const std::string& text, const std::string& name,
 Config read_config(const Node& map, Complaints& complaints);
 
 /// The data of a run, open and as its objective has it; throws UsageError where it cannot be
-/// opened.
+/// opened, and where the model names a token that it lacks.
 std::unique_ptr<Dataset> open_data(const Config& config);
 
 /// The whole config as YAML that `parse_config` reads back as the same config.

@@ -125,6 +125,9 @@ std::string table_of(const std::vector<GroupMechanism>& groups) {
 }  // namespace
 
 Mechanism mechanism_of(const SavedModel& saved) {
+  if (saved.data->features() > 0)
+    throw UsageError(saved.checkpoint.string(),
+                     "the mechanism tests swap and replace tokens, and this model takes features");
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data));
   return find_mechanism(*saved.model, prober, saved.config.probe.waiver);

@@ -17,9 +17,9 @@
 #include "experiment/console.h"
 #include "experiment/log.h"
 #include "experiment/run_directory.h"
+#include "experiment/run_events.h"
 #include "experiment/run_log.h"
 #include "experiment/summary.h"
-#include "experiment/run_events.h"
 #include "probe/prober.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
@@ -114,7 +114,7 @@ class Run {
                               config_.model.position.name(), model_.parameters().count()));
     const bool masked = data_.mask_token() >= 0,
                sees_future = config_.model.attention.mask->sees_future();
-    if (sees_future && !masked)
+    if (sees_future && !masked && data_.features() == 0)
       console_.line(
           "Note: with this mask every query sees the next token, so the loss says little.");
     if (!sees_future && masked)

@@ -5,12 +5,13 @@
 namespace waiver {
 namespace {
 
-const std::vector<SeriesSpec>& own_series() {
-  static const std::vector<SeriesSpec> series = {
-      {"train", "loss", {}, "nat", "training loss", "of the batch, before the update of this step"},
+std::vector<SeriesSpec> own_series(const Objective& objective) {
+  const std::string unit = objective.predicts_tokens() ? "nat" : "1";
+  return {
+      {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
       {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
       {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
-      {"eval", "loss", {}, "nat", "validation loss", "mean over the validation batches"},
+      {"eval", "loss", {}, unit, "validation loss", "mean over the validation batches"},
       {"timing",
        "seconds",
        {},
@@ -20,7 +21,6 @@ const std::vector<SeriesSpec>& own_series() {
        "of same bits"},
       {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
       {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
-  return series;
 }
 
 Log begin(const std::filesystem::path& path, const Config& config, int64_t from_step) {
@@ -34,9 +34,11 @@ Log begin(const std::filesystem::path& path, const Config& config, int64_t from_
 
 Log::Axes log_axes(const Config& config) {
   const ModelConfig& m = config.model;
-  return {{"layer", m.layers},     {"head", m.heads},
-          {"position", m.context}, {"query", m.context},
-          {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
+  Log::Axes axes = {{"layer", m.layers},     {"head", m.heads},
+                    {"position", m.context}, {"query", m.context},
+                    {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
+  if (const int64_t added = Prober::added_keys(m)) axes["added"] = added;
+  return axes;
 }
 
 Log new_log(const std::filesystem::path& path, const Config& config) {
@@ -65,7 +67,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
                int64_t from_step)
     : log_(begin(path, config, from_step)) {
   if (from_step > 0) return;
-  for (const SeriesSpec& spec : own_series()) log_.define(spec);
+  for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   for (const SeriesSpec& spec : prober.series()) log_.define(spec);
   write_visibility(log_, prober);

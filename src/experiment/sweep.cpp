@@ -46,7 +46,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
                bool resume) {
   const fs::path folder = directory;
   check_folder(folder, resume);
-  for (const StudyRun& run : study.runs) run.config.data.make()->open(run.config.model.context);
+  for (const StudyRun& run : study.runs) open_data(run.config);
   make_folder(folder);
   write_index(study, folder);
   write_atomically(folder / "experiment.yaml", read_file(study_path));

@@ -62,6 +62,16 @@ Workload small() {
   return w;
 }
 
+// An MLP with another number of matrices becomes as wide as its products cost no more than those of
+// the plain one, to the nearest multiple of 8; returns what the setting's name has to tell of it.
+std::string same_work(const MlpConfig& plain, MlpConfig& mlp) {
+  const int64_t products = mlp.kind->products();
+  if (products == 0 || products == plain.kind->products()) return "";
+  const int64_t budget = plain.kind->products() * plain.width;
+  mlp.width = (budget + 4 * products) / (8 * products) * 8;
+  return fmt::format(", width {}", mlp.width);
+}
+
 // `lm` with one switch away from where it stands, for every kind of a registry.
 template <class T, class Member>
 void add_switches(std::vector<Workload>& out, const std::string& key, const Member& member) {
@@ -72,9 +82,18 @@ void add_switches(std::vector<Workload>& out, const std::string& key, const Memb
     if (kind.name() == entry.name) continue;
     kind.set(entry.name);
     if (!w.model.misfits().empty()) continue;
-    w.setting = key + " " + std::string(entry.name);
+    w.setting = key + " " + std::string(entry.name) + same_work(plain.model.mlp, w.model.mlp);
     out.push_back(std::move(w));
   }
+}
+
+// The same for what is no kind.
+template <class F>
+void add_switch(std::vector<Workload>& out, const std::string& setting, const F& change) {
+  Workload w = plain_workload();
+  change(w.model);
+  w.setting = setting;
+  out.push_back(std::move(w));
 }
 
 void add_all_switches(std::vector<Workload>& out) {
@@ -94,6 +113,14 @@ void add_all_switches(std::vector<Workload>& out) {
       out, "norm", [](ModelConfig & m) -> auto& { return m.norm.kind; });
   add_switches<Mlp>(
       out, "mlp", [](ModelConfig & m) -> auto& { return m.mlp.kind; });
+  add_switch(out, "sink_tokens 1", [](ModelConfig& m) { m.sink_tokens = 1; });
+  add_switch(out, "residual false", [](ModelConfig& m) { m.residual = false; });
+  for (const char* place : {"post", "sandwich"})
+    add_switch(out, fmt::format("norm.place {}", place),
+               [&](ModelConfig& m) { m.norm.place = place; });
+  add_switch(out, "dropout.attention 0.1", [](ModelConfig& m) { m.dropout.attention = 0.1; });
+  add_switch(out, "dropout.residual 0.1", [](ModelConfig& m) { m.dropout.residual = 0.1; });
+  add_switch(out, "dropout.embedding 0.1", [](ModelConfig& m) { m.dropout.embedding = 0.1; });
 }
 
 std::vector<Workload> all_workloads() {
@@ -129,9 +156,13 @@ std::vector<Workload> find_workloads(const std::string& name) {
 
 double useful_flops_per_token(const Workload& workload) {
   const ModelConfig& m = workload.model;
-  const int64_t block = 4 * m.width * m.width + m.mlp.kind->products() * m.width * m.mlp.width;
-  const int64_t products = m.layers * block + m.width * workload.vocabulary;
-  return 6.0 * static_cast<double>(products + m.layers * m.context * m.width);
+  const int64_t block = 4 * m.width * m.width + m.attention.gate->products(m.heads, m.width) +
+                        m.mlp.kind->products() * m.width * m.mlp.width;
+  const double rows = 1.0 + static_cast<double>(m.sink_tokens) / static_cast<double>(m.context);
+  const double products = rows * static_cast<double>(m.layers * block) +
+                          static_cast<double>(m.width * workload.vocabulary);
+  return 6.0 *
+         (products + static_cast<double>(m.layers * (m.context + 2 * m.sink_tokens) * m.width));
 }
 
 std::unique_ptr<Dataset> workload_data(const Workload& workload) {

@@ -32,9 +32,10 @@ Workload plain_workload();
 
 /// Floating-point operations of one token's training step that the mathematics asks for:
 ///   6 · (parameters in matrix products, the output's included) + 6 · layers · T · width,
-/// without the matrices of gates,
 /// a multiplication and an addition for each weight, three times (forward, the inputs' gradient,
-/// the weights' gradient); attention counts the half of its products that a causal mask shows.
+/// the weights' gradient); attention counts the half of its products that a causal mask shows. R
+/// sink tokens go through the blocks too, and are seen by all: (T + R) / T times the weights of
+/// blocks, and T + 2R in place of T.
 double useful_flops_per_token(const Workload& workload);
 
 /// Opened data for a workload.

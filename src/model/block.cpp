@@ -6,7 +6,7 @@ namespace waiver {
 Block::Attention::Attention(Builder& builder, const ModelConfig& config, int64_t layer,
                             const std::string& block)
     : branch(builder, config, block + "norm1", block + "attn"),
-      mask(config.attention.mask->in_layer(layer)),
+      mask(config.attention.mask->in_layer(layer, config.sink_tokens)),
       normalizer(config.attention.normalizer.make()),
       slot(config.attention.slot.make()),
       qk_norm(config.attention.qk_norm.make()),

@@ -11,7 +11,7 @@ std::unique_ptr<Norm> build_norm(Builder& builder, const ModelConfig& config,
 
 Branch::Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
                const std::string& place)
-    : dropout_(place, config.dropout.residual) {
+    : dropout_(place, config.dropout.residual), residual_(config.residual) {
   (config.norm.place == "post" ? after_ : in_) = build_norm(builder, config, norm);
   if (config.norm.place == "sandwich") out_ = build_norm(builder, config, norm + "_out");
 }

@@ -12,7 +12,8 @@ namespace waiver {
 ///   pre       x + f(norm(x))
 ///   post      norm(x + f(x))
 ///   sandwich  x + norm_out(f(norm(x)))
-/// Dropout acts on what is added to x.
+/// Dropout acts on what is added to x. Without the residual stream, f's part stands alone:
+/// f(norm(x)), norm(f(x)), norm_out(f(norm(x))).
 class Branch {
  public:
   /// Its norms are called {norm}, and {norm}_out where f's output has a second one; `place` tells
@@ -24,13 +25,15 @@ class Branch {
   Variable join(Tape& tape, Variable x, const Input& input, const F& f) const {
     Variable y = f(in_ ? in_->apply(tape, x) : x);
     if (out_) y = out_->apply(tape, y);
-    x = add(tape, x, dropout_.apply(tape, y, input.noise, input.batch));
+    y = dropout_.apply(tape, y, input.noise, input.batch);
+    x = residual_ ? add(tape, x, y) : y;
     return after_ ? after_->apply(tape, x) : x;
   }
 
  private:
   std::unique_ptr<Norm> in_, out_, after_;
   Dropout dropout_;
+  bool residual_;
 };
 
 /// A norm of the residual stream, as the config says.

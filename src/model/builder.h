@@ -13,7 +13,7 @@ struct InitConfig {
   double std = 0.02;
 
   void visit(FieldVisitor& v);
-  double embedding_std() const { return kind == "gpt2" ? std : 1.0; }
+  double embedding_std() const { return kind == "fan_in" ? 1.0 : std; }
 };
 
 /// The parameters of y = x W + b; without a bias, `bias` is null.

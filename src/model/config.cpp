@@ -9,7 +9,8 @@ namespace waiver {
 
 void AttentionConfig::visit(FieldVisitor& v) {
   mask.visit(v, "mask", "which keys a query sees");
-  static constexpr Choice scales[] = {{"sqrt", "q·k / √D, D the width of a head"}, {"none", "q·k"}};
+  static constexpr Choice scales[] = {{"sqrt", "q·k / √D, D the width of a head (1706.03762)"},
+                                      {"none", "q·k (Ran-Milo, 2603.11487)"}};
   normalizer.visit(v, "normalizer", "how scores become weights");
   slot.visit(v, "slot", "a key that is no token's and that every query sees");
   v.choice("scale", scale, scales, "what the products of queries and keys are divided by");
@@ -38,24 +39,40 @@ void NormConfig::visit(FieldVisitor& v) {
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
-  v.field("tied", tied, "whether the output layer is the token embedding, transposed");
+  v.field(
+      "tied", tied,
+      "whether the output layer is the token embedding, transposed (Press and Wolf, 1608.05859)");
   v.field("bias", bias, "a bias on the logits");
 }
 
 void DropoutConfig::visit(FieldVisitor& v) {
-  v.field("attention", attention, from_below(0, 1),
-          "share of the attention weights that training drops");
+  v.field(
+      "attention", attention, from_below(0, 1),
+      "share of the attention weights that training drops (Srivastava et al., JMLR 2014; Vaswani "
+      "et al., 1706.03762)");
   v.field("residual", residual, from_below(0, 1),
-          "share of what attention and MLP add to the residual stream that training drops");
+          "share of what attention and MLP add to the residual stream that training drops "
+          "(1706.03762)");
   v.field("embedding", embedding, from_below(0, 1),
-          "share of the embeddings, with their encoding, that training drops");
+          "share of the embeddings, with their encoding, that training drops (1706.03762)");
 }
 
 void ModelConfig::visit(FieldVisitor& v) {
+  static constexpr Choice inputs[] = {
+      {"tokens", "an embedding of each token; at the end, logits of the vocabulary"},
+      {"features",
+       "the data's real-valued features, as wide as the residual stream, without an embedding; at "
+       "the end, that stream itself (Ran-Milo, 2603.11487)"}};
   v.field("layers", layers, between(1, 1024), "transformer blocks");
   v.field("heads", heads, between(1, 1024), "attention heads per block");
   v.field("width", width, between(1, 65536), "width of the residual stream");
   v.field("context", context, between(2, 1 << 20), "tokens per sequence (T)");
+  v.choice("input", input, inputs, "what the model is given, and so what it gives");
+  v.field("sink_tokens", sink_tokens, between(0, 64),
+          "learned tokens in front of every sequence, seen by every query; they see each other "
+          "alone, and nothing is predicted from them (Xiao et al., 2309.17453)");
+  v.field("residual", residual,
+          "whether attention and MLP, f, give x + f(x) (He et al., 1512.03385), or f(x) alone");
   position.visit(v, "position",
                  "how tokens know where they stand; also a list with one for each layer");
   v.block("attention", "attention", [this](FieldVisitor& inner) { attention.visit(inner); });
@@ -90,7 +107,8 @@ void check_absent(const std::string& key, const std::vector<int64_t>& absent, in
 // What is wrong with the encoding of one layer, or of all of them.
 std::string refuse_position(const ModelConfig& model, int64_t layer) {
   const Kind<PositionEncoding>& kind = model.position.of_layer(layer);
-  if (std::string reason = kind->refuse(model.encoding_sizes()); !reason.empty()) return reason;
+  if (std::string reason = kind->refuse(model.encoding_sizes(kind->acts())); !reason.empty())
+    return reason;
   if (model.position.count() == 0) return {};
   if (kind->acts() == Acts::on_embeddings)
     return fmt::format("{} acts on the embeddings, before any layer, and cannot stand in a list",
@@ -112,6 +130,17 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
   for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)
     if (std::string reason = refuse_position(model, layer); !reason.empty())
       out.push_back({"model.position", reason, ""});
+}
+
+// What needs tokens, where the model takes features.
+void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
+  const auto refuse = [&](const char* key, const char* what) {
+    out.push_back({key, fmt::format("{}, but model.input is features", what), ""});
+  };
+  if (model.output.tied) refuse("model.output.tied", "the output is tied to a token embedding");
+  if (model.output.bias) refuse("model.output.bias", "the bias is on logits of tokens");
+  if (model.attention.mask->separator() >= 0)
+    refuse("model.attention.mask.separator", "documents are parted by a token");
 }
 
 }  // namespace
@@ -160,6 +189,9 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
     out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
   if (!attends && attention.gate->present())
     out.push_back({"model.attention.gate", "no layer has attention", ""});
+  if (!attends && sink_tokens > 0)
+    out.push_back({"model.sink_tokens", "no layer has attention, so nothing would see them", ""});
+  if (takes_features()) check_features(*this, out);
   return out;
 }
 

@@ -49,12 +49,16 @@ struct OutputConfig {
   void visit(FieldVisitor& v);
 };
 
-/// The transformer: token embedding, encoding, blocks, final norm, output.
+/// The transformer: token embedding, encoding, blocks, final norm, output. Where `input` is
+/// features, it has neither embedding nor output: what comes out of the blocks is the answer.
 struct ModelConfig {
   int64_t layers = 2;
   int64_t heads = 1;
   int64_t width = 128;
   int64_t context = 128;
+  std::string input = "tokens";
+  int64_t sink_tokens = 0;
+  bool residual = true;
   Kinds<PositionEncoding> position{"learned"};
   AttentionConfig attention;
   MlpConfig mlp;
@@ -64,11 +68,14 @@ struct ModelConfig {
   InitConfig init;
 
   void visit(FieldVisitor& v);
-  EncodingSizes encoding_sizes() const {
-    return {context, width, heads, init.embedding_std(), "embed.position"};
+  /// What acts in attention has positions for the sink tokens too.
+  EncodingSizes encoding_sizes(Acts acts) const {
+    return {context + (acts == Acts::in_attention ? sink_tokens : 0), width, heads,
+            init.embedding_std(), "embed.position"};
   }
   /// What the products of queries and keys are multiplied by.
   float score_scale() const;
+  bool takes_features() const { return input == "features"; }
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;
   /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.

@@ -48,6 +48,25 @@ void edit_position(const Input& input, Arena& arena, const Tensor& plain, const 
     if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
 
+// A value of the tape, whose gradient nobody asks for.
+Variable features_of(Tape& tape, const Input& input, int64_t C) {
+  Variable x = tape.variable({input.batch * input.length, C});
+  std::copy(input.features.begin(), input.features.end(), x.value.data);
+  return x;
+}
+
+// The places of an input and of `sinks` tokens in front of them, which stand right before
+// position 0.
+Input with_sinks(Tape& tape, Input input, int64_t sinks) {
+  const auto length = static_cast<size_t>(sinks + input.length);
+  auto* ids = tape.arena().array<int32_t>(static_cast<int64_t>(length));
+  std::iota(ids, ids + sinks, static_cast<int32_t>(-sinks));
+  std::ranges::copy(input.positions, ids + sinks);
+  input.length += sinks;
+  input.positions = {ids, length};
+  return input;
+}
+
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed)
@@ -55,13 +74,16 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
       vocabulary_(vocabulary),
       embedding_dropout_("embed", config.dropout.embedding) {
   const int64_t C = config_.width;
-  tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C},
-                             Init::normal(config_.init.embedding_std()));
+  const Init embedded = Init::normal(config_.init.embedding_std());
+  if (!config_.takes_features())
+    tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C}, embedded);
+  if (config_.sink_tokens > 0)
+    sinks_ = &parameters_.add("embed.sink.weight", {config_.sink_tokens, C}, embedded);
   Builder builder(parameters_, config_.init, config_.layers);
   add_encodings();
   for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
   if (config_.norm.place != "post") final_ = build_norm(builder, config_, "final.norm");
-  if (!config_.output.tied)
+  if (!config_.output.tied && !config_.takes_features())
     output_ = builder.linear("output", C, vocabulary, config_.output.bias);
   else if (config_.output.bias)
     output_.bias = &parameters_.add("output.bias", {vocabulary}, Init::constant(0));
@@ -71,28 +93,31 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
 void Transformer::add_encodings() {
   const size_t count = config_.position.count();
   for (size_t l = 0; l < std::max<size_t>(count, 1); ++l) {
-    EncodingSizes sizes = config_.encoding_sizes();
-    if (count > 0) sizes.name = fmt::format("blocks.{}.attn.position", l);
     encodings_.push_back(config_.position.of_layer(l).make());
+    EncodingSizes sizes = config_.encoding_sizes(encodings_.back()->acts());
+    if (count > 0) sizes.name = fmt::format("blocks.{}.attn.position", l);
     encodings_.back()->build(parameters_, sizes);
   }
 }
 
-// The document of each token [B·T], or empty where the mask has no separator.
-std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& input) const {
+// The document of each token, with so many sink tokens in front [B·(sinks + T)], or empty where the
+// mask has no separator.
+std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& input,
+                                                 int64_t sinks) const {
   const int64_t separator = config_.attention.mask->separator();
   if (separator < 0) return {};
-  auto* out = arena.array<KeyRange>(input.tokens.size());
-  find_documents(input.tokens.data(), input.batch, input.length, separator, out);
-  return {out, input.tokens.size()};
+  const int64_t count = input.batch * (sinks + input.length);
+  auto* out = arena.array<KeyRange>(count);
+  find_documents(input.tokens.data(), input.batch, input.length, separator, sinks, out);
+  return {out, static_cast<size_t>(count)};
 }
 
 std::vector<VisibleKeys> Transformer::visible_keys(int64_t layer, const Input& input) const {
   std::vector<VisibleKeys> out;
   Arena arena;
-  const std::span<const KeyRange> documents = this->documents(arena, input);
+  const std::span<const KeyRange> documents = this->documents(arena, input, 0);
   for (int64_t n = 0; n < input.batch * input.length; ++n) {
-    const VisibleKeys keys = mask(layer).visible(n % input.length, input.length);
+    const VisibleKeys keys = mask(layer).visible_tokens(n % input.length, input.length);
     out.push_back(documents.empty() ? keys : keys.within(documents[n]));
   }
   return out;
@@ -133,10 +158,13 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   };
   if (wanted("attn.scores")) spec.scores = tape.arena().tensor(maps);
   if (wanted("attn.pattern")) spec.pattern = tape.arena().tensor(maps);
+  if (block.slot->key().value && capture && capture->wants(layer, "attn.slot"))
+    spec.slot_pattern = tape.arena().tensor({input.batch, config_.heads, input.length});
   Variable mix = attention(tape, qkv, spec);
   if (edited) edit_attention(*input.intervention, layer, spec, qkv.value, mix.value);
   show(capture, layer, "attn.scores", spec.scores);
   show(capture, layer, "attn.pattern", spec.pattern);
+  if (spec.slot_pattern) capture->take(layer, "attn.slot", spec.slot_pattern);
   pass(input, capture, layer, "attn.mix", mix.value);
   return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
@@ -155,13 +183,19 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     input.positions = {ids, static_cast<size_t>(input.length)};
   }
 
-  Variable x = embedding(tape, input.tokens, tokens_->variable);
+  Variable x = tokens_ ? embedding(tape, input.tokens, tokens_->variable)
+                       : features_of(tape, input, config_.width);
   const Tensor plain = x.value;
   x = encoding(0).embed(tape, x, input.positions);
   edit_position(input, tape.arena(), plain, x.value);
   pass(input, capture, -1, "embed", x.value);
   x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
-  const std::span<const KeyRange> documents = this->documents(tape.arena(), input);
+  const std::span<const KeyRange> documents =
+      this->documents(tape.arena(), input, config_.sink_tokens);
+  if (sinks_) {
+    x = prepend(tape, x, sinks_->variable, input.batch);
+    input = with_sinks(tape, input, config_.sink_tokens);
+  }
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
     if (block.attention)
@@ -178,9 +212,11 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
       });
     pass(input, capture, l, "resid", x.value);
   }
+  if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
   if (final_) x = final_->apply(tape, x);
   pass(input, capture, -1, "final.norm", x.value);
-  Variable logits = config_.output.tied
+  Variable logits = !tokens_ ? x
+                    : config_.output.tied
                         ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
                         : apply(tape, output_, x);
   pass(input, capture, -1, "logits", logits.value);

@@ -12,17 +12,25 @@ namespace waiver {
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
 /// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
 /// words, matrices are [in, out]:
-/// embed.token.weight, embed.position.weight (of a layer's own encoding blocks.{l}.attn.position),
-/// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
+/// embed.{token,sink}.weight, embed.position.weight (of a layer's own encoding
+/// blocks.{l}.attn.position), blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
 /// blocks.{l}.attn.gate.{weight,bias},
 /// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
 /// final.norm.{gain,bias}, output.{weight,bias}.
+///
+/// Sink tokens (Xiao et al., 2309.17453, §3.3) are rows of embed.sink.weight in front of every
+/// sequence, from the first block to the last. They have no token id and no position of their own
+/// in learned and sinusoidal encodings; where an encoding acts in attention they stand right before
+/// position 0, and the tokens keep their positions. What they see is said in Mask; so their keys
+/// and values are constants of the model, which at inference stay in front, whatever leaves the
+/// cache or the context.
 class Transformer {
  public:
   Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed);
 
-  /// Logits [B·T, V]. Throws Error when a sequence is longer than the context.
+  /// Logits [B·T, V], or where the model takes features, what it answers [B·T, C]. Throws Error
+  /// when a sequence is longer than the context.
   Variable forward(Tape& tape, const Input& input, Capture* capture = nullptr) const;
 
   ParameterSet& parameters() { return parameters_; }
@@ -35,7 +43,8 @@ class Transformer {
   }
   /// The mask of a block. REQUIRES: it has attention.
   const Mask& mask(int64_t layer) const { return *blocks_[layer].attention->mask; }
-  /// The keys that each query of B sequences sees in a block, [B·T]. REQUIRES: it has attention.
+  /// The keys that each query of B sequences sees in a block, sink tokens left out, [B·T].
+  /// REQUIRES: it has attention.
   std::vector<VisibleKeys> visible_keys(int64_t layer, const Input& input) const;
   /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has
   /// attention.
@@ -45,7 +54,7 @@ class Transformer {
 
  private:
   void add_encodings();
-  std::span<const KeyRange> documents(Arena& arena, const Input& input) const;
+  std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   std::span<const KeyRange> documents, Capture* capture) const;
 
@@ -53,7 +62,7 @@ class Transformer {
   int64_t vocabulary_;
   std::vector<std::unique_ptr<PositionEncoding>> encodings_;  // one for all layers, or one for each
   ParameterSet parameters_;
-  Parameter* tokens_ = nullptr;
+  Parameter *tokens_ = nullptr, *sinks_ = nullptr;  // null where there are none
   Dropout embedding_dropout_;
   std::vector<Block> blocks_;
   std::unique_ptr<Norm> final_;  // null where there is none

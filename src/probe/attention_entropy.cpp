@@ -38,7 +38,7 @@ class AttentionEntropy : public Metric {
     reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* row) {
       const float* A = view.map(view.pattern, b, h);
       for (int64_t i = 0; i < T; ++i) {
-        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+        for (const KeyRange& keys : view.visible(b, i).ranges())
           *row += entropy(A + i * T + keys.begin, keys.size());
       }
     });

@@ -31,7 +31,7 @@ class DeltaLogit : public Metric {
         if (c_.data->role(inputs, t) == Role::trigger || !view.visible(b, t).contains(0)) continue;
         double others = 0;
         int64_t count = 0;
-        for (const KeyRange& keys : {view.visible(b, t).lead, view.visible(b, t).main})
+        for (const KeyRange& keys : view.visible(b, t).ranges())
           for (int64_t j = std::max<int64_t>(1, keys.begin); j < std::min(t, keys.end);
                ++j, ++count)
             others += s[t * T + j];

@@ -32,6 +32,10 @@ PointKind kind_of(std::string_view point) {
 
 bool is_map(PointKind kind) { return kind == PointKind::scores || kind == PointKind::pattern; }
 
+bool in_block(std::string_view point) {
+  return point.starts_with("attn.") || point == "mlp.out" || point == "resid";
+}
+
 bool has_heads(std::string_view point) {
   for (const char* name : {"attn.q", "attn.k", "attn.v", "attn.mix", "attn.scores", "attn.pattern"})
     if (point.ends_with(name)) return true;
@@ -162,15 +166,18 @@ void Edits::edit(int64_t layer, std::string_view point, const Tensor& t) {
 void Edits::apply(const Resolved& edit, std::string_view point, const Tensor& t) const {
   const PointKind kind = kind_of(point);
   const int64_t T = tokens_, H = has_heads(point) ? model_.heads : 1;
+  // Within blocks sink tokens stand in front of the tokens, whose positions count from 0.
+  const int64_t sinks = in_block(point) ? model_.sink_tokens : 0, S = sinks + T;
   const bool map = is_map(kind);
   // A map's lanes are the rows of its queries, another point's its sequences and heads.
   const int64_t rows = map ? T : 1, width = map ? 1 : t.dim(1) / H;
-  const int64_t sequences = map ? t.dim(0) : t.dim(0) / T;
+  const int64_t sequences = map ? t.dim(0) : t.dim(0) / S;
   parallel_tiles(sequences * H * rows, [&](int64_t index) {
     const int64_t query = index % rows, head = index / rows % H, b = index / rows / H;
     if (H > 1 && std::ranges::count(edit.heads, head) == 0) return;
     if (map && std::ranges::count(edit.queries, query) == 0) return;
-    float* now = map ? t.data + index * T : t.row(b * T) + head * width;
+    float* now = map ? t.data + ((b * H + head) * S + sinks + query) * S + sinks
+                     : t.row(b * S + sinks) + head * width;
     const int64_t stride = map ? 1 : t.stride();
     std::vector<float> before(T * width);
     for (int64_t p = 0; p < T; ++p) std::copy_n(now + p * stride, width, &before[p * width]);

@@ -19,6 +19,10 @@ void check_model(const ModelConfig& config, const Cache& cache) {
     throw UsageError("model.attention.mask",
                      "queries see later tokens, so nothing could be evicted before all are read",
                      "Eviction needs a causal mask, with a prefix of at most 1.");
+  if (config.sink_tokens > 0)
+    throw UsageError("model.sink_tokens",
+                     "a cache that evicts is not simulated for models with sink tokens",
+                     "They are kept in any case, as --keep-first keeps tokens of the text.");
   const Kind<PositionEncoding>& encoding = config.position.of_layer(0);
   if (cache.reindex && encoding->acts() == Acts::on_embeddings)
     throw UsageError("reindex",

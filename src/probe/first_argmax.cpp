@@ -36,7 +36,7 @@ class FirstArgmax : public Metric {
       const float* A = view.map(view.pattern, b, h);
       for (int64_t i = 0; i < T; ++i) {
         float top = 0;
-        for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+        for (const KeyRange& keys : view.visible(b, i).ranges())
           top = std::max(top, largest(A + i * T + keys.begin, keys.size()));
         *row += A[i * T] > 0 && A[i * T] >= top;
       }

@@ -61,7 +61,7 @@ class Keys : public Metric {
     double *sums = row + 2 * T, *key_norms = row + T;
     for (int64_t i = 0; i < T; ++i) {
       const double inverse = row[i] > 0 ? 1.0 / row[i] : 0.0;
-      for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+      for (const KeyRange& keys : view.visible(b, i).ranges())
         for (int64_t k = keys.begin; k < keys.end; ++k) {
           sums[k] += dots[i * T + k] * inverse;
           queries[k] += 1;

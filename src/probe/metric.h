@@ -19,19 +19,22 @@ struct ProbeContext {
   const Dataset* data = nullptr;
   int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
   int64_t sequences = 0;                                 // of the whole probe batch
+  int64_t added = 0;                                     // A, keys that are no token's
   ProbeConfig config;
 
   int64_t head_width() const { return width / heads; }
 };
 
-/// What one block showed on a part of the probe batch; valid only during the call.
+/// What one block showed on a part of the probe batch, its sink tokens cut off; valid only during
+/// the call.
 struct LayerView {
   int64_t layer = 0;
-  const Batch* batch = nullptr;       // B sequences
-  Tensor qkv;                         // [B·T, 3C]; it and the maps are empty without attention
-  Tensor scores, pattern;             // [B, H, T, T]
-  Tensor attention_out;               // [B·T, C]; empty without attention
-  Tensor resid;                       // [B·T, C]
+  const Batch* batch = nullptr;  // B sequences
+  Tensor qkv;                    // [B·T, 3C]; it and the maps are empty without attention
+  Tensor scores, pattern;        // [B, H, T, T]
+  Tensor attention_out;          // [B·T, C]; empty without attention
+  Tensor resid;                  // [B·T, C]
+  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the slot
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
   std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
 
@@ -58,7 +61,8 @@ class Metric {
   virtual bool of_attention() const { return false; }
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
-  virtual void logits(const Tensor& /*[B·T, V]*/, const Batch&) {}
+  /// [B·T, V], or what the model answers to features [B·T, C].
+  virtual void logits(const Tensor&, const Batch&) {}
   /// Whether it looks at gradients; then the pass is recorded and goes backward from the loss.
   virtual bool of_gradients() const { return false; }
   /// ∂L/∂x [B·T, C] at the input of a block's attention, L the mean loss of the batch.
@@ -100,6 +104,7 @@ std::unique_ptr<Metric> make_received_attention();
 std::unique_ptr<Metric> make_proxy_attention();
 std::unique_ptr<Metric> make_bos_attention();
 std::unique_ptr<Metric> make_first_argmax();
+std::unique_ptr<Metric> make_added_attention();
 std::unique_ptr<Metric> make_attention_entropy();
 std::unique_ptr<Metric> make_delta_logit();
 std::unique_ptr<Metric> make_values();
@@ -115,5 +120,6 @@ std::unique_ptr<Metric> make_massive_activations();
 std::unique_ptr<Metric> make_over_mixing();
 std::unique_ptr<Metric> make_matrix_entropy();
 std::unique_ptr<Metric> make_gradient_sink();
+std::unique_ptr<Metric> make_squared_error();
 
 }  // namespace waiver

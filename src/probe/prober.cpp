@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "probe/reduce.h"
 
-#include "probe/reduce.h"
+#include "probe/cut_sinks.h"
 
 namespace waiver {
 
@@ -47,7 +47,7 @@ class Prober::Watch : public Capture {
     if (point == "attn.in") return gradients();
     if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "attn.out" || point == "resid";
+           point == "attn.slot" || point == "attn.out" || point == "resid";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (point == "logits")
@@ -56,9 +56,38 @@ class Prober::Watch : public Capture {
     if (point == "attn.scores") view_.scores = t;
     if (point == "attn.pattern") view_.pattern = t;
     if (point == "attn.out") view_.attention_out = t;
-    if (point != "resid") return;
-    view_.resid = t;
+    if (point == "attn.slot") slot_ = t;
+    if (point == "resid") block_done(layer, t);
+  }
+  void take_variable(int64_t layer, std::string_view, const Variable& x) override {
+    attention_inputs_.emplace_back(layer, x);
+  }
+  // Whether the pass is to go backward, and what is shown when it has.
+  bool gradients() const { return logits_ && prober_.of_gradients_; }
+  void show_gradients() {
+    const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
+    for (const auto& [layer, x] : attention_inputs_) {
+      const Tensor grad = rows_of_tokens(prober_.arena_, x.grad, B, sinks);
+      for (auto& metric : prober_.metrics_) metric->gradient(layer, grad, *view_.batch);
+    }
+    attention_inputs_.clear();
+  }
+  void start(const Input& input) { input_ = input; }
+  void first_part_done() { first_part_ = false; }
+
+ private:
+  void block_done(int64_t layer, const Tensor& resid) {
+    Arena& arena = prober_.arena_;
+    const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
     view_.layer = layer;
+    view_.resid = rows_of_tokens(arena, resid, B, sinks);
+    if (view_.pattern) {
+      view_.attention_out = rows_of_tokens(arena, view_.attention_out, B, sinks);
+      view_.qkv = rows_of_tokens(arena, view_.qkv, B, sinks);
+      view_.added = added_weights(arena, view_.pattern, slot_, sinks);
+      view_.scores = map_of_tokens(arena, view_.scores, sinks);
+      view_.pattern = map_of_tokens(arena, view_.pattern, sinks);
+    }
     std::vector<VisibleKeys> seen;
     if (view_.pattern) seen = prober_.model_.visible_keys(layer, input_);
     view_.seen = seen;
@@ -68,23 +97,9 @@ class Prober::Watch : public Capture {
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
-    view_.qkv = view_.scores = view_.pattern =
-        view_.attention_out = {};  // the next block may have none
+    view_.qkv = view_.scores = view_.pattern = view_.attention_out = view_.added =
+        slot_ = {};  // the next has its own
   }
-  void take_variable(int64_t layer, std::string_view, const Variable& x) override {
-    attention_inputs_.emplace_back(layer, x);
-  }
-  // Whether the pass is to go backward, and what is shown when it has.
-  bool gradients() const { return logits_ && prober_.of_gradients_; }
-  void show_gradients() {
-    for (const auto& [layer, x] : attention_inputs_)
-      for (auto& metric : prober_.metrics_) metric->gradient(layer, x.grad, *view_.batch);
-    attention_inputs_.clear();
-  }
-  void start(const Input& input) { input_ = input; }
-  void first_part_done() { first_part_ = false; }
-
- private:
   void keep_maps() {
     const int64_t size = view_.pattern.size() / view_.batch->batch;  // H·T·T
     const float* maps = view_.pattern.data;
@@ -102,6 +117,7 @@ class Prober::Watch : public Capture {
   LayerView view_;
   std::vector<std::pair<int64_t, Variable>> attention_inputs_;
   Input input_;  // of the pass
+  Tensor slot_;  // [B, H, S]
 };
 
 Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config,
@@ -109,7 +125,8 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
-  context_ = {&model, &data, m.layers, m.heads, m.context, m.width, config.batch, config};
+  context_ = {&model,  &data,        m.layers,      m.heads, m.context,
+              m.width, config.batch, added_keys(m), config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when == When::on_demand && metrics == When::training) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
@@ -122,6 +139,10 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
       sources_.emplace_back(metrics_.back().get(), i);
     }
   }
+}
+
+int64_t Prober::added_keys(const ModelConfig& model) {
+  return model.sink_tokens + (model.attention.slot->present() ? 1 : 0);
 }
 
 bool Prober::due(int64_t step, int64_t steps) const {
@@ -138,16 +159,24 @@ bool Prober::snapshot_due(int64_t step) const {
 int64_t Prober::part_size() const {
   // Scores and weights of all blocks stay below 128 MiB, or hold a single sequence.
   constexpr int64_t most = int64_t{1} << 24;
-  const int64_t maps = context_.layers * context_.heads * context_.tokens * context_.tokens;
+  const int64_t keys = context_.tokens + model_.config().sink_tokens;
+  const int64_t maps = context_.layers * context_.heads * keys * keys;
   return std::clamp<int64_t>(most / maps, 1, batch_.batch);
 }
 
 Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
   const int64_t T = context_.tokens;
-  const auto cut = [&](const std::vector<int32_t>& all) {
-    return all.empty() ? all : std::vector(&all[begin * T], &all[begin * T] + count * T);
+  const auto cut = [&](const auto& all) {
+    const auto sequence = std::ssize(all) / batch_.batch, from = begin * sequence;
+    return std::vector(all.begin() + from, all.begin() + from + count * sequence);
   };
-  return {count, T, cut(batch_.inputs), cut(batch_.targets), cut(batch_.whole)};
+  return {count,
+          T,
+          cut(batch_.inputs),
+          cut(batch_.targets),
+          cut(batch_.whole),
+          cut(batch_.features),
+          cut(batch_.answers)};
 }
 
 void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
@@ -157,7 +186,7 @@ void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
     edits->edit_tokens(tokens, model_.vocabulary());
     edits->edit_positions(positions);
   }
-  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits};
+  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, part.features};
   watch.start(input);
   arena_.reset();
   const bool backward = watch.gradients();
@@ -234,7 +263,7 @@ std::vector<float> Prober::key_visibility() const {
   for (int64_t l = 0; l < context_.layers; ++l) {
     if (!model_.config().has_attention(l)) continue;
     for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T}))
-      for (const KeyRange& range : {keys.lead, keys.main})
+      for (const KeyRange& range : keys.ranges())
         for (int64_t k = range.begin; k < range.end; ++k) seen[l * T + k] += 1;
   }
   return mean_of(seen, static_cast<double>(B * T));

@@ -23,6 +23,9 @@ class Prober {
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
          When metrics = When::training, const ProbeTokens& tokens = {});
 
+  /// How many keys of a model are no token's: its sink tokens, and its slot.
+  static int64_t added_keys(const ModelConfig& model);
+
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
   bool due(int64_t step, int64_t steps) const;

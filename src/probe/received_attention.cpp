@@ -94,7 +94,7 @@ class ReceivedAttention : public Metric {
     for (int64_t b = 0; b < view.batch->batch; ++b) {
       for (int64_t i = 0; i < T; ++i) {
         const VisibleKeys& keys = view.visible(b, i);
-        for (const KeyRange& range : {keys.lead, keys.main})
+        for (const KeyRange& range : keys.ranges())
           for (int64_t k = range.begin; k < range.end; ++k) {
             seen[b * T + k] += 1;
             if (k == i) continue;

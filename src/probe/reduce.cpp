@@ -18,7 +18,7 @@ std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, d
 void add_columns(const LayerView& view, int64_t b, const float* map, double* sums) {
   const int64_t T = view.batch->tokens;
   for (int64_t i = 0; i < T; ++i)
-    for (const KeyRange& keys : {view.visible(b, i).lead, view.visible(b, i).main})
+    for (const KeyRange& keys : view.visible(b, i).ranges())
       for (int64_t k = keys.begin; k < keys.end; ++k) sums[k] += map[i * T + k];
 }
 

@@ -29,6 +29,12 @@ class FindNotFinite : public Capture {
   std::string where_;
 };
 
+Variable loss_of(Tape& tape, Variable output, std::span<const int32_t> targets,
+                 std::span<const float> answers) {
+  return answers.empty() ? cross_entropy(tape, output, targets)
+                         : squared_error(tape, output, answers);
+}
+
 }  // namespace
 
 double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t steps) {
@@ -60,18 +66,23 @@ std::vector<double> validation_losses(const Transformer& model, const Dataset& d
     data.batch(validation.seed, Split::validation, i, sequences);
     for (int64_t b = 0; b < B; b += part) {
       const int64_t rows = std::min(part, B - b);
-      const std::span targets(&sequences.targets[b * T], rows * T);
-      Input input{std::span(&sequences.inputs[b * T], rows * T), rows, T};
+      const auto cut = [&](auto& all) {
+        const int64_t sequence = std::ssize(all) / B;
+        return std::span(all).subspan(b * sequence, rows * sequence);
+      };
+      const std::span targets = cut(sequences.targets);
+      Input input{cut(sequences.inputs), rows, T};
+      input.features = cut(sequences.features);
       input.intervention = validation.intervention;
       arena.reset();
       Tape tape(arena, false);
-      const Variable logits = model.forward(tape, input);
+      const Variable output = model.forward(tape, input);
       for (size_t f = 0; f < first.size(); ++f) {
         for (int64_t row = 0; row < rows; ++row)
           std::fill_n(&targets[row * T], std::min(first[f], T), -1);
         const double weight =
             static_cast<double>(count_targets(targets)) / static_cast<double>(B * T);
-        sums[f] += weight * cross_entropy(tape, logits, targets).value.data[0];
+        sums[f] += weight * loss_of(tape, output, targets, cut(sequences.answers)).value.data[0];
         weights[f] += weight;
       }
     }
@@ -93,13 +104,16 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
   batch_.resize(config_.batch, model_.config().context);
 }
 
-Input Trainer::part_of_batch(int64_t step, int64_t part, std::span<const int32_t>& targets) const {
+Trainer::Part Trainer::part_of_batch(int64_t step, int64_t part) const {
   const int64_t rows = config_.batch / config_.accumulate;
-  const auto count = static_cast<size_t>(rows * batch_.tokens);
-  targets = std::span(batch_.targets).subspan(part * count, count);
-  Input input{std::span(batch_.inputs).subspan(part * count, count), rows, batch_.tokens};
-  input.noise = {seed_, step, part * rows};
-  return input;
+  const auto cut = [&](const auto& all) {
+    const size_t count = all.size() / config_.accumulate;
+    return std::span(all).subspan(part * count, count);
+  };
+  Part out{{cut(batch_.inputs), rows, batch_.tokens}, cut(batch_.targets), cut(batch_.answers)};
+  out.input.noise = {seed_, step, part * rows};
+  out.input.features = cut(batch_.features);
+  return out;
 }
 
 void Trainer::mark(std::string_view name) const {
@@ -109,9 +123,8 @@ void Trainer::mark(std::string_view name) const {
 double Trainer::forward_backward(int64_t step, int64_t part) {
   arena_.reset();
   Tape tape(arena_, true, profile_);
-  std::span<const int32_t> targets;
-  const Input input = part_of_batch(step, part, targets);
-  Variable loss = cross_entropy(tape, model_.forward(tape, input), targets);
+  const auto [input, targets, answers] = part_of_batch(step, part);
+  Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers);
   const double value = loss.value.data[0];
   // By how much the whole batch has more targets.
   const double parts = static_cast<double>(targets_) / static_cast<double>(count_targets(targets));
@@ -166,8 +179,7 @@ void Trainer::explain_loss(int64_t step, int64_t part) {
   FindNotFinite find;
   arena_.reset();
   Tape tape(arena_, false);
-  std::span<const int32_t> targets;
-  model_.forward(tape, part_of_batch(step, part, targets), &find);
+  model_.forward(tape, part_of_batch(step, part).input, &find);
   throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
                   "the forward pass first leaves the numbers (NaN or infinity) here",
                   "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");

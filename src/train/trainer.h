@@ -15,7 +15,7 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
 
 /// What one update did.
 struct StepReport {
-  double loss = 0;       // mean over the batch's targets, before the update, in nats
+  double loss = 0;       // mean over the batch's targets, before the update
   double grad_norm = 0;  // before clipping, of all that is not frozen
   double lr = 0;
 };
@@ -25,8 +25,8 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
-/// Mean loss over the targets of validation batches 0 … batches − 1 of `batch` sequences each, the
-/// same every time.
+/// Mean loss over the targets (cross-entropy in nats, or the squared error of answers) of
+/// validation batches 0 … batches − 1 of `batch` sequences each, the same every time.
 double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
                        int64_t batches, Arena& arena);
 
@@ -63,7 +63,12 @@ class Trainer {
   void mark(std::string_view name) const;
   // The part's share of the batch's loss.
   double forward_backward(int64_t step, int64_t part);
-  Input part_of_batch(int64_t step, int64_t part, std::span<const int32_t>& targets) const;
+  struct Part {
+    Input input;
+    std::span<const int32_t> targets;
+    std::span<const float> answers;
+  };
+  Part part_of_batch(int64_t step, int64_t part) const;
   double grad_norm() const;
   [[noreturn]] void explain_loss(int64_t step, int64_t part);
   void check_gradients(int64_t step, double norm) const;

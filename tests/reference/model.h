@@ -19,15 +19,16 @@ using Weights = std::map<std::string, std::vector<S>>;
 
 struct Problem {
   int64_t vocabulary = 0, batch = 0, length = 0;
-  std::vector<int32_t> tokens, targets;  // [B·T]; a target of −1: none
-  std::vector<int32_t> positions;        // [T]
-  std::optional<Noise> noise = {};       // in training
+  std::vector<int32_t> tokens, targets;            // [B·T]; a target of −1: none
+  std::vector<int32_t> positions;                  // [T]
+  std::optional<Noise> noise = {};                 // in training
+  std::vector<float> features = {}, answers = {};  // [B·T, C], for a model that takes features
 };
 
 template <class S>
 struct Output {
-  S loss;                 // mean cross-entropy over the targets
-  std::vector<S> logits;  // [B·T, V]
+  S loss;                 // mean cross-entropy over the targets, or squared error of the answers
+  std::vector<S> logits;  // [B·T, V], or what the model answers to features [B·T, C]
 };
 
 /// Every weight that a model with these settings has, and its shape.
@@ -37,8 +38,5 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& settin
 /// S is double, Dual or std::complex<double>. Throws Error for a kind that it does not know.
 template <class S>
 Output<S> run(const Settings& settings, const Weights<S>& weights, const Problem& problem);
-
-/// Slopes of ALiBi (2108.12409, §3) for any number of heads.
-std::vector<double> alibi_slopes(int64_t heads);
 
 }  // namespace waiver::reference

@@ -1,6 +1,7 @@
 #include "reference/pairwise.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <deque>
@@ -13,6 +14,20 @@ namespace {
 
 bool within(double x, const Range& r) {
   return (r.low_open ? x > r.low : x >= r.low) && (r.high_open ? x < r.high : x <= r.high);
+}
+
+// Whether a key is a number of a list: `mlp.absent.0`.
+bool of_list(const std::string& key) {
+  return key.find_last_not_of("0123456789") == key.rfind('.') && !key.ends_with('.');
+}
+
+// Takes away what the edits say of a key, or of the numbers of a list.
+void unset(Edits& edits, const std::string& key) {
+  edits.words.erase(key);
+  std::erase_if(edits.numbers, [&](const auto& edit) {
+    const std::string& other = edit.first;
+    return other == key || (of_list(other) && other.substr(0, other.rfind('.')) == key);
+  });
 }
 
 // Walks through the config under every value of every switch, since each may bring keys of its own.
@@ -32,26 +47,48 @@ class Finder {
       const auto& words = settings.choices(key);
       add(key, {words.begin(), words.end()}, edits);
     }
-    for (const auto& [key, number] : settings.numbers())
-      if (settings.domain(key).flag)
+    for (const auto& [key, number] : settings.numbers()) {
+      const Settings::Domain& domain = settings.domain(key);
+      if (domain.flag)
         add(key, {0.0, 1.0}, edits);
-      else if (!edits.numbers.contains(key))
-        add(key, numbers(settings, key, edits), edits);
+      else if (!edits.numbers.contains(key) && !of_list(key))
+        add(key, with_another(key, number, numbers(domain, number), edits), edits);
+    }
+    for (const auto& [key, length] : settings.lengths())
+      if (length == 0 && !settings.words().contains(key))
+        add(key, with_another(key, std::vector<double>{}, lists(settings.domain(key)), edits),
+            edits);
   }
 
-  // The default, and the first of a few other numbers that the config check accepts.
-  static std::vector<Value> numbers(const Settings& settings, const std::string& key,
-                                    const Edits& edits) {
-    const double initial = settings.numbers().at(key);
-    const Settings::Domain& domain = settings.domain(key);
-    const std::vector<double> others = domain.whole
-                                           ? std::vector<double>{2, 3, 1, 4, 8}
-                                           : std::vector<double>{0.3, 0.5, 1.5, 7, initial / 2};
-    for (const double other : others) {
+  static std::vector<Value> numbers(const Settings::Domain& domain, double initial) {
+    const std::vector<double> all = domain.whole
+                                        ? std::vector<double>{2, 3, 1, 4, 8}
+                                        : std::vector<double>{0.3, 0.5, 1.5, 7, initial / 2};
+    std::vector<Value> out;
+    for (const double number : all)
+      if (number != initial && within(number, domain.range)) out.emplace_back(number);
+    return out;
+  }
+
+  // Lists of one of these numbers, and of two.
+  static std::vector<Value> lists(const Settings::Domain& domain) {
+    std::vector<Value> out;
+    for (const size_t length : {1, 2})
+      for (const Value& number : numbers(domain, 0)) {
+        std::vector<double> list = {std::get<double>(number)};
+        if (length == 2) list.push_back(domain.whole ? list[0] - 1 : list[0] / 2);
+        if (within(list.back(), domain.range)) out.emplace_back(list);
+      }
+    return out;
+  }
+
+  // The default, and the first of the others that the config check accepts.
+  static std::vector<Value> with_another(const std::string& key, const Value& initial,
+                                         const std::vector<Value>& others, const Edits& edits) {
+    for (const Value& other : others) {
       Edits changed = edits;
-      changed.numbers[key] = other;
-      if (other != initial && within(other, domain.range) && misfit_of(changed).empty())
-        return {initial, other};
+      set(changed, key, other);
+      if (misfit_of(changed).empty()) return {initial, other};
     }
     return {initial};
   }
@@ -186,7 +223,7 @@ class Cover {
     }
     const auto all = values_of(config);
     for (const Switch& s : switches_) {
-      config.words.erase(s.key), config.numbers.erase(s.key);
+      unset(config, s.key);
       if (all.contains(s.key)) set(config, s.key, all.at(s.key));
     }
     const auto found = parts(config);
@@ -218,19 +255,25 @@ Covering cover_pairs(const Edits& base) { return Cover(base).run(); }
 std::string text_of(const std::string& key, const Value& value) {
   if (const auto* word = std::get_if<std::string>(&value))
     return fmt::format("{} = {}", key, *word);
+  if (const auto* list = std::get_if<std::vector<double>>(&value))
+    return fmt::format("{} = [{}]", key, fmt::join(*list, ", "));
   return fmt::format("{} = {}", key, std::get<double>(value));
 }
 
 std::string text_of(const Edits& edits) {
   std::string out;
-  for (const auto& [key, word] : edits.words) out += text_of(key, word) + ", ";
-  for (const auto& [key, number] : edits.numbers) out += text_of(key, number) + ", ";
+  for (const auto& [key, word] : edits.words) out += fmt::format("{} = {}, ", key, word);
+  for (const auto& [key, number] : edits.numbers) out += fmt::format("{} = {}, ", key, number);
   return out;
 }
 
 void set(Edits& edits, const std::string& key, const Value& value) {
+  unset(edits, key);
   if (const auto* word = std::get_if<std::string>(&value))
     edits.words[key] = *word;
+  else if (const auto* list = std::get_if<std::vector<double>>(&value))
+    for (size_t i = 0; i < list->size(); ++i)
+      edits.numbers[fmt::format("{}.{}", key, i)] = (*list)[i];
   else
     edits.numbers[key] = std::get<double>(value);
 }
@@ -240,6 +283,8 @@ std::map<std::string, Value> values_of(const Edits& edits) {
   const Settings settings(config, edits, Settings::Absent::ignore);
   std::map<std::string, Value> out(settings.words().begin(), settings.words().end());
   out.insert(settings.numbers().begin(), settings.numbers().end());
+  for (const auto& [key, length] : settings.lengths())
+    if (!out.contains(key)) out[key] = settings.list(key);
   return out;
 }
 

@@ -9,10 +9,11 @@
 /// A small set of model configs in which every two values of two different switches meet.
 namespace waiver::reference {
 
-using Value = std::variant<std::string, double>;
+using Value = std::variant<std::string, double, std::vector<double>>;
 
 /// A key of the model's config and the values it is tried with: every word of a choice, both values
-/// of a flag, the default of a number and another one. `needs` are edits under which it exists.
+/// of a flag, the default of a number or a list of numbers and another one. `needs` are edits under
+/// which it exists.
 struct Switch {
   std::string key;
   std::vector<Value> values;

@@ -1,5 +1,6 @@
 #include "reference/settings.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -80,6 +81,7 @@ class SettingsReader : public FieldVisitor {
     while (edits_.numbers.contains(key(at(values.size())))) values.emplace_back();
     for (size_t i = 0; i < values.size(); ++i) number(at(i), values[i], domain);
     settings_.lengths_[key(name)] = values.size();
+    settings_.domains_[key(name)] = domain;
   }
   void word(std::string_view name, std::string& value) {
     if (auto edit = edits_.words.extract(key(name))) value = edit.mapped();
@@ -117,6 +119,15 @@ double Settings::number(const std::string& key) const {
 const std::string& Settings::word(const std::string& key) const {
   read_.insert(key);
   return find(words_, key);
+}
+
+const std::string& Settings::known(const std::string& key,
+                                   const std::vector<std::string>& words) const {
+  const std::string& chosen = word(key);
+  if (std::find(words.begin(), words.end(), chosen) == words.end())
+    throw Error("tests/reference", key + " = " + chosen + " has no reference yet",
+                "Write it in tests/reference.");
+  return chosen;
 }
 
 size_t Settings::length(const std::string& key) const { return find(lengths_, key); }

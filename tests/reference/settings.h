@@ -31,13 +31,15 @@ class Settings {
   int64_t count(const std::string& key) const { return static_cast<int64_t>(number(key)); }
   bool flag(const std::string& key) const { return number(key) != 0; }
   const std::string& word(const std::string& key) const;
+  /// The word, which must be one of those that the reference can compute; throws Error otherwise.
+  const std::string& known(const std::string& key, const std::vector<std::string>& words) const;
   /// The numbers of a list.
   std::vector<double> list(const std::string& key) const;
   /// How many numbers a list has, or kinds where several may stand; 0: one kind, not in a list.
   size_t length(const std::string& key) const;
   /// The words allowed for a key.
   const std::vector<std::string>& choices(const std::string& key) const;
-  /// What a number may be; a flag is 0 or 1.
+  /// What a number, or every number of a list, may be; a flag is 0 or 1.
   struct Domain {
     Range range;
     bool whole = false, flag = false;
@@ -45,6 +47,8 @@ class Settings {
   const Domain& domain(const std::string& key) const;
   const std::map<std::string, double>& numbers() const { return numbers_; }
   const std::map<std::string, std::string>& words() const { return words_; }
+  /// The lengths of lists, of numbers and of kinds.
+  const std::map<std::string, size_t>& lengths() const { return lengths_; }
   /// Keys that nobody has asked for yet.
   std::set<std::string> unread() const;
 

@@ -36,10 +36,18 @@ void clear_maps(const Head& h, const Tile& t) {
 }
 void finish_pattern(const Head& h, const Tile& t, const RowState* states) {
   for (int64_t i = t.i0; h.spec.pattern && i < t.i1; ++i)
-    for (const KeyRange& seen : {t.visible(i).lead, t.visible(i).main}) {
+    for (const KeyRange& seen : t.visible(i).ranges()) {
       float* row = h.map(h.spec.pattern, i) + seen.begin;
       h.spec.normalizer->weigh(states[i - t.i0], row, row, seen.size());
     }
+}
+
+void keep_slot(const Head& h, const Tile& t, const RowState* states) {
+  for (int64_t i = t.i0; h.spec.slot_pattern && i < t.i1; ++i) {
+    float& weight = h.spec.slot_pattern.data[h.index * h.T + i];
+    weight = slot_score(h, i);
+    h.spec.normalizer->weigh(states[i - t.i0], &weight, &weight, 1);
+  }
 }
 
 // Scores of a block become weights that are short of a factor; what earlier blocks gave to `out`
@@ -121,6 +129,7 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
     for (int64_t d = 0; d < h.D; ++d) h.out(out, i)[d] *= scale;
   }
   finish_pattern(h, t, states);
+  if (slot) keep_slot(h, t, states);
   if (kept) std::copy_n(states, t.rows(), kept + h.index * h.T + t.i0);
 }
 

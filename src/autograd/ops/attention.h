@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -20,14 +21,28 @@ struct KeyRange {
   }
 };
 
-/// The keys that one query sees: `lead`, then `main`; they never overlap and are not both empty.
+/// The keys that one query sees: `sinks`, which no document hides, then `lead`, then `main`; they
+/// never overlap and are not all empty.
 struct VisibleKeys {
-  KeyRange lead, main;
+  KeyRange lead = {}, main = {}, sinks = {};
 
-  int64_t size() const { return lead.size() + main.size(); }
-  bool contains(int64_t key) const { return lead.contains(key) || main.contains(key); }
+  std::array<KeyRange, 3> ranges() const { return {sinks, lead, main}; }
+  int64_t size() const { return sinks.size() + lead.size() + main.size(); }
+  bool contains(int64_t key) const {
+    return sinks.contains(key) || lead.contains(key) || main.contains(key);
+  }
   VisibleKeys within(const KeyRange& document) const {
-    return {lead.within(document.begin, document.end), main.within(document.begin, document.end)};
+    return {lead.within(document.begin, document.end), main.within(document.begin, document.end),
+            sinks};
+  }
+  /// The same keys, with the sinks part of the range that they adjoin.
+  VisibleKeys joined() const {
+    VisibleKeys out = *this;
+    KeyRange& next = lead.size() > 0 ? out.lead : out.main;
+    if (sinks.size() == 0 || next.size() == 0 || next.begin != sinks.end) return out;
+    next.begin = sinks.begin;
+    out.sinks = {};
+    return out;
   }
 };
 
@@ -110,6 +125,7 @@ struct AttentionSpec {
   Random noise{0, ""};         // that chooses them
   Tensor scores, pattern;      // [B, H, T, T] to be filled when given; hidden entries are
                                // −inf in scores and 0 in pattern
+  Tensor slot_pattern;         // [B, H, T] the slot's weights, to be filled when given
 };
 
 /// qkv [B·T, 3C] → out [B·T, C], C = H·D; columns are q of all heads, then k, then v.

@@ -30,10 +30,10 @@ struct Head {
   float* map(const Tensor& t, int64_t i) const { return t.data + (index * T + i) * T; }
 };
 
-/// Keys [j0, j1) of the leads or of the main ranges of a tile's queries.
+/// Keys [j0, j1) of one of the ranges that a tile's queries see.
 struct Block {
   int64_t j0, j1;
-  bool lead;
+  size_t range;
   int64_t keys() const { return j1 - j0; }
 };
 
@@ -41,16 +41,16 @@ struct Block {
 class Tile {
  public:
   Tile(const Head& h, int64_t index) : i0(index * kQueries), i1(std::min(h.T, i0 + kQueries)) {
-    KeyRange all[2] = {{h.T, 0}, {h.T, 0}};
+    all_.fill({h.T, 0});
     for (int64_t i = i0; i < i1; ++i) {
-      VisibleKeys& seen = visible_[i - i0] = h.spec.mask->visible(i, h.T);
+      VisibleKeys seen = h.spec.mask->visible(i, h.T);
       if (h.spec.documents) seen = seen.within(h.spec.documents[h.batch * h.T + i]);
-      for (bool lead : {true, false})
-        if (const KeyRange& r = lead ? seen.lead : seen.main; r.size() > 0)
-          all[lead] = {std::min(all[lead].begin, r.begin), std::max(all[lead].end, r.end)};
+      const auto ranges = (visible_[i - i0] = seen.joined()).ranges();
+      for (size_t r = 0; r < ranges.size(); ++r)
+        if (ranges[r].size() > 0)
+          all_[r] = {std::min(all_[r].begin, ranges[r].begin),
+                     std::max(all_[r].end, ranges[r].end)};
     }
-    lead_ = all[true];
-    main_ = all[false];
   }
 
   const int64_t i0, i1;
@@ -58,22 +58,19 @@ class Tile {
   const VisibleKeys& visible(int64_t i) const { return visible_[i - i0]; }
   /// Query i's keys within a block, counted from its first key.
   KeyRange visible(int64_t i, const Block& block) const {
-    const VisibleKeys& seen = visible_[i - i0];
-    const KeyRange r = (block.lead ? seen.lead : seen.main).within(block.j0, block.j1);
+    const KeyRange r = visible_[i - i0].ranges()[block.range].within(block.j0, block.j1);
     return r.size() > 0 ? KeyRange{r.begin - block.j0, r.end - block.j0} : KeyRange{};
   }
   template <class F>
   void for_blocks(const F& f) const {
-    for (bool lead : {true, false}) {
-      const KeyRange& r = lead ? lead_ : main_;
-      for (int64_t j = r.begin; j < r.end; j += kKeys)
-        f(Block{j, std::min(r.end, j + kKeys), lead});
-    }
+    for (size_t r = 0; r < all_.size(); ++r)
+      for (int64_t j = all_[r].begin; j < all_[r].end; j += kKeys)
+        f(Block{j, std::min(all_[r].end, j + kKeys), r});
   }
 
  private:
   VisibleKeys visible_[kQueries];
-  KeyRange lead_, main_;
+  std::array<KeyRange, 3> all_;
 };
 
 /// Scores of a block into s [rows, keys], rows `pitch` apart.

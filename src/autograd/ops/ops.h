@@ -18,6 +18,11 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table);
 /// y_{b,t} = x_{b,t} + table[positions_t]: x [B·T, C], table [context, C]; T = positions.size().
 Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions);
 
+/// Every sequence of x [B·T, C] with `rows` [R, C] in front of it: [B·(R + T), C].
+Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch);
+/// Every sequence of x [B·S, C] without its first `count` rows: [B·(S − count), C].
+Variable without_first(Tape& tape, Variable x, int64_t count, int64_t batch);
+
 enum class Activation { none, relu, gelu };
 /// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out]. With an activation
 /// the rows of y may stand apart (Tape::matrix): it is meant for the next product.
@@ -56,6 +61,10 @@ Variable add(Tape& tape, Variable x, Variable z);
 /// 0 where no row has one. Rows without get no gradient.
 /// REQUIRES: targets stay until backward.
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets);
+
+/// Mean over all numbers of (x − answer)²: x and answers [N, C] → [1].
+/// REQUIRES: answers stay until backward.
+Variable squared_error(Tape& tape, Variable x, std::span<const float> answers);
 
 /// Turns pairs (d, d + R/2) of the first R channels of every head of the queries and keys, in
 /// place: (a, b) → (a cos − b sin, a sin + b cos). qkv [B·T, 3C]; cos, sin [T, R/2].

@@ -5,11 +5,14 @@
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
-  v.field("window", window_, at_least(0), "a query sees keys less than this far away; 0: no limit");
+  v.field("window", window_, at_least(0),
+          "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit");
   v.field("prefix", prefix_, at_least(0),
-          "the first tokens of a sequence, seen by every query; next_token predicts none of them");
+          "the first tokens of a sequence, seen by every query (Gu et al., 2410.10781); next_token "
+          "predicts none of them");
   v.field("separator", separator_, at_least(-1),
-          "token id that ends a document; no query sees another document; -1: one document");
+          "token id that ends a document; no query sees another document (as in Llama 3, "
+          "2407.21783); -1: one document");
   v.field("self_only", self_only_, 0, at_least(0),
           "positions that see only themselves (2605.06611); later queries still see them");
   v.field("self_only_layers", layers_, 0, at_least(0),
@@ -31,6 +34,15 @@ std::string Mask::refuse(int64_t context, int64_t layers) const {
 }
 
 VisibleKeys Mask::visible(int64_t query, int64_t tokens) const {
+  if (sinks_ == 0) return visible_tokens(query, tokens);
+  if (query < sinks_) return {{}, {}, {0, sinks_}};
+  VisibleKeys keys = visible_tokens(query - sinks_, tokens - sinks_);
+  for (KeyRange* range : {&keys.lead, &keys.main}) range->begin += sinks_, range->end += sinks_;
+  keys.sinks = {0, sinks_};
+  return keys;
+}
+
+VisibleKeys Mask::visible_tokens(int64_t query, int64_t tokens) const {
   for (int64_t k : self_only_)
     if (k == query) return {{}, {query, query + 1}};
   KeyRange main = open_side(query, tokens);
@@ -42,22 +54,26 @@ VisibleKeys Mask::visible(int64_t query, int64_t tokens) const {
 
 bool Mask::sees_future() const { return window_ != 1 && open_side(0, 2).end > 1; }
 
-std::unique_ptr<Mask> Mask::in_layer(int64_t layer) const {
+std::unique_ptr<Mask> Mask::in_layer(int64_t layer, int64_t sinks) const {
   std::unique_ptr<Mask> mask = clone();
+  mask->sinks_ = sinks;
   if (!layers_.empty() && std::find(layers_.begin(), layers_.end(), layer) == layers_.end())
     mask->self_only_.clear();
   return mask;
 }
 
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
-                    KeyRange* documents) {
-  for (int64_t b = 0; b < batch; ++b)
+                    int64_t sinks, KeyRange* documents) {
+  for (int64_t b = 0; b < batch; ++b) {
+    KeyRange* of_sequence = documents + b * (sinks + length);
+    std::fill_n(of_sequence, sinks, KeyRange{});
     for (int64_t begin = 0; begin < length;) {
       int64_t end = begin + 1;
       while (end < length && tokens[b * length + end - 1] != separator) ++end;
-      std::fill_n(documents + b * length + begin, end - begin, KeyRange{begin, end});
+      std::fill_n(of_sequence + sinks + begin, end - begin, KeyRange{sinks + begin, sinks + end});
       begin = end;
     }
+  }
 }
 
 }  // namespace waiver

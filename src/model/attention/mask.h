@@ -14,6 +14,8 @@ namespace waiver {
 ///   lead   = [0, prefix), seen by all, its tokens by each other too (Gu et al., 2410.10781, §5)
 ///   row k of self_only, in the layers named: only k itself; later queries still see k
 /// and all of it within a query's own document.
+/// Sink tokens stand in front of all other tokens: every query sees all of them, whatever the
+/// above hides, and they see each other alone, so that no sequence reaches them.
 class Mask : public KeyMask {
  public:
   virtual std::unique_ptr<Mask> clone() const = 0;
@@ -21,11 +23,14 @@ class Mask : public KeyMask {
 
   /// The reason why these sizes cannot work, or an empty string.
   std::string refuse(int64_t context, int64_t layers) const;
+  /// Of queries and keys counted with the sink tokens in front.
   VisibleKeys visible(int64_t query, int64_t tokens) const override;
+  /// Of queries and keys counted without them.
+  VisibleKeys visible_tokens(int64_t query, int64_t tokens) const;
   /// Whether queries see later tokens that they are asked to predict, the prefix left out.
   bool sees_future() const;
-  /// The mask of one block.
-  std::unique_ptr<Mask> in_layer(int64_t layer) const;
+  /// The mask of one block, with so many sink tokens in front.
+  std::unique_ptr<Mask> in_layer(int64_t layer, int64_t sinks) const;
   /// The token that ends a document, or −1: sequences are one document each.
   int64_t separator() const { return separator_; }
   /// Tokens that every query sees.
@@ -35,13 +40,13 @@ class Mask : public KeyMask {
   virtual KeyRange open_side(int64_t query, int64_t tokens) const = 0;
 
  private:
-  int64_t window_ = 0, prefix_ = 0, separator_ = -1;
+  int64_t window_ = 0, prefix_ = 0, separator_ = -1, sinks_ = 0;
   std::vector<int64_t> self_only_, layers_;
 };
 
 /// The document of each token: they end with `separator`, which belongs to the one it ends.
-/// tokens, documents: [B·T].
+/// tokens [B·T]; documents [B·(sinks + T)], counted with the sink tokens, which have none.
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
-                    KeyRange* documents);
+                    int64_t sinks, KeyRange* documents);
 
 }  // namespace waiver

@@ -15,6 +15,7 @@ class Slot {
   virtual ~Slot() = default;
   virtual std::unique_ptr<Slot> clone() const = 0;
   virtual void options(FieldVisitor&) {}
+  virtual bool present() const { return true; }
   /// Whether it gives nothing to the output, and so acts through the other keys' weights alone.
   virtual bool gives_nothing() const { return false; }
   /// Declares what is learned, named after the attention (`blocks.0.attn`); D is the head width.

@@ -9,6 +9,7 @@ namespace {
 class NoSlot : public Slot {
  public:
   std::unique_ptr<Slot> clone() const override { return std::make_unique<NoSlot>(*this); }
+  bool present() const override { return false; }
 };
 
 /// A learned key with value 0: attention paid there changes nothing (Gu et al., 2410.10781, §6).
@@ -31,8 +32,10 @@ class KeyValueSlot : public Slot {
  public:
   std::unique_ptr<Slot> clone() const override { return std::make_unique<KeyValueSlot>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("value_norm", value_norm_, at_least(0),
-            "fixed norm of the slot's value, which is then not learned; 0: it is learned");
+    v.field(
+        "value_norm", value_norm_, at_least(0),
+        "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781); 0: it "
+        "is learned");
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));

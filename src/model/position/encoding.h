@@ -21,8 +21,8 @@ struct EncodingSizes {
 enum class Acts { nowhere, on_embeddings, in_attention };
 
 /// A positional encoding. It may act in three places, each doing nothing by default, and always
-/// by explicit position ids: `positions[t]` is the position that token t is told it has, in
-/// [0, context). Swapping two tokens' encodings is then just another list of ids.
+/// by explicit position ids: `positions[t]` is the position that token t is told it has, in [0, T);
+/// below 0 are sink tokens. Swapping two tokens' encodings is then just another list of ids.
 class PositionEncoding {
  public:
   virtual ~PositionEncoding() = default;

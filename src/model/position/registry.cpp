@@ -13,7 +13,8 @@ std::span<const Registered<PositionEncoding>> registry<PositionEncoding>() {
       {"rope", "queries and keys turned by angles that grow with the position (2104.09864)",
        make_rope},
       {"alibi", "scores lowered in proportion to the distance (2108.12409)", make_alibi},
-      {"relative", "a learned number per head and bucket of distances, added to the scores "
+      {"relative",
+       "a learned number per head and bucket of distances, added to the scores "
        "(1910.10683)",
        make_relative},
   };

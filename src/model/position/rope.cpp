@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "autograd/ops/ops.h"
@@ -50,8 +51,10 @@ class Rope : public PositionEncoding {
     const int64_t T = static_cast<int64_t>(positions.size()), half = cos_.dim(1);
     Tensor cos = tape.arena().tensor({T, half}), sin = tape.arena().tensor({T, half});
     for (int64_t t = 0; t < T; ++t) {
-      std::memcpy(cos.row(t), cos_.row(positions[t]), half * sizeof(float));
-      std::memcpy(sin.row(t), sin_.row(positions[t]), half * sizeof(float));
+      const int64_t p = std::abs(positions[t]);
+      std::memcpy(cos.row(t), cos_.row(p), half * sizeof(float));
+      for (int64_t d = 0; d < half; ++d)
+        sin.row(t)[d] = positions[t] < 0 ? -sin_.row(p)[d] : sin_.row(p)[d];
     }
     waiver::rotate(tape, qkv, heads_, cos, sin);
   }

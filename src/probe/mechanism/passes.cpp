@@ -17,13 +17,14 @@ struct Patterns : Capture {
   std::map<int64_t, Tensor> maps;
 };
 
-// E_k of one head of one sequence.
-double enrichment_of(const float* A, const std::vector<VisibleKeys>& seen, int64_t k) {
+// E_k of one head of one sequence, from weights [T, T] whose rows are `stride` apart.
+double enrichment_of(const float* A, int64_t stride, const std::vector<VisibleKeys>& seen,
+                     int64_t k) {
   const int64_t T = std::ssize(seen);
   double sum = 0, uniform = 0;
   for (int64_t i = 0; i < T; ++i) {
     if (i == k || !seen[i].contains(k)) continue;
-    sum += A[i * T + k];
+    sum += A[i * stride + k];
     uniform += 1.0 / static_cast<double>(seen[i].size());
   }
   return uniform > 0 ? sum / uniform : 0;
@@ -63,10 +64,12 @@ double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& 
     model_.forward(tape, input, &patterns);
     for (const HeadIndex& h : heads) {
       const std::vector<VisibleKeys> seen = model_.visible_keys(h.layer, input);
-      const float* A = patterns.maps.at(h.layer).data + h.head * T * T;
-      const double own = enrichment_of(A, seen, k);
+      const int64_t S = config().sink_tokens + T;
+      const float* A =
+          patterns.maps.at(h.layer).data + h.head * S * S + config().sink_tokens * (S + 1);
+      const double own = enrichment_of(A, S, seen, k);
       chosen += std::ranges::all_of(
-          candidates, [&](int64_t j) { return j == k || enrichment_of(A, seen, j) < own; });
+          candidates, [&](int64_t j) { return j == k || enrichment_of(A, S, seen, j) < own; });
     }
   }
   return chosen / static_cast<double>(B * std::ssize(heads));

@@ -15,6 +15,8 @@ class Gate {
   virtual std::unique_ptr<Gate> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
+  /// Weights of its matrices.
+  virtual int64_t products(int64_t /*heads*/, int64_t /*width*/) const { return 0; }
   /// Declares its parameters as {name}.weight and {name}.bias.
   virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*width*/) {}
   /// x [B·T, C] is what the queries, keys and values qkv [B·T, 3C] were projected from.

@@ -13,6 +13,7 @@ class HeadGate : public Gate {
   void options(FieldVisitor& v) override {
     v.field("open", open_, {0.0, 1.0, true, true}, "what the gates let through at first");
   }
+  int64_t products(int64_t heads, int64_t width) const override { return heads * width; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
     gate_.weight = &builder.add(name + ".weight", {width, heads}, Init::constant(0));
     gate_.bias =

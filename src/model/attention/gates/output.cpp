@@ -12,14 +12,19 @@ class OutputGate : public Gate {
                                          {"head", "all channels of a head share one"}};
     v.choice("per", per_, choices, "what has a gate of its own");
   }
+  int64_t products(int64_t heads, int64_t width) const override {
+    return width * columns(heads, width);
+  }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
-    gate_ = builder.linear(name, width, per_ == "head" ? heads : width, false);
+    gate_ = builder.linear(name, width, columns(heads, width), false);
   }
   Variable apply(Tape& tape, Variable mix, Variable x, Variable) const override {
     return gate(tape, mix, waiver::apply(tape, gate_, x));
   }
 
  private:
+  int64_t columns(int64_t heads, int64_t width) const { return per_ == "head" ? heads : width; }
+
   std::string per_ = "element";
   Linear gate_;
 };

@@ -7,6 +7,7 @@ namespace {
 class ValueGate : public Gate {
  public:
   std::unique_ptr<Gate> clone() const override { return std::make_unique<ValueGate>(*this); }
+  int64_t products(int64_t heads, int64_t width) const override { return width * width / heads; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
     const int64_t D = width / heads;
     weight_ = &builder.add(name + ".weight", {heads, D, D}, builder.matrix(D));

@@ -1,0 +1,38 @@
+#include "autograd/ops/ops.h"
+#include "core/threads.h"
+
+namespace waiver {
+
+Variable squared_error(Tape& tape, Variable x, std::span<const float> answers) {
+  const int64_t N = x.shape()[0], C = x.shape()[1];
+  Variable loss = tape.variable({1});
+  Tensor sums = tape.arena().tensor({N});
+  parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const float *found = x.value.row(n), *wanted = answers.data() + n * C;
+      float sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int64_t c = 0; c < C; ++c) sum += (found[c] - wanted[c]) * (found[c] - wanted[c]);
+      sums.data[n] = sum;
+    }
+  });
+  double sum = 0;
+  for (int64_t n = 0; n < N; ++n) sum += sums.data[n];
+  loss.value.data[0] = static_cast<float>(sum / static_cast<double>(N * C));
+
+  tape.record("squared_error", loss, [=] {
+    const bool first = x.first_gradient();
+    const float scale = 2.0f * loss.grad.data[0] / static_cast<float>(N * C);
+    parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        const float *found = x.value.row(n), *wanted = answers.data() + n * C;
+        float* dx = x.grad.row(n);
+        for (int64_t c = 0; c < C; ++c)
+          dx[c] = (first ? 0.0f : dx[c]) + scale * (found[c] - wanted[c]);
+      }
+    });
+  });
+  return loss;
+}
+
+}  // namespace waiver

@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "core/threads.h"
+#include "data/registry.h"
+
+namespace waiver {
+namespace {
+
+/// Trigger-conditional averaging (Ran-Milo, 2603.11487). Of F features, the first marks the first
+/// token, x_0 = (1, 0, …, 0); the second marks the trigger, the last all other tokens, and those
+/// between are drawn from U(−1, 1) for all but x_0. One position j, uniform in 2 … T − 1, is the
+/// trigger. The answer is 0 everywhere but there, where it is the mean of x_1 … x_j.
+class TriggerAverage : public Dataset {
+ public:
+  std::unique_ptr<Dataset> clone() const override {
+    return std::make_unique<TriggerAverage>(*this);
+  }
+  void options(FieldVisitor& v) override {
+    v.field("features", features_, between(4, 65536),
+            "real numbers of each token, three of which mark what it is; model.width is the same");
+  }
+  void open(int64_t context) override {
+    if (context < 3)
+      throw UsageError("model.context",
+                       std::to_string(context) + " tokens leave no place for a trigger",
+                       "The first token, another and the trigger are 3.");
+  }
+  int64_t vocabulary() const override { return 3; }
+  int64_t features() const override { return features_; }
+  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
+    const int64_t T = out.tokens, F = features_;
+    const auto substream = static_cast<uint64_t>(index);
+    const Random numbers(seed, split_name(split), substream);
+    const Random places(seed, std::string(split_name(split)) + " trigger", substream);
+    out.features.assign(out.batch * T * F, 0.0f);
+    out.answers.assign(out.batch * T * F, 0.0f);
+    parallel_ranges(out.batch, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) draw(numbers, b, 2 + places.below(b, T - 2), out);
+    });
+    out.targets = out.inputs;
+  }
+  Role role(const int32_t* inputs, int64_t t) const override {
+    return inputs[t] == kTrigger ? Role::trigger : Role::plain;
+  }
+  std::string text(int32_t kind) const override {
+    return kind == kFirst ? "<s>" : kind == kTrigger ? "<t>" : "x";
+  }
+  bool fixed(int64_t t) const override { return t == 0; }
+
+ private:
+  enum Kind : int32_t { kFirst, kPlain, kTrigger };
+
+  void draw(const Random& numbers, int64_t b, int64_t trigger, Batch& out) const {
+    const int64_t T = out.tokens, F = features_;
+    float *x = &out.features[b * T * F], *answer = &out.answers[(b * T + trigger) * F];
+    x[0] = 1;
+    out.inputs[b * T] = kFirst;
+    std::vector<double> sum(F, 0.0);
+    for (int64_t t = 1; t < T; ++t) {
+      float* row = x + t * F;
+      for (int64_t f = 2; f < F - 1; ++f)
+        row[f] = static_cast<float>(2.0 * numbers.uniform((b * T + t) * F + f) - 1.0);
+      row[t == trigger ? 1 : F - 1] = 1;
+      out.inputs[b * T + t] = t == trigger ? kTrigger : kPlain;
+      for (int64_t f = 0; f < F && t <= trigger; ++f) sum[f] += row[f];
+    }
+    for (int64_t f = 0; f < F; ++f)
+      answer[f] = static_cast<float>(sum[f] / static_cast<double>(trigger));
+  }
+
+  int64_t features_ = 16;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_trigger_average() { return std::make_unique<TriggerAverage>(); }
+
+}  // namespace waiver
