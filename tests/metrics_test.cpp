@@ -453,12 +453,6 @@ TEST_CASE("the waiver score follows from what is measured, with the proxy where 
   }
 }
 
-TEST_CASE("the strongest key is never among the last quarter") {
-  CHECK(strongest_key(std::vector<float>{0.1f, 0.5f, 0.2f, 0.9f}) == 1);
-  CHECK(strongest_key(std::vector<double>{0.1, 0.5, 0.6, 0.9}) == 2);
-  CHECK(strongest_key(std::vector<float>{0.4f}) == 0);
-}
-
 TEST_CASE("every series lies in the range that it states") {
   for (const auto& normalizer : registry<Normalizer>()) {
     const Setup m("causal", "learned",

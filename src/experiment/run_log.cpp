@@ -44,6 +44,19 @@ Log new_log(const std::filesystem::path& path, const Config& config) {
                      to_yaml(config));
 }
 
+void define_probe(Log& log, const Prober& prober) {
+  for (const SeriesSpec& spec : prober.series()) log.define(spec);
+  const auto visibility = prober.key_visibility();
+  log.set({"probe",
+           "key_visibility",
+           {"layer", "key"},
+           "1",
+           "key visibility",
+           "share of the queries that see the key, itself included, mean over sequences",
+           between(0, 1)},
+          std::span<const float>(visibility));
+}
+
 Log::Row row_of(const Prober::Values& values) {
   Log::Row row;
   for (const auto& [name, numbers] : values)
@@ -57,15 +70,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   if (from_step > 0) return;
   for (const SeriesSpec& spec : own_series()) log_.define(spec);
   if (config.probe.every == 0) return;
-  for (const SeriesSpec& spec : prober.series()) log_.define(spec);
-  const auto visibility = prober.key_visibility();
-  log_.set({"probe",
-            "key_visibility",
-            {"layer", "key"},
-            "1",
-            "key visibility",
-            "share of the queries that see the key, itself included, mean over sequences"},
-           std::span<const float>(visibility));
+  define_probe(log_, prober);
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();

@@ -12,6 +12,8 @@ namespace waiver {
 
 /// A new log with the axes of the config's model.
 Log new_log(const std::filesystem::path& path, const Config& config);
+/// Declares what the prober measures, and how many queries see each key.
+void define_probe(Log& log, const Prober& prober);
 /// What a probe found, as a row.
 Log::Row row_of(const Prober::Values& values);
 

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
 #include <string_view>
 
 #include "probe/config.h"
@@ -18,14 +15,5 @@ std::string_view verdict_text(Verdict verdict);
 /// not small it is a sink only. At a threshold, and for NaN, nothing is.
 Verdict classify(const WaiverThresholds& thresholds, float received_attention, float enrichment,
                  float value_ratio);
-
-/// The key with the largest received attention [T]. The last quarter is left out: few queries see
-/// those keys under a causal mask, so that any head that looks a step back would name one of them.
-template <class Numbers>
-int64_t strongest_key(const Numbers& received_attention) {
-  const int64_t among = std::max<int64_t>(1, 3 * std::ssize(received_attention) / 4);
-  return std::max_element(received_attention.begin(), received_attention.begin() + among) -
-         received_attention.begin();
-}
 
 }  // namespace waiver
