@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiment/run_events.h"
 #include "experiment/run_log.h"
-#include "probe/waiver_place.h"
 #include "probe/waiver_score.h"
 
 namespace waiver {
@@ -22,7 +22,6 @@ class LastProbe {
   std::vector<double> read(const std::string& name) const {
     return log_.read_rows("probe", name, rows_ - 1, rows_).values;
   }
-  std::vector<double> visibility() const { return log_.read("probe", "key_visibility").values; }
   int64_t axis(const std::string& name) const { return log_.axes().at(name); }
   /// Of the first probe sequence, as it can stand in a line.
   std::string token(int64_t position) const {
@@ -36,8 +35,8 @@ class LastProbe {
   std::vector<std::string> tokens_;
 };
 
-std::string head_table(const LastProbe& probe) {
-  const int64_t H = probe.axis("head"), T = probe.axis("key");
+std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& places) {
+  const int64_t T = probe.axis("key");
   const bool proxy = probe.has("proxy_received_attention");
   const std::string prefix = proxy ? "proxy_" : "";
   const auto alpha = probe.read(prefix + "received_attention"),
@@ -48,23 +47,24 @@ std::string head_table(const LastProbe& probe) {
   std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
                                  "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
                                  "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
-  const auto places = waiver_places(alpha, probe.visibility(), std::ssize(bos) / H, H);
-  for (int64_t head = 0; head < std::ssize(bos); ++head) {
-    text += fmt::format("{:<6}", fmt::format("{}.{}", head / H, head % H));
-    if (std::isnan(bos[head])) {
+  for (size_t head = 0; head < places.size(); ++head) {
+    const auto& [layer, of_layer, key, attention] = places[head];
+    text += fmt::format("{:<6}", fmt::format("{}.{}", layer, of_layer));
+    if (key < 0) {
       text += "    no attention\n";
       continue;
     }
-    const int64_t key = places[head].key, at = head * T + key;
+    const size_t at = head * T + key;
     text += fmt::format(
         "{:>6}  {:<7}{:>8.3f}{:>8.2f}{:>8.3f}{:>8.3f}{:>8.3f}{:>9.3f}{:>9.3f}  {}\n", key,
         probe.token(key), alpha[at], enrichment[at], ratio[at], share[at], bos[head], argmax[head],
         entropy[head], verdict_text(static_cast<Verdict>(std::lround(score[at]))));
   }
   text +=
-      "key: the one with the most attention, among those that many queries see; α received "
-      "attention, "
-      "E\nenrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the first "
+      "key: the one with the most attention among those that many queries see; α received "
+      "attention,"
+      "\nE enrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the "
+      "first "
       "token.\n";
   if (proxy) text += "* of weights made shares, which this normalizer's are not.\n";
   return text;
@@ -108,8 +108,7 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
                 static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
   prober.measure();
   Log log = new_log(path, saved.config);
-  for (const SeriesSpec& spec : prober.series()) log.define(spec);
-  write_visibility(log, prober);
+  define_probe(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
   const auto first = prober.snapshot_tokens();
   log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
@@ -119,7 +118,7 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
 
 std::string probe_report(const Log& log) {
   const LastProbe probe(log);
-  std::string text = head_table(probe) + "\n" + layer_table(probe) + "\n";
+  std::string text = head_table(probe, waiver_places(log)) + "\n" + layer_table(probe) + "\n";
   for (const char* name : {"loss", "backcopy_risk", "bigram_risk"})
     if (probe.has(name)) text += fmt::format("{:<15}{:.6f} nat\n", name, probe.read(name)[0]);
   return text;

@@ -45,14 +45,16 @@ Log new_log(const std::filesystem::path& path, const Config& config) {
   return Log::create(path, log_axes(config), to_yaml(config));
 }
 
-void write_visibility(Log& log, const Prober& prober) {
+void define_probe(Log& log, const Prober& prober) {
+  for (const SeriesSpec& spec : prober.series()) log.define(spec);
   const auto visibility = prober.key_visibility();
   log.set({"probe",
            "key_visibility",
            {"layer", "key"},
            "1",
            "key visibility",
-           "share of the queries that see the key, itself included, mean over sequences"},
+           "share of the queries that see the key, itself included, mean over sequences",
+           between(0, 1)},
           std::span<const float>(visibility));
 }
 
@@ -69,8 +71,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   if (from_step > 0) return;
   for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
-  for (const SeriesSpec& spec : prober.series()) log_.define(spec);
-  write_visibility(log_, prober);
+  define_probe(log_, prober);
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();

@@ -14,8 +14,8 @@ namespace waiver {
 Log::Axes log_axes(const Config& config);
 /// A new log with these axes.
 Log new_log(const std::filesystem::path& path, const Config& config);
-/// Which keys the queries of the probe batch see, which never changes.
-void write_visibility(Log& log, const Prober& prober);
+/// Declares what the prober measures, and how many queries see each key.
+void define_probe(Log& log, const Prober& prober);
 /// What a probe found, as a row.
 Log::Row row_of(const Prober::Values& values);
 

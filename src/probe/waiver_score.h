@@ -1,8 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
 #include <string_view>
 
 #include "probe/config.h"
