@@ -49,7 +49,6 @@ void write_summary(Log& log, const ProbeConfig& config) {
   const Log::Data enrichment = log.read("probe", "enrichment");
   const Log::Data ratio = log.read("probe", "value_ratio");
   const Log::Data residual = log.read("probe", "residual_ratio");
-  const Log::Data queries = log.read("probe", "queries");
 
   std::vector<Onset> bos_onsets, waiver_onsets;
   std::vector<int64_t> keys;

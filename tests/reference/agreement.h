@@ -52,7 +52,7 @@ struct Pair {
 };
 
 inline Input input_of(const Problem& p, bool say_positions = true) {
-  Input input{p.tokens, p.batch, p.length, {}, p.noise, p.features};
+  Input input{p.tokens, p.batch, p.length, {}, p.noise, nullptr, p.features};
   if (say_positions) input.positions = p.positions;
   return input;
 }

@@ -5,15 +5,16 @@
 #include "core/gemm.h"
 #include "core/math.h"
 #include "core/threads.h"
+#include "core/transpose.h"
 
 namespace waiver {
 namespace {
 
 constexpr int64_t kRows = 64;  // rows of a tile
 
-// y = activation(z + b) on rows [begin, end), where y holds z; z is kept for GELU, whose gradient
-// needs it.
-void finish_rows(Tensor y, Tensor z, const float* bias, int64_t begin, int64_t end,
+// y = activation(z + b) on rows [begin, end), where y holds z. The slope of GELU is kept, where it
+// is wanted: forward has all that it takes, and backward would spend as long again on it.
+void finish_rows(Tensor y, Tensor slope, const float* bias, int64_t begin, int64_t end,
                  Activation act) {
   const int64_t out = y.dim(1);
   for (int64_t n = begin; n < end; ++n) {
@@ -23,13 +24,17 @@ void finish_rows(Tensor y, Tensor z, const float* bias, int64_t begin, int64_t e
     if (act == Activation::relu)
       for (int64_t c = 0; c < out; ++c) row[c] = row[c] > 0 ? row[c] : (row[c] <= 0 ? 0 : row[c]);
     if (act != Activation::gelu) continue;
-    if (z) std::memcpy(z.row(n), row, out * sizeof(float));
-    for (int64_t c = 0; c < out; ++c) row[c] *= normal_cdf(row[c]).cdf;
+    float* kept = slope ? slope.row(n) : nullptr;
+    for (int64_t c = 0; c < out; ++c) {
+      const NormalCdf phi = normal_cdf(row[c]);
+      if (kept) kept[c] = phi.cdf + row[c] * phi.density;
+      row[c] *= phi.cdf;
+    }
   }
 }
 
 // dy becomes dz on rows [begin, end).
-void activation_gradient(Tensor dy, Tensor y, Tensor z, int64_t begin, int64_t end,
+void activation_gradient(Tensor dy, Tensor y, Tensor slope, int64_t begin, int64_t end,
                          Activation act) {
   const int64_t out = y.dim(1);
   for (int64_t n = begin; n < end; ++n) {
@@ -39,23 +44,26 @@ void activation_gradient(Tensor dy, Tensor y, Tensor z, int64_t begin, int64_t e
       for (int64_t c = 0; c < out; ++c) d[c] = row[c] > 0 ? d[c] : 0;
     }
     if (act == Activation::gelu) {
-      const float* row = z.row(n);
-      for (int64_t c = 0; c < out; ++c) {
-        const NormalCdf phi = normal_cdf(row[c]);
-        d[c] *= phi.cdf + row[c] * phi.density;
-      }
+      const float* row = slope.row(n);
+      for (int64_t c = 0; c < out; ++c) d[c] *= row[c];
     }
   }
 }
 
-void add_column_sums(const Tensor& from, Tensor to) {
-  const int64_t N = from.dim(0), out = from.dim(1);
-  parallel_ranges(out, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t n = 0; n < N; ++n) {
-      const float* row = from.row(n);
-      for (int64_t c = begin; c < end; ++c) to.data[c] += row[c];
-    }
-  });
+// Σ over rows [begin, end) of `from`.
+void sum_rows(const Tensor& from, int64_t begin, int64_t end, float* sums) {
+  const int64_t columns = from.dim(1);
+  std::fill_n(sums, columns, 0.0f);
+  for (int64_t n = begin; n < end; ++n) {
+    const float* row = from.row(n);
+    for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
+  }
+}
+
+void add_rows(const Tensor& from, Tensor to) {
+  const int64_t columns = from.dim(1);
+  for (int64_t n = 0; n < from.dim(0); ++n)
+    for (int64_t c = 0; c < columns; ++c) to.data[c] += from.row(n)[c];
 }
 
 // Wᵀ. A product with a transposed right-hand side runs at about four fifths of a plain one, and
@@ -64,9 +72,7 @@ Tensor turned(Arena& arena, const Tensor& w) {
   const int64_t rows = w.dim(0), columns = w.dim(1);
   Tensor out = arena.matrix(columns, rows);
   parallel_ranges(columns, 32, [&](int64_t begin, int64_t end) {
-    for (int64_t r0 = 0; r0 < rows; r0 += 32)
-      for (int64_t c = begin; c < end; ++c)
-        for (int64_t r = r0; r < std::min(rows, r0 + 32); ++r) out.row(c)[r] = w.row(r)[c];
+    transpose(w.data + begin, w.stride(), rows, end - begin, out.row(begin), out.stride());
   });
   return out;
 }
@@ -123,27 +129,30 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   Arena& arena = tape.arena();
   // What passes an activation is read by the next product only, so its rows may stand apart.
   Variable y = act == Activation::none ? tape.variable({N, out}) : tape.matrix(N, out);
-  Tensor z;
-  if (act == Activation::gelu && tape.recording()) z = arena.matrix(N, out);
+  Tensor slope;
+  if (act == Activation::gelu && tape.recording()) slope = arena.matrix(N, out);
 
   const Tensor right = as_is ? spread(arena, w.value) : turned(arena, w.value);  // [in, out]
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
     multiply_rows(x.value, right, 0.0f, y.value, begin, end);
-    finish_rows(y.value, z, b.value.data, begin, end, act);
+    finish_rows(y.value, slope, b.value.data, begin, end, act);
   });
 
   tape.record("linear", y, [=, &arena] {
     const float keep = x.first_gradient() ? 0.0f : 1.0f;
     const Tensor back = as_is ? turned(arena, w.value) : spread(arena, w.value);  // [out, in]
+    Tensor sums;  // of a tile's rows of dz
+    if (b.wants_grad()) sums = arena.tensor({(N + kRows - 1) / kRows, out});
     parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
-      activation_gradient(y.grad, y.value, z, begin, end, act);
+      activation_gradient(y.grad, y.value, slope, begin, end, act);
+      if (sums) sum_rows(y.grad, begin, end, sums.row(begin / kRows));
       multiply_rows(y.grad, back, keep, x.grad, begin, end);
     });
     if (as_is && w.wants_grad())
       add_weight_gradient(arena, x.value, y.grad, w.grad);
     else if (w.wants_grad())
       add_weight_gradient(arena, y.grad, x.value, w.grad);
-    if (b.wants_grad()) add_column_sums(y.grad, b.grad);
+    if (sums) add_rows(sums, b.grad);
   });
   return y;
 }
