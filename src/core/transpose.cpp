@@ -7,7 +7,6 @@ namespace waiver {
 namespace {
 
 using Row = float __attribute__((vector_size(32)));
-using Picks = int32_t __attribute__((vector_size(32)));
 
 // Dealing rows i and i + 4 into one another turns the bits of (row, column) by one place, so three
 // deals swap row and column.
@@ -16,8 +15,8 @@ void transpose_square(const float* from, int64_t from_pitch, float* to, int64_t 
   for (int i = 0; i < 8; ++i) std::memcpy(&rows[i], from + i * from_pitch, sizeof(Row));
   for (int deal = 0; deal < 3; ++deal) {
     for (int i = 0; i < 4; ++i) {
-      dealt[2 * i] = __builtin_shuffle(rows[i], rows[i + 4], Picks{0, 8, 1, 9, 2, 10, 3, 11});
-      dealt[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + 4], Picks{4, 12, 5, 13, 6, 14, 7, 15});
+      dealt[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      dealt[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
     }
     std::copy_n(dealt, 8, rows);
   }

@@ -128,6 +128,9 @@ Mechanism mechanism_of(const SavedModel& saved) {
   if (saved.data->features() > 0)
     throw UsageError(saved.checkpoint.string(),
                      "the mechanism tests swap and replace tokens, and this model takes features");
+  const ModelConfig& model = saved.config.model;
+  if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
+    throw UsageError(saved.checkpoint.string(), "this model has no attention to be selected by");
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data));
   return find_mechanism(*saved.model, prober, saved.config.probe.waiver);

@@ -9,13 +9,14 @@
 namespace waiver {
 namespace {
 
-// Row `other` sees itself alone, and `also` where that is named, in layers 0 … last.
-std::vector<EditConfig> alone(int64_t last, const std::vector<std::string>& also = {}) {
-  EditConfig hide = make_edit({}, "hide", {});
-  for (int64_t l = 0; l <= last; ++l) hide.at.push_back(fmt::format("blocks.{}.attn.scores", l));
+// Row `other` sees one token alone, in layers 0 … last: itself, or the one beside it.
+std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string& seen = "other") {
+  EditConfig hide = make_edit({}, "hide", {}, {{"own", 1}});
+  for (const HeadIndex& h : s.passes.all_heads())
+    if (h.head == 0 && h.layer <= last)
+      hide.at.push_back(fmt::format("blocks.{}.attn.scores", h.layer));
   hide.queries = {"other"};
-  hide.except = {"other"};
-  hide.except.insert(hide.except.end(), also.begin(), also.end());
+  hide.except = {seen};
   return {hide};
 }
 
@@ -30,25 +31,13 @@ double rise(Subject& s, const std::vector<EditConfig>& edits) {
 
 int64_t last_attending(const Subject& s) { return s.passes.all_heads().back().layer; }
 
-// Layers without attention have no scores to hide.
-std::vector<EditConfig> alone_in_attending(Subject& s, int64_t last,
-                                           const std::vector<std::string>& also = {}) {
-  std::vector<EditConfig> edits = alone(last, also);
-  std::erase_if(edits.front().at, [&](const std::string& point) {
-    return std::ranges::none_of(s.passes.all_heads(), [&](const HeadIndex& h) {
-      return point == fmt::format("blocks.{}.attn.scores", h.layer);
-    });
-  });
-  return edits;
-}
-
 }  // namespace
 
 Finding test_self_only(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
   const std::vector<HeadIndex> all = s.passes.all_heads();
-  const std::vector<EditConfig> edits = alone_in_attending(s, last);
-  const double up = rise(s, edits), control = rise(s, alone_in_attending(s, last, {"beside"}));
+  const std::vector<EditConfig> edits = alone(s, last);
+  const double up = rise(s, edits), control = rise(s, alone(s, last, "beside"));
   // In the heads that attend to it most, as many as have the waiver.
   const double ratio = s.over_others(edits, [&](int64_t other, const Pass& pass) {
     std::vector<HeadIndex> strongest = all;
@@ -65,10 +54,10 @@ Finding test_self_only(Subject& s, const FollowRates&) {
 
 Finding test_self_only_early(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
-  const double whole = rise(s, alone_in_attending(s, last)) - 1;
+  const double whole = rise(s, alone(s, last)) - 1;
   int64_t enough = last;
   for (int64_t l = last; l >= 0; --l) {
-    const std::vector<EditConfig> edits = alone_in_attending(s, l);
+    const std::vector<EditConfig> edits = alone(s, l);
     if (edits.front().at.empty()) break;
     if (rise(s, edits) - 1 >= .9 * whole) enough = l;
   }
