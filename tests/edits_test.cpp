@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/option_setter.h"
+#include "distance.h"
 #include "model/transformer.h"
 #include "reference/settings.h"
 #include "temporary.h"
@@ -78,16 +79,6 @@ std::map<std::string, std::vector<float>> edited(const Transformer& model,
                                                  const PositionNames& names = {}) {
   Edits all(std::move(edits), model.config(), T, names);
   return run(model, &all);
-}
-
-// Largest difference of the logits, relative to the largest.
-double distance(const std::vector<float>& x, const std::vector<float>& y) {
-  double worst = 0, scale = 0;
-  for (size_t i = 0; i < y.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(x[i]) - y[i]));
-    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
-  }
-  return worst / scale;
 }
 
 // Rounding of fp32 through two blocks, the sums of a row in another order.

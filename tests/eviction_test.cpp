@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "core/threads.h"
 #include "datasets.h"
+#include "distance.h"
 #include "experiment/cache_losses.h"
 #include "model/attention/registry.h"
 #include "reference/settings.h"
@@ -199,17 +200,6 @@ std::vector<float> decode(const Model& model, const Cache& cache) {
     }
   }
   return out;
-}
-
-// Largest difference, relative to the largest number.
-double distance(const std::vector<float>& x, const std::vector<float>& y) {
-  REQUIRE(x.size() == y.size());
-  double worst = 0, scale = 0;
-  for (size_t i = 0; i < y.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(x[i]) - y[i]));
-    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
-  }
-  return worst / scale;
 }
 
 // Rounding of fp32 through two blocks with scores of several units.

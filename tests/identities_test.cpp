@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/random.h"
+#include "distance.h"
 #include "model/transformer.h"
 #include "reference/encoding.h"
 #include "reference/model.h"
@@ -52,16 +53,6 @@ struct Model {
 };
 
 const std::vector<int32_t> kText = {3, 1, 4, 1, 5, 9, 2, 6, 5};
-
-// Largest difference, relative to the largest number.
-double distance(const std::vector<float>& x, const std::vector<float>& y) {
-  double worst = 0, scale = 0;
-  for (size_t i = 0; i < y.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(x[i]) - y[i]));
-    scale = std::max(scale, std::abs(static_cast<double>(y[i])));
-  }
-  return worst / scale;
-}
 
 // Rounding of fp32 through two blocks; different orders of the same sums stay below this.
 constexpr double kRounding = 5e-6;

@@ -359,7 +359,7 @@ TEST_CASE("a sweep ends with the events of its finished runs, the same at any th
   std::ofstream(runs.at("study.yaml"))
       << "title: A study\nbase: tiny.yaml\n"
          "set: {train: {steps: 10}, model: {attention: {mask: bidirectional}},\n"
-         "      probe: {every: 2, first: [], snapshots: [], sink_threshold: 0.001}}\n"
+         "      probe: {every: 2, first: [], snapshots: [], waiver: {received_attention: 0.001}}}\n"
          "seeds: [0, 1]\n";
   const auto sweep = [&](const std::string& name, std::vector<std::string> more) {
     std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
