@@ -53,13 +53,14 @@ double matrix_entropy(const float* x, int64_t T, int64_t C) {
 // A metric on tensors made by hand: one block, one head, one sequence of T tokens.
 struct ByHand {
   static constexpr int64_t T = 8, C = 16;
-  Batch batch{1, T, std::vector<int32_t>(T, 0), std::vector<int32_t>(T, 0), {}};
+  Batch batch;
   std::vector<float> pattern = std::vector<float>(T * T, 0.0f), resid = std::vector<float>(T * C);
   std::vector<VisibleKeys> seen;
   std::unique_ptr<Dataset> data = Kind<Dataset>("bigram_backcopy").make();
 
   ByHand() {
     data->open(T);
+    batch.resize(1, T);
     for (int64_t i = 0; i < T; ++i) seen.push_back({{}, {0, i + 1}});
   }
   std::map<std::string, std::vector<float>> measure(std::unique_ptr<Metric> metric) {
@@ -70,7 +71,7 @@ struct ByHand {
     view.seen = seen;
     const std::vector<double> received = received_by_keys(view);
     view.received = received;
-    metric->begin({nullptr, data.get(), 1, 1, T, C, 1, {}});
+    metric->begin({nullptr, data.get(), 1, 1, T, C, 1, 0, {}});
     metric->layer(view);
     metric->finish();
     std::map<std::string, std::vector<float>> out;

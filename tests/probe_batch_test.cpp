@@ -111,3 +111,10 @@ TEST_CASE("a first token that is not there cannot be dropped") {
   CHECK(error_of([&] { probe_batch(*data, 0, B, T, kNoBos); }) ==
         "bos: there is none to drop: this data's sequences begin with no fixed token. Keep it.");
 }
+
+TEST_CASE("features cannot be replaced by random tokens") {
+  const auto data = open_data("trigger_average", T);
+  CHECK(error_of([&] { probe_batch(*data, 0, B, T, kRandomTokens); }) ==
+        "tokens: this data is of features, which random tokens cannot replace. Take natural ones.");
+  CHECK(probe_batch(*data, 0, B, T).features.size() > 0);
+}

@@ -164,6 +164,30 @@ TEST_CASE("probe refuses bad input, and leaves nothing behind") {
   CHECK(run.entries() == before);
 }
 
+TEST_CASE("probe measures models of features, of sink tokens and of weights that are no shares") {
+  const TemporaryFolder folder;
+  const std::string small = "layers: 1, width: 8, context: 12, ",
+                    few = "train: {steps: 1, batch: 2";
+  const std::pair<std::string, const char*> cases[] = {
+      {"model: {" + small +
+           "input: features, position: none, mlp: {kind: none}, norm: {kind: none}}\n" +
+           "data: {kind: trigger_average, features: 8}\n" + few + ", objective: regression}\n",
+       "max_error"},
+      {"model: {" + small + "sink_tokens: 2}\n" + few + "}\n", "gradient sink"},
+      {"model: {" + small + "attention: {normalizer: elu1}}\n" + few + "}\n",
+       "* of weights made shares"}};
+  int count = 0;
+  for (const auto& [config, part] : cases) {
+    const std::string run = (folder / std::to_string(count++)).string();
+    put_bytes(run + ".yaml", config);
+    const Ended trained = run_program({"train", run + ".yaml", "--out", run});
+    REQUIRE_MESSAGE(trained.status == 0, trained.output);
+    const Ended ended = run_program({"probe", run, "--out", run + ".h5"});
+    CHECK_MESSAGE(ended.status == 0, ended.output);
+    CHECK_MESSAGE(contains(ended.output, part), ended.output);
+  }
+}
+
 TEST_CASE("probe --list names every series, without a run") {
   const Ended ended = run_program({"probe", "--list"});
   CHECK(ended.status == 0);

@@ -79,7 +79,9 @@ std::string largest(const std::vector<double>& values, int64_t layer, int64_t T)
 
 std::string layer_table(const LastProbe& probe) {
   const int64_t T = probe.axis("position");
-  const auto ratio = probe.read("residual_ratio"), sink = probe.read("gradient_sink"),
+  const auto ratio = probe.read("residual_ratio"),
+             sink = probe.has("gradient_sink") ? probe.read("gradient_sink")
+                                               : std::vector<double>(ratio.size(), std::nan("")),
              kurtosis = probe.read("residual_kurtosis"), top = probe.read("residual_max_norm"),
              activation = probe.read("activation_ratio"),
              massive = probe.read("massive_activations"), entropy = probe.read("matrix_entropy"),
@@ -119,8 +121,12 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
 std::string probe_report(const Log& log) {
   const LastProbe probe(log);
   std::string text = head_table(probe, waiver_places(log)) + "\n" + layer_table(probe) + "\n";
-  for (const char* name : {"loss", "backcopy_risk", "bigram_risk"})
-    if (probe.has(name)) text += fmt::format("{:<15}{:.6f} nat\n", name, probe.read(name)[0]);
+  for (const char* name : {"loss", "max_error", "backcopy_risk", "bigram_risk"})
+    if (probe.has(name)) {
+      const std::string unit = log.spec("probe", name).units;
+      text +=
+          fmt::format("{:<15}{:.6f}{}\n", name, probe.read(name)[0], unit == "1" ? "" : " " + unit);
+    }
   return text;
 }
 

@@ -42,6 +42,9 @@ void put(Batch& batch, int64_t b, const std::vector<int32_t>& x) {
 
 Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
                   const ProbeTokens& tokens) {
+  if (tokens.content == Content::random && data.features() > 0)
+    throw UsageError("tokens", "this data is of features, which random tokens cannot replace",
+                     "Take natural ones.");
   if (tokens.bos == Bos::drop && data.front().empty())
     throw UsageError("bos",
                      "there is none to drop: this data's sequences begin with no fixed token",

@@ -17,7 +17,8 @@ struct ProbeTokens {
 
 /// The fixed probe batch: `sequences` of T tokens from the probe split, a pure function of the
 /// seed. Targets follow the tokens: the next token, or what is hidden, at the places where the
-/// data's batch has one. Throws UsageError where bos is to be dropped and there is none.
+/// data's batch has one. Throws UsageError where bos is to be dropped and there is none,
+/// and where random tokens are wanted of data of features.
 Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
                   const ProbeTokens& tokens = {});
 

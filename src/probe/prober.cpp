@@ -8,9 +8,8 @@
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
-#include "probe/reduce.h"
-
 #include "probe/cut_sinks.h"
+#include "probe/reduce.h"
 
 namespace waiver {
 

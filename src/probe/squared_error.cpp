@@ -14,14 +14,16 @@ class SquaredError : public Metric {
              {},
              "1",
              "loss on the probe batch",
-             "(x − answer)², mean over features, positions and sequences"},
+             "(x − answer)², mean over features, positions and sequences",
+             at_least(0)},
             {"",
              "max_error",
              {},
              "1",
              "largest error",
              "max |x − answer| over features, positions and sequences (Ran-Milo, 2603.11487, stops "
-             "below 5e-3)"}};
+             "below 5e-3)",
+             at_least(0)}};
   }
   void begin(const ProbeContext& context) override {
     c_ = context;
