@@ -54,7 +54,7 @@ char sign_of(const std::string& outcome) {
   if (outcome == "refuted") return '-';
   if (outcome == "undecided") return '?';
   if (outcome == "does not apply") return '.';
-  return outcome[0];  // W6: p, m
+  return outcome == "mixed" ? 'x' : outcome[0];  // W6: p, m
 }
 
 // What the runs of a group say, each once, with how many say so.
@@ -117,7 +117,7 @@ std::string table_of(const std::vector<GroupMechanism>& groups) {
          fmt::format(
              "\nMedian [{:.0f} % bootstrap interval] over the runs; W1 to W10: a sign for each "
              "run, + supported, - refuted,\n? undecided, . does not apply; of W6 p "
-             "position-selected, m mask-selected or mixed. `waiver probe --hypotheses` says\nwhat "
+             "position-selected, m mask-selected, x mixed. `waiver probe --hypotheses` says what\n"
              "counts as what.\n",
              100 * kLevel);
 }
