@@ -182,6 +182,45 @@ TEST_CASE("a hidden key changes its own rows of its own heads, and no other bit 
   }
 }
 
+TEST_CASE("positions of edits count tokens, whatever sink tokens stand in front of them") {
+  const int64_t sinks = 2, S = sinks + T, C = 16, D = 8;
+  const Transformer model(config_of({{}, {{"sink_tokens", sinks}}}), V, 1);
+  const auto plain = run(model, nullptr);
+  EditConfig zero = edit({"blocks.0.attn.v"}, "zero", {"3"});
+  zero.heads = {1};
+  const auto values = edited(model, {zero}).at("blocks.0.attn.qkv");
+  for (int64_t n = 0; n < B * S; ++n)
+    for (int64_t c = 0; c < 3 * C; ++c) {
+      const bool own = n % S == sinks + 3 && c >= 2 * C + D;
+      CHECK(values[n * 3 * C + c] == (own ? 0.0f : plain.at("blocks.0.attn.qkv")[n * 3 * C + c]));
+    }
+  EditConfig hide = edit({"blocks.0.attn.scores"}, "hide", {"2"});
+  hide.queries = {"6"};
+  const auto pattern = edited(model, {hide}).at("blocks.0.attn.pattern");
+  for (int64_t row = 0; row < B * 2 * S; ++row)
+    for (int64_t k = 0; k < S; ++k) {
+      const float before = plain.at("blocks.0.attn.pattern")[row * S + k];
+      if (row % S != sinks + 6)
+        CHECK(pattern[row * S + k] == before);
+      else if (k == sinks + 2)
+        CHECK(pattern[row * S + k] == 0);
+      else if (k <= sinks + 6)
+        CHECK(pattern[row * S + k] > before);  // the others share what it had
+    }
+}
+
+TEST_CASE("what a hidden key had goes to the slot too") {
+  const Transformer model(config_of({{{"attention.slot", "key_value"}}, {}}), V, 1);
+  const auto plain = run(model, nullptr);
+  const auto now = edited(model, {edit({"blocks.*.attn.scores"}, "hide", {"0", "1"})});
+  for (int64_t row = 0; row < B * 2 * T; ++row) {
+    const float* weights = &now.at("blocks.0.attn.pattern")[row * T];
+    const double slot = now.at("blocks.0.attn.slot")[row];
+    CHECK(std::abs(std::accumulate(weights, weights + T, slot) - 1) < 1e-6);  // rounding of a row
+    CHECK((slot > plain.at("blocks.0.attn.slot")[row]) == (row % T > 0));     // row 0 sees itself
+  }
+}
+
 TEST_CASE("what the mask hides stays hidden") {
   const Transformer model(config_of({}), V, 1);
   for (const char* point : {"blocks.*.attn.scores", "blocks.*.attn.pattern"}) {

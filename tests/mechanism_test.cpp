@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "reference/settings.h"
+#include "temporary.h"
 
 // Models whose mechanism is known because their weights were set by hand: one layer, one head,
 // nothing else. Channel 0 of the residual stream is 1 for every token, 1 is what makes a key
@@ -42,15 +43,23 @@ struct Built {
   float by_token = 0;     // how much the first token attracts
   float by_position = 0;  // how much position 0 attracts
   bool identical = false;
+  std::string normalizer = "softmax";
+  double window = 0, prefix = 0;
 };
 
 std::unique_ptr<Transformer> build(const Built& built) {
   ModelConfig config;
   reference::Settings(config, {{{"position", built.position},
                                 {"attention.mask", built.mask},
+                                {"attention.normalizer", built.normalizer},
                                 {"mlp.kind", "none"},
                                 {"norm.kind", "none"}},
-                               {{"layers", 1}, {"heads", 1}, {"width", C}, {"context", T}}});
+                               {{"layers", 1},
+                                {"heads", 1},
+                                {"width", C},
+                                {"context", T},
+                                {"attention.mask.window", built.window},
+                                {"attention.mask.prefix", built.prefix}}});
   auto made = std::make_unique<Transformer>(config, V, 1);
   Transformer& model = *made;
   const auto weight = [&](const std::string& name) -> Tensor {
@@ -178,6 +187,25 @@ TEST_CASE("causal, no encoding, identical tokens: the mask selects the first") {
   CHECK(std::abs(m.received - harmonic / (T - 1)) < kRounding);
   for (const Finding& f : m.findings)
     CHECK((f.outcome == "does not apply" || (f.outcome == "undecided" && f.note == "no sink")));
+}
+
+TEST_CASE("without the sum-to-one constraint, no sink and an ordinary value support W3") {
+  const Mechanism plain = mechanism_of({.mask = "causal"});
+  CHECK(finding(plain, "W3").outcome == "does not apply");
+  const Mechanism sigmoid = mechanism_of({.mask = "causal", .normalizer = "sigmoid"});
+  CHECK(sigmoid.status == "neither");
+  CHECK(finding(sigmoid, "W3").outcome == "supported");
+  CHECK(number(finding(sigmoid, "W3"), "sink_rate") == 0);
+  CHECK(std::abs(number(finding(sigmoid, "W3"), "r_V") - 1) < kRounding);
+  // A value that is small without any need refutes it.
+  const Mechanism small = mechanism_of(
+      {.position = "learned", .mask = "causal", .by_position = 1e-3f, .normalizer = "sigmoid"});
+  CHECK(finding(small, "W3").outcome == "refuted");
+}
+
+TEST_CASE("where queries have one key in common there is nothing to compare it with") {
+  CHECK(contains(error_of([] { mechanism_of({.mask = "causal", .window = 2, .prefix = 1}); }),
+                 "queries have one key in common at most"));
 }
 
 TEST_CASE("two cues of equal weight are mixed, and without any nothing is selected") {

@@ -9,6 +9,7 @@
 
 #include "experiment/log.h"
 #include "experiment/saved.h"
+#include "probe/mechanism/mechanism.h"
 #include "probe/prober.h"
 #include "program.h"
 #include "temporary.h"
@@ -132,6 +133,22 @@ TEST_CASE("probe replaces a file only when told to, and writes none without --ou
   CHECK(run.probe({"--out", run.path("taken"), "--overwrite"}).status == 0);
   CHECK_NOTHROW(Log::open(run.path("taken")));
   CHECK(run.probe({"--out", run.path("run"), "--overwrite"}).status == 2);  // a folder
+}
+
+TEST_CASE("the mechanism is printed and written, and refuses what it would not heed") {
+  const TrainedRun run;
+  const Ended ended = run.probe({"--mechanism", "--out", run.path("probe.h5")});
+  INFO(ended.output);
+  REQUIRE(ended.status == 0);
+  CHECK(contains(ended.output, "selected by"));
+  const Log log = Log::open(run.path("probe.h5"));
+  for (const Hypothesis& h : hypotheses()) {
+    CHECK(contains(ended.output, h.claim));
+    CHECK(log.has("mechanism", std::string(h.id)));
+  }
+  const Ended random = run.probe({"--mechanism", "--tokens", "random"});
+  CHECK(random.status == 2);
+  CHECK(contains(random.output, "Leave --tokens and --bos out."));
 }
 
 TEST_CASE("probe refuses bad input, and leaves nothing behind") {

@@ -32,7 +32,15 @@ void check_free(const Options& options) {
 
 void probe(const Options& options) {
   check_free(options);
+  const bool natural = options.tokens == "natural" && options.bos == "keep";
+  if (options.mechanism && !natural)
+    throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
+                     "Leave --tokens and --bos out.");
   if (options.mechanism && is_sweep(options.target.path)) {
+    if (!options.out.empty() || !options.target.overrides.empty())
+      throw UsageError("--mechanism",
+                       "of a sweep every finished run is asked as it is, into its mechanism.json",
+                       "Leave --out and overrides out.");
     fmt::print("{}", study_mechanism(options.target.path));
     return;
   }

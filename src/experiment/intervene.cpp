@@ -76,7 +76,8 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
   Effects effects{prober.series(), spec.positions};
   prober.measure();
   effects.natural = copy(prober);
-  const std::vector<float>& alpha = effects.of(effects.natural, "received_attention");
+  const std::vector<float>* proxy = prober.find("proxy_received_attention");
+  const std::vector<float>& alpha = proxy ? *proxy : prober.value("received_attention");
   const std::vector<float> visibility = prober.key_visibility();
   effects.strongest = strongest_waiver(waiver_places(
       std::vector<double>(alpha.begin(), alpha.end()),

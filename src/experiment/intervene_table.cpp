@@ -57,7 +57,9 @@ class Table {
 
  private:
   float value(const Effects::Values& values, const Quantity& q, int64_t head, int64_t key) const {
-    return effects_.of(values, q.series)[head * T_ + key];
+    const std::string proxy = std::string("proxy_") + q.series;
+    const bool has_proxy = std::ranges::count(effects_.series, proxy, &SeriesSpec::name) > 0;
+    return effects_.of(values, has_proxy ? proxy : q.series)[head * T_ + key];
   }
 
   // The heads of blocks with attention; of many, those that attend most to a named position.

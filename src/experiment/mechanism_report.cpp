@@ -194,7 +194,8 @@ std::string to_text(const Mechanism& m) {
     const Finding& f = m.findings[i];
     std::vector<std::string> numbers;
     for (const auto& [name, value] : f.numbers)
-      numbers.push_back(fmt::format("{} {:.3g}", name, value));
+      numbers.push_back(std::isfinite(value) ? fmt::format("{} {:.3g}", name, value)
+                                             : fmt::format("{} –", name));
     text += fmt::format("{:<5}{:<19}{}\n", f.id, f.outcome, hypotheses()[i].claim);
     const std::string note = f.note.empty() ? "" : f.note + (numbers.empty() ? "" : "; ");
     if (!note.empty() || !numbers.empty())

@@ -21,7 +21,7 @@ int64_t index_of(const Log& log, const std::string& series, const WaiverPlace& a
 
 int64_t find_onset_layer(const Log& log, int64_t key, double threshold) {
   const std::vector<int64_t> steps = log.steps("probe");
-  const std::string series = "received_attention";
+  const std::string series = shares_prefix(log) + "received_attention";
   const Log::Data alpha = log.read("probe", series);
   for (int64_t l = 0; l < log.axes().at("layer"); ++l)
     for (int64_t h = 0; h < log.axes().at("head"); ++h)
@@ -56,12 +56,16 @@ int64_t order_of(const RunEvents& events, int64_t step) {
 
 }  // namespace
 
+std::string shares_prefix(const Log& log) {
+  return log.has("probe", "proxy_received_attention") ? "proxy_" : "";
+}
+
 std::vector<WaiverPlace> waiver_places(const Log& log) {
   const int64_t rows = std::ssize(log.steps("probe"));
   if (rows == 0) return {};
-  return waiver_places(log.read_rows("probe", "received_attention", rows - 1, rows).values,
-                       log.read("probe", "key_visibility").values, log.axes().at("layer"),
-                       log.axes().at("head"));
+  return waiver_places(
+      log.read_rows("probe", shares_prefix(log) + "received_attention", rows - 1, rows).values,
+      log.read("probe", "key_visibility").values, log.axes().at("layer"), log.axes().at("head"));
 }
 
 std::optional<WaiverPlace> strongest_waiver(const Log& log) {
@@ -88,7 +92,8 @@ std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config) 
   events.onset_layer = find_onset_layer(log, at->key, config.waiver.received_attention);
   const std::vector<int64_t> steps = log.steps("probe");
   for (const EventKind& kind : event_kinds(config)) {
-    const std::string series(kind.series);
+    std::string series = shares_prefix(log) + std::string(kind.series);
+    if (!log.has("probe", series)) series = kind.series;
     if (!log.has("probe", series)) continue;
     const auto values = log.read("probe", series).over_rows(index_of(log, series, *at));
     events.entries.push_back({kind, find_event(kind, steps, values)});

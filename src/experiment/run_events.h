@@ -26,6 +26,9 @@ struct RunEvents {
   std::optional<int64_t> step(std::string_view name) const;
 };
 
+/// `proxy_` where a model's weights are no shares, and α, E and the sink rate are those of the
+/// proxy.
+std::string shares_prefix(const Log& log);
 /// Of every head its strongest key at the last probe; empty where the log has no probes.
 std::vector<WaiverPlace> waiver_places(const Log& log);
 /// The strongest of them; none without probes or attention.

@@ -37,7 +37,9 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
     slot[r] = weigh_row(spec, qkv, r / T, r % T, spec.scores.data + r * T, weights);
   };
   parallel_tiles(rows, [&](int64_t r) {
-    if (rescored[r]) weigh(r, spec.pattern.data + r * T);
+    if (!rescored[r]) return;
+    weigh(r, spec.pattern.data + r * T);
+    if (spec.slot_pattern) spec.slot_pattern.data[r] = slot[r];
   });
   std::vector<char> reweighed(rows);
   if (change.edits(layer, "attn.pattern")) {

@@ -9,11 +9,10 @@ namespace waiver {
 /// Changes a forward pass at named points, in place, before what stands there is used or shown. A
 /// pass whose points are all left as they are gives the same bits as one without an intervention.
 ///
-/// Beside the points of Capture (all but attn.qkv) there are
+/// Beside the points of Capture, all but attn.in, attn.qkv and attn.slot, there are
 ///
-/// | point                  | shape           | what | | embed.position         | [B·T, C]        |
-/// what the encoding added to the embeddings          | | blocks.{l}.attn.{q,k,v}| [B·T, C], pitch
-/// | queries, keys (normalised, turned), values         |
+/// - embed.position [B·T, C]: what the encoding added to the embeddings;
+/// - blocks.{l}.attn.{q,k,v} [B·S, C], with a pitch: queries, keys (normalised, turned), values.
 ///
 /// Queries and keys stay where they are until the block's scores have been edited.
 /// A row of attn.scores that was changed is normalised again, over the keys whose score is not −∞:

@@ -10,10 +10,12 @@ class AddedAttention : public Metric {
     const std::vector<std::string> axes = {"layer", "head", "added"};
     return {{"", "added_attention", axes, "1", "attention to an added key",
              "mean over the tokens' queries of A[i,*], * the sink tokens in their order and then "
-             "the key of model.attention.slot; then over sequences"},
+             "the key of model.attention.slot; then over sequences",
+             at_least(0)},
             {"", "added_sink_rate", axes, "1", "sink rate of an added key",
              "share of sequences whose mean over queries of A[i,*] exceeds probe.sink_threshold; "
-             "its mean over layers and heads is Sink_* (Gu et al., 2410.10781)"}};
+             "its mean over layers and heads is Sink_* (Gu et al., 2410.10781)",
+             between(0, 1)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {

@@ -9,7 +9,8 @@
 namespace waiver {
 namespace {
 
-// Row `other` sees one token alone, in layers 0 … last: itself, or the one beside it.
+// Row `other` sees one token alone, in layers 0 … last: itself, or the one beside it. Sink tokens
+// and a slot, which are no tokens of the sequence, it goes on seeing.
 std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string& seen = "other") {
   EditConfig hide = make_edit({}, "hide", {}, {{"own", 1}});
   for (const HeadIndex& h : s.passes.all_heads())

@@ -1,7 +1,10 @@
 #include "probe/mechanism/mechanism.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "core/error.h"
+#include "probe/reduce.h"
 #include "probe/waiver_score.h"
 
 namespace waiver {
@@ -48,10 +51,18 @@ void find_waiver(Subject& s) {
     }
 }
 
-// 5, 10 and 32, as far as they are among the candidates; else the middle one.
+// Whether a key can be compared with: no rival that gets as much, and no row that the mask has
+// made self-only already.
+bool is_ordinary(const Subject& s, int64_t key) {
+  return std::ranges::count(s.candidates, key) > 0 && key != s.waiver &&
+         s.received(s.natural, key) < s.received(s.natural, s.waiver) &&
+         (key == 0 || s.passes.config().attention.mask->visible(key, s.passes.tokens()).size() > 1);
+}
+
+// 5, 10 and 32, as far as they are ordinary candidates; else the middle candidate.
 void choose_others(Subject& s) {
   for (const int64_t key : {5, 10, 32})
-    if (key != s.waiver && std::ranges::count(s.candidates, key) > 0) s.others.push_back(key);
+    if (is_ordinary(s, key)) s.others.push_back(key);
   if (!s.others.empty()) return;
   const auto middle = s.candidates.begin() + std::ssize(s.candidates) / 2;
   s.others.push_back(*middle == s.waiver ? *std::prev(middle) : *middle);
@@ -61,12 +72,13 @@ bool stands_out(const Subject& s) {
   std::vector<double> all;
   for (const int64_t key : s.candidates) all.push_back(s.received(s.natural, key));
   std::ranges::sort(all);
-  return s.received(s.natural, s.waiver) >= 1.1 * all[all.size() / 2];
+  const double own = s.received(s.natural, s.waiver);
+  return own > 0 && own >= 1.1 * all[all.size() / 2];
 }
 
 std::string selection(const Subject& s, const FollowRates& f) {
   constexpr double all = 0.8, none = 0.2;
-  if (!stands_out(s)) return "nothing";
+  if (!stands_out(s) || !std::isfinite(f.encoding + f.content + f.both)) return "nothing";
   if (f.encoding >= all && f.content <= none) return "position encoding";
   if (f.content >= all && f.encoding <= none) return "feature distribution";
   if (f.encoding <= none && f.content <= none && f.both <= none) return "mask";
@@ -74,6 +86,13 @@ std::string selection(const Subject& s, const FollowRates& f) {
 }
 
 }  // namespace
+
+double Subject::over_others(const std::vector<EditConfig>& edits,
+                            const std::function<double(int64_t, const Pass&)>& f) const {
+  std::vector<double> all;
+  for (const int64_t other : others) all.push_back(f(other, passes.run(edits, names(other))));
+  return median(all);
+}
 
 std::string judge(bool yes, bool no) { return yes ? "supported" : no ? "refuted" : "undecided"; }
 
@@ -95,6 +114,10 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   Passes passes(model, prober);
   Subject s{passes, passes.natural(), thresholds};
   s.candidates = passes.candidates();
+  if (s.candidates.size() < 2)
+    throw UsageError("model.attention.mask",
+                     "queries have one key in common at most, so there is none to compare it with",
+                     "The mechanism tests need two keys that many queries see.");
   find_waiver(s);
   choose_others(s);
   Mechanism out{s.waiver, s.status, s.heads, s.others};
@@ -134,7 +157,7 @@ std::span<const Hypothesis> hypotheses() {
       {"W5", "the cell's own cue selects",
        "absolute + bidirectional: follows the encoding ≥ .8 (refuted: ≤ .2); none, rotary or "
        "biased + causal: follows neither (both ≤ .2; refuted: one ≥ .8); none + bidirectional: "
-       "follows the content ≥ .8",
+       "follows the content ≥ .8 (refuted: ≤ .2)",
        test_swap},
       {"W6", "absolute + causal: which of two cues",
        "S = E_k ÷ (E_w + E_k) with encodings swapped: > .8 position-selected, < .2 mask-selected",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,7 +18,9 @@ struct Finding {
   std::string note = {};  // why, where nothing was decided
 };
 
-/// What the mechanism tests know of a model before they change anything.
+/// What the mechanism tests know of a model before they change anything. Where there is a sink it
+/// is the strongest, as elsewhere (probe/waiver_place.h); where there is none, no single head's
+/// key, but that which all heads together attend to most.
 struct Subject {
   Passes& passes;
   Pass natural;
@@ -33,7 +36,9 @@ struct Subject {
   /// The first layer with one of the heads.
   int64_t onset_layer() const { return heads.front().layer; }
   PositionNames names(int64_t other) const {
-    return {{"waiver", waiver}, {"other", other}, {"beside", other > 0 ? other - 1 : other + 1}};
+    return {{"waiver", waiver},
+            {"other", other},
+            {"beside", other - 1 == waiver || other == 0 ? other + 1 : other - 1}};
   }
   double received(const Pass& pass, int64_t key) const {
     return passes.mean(pass.received, heads, key);
@@ -45,8 +50,8 @@ struct Subject {
     return passes.median(pass.value_ratio, heads, key);
   }
   /// Median over `others` of f(other, the edited pass).
-  template <class F>
-  double over_others(const std::vector<EditConfig>& edits, const F& f) const;
+  double over_others(const std::vector<EditConfig>& edits,
+                     const std::function<double(int64_t, const Pass&)>& f) const;
 };
 
 /// How much of the attention moves from the waiver w to another key k when both change places,
@@ -99,14 +104,5 @@ Finding test_self_only(Subject&, const FollowRates&);
 Finding test_self_only_early(Subject&, const FollowRates&);
 Finding test_dose(Subject&, const FollowRates&);
 Finding test_feature_patch(Subject&, const FollowRates&);
-
-template <class F>
-double Subject::over_others(const std::vector<EditConfig>& edits, const F& f) const {
-  std::vector<double> all;
-  for (const int64_t other : others) all.push_back(f(other, passes.run(edits, names(other))));
-  std::ranges::sort(all);
-  const size_t half = all.size() / 2;
-  return all.size() % 2 ? all[half] : 0.5 * (all[half - 1] + all[half]);
-}
 
 }  // namespace waiver

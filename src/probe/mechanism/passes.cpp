@@ -12,8 +12,22 @@ namespace {
 
 // The attention patterns of one sequence.
 struct Patterns : Capture {
+  explicit Patterns(bool shares) : shares(shares) {}
   bool wants(int64_t, std::string_view point) const override { return point == "attn.pattern"; }
-  void take(int64_t layer, std::string_view, const Tensor& t) override { maps[layer] = t; }
+  void take(int64_t layer, std::string_view, const Tensor& t) override {
+    maps[layer] = t;
+    if (!shares) make_shares(t);
+  }
+  // The proxy of metrics: every row divided by its sum. Nothing reads the weights after this point.
+  static void make_shares(const Tensor& t) {
+    const int64_t S = t.shape[-1];
+    for (int64_t row = 0; row < t.size() / S; ++row) {
+      float* A = t.data + row * S;
+      const double sum = std::accumulate(A, A + S, 1e-8);
+      for (int64_t k = 0; k < S; ++k) A[k] = static_cast<float>(A[k] / sum);
+    }
+  }
+  bool shares;
   std::map<int64_t, Tensor> maps;
 };
 
@@ -59,7 +73,7 @@ double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& 
     all.edit_tokens(tokens, model_.vocabulary());
     arena.reset();
     Tape tape(arena, false);
-    Patterns patterns;
+    Patterns patterns(config().attention.normalizer->shares());
     const Input input = {tokens, 1, T, positions, {}, &all};
     model_.forward(tape, input, &patterns);
     for (const HeadIndex& h : heads) {

@@ -15,6 +15,8 @@ bool absolute(const Subject& s) {
 }
 bool no_encoding(const Subject& s) { return s.passes.config().position.name() == "none"; }
 bool bidirectional(const Subject& s) { return s.passes.config().attention.mask->sees_future(); }
+// Neither causal nor bidirectional: the prefix sees itself whole.
+bool has_prefix(const Subject& s) { return s.passes.config().attention.mask->prefix() > 1; }
 
 // Ranks from 0; equal numbers share the mean of theirs.
 std::vector<double> ranks(const std::vector<double>& x) {
@@ -55,13 +57,14 @@ Finding test_content_ignored(Subject& s, const FollowRates&) {
   share /= static_cast<double>(s.others.size());
   const double natural = s.passes.first_choice({}, {}, s.heads, s.candidates, s.waiver);
   Finding out{"", judge(share >= .95, share < .5), {{"natural", natural}, {"replaced", share}}};
-  if (bidirectional(s)) out.outcome = "does not apply";
+  if (bidirectional(s) || has_prefix(s)) out.outcome = "does not apply";
   return out;
 }
 
 Finding test_swap(Subject& s, const FollowRates& f) {
   Finding out{
       "", "does not apply", {{"encoding", f.encoding}, {"content", f.content}, {"both", f.both}}};
+  if (has_prefix(s)) return out;
   if (absolute(s) && bidirectional(s)) out.outcome = judge(f.encoding >= .8, f.encoding <= .2);
   if (!absolute(s) && !bidirectional(s))
     out.outcome = judge(f.encoding <= .2 && f.content <= .2, f.encoding >= .8 || f.content >= .8);
@@ -77,7 +80,7 @@ Finding test_encoding_swap(Subject& s, const FollowRates&) {
     return at_other / (at_other + at_waiver);
   });
   Finding out{"", "does not apply", {{"S", S}}};
-  if (absolute(s) && !bidirectional(s))
+  if (absolute(s) && !bidirectional(s) && !has_prefix(s))
     out.outcome = S > .8 ? "position-selected" : S < .2 ? "mask-selected" : "mixed";
   return out;
 }
