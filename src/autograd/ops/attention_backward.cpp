@@ -30,15 +30,18 @@ float dot(const float* x, const float* y, int64_t n) {
   return sum;
 }
 
-// A block's weights a and ∂L/∂A in ds; the scores in s, which may be a itself.
+// A block's weights a and ∂L/∂A in ds; the scores in s, which may be a itself; what dropout
+// multiplies weights by in `kept`, drawn once for both of its uses.
 struct Scratch {
-  float *s, *a, *ds;
+  float *s, *a, *ds, *kept = nullptr;
   int64_t pitch;
 
-  Scratch(const Tile& t, const Block& block, bool scores_too) : pitch(fast_pitch(block.keys())) {
+  Scratch(const Head& h, const Tile& t, const Block& block, bool scores_too)
+      : pitch(fast_pitch(block.keys())) {
     a = scratch(0, t.rows() * pitch);
     ds = scratch(1, t.rows() * pitch);
     s = scores_too ? scratch(2, t.rows() * pitch) : a;
+    if (h.spec.dropout > 0) kept = scratch(3, t.rows() * pitch);
   }
 };
 
@@ -49,18 +52,21 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Scrat
   weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
   gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, h.out(b.dout, t.i0), h.C,
        h.v + block.j0 * h.stride, h.stride, 0.0f, x.ds, x.pitch);
-  if (h.spec.dropout > 0) drop(h, t, block, x.ds, x.pitch);
+  if (!x.kept) return;
+  std::fill_n(x.kept, t.rows() * x.pitch, 1.0f);
+  drop(h, t, block, x.kept, x.pitch);
+  for (int64_t i = 0; i < t.rows(); ++i)
+    for (int64_t j = 0; j < block.keys(); ++j) x.ds[i * x.pitch + j] *= x.kept[i * x.pitch + j];
 }
 
 // dv += Aᵀ dO, A with its dropout, which stays out of what comes after.
 void value_gradient(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
   const Head& h = b.h;
   const float* a = x.a;
-  if (h.spec.dropout > 0) {
-    float* dropped = scratch(3, t.rows() * x.pitch);
-    std::copy_n(x.a, t.rows() * x.pitch, dropped);
-    drop(h, t, block, dropped, x.pitch);
-    a = dropped;
+  if (x.kept) {
+    for (int64_t i = 0; i < t.rows(); ++i)
+      for (int64_t j = 0; j < block.keys(); ++j) x.kept[i * x.pitch + j] *= x.a[i * x.pitch + j];
+    a = x.kept;
   }
   gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, a, x.pitch,
        h.out(b.dout, t.i0), h.C, 1.0f, b.dq(block.j0) + 2 * h.C, h.stride);
@@ -125,7 +131,7 @@ void row_dots(const Backward& b, const Tile& t, float* dots) {
     dots[i - t.i0] = normalizer.two_passes() ? 0.0f : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
   if (!normalizer.two_passes()) return;
   t.for_blocks([&](const Block& block) {
-    const Scratch x(t, block, true);
+    const Scratch x(h, t, block, true);
     recompute(b, t, block, x);
     for (int64_t i = t.i0; i < t.i1; ++i) {
       const KeyRange seen = t.visible(i, block);
@@ -144,7 +150,7 @@ void backward_tile(const Backward& b, const Tile& t) {
   float dots[kQueries];
   row_dots(b, t, dots);
   t.for_blocks([&](const Block& block) {
-    const Scratch x(t, block, normalizer.needs_scores());
+    const Scratch x(b.h, t, block, normalizer.needs_scores());
     recompute(b, t, block, x);
     value_gradient(b, t, block, x);
     score_gradient(b, t, block, x, dots);
