@@ -46,6 +46,17 @@ TEST_CASE("a random number is a function of seed, stream, substream and index") 
   for (uint64_t index : {9u, 3u, 9u, 0u}) CHECK(a.words(index) == b.words(index));
 }
 
+TEST_CASE("many words are those of their indices, wherever they begin and however many") {
+  const Random random(7, "weights", 2);
+  for (uint64_t place : {0ull, 1ull, 2ull, 3ull, 1000ull, (1ull << 34) - 13, ~0ull - 40})
+    for (size_t n = 0; n < 40; ++n) {
+      std::vector<uint32_t> found(n + 1, 42), expected(n + 1, 42);
+      random.words(place, std::span(found).first(n));
+      for (size_t i = 0; i < n; ++i) expected[i] = random.words((place + i) / 4)[(place + i) % 4];
+      REQUIRE(found == expected);
+    }
+}
+
 TEST_CASE("any change of seed, stream, substream or index gives other numbers") {
   std::set<Words> seen;
   int asked = 0;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace waiver {
@@ -14,6 +15,9 @@ class Random {
 
   /// Four independent words for this index.
   std::array<uint32_t, 4> words(uint64_t index) const;
+  /// Many at once, which is about three times as fast: out[i] = word `place` + i, where word p is
+  /// words(p / 4)[p % 4].
+  void words(uint64_t place, std::span<uint32_t> out) const;
   /// Uniform in [0, 1), 53 bits.
   double uniform(uint64_t index) const;
   /// Uniform in {0, …, n − 1}; n < 2^32.

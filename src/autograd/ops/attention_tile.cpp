@@ -19,13 +19,11 @@ void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t 
 void drop(const Head& h, int64_t i, int64_t j0, float* weights, int64_t n) {
   const auto limit = static_cast<uint32_t>(h.spec.dropout * 4294967296.0);
   const float grown = 1.0f / (1.0f - h.spec.dropout);
-  const int64_t groups = (h.T + 3) / 4, row = h.spec.first_sequence * h.spec.heads + h.index,
-                at = (row * h.T + i) * groups;
-  std::array<uint32_t, 4> words{};
-  for (int64_t j = j0; j < j0 + n; ++j) {
-    if (j == j0 || j % 4 == 0) words = h.spec.noise.words(at + j / 4);
-    weights[j - j0] *= words[j % 4] < limit ? 0.0f : grown;
-  }
+  const int64_t groups = (h.T + 3) / 4, row = h.spec.first_sequence * h.spec.heads + h.index;
+  uint32_t words[kKeys];
+  h.spec.noise.words((row * h.T + i) * groups * 4 + j0, {words, static_cast<size_t>(n)});
+#pragma omp simd
+  for (int64_t j = 0; j < n; ++j) weights[j] *= words[j] < limit ? 0.0f : grown;
 }
 
 void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch) {

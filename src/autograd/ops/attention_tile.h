@@ -77,6 +77,7 @@ class Tile {
 void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch);
 
 /// Multiplies weights (or their gradients) of query i over keys j0 + [0, n) by 0 or 1/(1 − rate).
+/// REQUIRES: n ≤ kKeys.
 void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n);
 /// The same for the visible part of a block.
 void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch);

@@ -1,4 +1,4 @@
-#include <array>
+#include <algorithm>
 
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
@@ -9,14 +9,17 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
   Variable y = tape.variable(x.shape());
   auto* kept = tape.arena().array<uint8_t>(y.value.size());
   const float scale = static_cast<float>(1.0 / (1.0 - p));
-  const auto threshold = static_cast<uint64_t>(p * 0x1.0p32);
+  const auto threshold = static_cast<uint32_t>(p * 0x1.0p32);
   parallel_ranges(y.value.size(), 1 << 13, [&](int64_t begin, int64_t end) {
-    std::array<uint32_t, 4> words = random.words((first + begin) / 4);
-    for (int64_t i = begin; i < end; ++i) {
-      const uint64_t place = first + i;
-      if (place % 4 == 0) words = random.words(place / 4);
-      kept[i] = words[place % 4] >= threshold;
-      y.value.data[i] = kept[i] ? scale * x.value.data[i] : 0.0f;
+    uint32_t words[256];
+    for (int64_t at = begin; at < end; at += std::ssize(words)) {
+      const int64_t n = std::min(end - at, std::ssize(words));
+      random.words(first + at, {words, static_cast<size_t>(n)});
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) {
+        kept[at + i] = words[i] >= threshold;
+        y.value.data[at + i] = words[i] >= threshold ? scale * x.value.data[at + i] : 0.0f;
+      }
     }
   });
   tape.record("dropout", y, [=] {
