@@ -1,6 +1,9 @@
 #include "experiment/bench.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <set>
 
 #include "autograd/profile.h"
@@ -19,7 +22,7 @@ Workload tiny(bool backcopy) {
   w.model.width = 16;
   w.model.context = 24;
   w.model.mlp.width = 32;
-  w.batch = 3;
+  w.train.batch = 3;
   return w;
 }
 
@@ -64,20 +67,51 @@ TEST_CASE("the workloads are those that have a name, each at all its sizes") {
       CHECK(w.model.misfits().empty());
     }
   CHECK(find_workloads("long").size() == 5);
-  std::set<std::string> settings;
-  for (const Workload& w : find_workloads("switches")) settings.insert(w.setting);
-  for (const auto& normalizer : registry<Normalizer>())
-    CHECK(settings.contains("normalizer " + std::string(normalizer.name)) ==
-          (normalizer.name != "softmax"));
-  // SwiGLU has three matrices where ReLU has two, so it is timed two thirds as wide.
-  CHECK(settings.contains("mlp swiglu, width 344"));
-  CHECK(settings.contains("sink_tokens 1"));
   CHECK(find_workloads("long").back().model.context == 16384);
   CHECK_THROWS_WITH_AS(
       find_workloads("smal"),
       "smal: there is no such workload. Known are small, bb, lm, gu60m, long, switches.",
       UsageError);
   CHECK(workload_data(find_workloads("bb").front())->vocabulary() == 67);
+}
+
+namespace {
+
+template <class T>
+void check_kinds(const std::set<std::string>& settings, const std::string& key,
+                 std::string_view plain) {
+  for (const Registered<T>& entry : registry<T>()) {
+    const std::string setting = fmt::format("{}={}", key, entry.name);
+    CAPTURE(setting);
+    CHECK(std::ranges::any_of(settings, [&](const std::string& s) {
+            return s == setting || s.starts_with(setting + " ");
+          }) == (entry.name != plain));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every kind of the registries is a switch, set as on the command line") {
+  std::set<std::string> settings;
+  for (const Workload& w : find_workloads("switches")) {
+    CHECK(settings.insert(w.setting).second);
+    CHECK(w.vocabulary == plain_workload().vocabulary);
+    CHECK(w.model.context == plain_workload().model.context);
+    CHECK(w.tokens() == plain_workload().tokens());
+    CHECK(w.train.clip == plain_workload().train.clip);
+  }
+  check_kinds<Normalizer>(settings, "model.attention.normalizer", "softmax");
+  check_kinds<PositionEncoding>(settings, "model.position", "learned");
+  check_kinds<Mask>(settings, "model.attention.mask", "causal");
+  check_kinds<Slot>(settings, "model.attention.slot", "none");
+  check_kinds<QkNorm>(settings, "model.attention.qk_norm", "none");
+  check_kinds<Gate>(settings, "model.attention.gate", "none");
+  check_kinds<Mlp>(settings, "model.mlp.kind", "relu");
+  check_kinds<Norm>(settings, "model.norm.kind", "layer");
+  check_kinds<Optimizer>(settings, "train.optimizer", "adamw");
+  // SwiGLU has three matrices where ReLU has two, so it is timed two thirds as wide.
+  CHECK(settings.contains("model.mlp.kind=swiglu model.mlp.width=344"));
+  CHECK(settings.contains("model.sink_tokens=1"));
 }
 
 TEST_CASE("the rows of a bench hold each op once, and their sum is the step") {
@@ -214,7 +248,7 @@ TEST_CASE("a switch is timed beside the plain step") {
   options.rounds = 1;
   options.round_seconds = 0;
   Workload w = find_workloads("switches").front();
-  w.batch = 1;
+  w.train.batch = 1;
   const BenchResult r = measure(w, options);
   REQUIRE(r.plain_ratio.has_value());
   CHECK(*r.plain_ratio > 0);

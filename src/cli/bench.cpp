@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -35,7 +36,7 @@ void print_table(const std::vector<BenchResult>& results) {
       fmt::print(
           "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
           "{:>10.1f}{:>8}{:>8}\n",
-          r.workload.name, r.workload.model.context, r.workload.batch, r.ms_per_step,
+          r.workload.name, r.workload.model.context, r.workload.train.batch, r.ms_per_step,
           r.tokens_per_second, r.useful_gflops, r.sgemm_gflops, 100 * r.share_of_peak,
           1000 / r.useful_gflops, mib(r.parameter_bytes + r.optimizer_bytes), mib(r.arena_bytes),
           mib(r.peak_resident_bytes),
@@ -44,15 +45,18 @@ void print_table(const std::vector<BenchResult>& results) {
 }
 
 void print_switches(const std::vector<BenchResult>& results) {
-  fmt::print("\n{:<28}{:>10}{:>24}\n", "switch, on lm", "ms/step", "times the plain step");
+  size_t widest = 0;
+  for (const BenchResult& r : results) widest = std::max(widest, r.workload.setting.size());
+  fmt::print("\n{:<{}}{:>10}{:>24}\n", "switch, on lm", widest, "ms/step", "times the plain step");
   for (const BenchResult& r : results)
     if (r.plain_ratio)
-      fmt::print("{:<28}{:>10.2f}{:>24.3f}\n", r.workload.setting, r.ms_per_step, *r.plain_ratio);
+      fmt::print("{:<{}}{:>10.2f}{:>24.3f}\n", r.workload.setting, widest, r.ms_per_step,
+                 *r.plain_ratio);
 }
 
 void print_rows(const BenchResult& r) {
   fmt::print("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
-             r.workload.model.context, r.workload.batch, r.rounds, r.steps_per_round);
+             r.workload.model.context, r.workload.train.batch, r.rounds, r.steps_per_round);
   fmt::print("  {:<16}{:>10}{:>10}{:>10}{:>10}{:>8}{:>14}{:>10}\n", "ms of a step", "forward",
              "backward", "around", "sum", "share", "fewest tiles", "us/tile");
   const auto line = [&](const std::string& name, double forward, double backward, double around) {
@@ -85,7 +89,7 @@ void bench(const Options& options) {
   std::vector<Workload> workloads;
   for (const std::string& name : options.names)
     for (Workload& workload : find_workloads(name)) {
-      if (options.batch > 0) workload.batch = options.batch;
+      if (options.batch > 0) workload.train.batch = options.batch;
       workloads.push_back(std::move(workload));
     }
   fmt::print("{} · {}\n", machine_line(), gemm_version());

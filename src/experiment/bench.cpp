@@ -38,8 +38,7 @@ class Bench {
       : workload_(workload),
         data_(workload_data(workload)),
         model_(workload.model, data_->vocabulary(), 0),
-        train_(train_config(workload)),
-        trainer_(train_, model_, *data_, 0) {
+        trainer_(workload_.train, model_, *data_, 0) {
     if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
     if (!workload.setting.empty()) plain_ = std::make_unique<Bench>(plain_workload(), options);
     if (options.compare && workload.setting.empty()) torch_.emplace(workload);
@@ -82,13 +81,6 @@ class Bench {
   }
 
  private:
-  static TrainConfig train_config(const Workload& workload) {
-    TrainConfig out;
-    out.batch = workload.batch;
-    out.clip = 1.0;
-    return out;
-  }
-
   // The first step sizes the arena; the second tells how many make a round.
   void warm_up(double round_seconds) {
     train(1, nullptr);
@@ -164,7 +156,6 @@ class Bench {
   Workload workload_;
   std::unique_ptr<Dataset> data_;
   Transformer model_;
-  TrainConfig train_;
   Trainer trainer_;
   std::optional<Prober> prober_;
   std::optional<TorchStep> torch_;
@@ -193,7 +184,7 @@ nlohmann::ordered_json to_json(const BenchResult& r) {
                                 {"mlp_width", m.mlp.width},
                                 {"context", m.context},
                                 {"vocabulary", r.workload.vocabulary},
-                                {"batch", r.workload.batch},
+                                {"batch", r.workload.train.batch},
                                 {"threads", r.threads},
                                 {"rounds", r.rounds},
                                 {"steps_per_round", r.steps_per_round},

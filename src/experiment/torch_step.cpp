@@ -28,7 +28,7 @@ std::string description(const Workload& w) {
                          {"mlp_bias", m.mlp.bias},
                          {"tied", m.output.tied},
                          {"vocabulary", w.vocabulary},
-                         {"batch", w.batch},
+                         {"batch", w.train.batch},
                          {"threads", threads()}})
       .dump();
 }

@@ -39,6 +39,8 @@ struct Sizes {
   int64_t layers, heads, width, mlp, context, vocabulary, batch;
 };
 
+constexpr Sizes kLm{4, 2, 128, 512, 256, 256, 32};
+
 Workload workload(std::string name, const Sizes& sizes) {
   Workload w;
   w.name = std::move(name);
@@ -48,7 +50,8 @@ Workload workload(std::string name, const Sizes& sizes) {
   w.model.context = sizes.context;
   w.model.mlp.width = sizes.mlp;
   w.vocabulary = sizes.vocabulary;
-  w.batch = sizes.batch;
+  w.train.batch = sizes.batch;
+  w.train.clip = 1.0;
   return w;
 }
 
@@ -62,81 +65,20 @@ Workload small() {
   return w;
 }
 
-// An MLP with another number of matrices becomes as wide as its products cost no more than those of
-// the plain one, to the nearest multiple of 8; returns what the setting's name has to tell of it.
-std::string same_work(const MlpConfig& plain, MlpConfig& mlp) {
-  const int64_t products = mlp.kind->products();
-  if (products == 0 || products == plain.kind->products()) return "";
-  const int64_t budget = plain.kind->products() * plain.width;
-  mlp.width = (budget + 4 * products) / (8 * products) * 8;
-  return fmt::format(", width {}", mlp.width);
-}
-
-// `lm` with one switch away from where it stands, for every kind of a registry.
-template <class T, class Member>
-void add_switches(std::vector<Workload>& out, const std::string& key, const Member& member) {
-  const Workload plain = plain_workload();
-  for (const Registered<T>& entry : registry<T>()) {
-    Workload w = plain;
-    Kind<T>& kind = member(w.model);
-    if (kind.name() == entry.name) continue;
-    kind.set(entry.name);
-    if (!w.model.misfits().empty()) continue;
-    w.setting = key + " " + std::string(entry.name) + same_work(plain.model.mlp, w.model.mlp);
-    out.push_back(std::move(w));
-  }
-}
-
-// The same for what is no kind.
-template <class F>
-void add_switch(std::vector<Workload>& out, const std::string& setting, const F& change) {
-  Workload w = plain_workload();
-  change(w.model);
-  w.setting = setting;
-  out.push_back(std::move(w));
-}
-
-void add_all_switches(std::vector<Workload>& out) {
-  add_switches<Normalizer>(
-      out, "normalizer", [](ModelConfig & m) -> auto& { return m.attention.normalizer; });
-  add_switches<Slot>(
-      out, "slot", [](ModelConfig & m) -> auto& { return m.attention.slot; });
-  add_switches<Gate>(
-      out, "gate", [](ModelConfig & m) -> auto& { return m.attention.gate; });
-  add_switches<QkNorm>(
-      out, "qk_norm", [](ModelConfig & m) -> auto& { return m.attention.qk_norm; });
-  add_switches<Mask>(
-      out, "mask", [](ModelConfig & m) -> auto& { return m.attention.mask; });
-  add_switches<PositionEncoding>(
-      out, "position", [](ModelConfig & m) -> auto& { return m.position.of_layer(0); });
-  add_switches<Norm>(
-      out, "norm", [](ModelConfig & m) -> auto& { return m.norm.kind; });
-  add_switches<Mlp>(
-      out, "mlp", [](ModelConfig & m) -> auto& { return m.mlp.kind; });
-  add_switch(out, "sink_tokens 1", [](ModelConfig& m) { m.sink_tokens = 1; });
-  add_switch(out, "residual false", [](ModelConfig& m) { m.residual = false; });
-  for (const char* place : {"post", "sandwich"})
-    add_switch(out, fmt::format("norm.place {}", place),
-               [&](ModelConfig& m) { m.norm.place = place; });
-  add_switch(out, "dropout.attention 0.1", [](ModelConfig& m) { m.dropout.attention = 0.1; });
-  add_switch(out, "dropout.residual 0.1", [](ModelConfig& m) { m.dropout.residual = 0.1; });
-  add_switch(out, "dropout.embedding 0.1", [](ModelConfig& m) { m.dropout.embedding = 0.1; });
-}
-
 std::vector<Workload> all_workloads() {
   std::vector<Workload> out = {small(), workload("bb", {1, 1, 256, 1024, 256, 67, 32}),
-                               workload("lm", {4, 2, 128, 512, 256, 256, 32}),
+                               workload("lm", kLm),
                                workload("gu60m", {10, 8, 768, 1536, 2048, 50432, 1})};
   out[1].backcopy = out[1].probes = out[2].probes = true;
   for (const int64_t T : {1024, 2048, 4096, 8192, 16384})
     out.push_back(workload("long", {2, 2, 128, 512, T, 256, 1}));
-  add_all_switches(out);
+  std::ranges::move(switch_workloads(), std::back_inserter(out));
   return out;
 }
 
 }  // namespace
 
-Workload plain_workload() { return workload("switches", {4, 2, 128, 512, 256, 256, 32}); }
+Workload plain_workload() { return workload("switches", kLm); }
 
 std::vector<std::string> workload_names() {
   std::vector<std::string> out;
@@ -167,10 +109,11 @@ double useful_flops_per_token(const Workload& workload) {
 
 std::unique_ptr<Dataset> workload_data(const Workload& workload) {
   std::unique_ptr<Dataset> data =
-      workload.backcopy ? Kind<Dataset>("bigram_backcopy").make()
-                        : std::make_unique<UniformTokens>(workload.vocabulary, workload.batch);
+      workload.backcopy
+          ? Kind<Dataset>("bigram_backcopy").make()
+          : std::make_unique<UniformTokens>(workload.vocabulary, workload.train.batch);
   data->open(workload.model.context);
-  return data;
+  return workload.train.objective->apply(std::move(data), workload.model.attention.mask->prefix());
 }
 
 }  // namespace waiver

@@ -6,19 +6,21 @@
 
 #include "data/dataset.h"
 #include "model/config.h"
+#include "train/config.h"
 
 namespace waiver {
 
-/// A model and the batches that it is timed on.
+/// A model, and how its training steps are timed.
 struct Workload {
   std::string name;
   ModelConfig model;
-  int64_t vocabulary = 0, batch = 0;
+  TrainConfig train;
+  int64_t vocabulary = 0;
   bool backcopy = false;  // data of Bigram-Backcopy, else tokens drawn uniformly once
   bool probes = false;    // whether probing is timed too
-  std::string setting;    // of the switch that is on, `attention.gate value`; empty: none is
+  std::string setting;    // of the switch that is on, `model.attention.gate=value`; empty: none is
 
-  int64_t tokens() const { return batch * model.context; }
+  int64_t tokens() const { return train.batch * model.context; }
 };
 
 /// The names that `find_workloads` knows.
@@ -27,8 +29,12 @@ std::vector<std::string> workload_names();
 /// The workloads of a name, one for each size. Throws UsageError that lists the known names.
 std::vector<Workload> find_workloads(const std::string& name);
 
-/// What the workloads `switches` are without their switch: `lm`.
+/// `lm`, which the workloads `switches` are without their switch.
 Workload plain_workload();
+
+/// `switches`: the plain workload with one switch set as on the command line, for every kind of the
+/// registries of model and optimizer, and for their options.
+std::vector<Workload> switch_workloads();
 
 /// Floating-point operations of one token's training step that the mathematics asks for:
 ///   6 · (parameters in matrix products, the output's included) + 6 · layers · T · width,
