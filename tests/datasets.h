@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/set_fields.h"
 #include "data/dataset.h"
-#include "set_fields.h"
 #include "temporary.h"
 
 /// Datasets with options, and what they give.

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/option_setter.h"
+#include "core/set_fields.h"
 #include "distance.h"
 #include "model/transformer.h"
 #include "reference/settings.h"
@@ -61,7 +61,7 @@ std::map<std::string, std::vector<float>> run(const Transformer& model, Interven
 }
 
 EditConfig edit(std::vector<std::string> at, const std::string& rule,
-                std::vector<std::string> positions = {}, OptionSetter options = OptionSetter({})) {
+                std::vector<std::string> positions = {}, SetFields options = SetFields({})) {
   EditConfig out;
   out.at = std::move(at);
   out.edit.set(rule);
@@ -105,7 +105,7 @@ TEST_CASE("a pass whose points are left as they are has the bits of a plain one"
     for (const auto& [point, kind] : edit_points(model.config())) {
       INFO(point);
       const char* rule = kind == PointKind::ids ? "patch" : "scale";
-      const OptionSetter same({{"by", 1}}, {{"from", "4"}});
+      const SetFields same({{"by", 1.0}, {"from", "4"}});
       const auto now = edited(model, {edit({point}, rule, {"4"}, same)});
       for (const auto& [name, values] : plain) CHECK(same_bits(now.at(name), values));
     }
@@ -224,7 +224,7 @@ TEST_CASE("what a hidden key had goes to the slot too") {
 TEST_CASE("what the mask hides stays hidden") {
   const Transformer model(config_of({}), V, 1);
   for (const char* point : {"blocks.*.attn.scores", "blocks.*.attn.pattern"}) {
-    const auto now = edited(model, {edit({point}, "set", {}, OptionSetter({{"value", 0.5}}))});
+    const auto now = edited(model, {edit({point}, "set", {}, SetFields({{"value", 0.5}}))});
     for (int64_t row = 0; row < B * 2 * T; ++row)
       for (int64_t j = 0; j < T; ++j)
         CHECK((now.at("blocks.0.attn.pattern")[row * T + j] > 0) == (j <= row % T));
@@ -258,7 +258,7 @@ TEST_CASE("each rule does what it says") {
   const auto norm = [](const std::vector<float>& x) {
     return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
   };
-  const OptionSetter from({{"seed", 3}}, {{"from", "0"}});
+  const SetFields from({{"seed", 3.0}, {"from", "0"}});
   CHECK(row(after(edit({"embed"}, "patch", {"4"}, from)), 4) == row(plain, 0));
   const auto swapped = after(edit({"embed"}, "swap", {"4", "7"}));
   CHECK(row(swapped, 4) == row(plain, 7));
@@ -277,12 +277,12 @@ TEST_CASE("each rule does what it says") {
     for (int64_t t = 0; t < T; ++t) sum += plain[t * 16 + c];
     CHECK(mean[c] == static_cast<float>(sum / T));
   }
-  const auto scaled = row(after(edit({"embed"}, "scale", {"4"}, OptionSetter({{"by", 2}}))), 4);
+  const auto scaled = row(after(edit({"embed"}, "scale", {"4"}, SetFields({{"by", 2.0}}))), 4);
   for (int64_t c = 0; c < 16; ++c) CHECK(scaled[c] == 2 * row(plain, 4)[c]);
 }
 
 TEST_CASE("the dose of a position's encoding scales what it adds, and nothing where it adds none") {
-  const OptionSetter none({{"by", 0}});
+  const SetFields none({{"by", 0.0}});
   for (const char* kind : {"learned", "sinusoidal", "rope"}) {
     const Transformer model(config_of({{{"position", kind}}, {}}), V, 1);
     const Transformer bare(config_of({{{"position", "none"}}, {}}), V, 1);
@@ -325,7 +325,7 @@ TEST_CASE("an intervention refuses a recorded pass, and edits refuse what makes 
   CHECK(contains(refused(queries), "embed has no queries"));
   std::vector<int32_t> tokens = some_tokens();
   CHECK(contains(error_of([&] {
-                   Edits({edit({"tokens"}, "set", {"0"}, OptionSetter({{"value", 11}}))},
+                   Edits({edit({"tokens"}, "set", {"0"}, SetFields({{"value", 11.0}}))},
                          model.config(), T)
                        .edit_tokens(tokens, V);
                  }),

@@ -6,8 +6,8 @@
 
 #include "core/orthogonal.h"
 #include "core/random.h"
+#include "core/set_fields.h"
 #include "core/threads.h"
-#include "set_fields.h"
 
 // Every optimizer against its published formula as plain loops in double precision.
 

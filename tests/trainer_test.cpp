@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/set_fields.h"
 #include "data/dataset.h"
-#include "set_fields.h"
 #include "train/trainer.h"
 
 using namespace waiver;

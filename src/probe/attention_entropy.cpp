@@ -1,5 +1,5 @@
 #include "core/math.h"
-#include "probe/reduce.h"
+#include "probe/row_mean.h"
 
 namespace waiver {
 namespace {
@@ -17,7 +17,7 @@ double entropy(const float* A, int64_t n) {
 }
 
 /// −Σ_k A log A per query, averaged.
-class AttentionEntropy : public Metric {
+class AttentionEntropy : public RowMean {
  public:
   std::vector<SeriesSpec> series() const override {
     return {{"",
@@ -28,28 +28,13 @@ class AttentionEntropy : public Metric {
              "−Σ_k A[i,k] log A[i,k], mean over queries and sequences; at least 0 where "
              "weights are shares"}};
   }
-  bool of_attention() const override { return true; }
-  void begin(const ProbeContext& context) override {
-    c_ = context;
-    sums_.assign(c_.layers * c_.heads, 0.0);
-  }
-  void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens;
-    reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* row) {
-      const float* A = view.map(view.pattern, b, h);
-      for (int64_t i = 0; i < T; ++i) {
-        for (const KeyRange& keys : view.visible(b, i).ranges())
-          *row += entropy(A + i * T + keys.begin, keys.size());
-      }
-    });
-  }
-  void finish() override {
-    values_ = {mean_of(sums_, static_cast<double>(c_.sequences * c_.tokens))};
-  }
 
  private:
-  ProbeContext c_;
-  std::vector<double> sums_;
+  double of_row(const float* A, const VisibleKeys& seen) const override {
+    double sum = 0;
+    for (const KeyRange& keys : seen.ranges()) sum += entropy(A + keys.begin, keys.size());
+    return sum;
+  }
 };
 
 }  // namespace

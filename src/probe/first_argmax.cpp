@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "probe/reduce.h"
+#include "probe/row_mean.h"
 
 namespace waiver {
 namespace {
@@ -13,7 +13,7 @@ float largest(const float* x, int64_t n) {
 }
 
 /// How often the first key has the largest weight.
-class FirstArgmax : public Metric {
+class FirstArgmax : public RowMean {
  public:
   std::vector<SeriesSpec> series() const override {
     return {{"",
@@ -25,30 +25,14 @@ class FirstArgmax : public Metric {
              "0; its mean over layers and heads is the share of Kaul et al. (2410.17174)",
              between(0, 1)}};
   }
-  bool of_attention() const override { return true; }
-  void begin(const ProbeContext& context) override {
-    c_ = context;
-    sums_.assign(c_.layers * c_.heads, 0.0);
-  }
-  void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens;
-    reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* row) {
-      const float* A = view.map(view.pattern, b, h);
-      for (int64_t i = 0; i < T; ++i) {
-        float top = 0;
-        for (const KeyRange& keys : view.visible(b, i).ranges())
-          top = std::max(top, largest(A + i * T + keys.begin, keys.size()));
-        *row += A[i * T] > 0 && A[i * T] >= top;
-      }
-    });
-  }
-  void finish() override {
-    values_ = {mean_of(sums_, static_cast<double>(c_.sequences * c_.tokens))};
-  }
 
  private:
-  ProbeContext c_;
-  std::vector<double> sums_;
+  double of_row(const float* A, const VisibleKeys& seen) const override {
+    float top = 0;
+    for (const KeyRange& keys : seen.ranges())
+      top = std::max(top, largest(A + keys.begin, keys.size()));
+    return A[0] > 0 && A[0] >= top;
+  }
 };
 
 }  // namespace

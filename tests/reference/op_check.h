@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/ops/ops.h"
 #include "core/random.h"
 #include "core/threads.h"
 #include "reference/scalar.h"
@@ -32,6 +32,13 @@ inline std::vector<float> copy(const Tensor& t) {
   std::vector<float> out;
   const int64_t width = t.shape[-1];
   for (int64_t r = 0; r < t.size() / width; ++r) out.insert(out.end(), t.row(r), t.row(r) + width);
+  return out;
+}
+
+/// For ops that work in place: `in` must stay what it was.
+inline Variable copy_of(Tape& tape, const Variable& in) {
+  Variable out = add(tape, in, tape.variable(in.shape()));
+  std::copy_n(in.value.data, in.value.size(), out.value.data);
   return out;
 }
 

@@ -12,7 +12,7 @@ namespace {
 // Row `other` sees one token alone, in layers 0 … last: itself, or the one beside it. Sink tokens
 // and a slot, which are no tokens of the sequence, it goes on seeing.
 std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string& seen = "other") {
-  EditConfig hide = make_edit({}, "hide", {}, {{"own", 1}});
+  EditConfig hide = make_edit({}, "hide", {}, {{"own", "true"}});
   for (const HeadIndex& h : s.passes.all_heads())
     if (h.head == 0 && h.layer <= last)
       hide.at.push_back(fmt::format("blocks.{}.attn.scores", h.layer));
@@ -79,15 +79,14 @@ Finding test_feature_patch(Subject& s, const FollowRates&) {
   const std::vector<std::string> point = {layer > 0 ? fmt::format("blocks.{}.resid", layer - 1)
                                                     : "embed"};
   const auto share = [&](const char* rule) {
-    const std::vector<EditConfig> edits = {
-        make_edit(point, rule, {"other"}, {}, {{"from", "waiver"}})};
+    const std::vector<EditConfig> edits = {make_edit(point, rule, {"other"}, {{"from", "waiver"}})};
     return s.over_others(edits, [&](int64_t other, const Pass& pass) {
       return s.enrichment(pass, other) / s.enrichment(s.natural, s.waiver);
     });
   };
   const double own = share("patch");
   const double ratio =
-      s.over_others({make_edit(point, "patch", {"other"}, {}, {{"from", "waiver"}})},
+      s.over_others({make_edit(point, "patch", {"other"}, {{"from", "waiver"}})},
                     [&](int64_t other, const Pass& pass) { return s.value_ratio(pass, other); });
   return {"",
           judge(own >= .5 && ratio < .5, own < .5 && ratio >= .5),

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/option_setter.h"
+#include "core/set_fields.h"
 #include "probe/reduce.h"
 #include "probe/waiver_place.h"
 
@@ -117,14 +117,12 @@ double Passes::median(const std::vector<float>& series, const std::vector<HeadIn
 }
 
 EditConfig make_edit(std::vector<std::string> at, const std::string& rule,
-                     std::vector<std::string> positions,
-                     const std::map<std::string, double, std::less<>>& numbers,
-                     const std::map<std::string, std::string, std::less<>>& words) {
+                     std::vector<std::string> positions, SetFields::Values options) {
   EditConfig edit;
   edit.at = std::move(at);
   edit.edit.set(rule);
-  OptionSetter options(numbers, words);
-  edit.edit->options(options);
+  SetFields fields(std::move(options));
+  edit.edit->options(fields);
   edit.positions = std::move(positions);
   return edit;
 }

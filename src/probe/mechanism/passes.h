@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/set_fields.h"
 #include "probe/edits.h"
 #include "probe/prober.h"
 
@@ -55,8 +56,6 @@ class Passes {
 
 /// `{at: …, edit: rule, positions: …}` with the rule's options.
 EditConfig make_edit(std::vector<std::string> at, const std::string& rule,
-                     std::vector<std::string> positions,
-                     const std::map<std::string, double, std::less<>>& numbers = {},
-                     const std::map<std::string, std::string, std::less<>>& words = {});
+                     std::vector<std::string> positions, SetFields::Values options = {});
 
 }  // namespace waiver

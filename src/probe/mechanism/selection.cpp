@@ -52,7 +52,7 @@ Finding test_content_ignored(Subject& s, const FollowRates&) {
   double share = 0;
   for (const int64_t other : s.others)
     share +=
-        s.passes.first_choice({make_edit({"tokens"}, "patch", {"waiver"}, {}, {{"from", "other"}})},
+        s.passes.first_choice({make_edit({"tokens"}, "patch", {"waiver"}, {{"from", "other"}})},
                               s.names(other), s.heads, s.candidates, s.waiver);
   share /= static_cast<double>(s.others.size());
   const double natural = s.passes.first_choice({}, {}, s.heads, s.candidates, s.waiver);

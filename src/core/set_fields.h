@@ -18,8 +18,8 @@ struct FieldText : std::string {
   FieldText(double number) : std::string(fmt::format("{}", number)) {}
 };
 
-/// Sets the fields of a config block, or the options of a kind, by dotted name; a list of whole
-/// numbers is `1,2`.
+/// Sets the fields of a config block, or the options of a kind, by dotted name, without a check; a
+/// list of whole numbers is `1,2`, and other lists keep what they have.
 class SetFields : public FieldVisitor {
  public:
   using Values = std::map<std::string, FieldText>;

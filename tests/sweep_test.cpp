@@ -1,0 +1,116 @@
+// Sweeps, their events and figures, by the program itself.
+#include <nlohmann/json.hpp>
+
+#include "runs.h"
+
+namespace fs = std::filesystem;
+using namespace waiver;
+
+TEST_CASE("a sweep trains every run, skips what is done, and refuses a strange folder") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "set: {train: {steps: 10}, probe: {snapshots: []}}\n"
+         "grid: {model.position.kind: [none, rope]}\nseeds: [0, 1]\n";
+  const std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
+                                            runs.at("sweep").string()};
+  REQUIRE(run_program(command).status == 0);
+  for (const char* kind : {"none", "rope"})
+    for (const char* seed : {"0", "1"})
+      CHECK(file_text(runs.at("sweep") / (std::string("position.kind=") + kind + ",seed=" + seed) /
+                      "status") == "done\n");
+  CHECK(run_program(command).status == 2);
+  std::vector<std::string> resumed = command;
+  resumed.push_back("--resume");
+  const Ended again = run_program(resumed);
+  CHECK(again.status == 0);
+  CHECK(again.output.find("tokens/s") == std::string::npos);
+  resumed.push_back("train.batch=8");
+  CHECK(run_program(resumed).status == 2);
+  const fs::path index = runs.at("sweep") / "sweep.json";  // killed before it was renamed
+  fs::rename(index, index.string() + ".tmp");
+  resumed.pop_back();
+  CHECK(run_program(resumed).status == 0);
+}
+
+TEST_CASE("a sweep ends with the events of its finished runs, the same at any thread count") {
+  const Runs runs;
+  // Under bidirectional masks no key is hidden, and at this threshold any key is a sink.
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "set: {train: {steps: 10}, model: {attention: {mask: bidirectional}},\n"
+         "      probe: {every: 2, first: [], snapshots: [], waiver: {received_attention: 0.001}}}\n"
+         "seeds: [0, 1]\n";
+  const auto sweep = [&](const std::string& name, std::vector<std::string> more) {
+    std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
+                                        runs.at(name).string()};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command);
+  };
+  const Ended first = sweep("one", {"--threads", "1"});
+  REQUIRE(first.status == 0);
+  CHECK(first.output.find("order, with lags") != std::string::npos);
+  const fs::path file = runs.at("one") / "events.json";
+  const std::string text = file_text(file);
+  const auto group = nlohmann::json::parse(text)["groups"][0];
+  CHECK(group["group"] == "study");
+  CHECK(group["seeds"] == nlohmann::json({0, 1}));
+  CHECK(group["run_steps"] == nlohmann::json({10, 10}));
+  CHECK(group["events"]["sink"]["step"]["each"] == nlohmann::json({0, 0}));
+  CHECK(group["events"]["sink"]["threshold"] == 0.001);
+  CHECK(group["events"]["residual"]["step"]["each"] == nlohmann::json({nullptr, nullptr}));
+  CHECK(group["onset_layer"] == nlohmann::json({0, 0}));
+  for (const int seed : {0, 1}) {
+    const Log log = Log::open(runs.at("one") / ("seed=" + std::to_string(seed)) / "log.h5");
+    CHECK(log.read("summary", "strongest_key").values[0] == group["place"][seed]["key"]);
+    CHECK(log.read("summary", "event_step").values == std::vector<double>{-1, -1, 0, -1, -1});
+  }
+  REQUIRE(sweep("two", {"--threads", "2"}).status == 0);
+  CHECK(file_text(runs.at("two") / "events.json") == text);
+
+  // Written anew, of the runs that are done now.
+  fs::remove(file);
+  REQUIRE(sweep("one", {"--resume"}).status == 0);
+  CHECK(file_text(file) == text);
+  CHECK(!fs::exists(file.string() + ".tmp"));
+}
+
+TEST_CASE("a sweep with a failed run reports the events of the others, then fails") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "set: {train: {steps: 10, clip: 0.0}, probe: {snapshots: []}}\n"
+         "grid: {train.optimizer.lr: [1.0e30, 1.0e-3]}\n";
+  const Ended ended =
+      run_program({"sweep", runs.at("study.yaml").string(), "--out", runs.at("sweep").string()});
+  CHECK(ended.status == 1);
+  CHECK(ended.output.find("1 of 2 runs failed: lr=1.0e30,seed=0") != std::string::npos);
+  const auto groups = nlohmann::json::parse(file_text(runs.at("sweep") / "events.json"))["groups"];
+  REQUIRE(groups.size() == 1);
+  CHECK(groups[0]["group"] == "lr=1.0e-3");
+}
+
+TEST_CASE("the figures and their table are drawn from the logs alone") {
+  if (std::system("/usr/bin/python3 -c 'import h5py, matplotlib' 2>/dev/null") != 0) {
+    MESSAGE("skipped: python3-h5py or python3-matplotlib is not installed");
+    return;
+  }
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "title: A study\nbase: tiny.yaml\n"
+         "grid: {model.position.kind: [none, alibi]}\nseeds: [0, 1]\n";
+  REQUIRE(run_program({"sweep", runs.at("study.yaml").string(), "--out", runs.at("sweep").string()})
+              .status == 0);
+  const std::string script = WAIVER_SOURCE_DIR "/scripts/figures.py ";
+  for (const fs::path& path : {runs.at("sweep"), runs.at("sweep") / "position.kind=none,seed=0"}) {
+    REQUIRE(std::system((script + path.string() + " > " + runs.at("table").string()).c_str()) == 0);
+    for (const char* name : {"emergence", "attention", "heads"}) {
+      CHECK(file_text(path / "figures" / (std::string(name) + ".png")).starts_with("\x89PNG"));
+      CHECK(file_text(path / "figures" / (std::string(name) + ".pdf")).starts_with("%PDF"));
+    }
+    const std::string table = file_text(runs.at("table"));
+    CHECK(table.find("onset step") != std::string::npos);
+    CHECK(table.find("backcopy risk") != std::string::npos);
+  }
+  CHECK(file_text(runs.at("table")).find("none") != std::string::npos);
+}
