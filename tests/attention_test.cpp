@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "core/set_fields.h"
 #include "model/attention/normalizer.h"
 #include "reference/op_check.h"
 #include "reference/settings.h"
@@ -242,37 +243,63 @@ TEST_CASE("rows of several blocks, with a slot, have the weights of the formula"
   }
 }
 
-TEST_CASE("scores of ±1e4 and rows of one key give finite weights and gradients") {
-  for (const auto& entry : registry<Normalizer>()) {
-    const std::string name(entry.name);
-    INFO(name);
-    ParameterSet parameters;
-    InitConfig init;
-    Builder builder(parameters, init, 1);
-    Kind<Normalizer> normalizer(name);
-    normalizer->build(builder, "attn", 1);
-    parameters.allocate(0);
-    for (const std::vector<float>& scores : {std::vector<float>{1e4f, -1e4f, 0, 3, 1e4f},
-                                             {-1e4f, -1e4f, -9.9e3f},
-                                             {1e4f, 9e3f},
-                                             {-1e4f},
-                                             {1e4f},
-                                             {0}}) {
-      const auto n = static_cast<int64_t>(scores.size());
-      RowState state = normalizer->start(0, n, n);
-      std::vector<float> row = scores, weights(n), grad(n, 1.0f);
-      grad[0] = -2.0f;
-      normalizer->extend(state, row.data(), n);
-      normalizer->weigh(state, scores.data(), weights.data(), n);
-      normalizer->backward(state, 0.5f, scores.data(), weights.data(), grad.data(), n);
-      for (int64_t j = 0; j < n; ++j) {
-        CHECK((std::isfinite(weights[j]) && weights[j] >= 0));
-        CHECK(std::isfinite(grad[j]));
-        if (!normalizer->two_passes())
-          CHECK(std::abs(row[j] * normalizer->scale(state) - weights[j]) <= 1e-6f * weights[j]);
+// Weights and ∂L/∂score against the reference, where L is a product of the weights with `dA`.
+void check_extreme(Kind<Normalizer>& kind, const reference::Normalization<Dual>& how,
+                   const std::vector<float>& scores) {
+  const auto n = static_cast<int64_t>(scores.size());
+  std::vector<float> dA(n, 1.0f);
+  dA[0] = -2.0f;
+  std::vector<Dual> s(scores.begin(), scores.end());
+  for (int64_t j = 0; j < n; ++j) s[j].slopes[j] = 1;
+  const std::vector<Dual> truth = reference::weights_of_scores(how, s);
+  Dual loss(0.0);
+  for (int64_t j = 0; j < n; ++j) loss += double{dA[j]} * truth[j];
+
+  RowState state = kind->start(0, n, n);
+  std::vector<float> row = scores, weights(n), grad = dA;
+  kind->extend(state, row.data(), n);
+  kind->weigh(state, scores.data(), weights.data(), n);
+  const float dot = kind->two_passes() ? kind->partial_dot(state, scores.data(), dA.data(), n)
+                                       : static_cast<float>(loss.value);
+  kind->backward(state, dot, scores.data(), weights.data(), grad.data(), n);
+  for (int64_t j = 0; j < n; ++j) {
+    INFO(j, " of ", n, ", score ", scores[j]);
+    CHECK(std::abs(weights[j] - truth[j].value) <= 1e-6 * std::max(1.0, truth[j].value));
+    CHECK(std::abs(grad[j] - loss.slopes[j]) <= 3e-6);  // ‖dA‖₁ times what fp32 rounds
+    if (!kind->two_passes())
+      CHECK(std::abs(row[j] * kind->scale(state) - weights[j]) <= 1e-6f * weights[j]);
+  }
+}
+
+TEST_CASE("scores of ±1e4 and rows of one key have the weights and gradients of the formula") {
+  for (const auto& entry : registry<Normalizer>())
+    for (const double normalized : {0.0, 1.0}) {
+      const std::string name(entry.name);
+      if (normalized == 1 && name != "sigmoid") continue;
+      INFO(name);
+      Kind<Normalizer> kind(name);
+      SetFields options({{"normalized", normalized}});
+      kind->options(options);
+      ModelConfig config;
+      reference::Edits edits{{{"attention.normalizer", name}}, {}};
+      if (name == "sigmoid") edits.numbers["attention.normalizer.normalized"] = normalized;
+      const reference::Settings settings(config, edits);
+      reference::Normalization<Dual> how(settings, name);
+      ParameterSet parameters;
+      InitConfig init;
+      Builder builder(parameters, init, 1);
+      kind->build(builder, "attn", 1);
+      parameters.allocate(0);  // a sink logit of 0, as the reference's
+      for (const std::vector<float>& scores : {std::vector<float>{1e4f, -1e4f, 0, 3, 1e4f},
+                                               {-1e4f, -1e4f, -9.9e3f},
+                                               {1e4f, 9e3f},
+                                               {-1e4f},
+                                               {1e4f},
+                                               {0}}) {
+        how.tokens = static_cast<double>(scores.size());
+        check_extreme(kind, how, scores);
       }
     }
-  }
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:21: model.mlp.bias: expected true or false, found \"true\". Remove the quotes."},
       // lists
       {"train: {optimizer: {betas: [0.9]}}\n",
-       "a.yaml:1:28: train.optimizer.betas: expected a list of 2 numbers in [0, 1), found 1."},
+       "a.yaml:1:28: train.optimizer.betas: expected a list of 2 numbers in [0, 1), found a list "
+       "of 1."},
       {"train: {optimizer: {betas: [0.9, 1.0]}}\n",
        "a.yaml:1:34: train.optimizer.betas[1]: expected a number in [0, 1), found 1.0."},
       {"probe: {first: 4}\n",
@@ -124,18 +125,19 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:19: model.position: expected a kind, or a list with one for each layer, found a "
        "list."},
       {"model: {position: [rope, [none]]}\n",
-       "a.yaml:1:26: model.position: expected a kind or a block of keys with a kind, found a "
+       "a.yaml:1:26: model.position[1]: expected a kind or a block of keys with a kind, found a "
        "list."},
       {"model: {position: [{kind: alibi, base: 3}, rop]}\n",
-       "a.yaml:1:34: model.position.base: only kind rope has it; the kind here is alibi.\n"
-       "a.yaml:1:44: model.position: expected one of none, learned, sinusoidal, rope, alibi or "
+       "a.yaml:1:34: model.position[0].base: only kind rope has it; the kind here is alibi.\n"
+       "a.yaml:1:44: model.position[1]: expected one of none, learned, sinusoidal, rope, alibi or "
        "relative, "
        "found \"rop\". Did you mean rope?"},
       {"model: {position: [rope, learned]}\n",
-       "a.yaml:1:19: model.position: learned acts on the embeddings, before any layer, and cannot "
-       "stand in a list."},
+       "a.yaml:1:26: model.position[1]: learned acts on the embeddings, before any layer, and "
+       "cannot stand in a list. The list counts layers from 0."},
       {"model: {position: [rope, alibi], attention: {absent: [0]}}\n",
-       "a.yaml:1:19: model.position: layer 0 has rope, but no attention for it to act in."},
+       "a.yaml:1:20: model.position[0]: layer 0 has rope, but no attention for it to act in. The "
+       "list counts layers from 0."},
       {"model: {position: rope, attention: {absent: [0, 1]}}\n",
        "a.yaml:1:19: model.position: rope acts in attention, but no layer has it."},
       {"model: {width: 10, position: {kind: rope, fraction: 0.5}}\n",
@@ -179,23 +181,50 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:29: model.attention.absent: layer 1 has no MLP either, so it would do nothing. "
        "Lower model.layers instead."},
       {"model: {attention: {absent: [0, 1], qk_norm: rms}}\n",
-       "a.yaml:1:46: model.attention.qk_norm: no layer has attention."},
+       "a.yaml:1:46: model.attention.qk_norm: no layer has attention, so this would change "
+       "nothing."},
       {"model: {attention: {absent: [0, 1], gate: head}}\n",
-       "a.yaml:1:43: model.attention.gate: no layer has attention."},
+       "a.yaml:1:43: model.attention.gate: no layer has attention, so this would change nothing."},
       {"model: {attention: {normalizer: relu, slot: key}}\n",
        "a.yaml:1:45: model.attention.slot: relu lets every key have its weight whatever the others "
        "have, so a key with value 0 would change nothing. Use slot: key_value, or a normalizer "
        "whose weights share a sum."},
       {"model: {context: 16, attention: {mask: {kind: causal, self_only: [16]}}}\n",
-       "a.yaml:1:34: model.attention.mask: self_only names position 16; model.context is 16. Both "
-       "count from 0."},
+       "a.yaml:1:34: model.attention.mask: self_only names position 16; they count from 0, and "
+       "model.context is 16."},
       {"model: {layers: 2, attention: {mask: {kind: causal, self_only: [3], self_only_layers: "
        "[2]}}}\n",
-       "a.yaml:1:32: model.attention.mask: self_only_layers names layer 2; model.layers is 2. Both "
-       "count from 0."},
+       "a.yaml:1:32: model.attention.mask: self_only_layers names layer 2; they count from 0, and "
+       "model.layers is 2."},
       {"model: {attention: {mask: {kind: causal, self_only_layers: [0]}}}\n",
        "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only holds, but "
-       "self_only is empty. Both count from 0."},
+       "self_only is empty."},
+      {"model: {attention: {absent: [1], mask: {self_only: [3], self_only_layers: [1]}}}\n",
+       "a.yaml:1:34: model.attention.mask: self_only_layers names layer 1, which has no "
+       "attention."},
+      {"model: {attention: {mask: {self_only: [3, 3]}}}\n",
+       "a.yaml:1:21: model.attention.mask: self_only names 3 twice."},
+      {"model:\n  attention:\n    absent: [0, 1]\n    normalizer: softpick\n    slot: key\n    "
+       "mask: "
+       "{window: 3}\n    bias: true\n    scale: none\n  dropout: {attention: 0.1}\n",
+       "a.yaml:4:17: model.attention.normalizer: no layer has attention, so this would change "
+       "nothing.\n"
+       "a.yaml:5:11: model.attention.slot: no layer has attention, so this would change nothing.\n"
+       "a.yaml:6:20: model.attention.mask.window: no layer has attention, so this would change "
+       "nothing.\n"
+       "a.yaml:7:11: model.attention.bias: no layer has attention, so this would change nothing.\n"
+       "a.yaml:8:12: model.attention.scale: no layer has attention, so this would change nothing.\n"
+       "a.yaml:9:24: model.dropout.attention: no layer has attention, so this would change "
+       "nothing."},
+      {"model: {mlp: {absent: [0, 1]}}\n",
+       "a.yaml:1:23: model.mlp.absent: it names every layer. Write mlp: {kind: none}."},
+      {"model: {attention: {mask: bidirectional}}\n",
+       "a.yaml:1:27: model.attention.mask: every query sees the next token, which it is to "
+       "predict. Write train.objective: masked_token."},
+      {"data: trigger_average\ntrain: {objective: regression}\n"
+       "model: {input: features, width: 16, attention: {mask: {kind: bidirectional, prefix: 3}}}\n",
+       "a.yaml:3:85: model.attention.mask.prefix: every query sees every token anyway, so this "
+       "would change nothing."},
       {"model: {attention: {mask: {kind: causal, windw: 3}}}\n",
        "a.yaml:1:42: model.attention.mask.windw: unknown key. Did you mean "
        "model.attention.mask.window?"},
@@ -241,7 +270,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:31: data.edits: only kinds bigram_backcopy, bigram_backcopy_random, text, tokens "
        "and unigram have it; the kind here is trigger_average."},
       {"model: {sink_tokens: 1, position: none, attention: {absent: [0, 1]}}\n",
-       "a.yaml:1:22: model.sink_tokens: no layer has attention, so nothing would see them."},
+       "a.yaml:1:22: model.sink_tokens: no layer has attention, so this would change nothing."},
       {"train: {objective: {rate: 0.2}}\n",
        "a.yaml:1:21: train.objective.rate: only kind masked_token has it; the kind here is "
        "next_token."},
@@ -271,7 +300,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:39: train.schedule.warmup: 11 is beyond train.steps (10). The warm-up must end "
        "within the run."},
       {"train: {steps: 10}\nprobe: {snapshots: [0, 20]}\n",
-       "a.yaml:2:20: probe.snapshots: step 20 is beyond train.steps (10)."},
+       "a.yaml:2:20: probe.snapshots: step 20 is beyond train.steps (10). Leave it out, or raise "
+       "train.steps."},
       {"probe: {every: 0, snapshots: [0]}\n",
        "a.yaml:1:30: probe.snapshots: there are none without probes (probe.every is 0). Write "
        "snapshots: []."},

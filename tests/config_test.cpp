@@ -123,10 +123,11 @@ TEST_CASE("a list of kinds has one for each layer, and gives way to a single kin
 TEST_CASE("a kind goes by its word, by a map, and by its alias") {
   CHECK(parse("model: {position: absolute}\n").model.position.name() == "learned");
   CHECK(parse("model: {position: {kind: absolute}}\n").model.position.name() == "learned");
-  CHECK(parse("model: {attention: {mask: bidirectional}}\n").model.attention.mask.name() ==
-        "bidirectional");
-  CHECK(parse("model: {attention: {mask: {kind: bidirectional}}}\n").model.attention.mask.name() ==
-        "bidirectional");
+  for (const char* mask : {"bidirectional", "{kind: bidirectional}"})
+    CHECK(
+        parse(fmt::format(
+                  "model: {{attention: {{mask: {}}}}}\ntrain: {{objective: masked_token}}\n", mask))
+            .model.attention.mask.name() == "bidirectional");
 }
 
 TEST_CASE("tokens per step set the batch, whatever the context") {
@@ -194,7 +195,9 @@ TEST_CASE("the documentation has every key of every kind") {
       std::string setting = key.name + "=" + std::string(choice.name);
       if (setting == "data=text") setting = "data={kind: text, path: x}";
       if (setting == "data=tokens") setting = "data={kind: tokens, train: x, validation: y}";
-      if (std::find(features.begin(), features.end(), setting) == features.end())
+      if (setting == "model.attention.mask=bidirectional")
+        configs.push_back({setting, "train.objective=masked_token"});
+      else if (std::find(features.begin(), features.end(), setting) == features.end())
         configs.push_back({setting});
     }
   for (const Strings& overrides : configs)

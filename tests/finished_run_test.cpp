@@ -70,7 +70,7 @@ TEST_CASE("eval evicts from the cache, beside the same losses as without") {
   refused("learned", {"--window", "8", "--reindex"}, "reindex: learned adds positions");
   refused("learned", {"--context", "71"}, "model.context: 71 is more than the 70");
   refused("rope", {"--window", "8", "model.attention.mask=bidirectional"},
-          "queries see later tokens");
+          "every query sees the next token");
 }
 
 TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot write") {
@@ -104,10 +104,10 @@ TEST_CASE("a separator may be any token of the data, and no other") {
   const Ended beyond = check("67");
   CHECK(beyond.status == 2);
   CHECK(beyond.output ==
-        "model.attention.mask.separator: 67 is no token id of this data. Ids go up to 66; -1: one "
-        "document.\n");
+        "override model.attention.mask.separator=67: model.attention.mask.separator: 67 is no "
+        "token id of this data. Ids go up to 66; -1: one document.\n");
   CHECK(check("67", {"data.last=1"}).status == 0);
-  CHECK(check("67", {"train.objective=masked_token"}).status == 0);
+  CHECK(check("67", {"train.objective=masked_token"}).status == 2);  // that hides tokens
 }
 
 TEST_CASE("real-valued data runs, resumes to the same bits, is evaluated, and cannot write") {

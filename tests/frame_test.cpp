@@ -117,6 +117,7 @@ TEST_CASE("impossible edits are refused by name") {
   complaint({{"edits.fixed_at", "2"}, {"edits.fixed_token", "101"}}, "101 is no token id");
   complaint({{"edits.random", "4,2"}}, "[4, 2) is no range of positions");
   complaint({{"edits.random", "4,9"}}, "must lie within [0, model.context = 8)");
+  complaint({{"edits.random", "3,3"}}, "[3, 3) is no range of positions");
   complaint({{"edits.fixed_at", "1,2,3,4,5,6,7"}, {"edits.fixed_token", "1"}},
             "no position is left for the data");
 }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -233,10 +234,22 @@ TEST_CASE("a mask sees the future where it shows what is to be predicted") {
 TEST_CASE("alibi's slopes for 8 and for 12 heads are those of its paper") {
   std::vector<double> eight, twelve;
   for (int h = 1; h <= 8; ++h) eight.push_back(std::pow(2.0, -h));
-  CHECK(reference::alibi_slopes(8) == eight);
   twelve = eight;
   for (int h = 1; h <= 7; h += 2) twelve.push_back(std::pow(2.0, -0.5 * h));
-  CHECK(reference::alibi_slopes(12) == twelve);
+  for (const std::vector<double>& slopes : {eight, twelve}) {
+    CHECK(reference::alibi_slopes(std::ssize(slopes)) == slopes);
+    Kind<PositionEncoding> alibi("alibi");
+    ParameterSet none;
+    alibi->build(none, {40, 96, std::ssize(slopes)});
+    for (int64_t h = 0; h < std::ssize(slopes); ++h) {
+      const std::array<int32_t, 3> keys = {5, 4, 9};
+      std::array<float, 3> row = {0, 0, 0};
+      alibi->bias()->add(h, 5, keys.data(), row.data(), 3);
+      CHECK(row[0] == 0);
+      CHECK(row[1] == -static_cast<float>(slopes[h]));
+      CHECK(row[2] == -4 * static_cast<float>(slopes[h]));
+    }
+  }
 }
 
 }  // namespace waiver

@@ -27,6 +27,22 @@ TEST_CASE("tokens of a prefix are given, not predicted") {
   }
 }
 
+TEST_CASE("masked_token hides no token of a prefix") {
+  const auto plain = open_data("bigram_backcopy", 64);
+  for (int64_t given : {1, 3, 63}) {
+    const auto data = Kind<Objective>("masked_token")->apply(plain->clone(), given);
+    const Batch truth = batch_of(*plain, 50, 64, 2), batch = batch_of(*data, 50, 64, 2);
+    int64_t hidden = 0;
+    for (int64_t n = 0; n < 50 * 64; ++n) {
+      hidden += batch.targets[n] >= 0;
+      if (n % 64 >= given) continue;
+      CHECK(batch.targets[n] == -1);
+      CHECK(batch.inputs[n] == truth.inputs[n]);
+    }
+    CHECK(hidden >= 50);
+  }
+}
+
 TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those alone") {
   const auto plain = open_data("bigram_backcopy", 64);
   const auto data = masked(plain->clone());

@@ -26,6 +26,13 @@ struct OneThread {
   int before = threads();
 };
 
+// Of training, so that dropout drops.
+Problem noisy_problem() {
+  Problem p = make_problem(11, 2, 7);
+  p.noise = {5, 9, 3};
+  return p;
+}
+
 // Whether a config of these edits has both values.
 bool holds(const std::map<std::string, Value>& config, const Switch& a, const Value& x,
            const Switch& b, const Value& y) {
@@ -103,7 +110,7 @@ TEST_CASE("the covering set of all switches agrees with the reference") {
   MESSAGE(covering().configs.size(), " configs of ", covering().switches.size(), " switches");
   for (const Edits& edits : covering().configs) {
     INFO(text_of(edits));
-    Pair pair(with(kSmall, edits), make_problem(11, 2, 7));
+    Pair pair(with(kSmall, edits), noisy_problem());
     check_values(pair, false);
     check_gradient_along_signs(pair);
   }
@@ -124,10 +131,10 @@ TEST_CASE(
   const OneThread one;
   for (const Edits& edits : covering().configs) {
     INFO(text_of(edits));
-    Pair whole(with(kSmall, edits), make_problem(11, 2, 7));
+    Pair whole(with(kSmall, edits), noisy_problem());
     const std::vector<float> all = gradients_of(whole);
     for (const int64_t half : {0, 1}) {
-      Pair part(with(kSmall, edits), make_problem(11, 2, 7));
+      Pair part(with(kSmall, edits), noisy_problem());
       std::vector<float> expected = all;
       ParameterSet& parameters = part.model.parameters();
       for (const Parameter& p : parameters.all())

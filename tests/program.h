@@ -60,15 +60,26 @@ class Program {
 
   void signal(int number) const { kill(pid_, number); }
   const Ended& wait() {
-    if (ended_.status >= 0) return ended_;
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    ended_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    ended_.output = file_text(output_);
+    reap(0);
     return ended_;
+  }
+  /// Waits until the file is there, or the program has ended without it.
+  bool makes(const std::filesystem::path& file) {
+    while (!std::filesystem::exists(file) && !reap(WNOHANG)) usleep(1000);
+    return std::filesystem::exists(file);
   }
 
  private:
+  // Whether the program has ended.
+  bool reap(int how) {
+    int status = 0;
+    if (ended_.status < 0 && waitpid(pid_, &status, how) == pid_) {
+      ended_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      ended_.output = file_text(output_);
+    }
+    return ended_.status >= 0;
+  }
+
   pid_t pid_;
   std::filesystem::path output_;
   Ended ended_;

@@ -213,7 +213,7 @@ TEST_CASE("an interrupt saves the state, and the run resumes to the same bits") 
   for (int wait = 300000; !interrupted && wait > 20000; wait = wait * 2 / 3) {
     const std::string name = "stopped-" + std::to_string(wait);
     Program program(runs.command(name, {"train.steps=400"}));
-    while (!fs::exists(runs.at(name) / "train.log")) usleep(1000);
+    REQUIRE(program.makes(runs.at(name) / "train.log"));
     usleep(wait);
     program.signal(SIGINT);
     const Ended& ended = program.wait();
@@ -234,7 +234,7 @@ TEST_CASE("an interrupt saves the state, and the run resumes to the same bits") 
 TEST_CASE("two processes cannot work in one run directory") {
   const Runs runs;
   Program first(runs.command("run", {"train.steps=100000"}));
-  while (!fs::exists(runs.at("run") / "status")) usleep(1000);
+  REQUIRE(first.makes(runs.at("run") / "status"));
   const Ended second = runs.train("run", {"train.steps=100000", "--resume"});
   CHECK(second.status == 2);
   CHECK(second.output.find("another process is working in this run directory") !=

@@ -28,7 +28,7 @@ namespace {
 const char* const kStudy =
     "title: Where the waiver sits\n"
     "base: ../configs/base.yaml\n"
-    "set: {model: {width: 32}}\n"
+    "set: {model: {width: 32}, train: {objective: masked_token}}\n"
     "grid:\n"
     "  model.position: [absolute, {kind: rope, base: 100}]\n"
     "  model.attention.mask.kind: [causal, bidirectional]\n"

@@ -38,7 +38,8 @@ TEST_CASE("a sweep ends with the events of its finished runs, the same at any th
   // Under bidirectional masks no key is hidden, and at this threshold any key is a sink.
   std::ofstream(runs.at("study.yaml"))
       << "title: A study\nbase: tiny.yaml\n"
-         "set: {train: {steps: 10}, model: {attention: {mask: bidirectional}},\n"
+         "set: {train: {steps: 10, objective: masked_token}, model: {attention: {mask: "
+         "bidirectional}},\n"
          "      probe: {every: 2, first: [], snapshots: [], waiver: {received_attention: 0.001}}}\n"
          "seeds: [0, 1]\n";
   const auto sweep = [&](const std::string& name, std::vector<std::string> more) {

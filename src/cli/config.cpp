@@ -17,6 +17,7 @@ void check(const Target& target) {
   fmt::print("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
              model.parameters().count(), config.train.steps, config.train.batch,
              config.model.context);
+  for (const std::string& note : notes_on(config)) fmt::print("{}\n", note);
 }
 
 }  // namespace

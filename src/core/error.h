@@ -13,9 +13,15 @@ class Error : public std::runtime_error {
   enum class Kind { run = 1, usage = 2 };  // the exit status of the program
 
   Error(std::string where, std::string what, std::string hint = {}, Kind kind = Kind::run)
-      : std::runtime_error(sentence(where, what, hint)), kind_(kind) {}
+      : std::runtime_error(sentence(where, what, hint)),
+        kind_(kind),
+        where_(where),
+        problem_(sentence({}, what, hint)) {}
 
   Kind kind() const { return kind_; }
+  const std::string& where() const { return where_; }
+  /// `what. hint`
+  const std::string& problem() const { return problem_; }
 
  private:
   static std::string sentence(const std::string& where, const std::string& what,
@@ -26,6 +32,7 @@ class Error : public std::runtime_error {
     return hint.empty() ? text : text + " " + hint;
   }
   Kind kind_;
+  std::string where_, problem_;
 };
 
 /// Bad usage or a bad config: exit status 2.

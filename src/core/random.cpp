@@ -63,6 +63,7 @@ std::array<uint32_t, 4> Random::words(uint64_t index) const {
 
 void Random::words(uint64_t place, std::span<uint32_t> out) const {
   const auto part = [&](uint64_t from, uint32_t* to, int64_t n) {
+    if (n == 0) return;
     const auto four = words(from / 4);
     std::copy_n(four.begin() + from % 4, n, to);
   };

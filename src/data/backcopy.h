@@ -26,6 +26,8 @@ class BackcopyTask : public Task {
  protected:
   BackcopyTask() : Task(1) {}
   Law law(const int32_t* x, int64_t t) const override;
+  /// Throws UsageError for a rule without a trigger that it could rule.
+  void check_rule() const;
 
   int64_t triggers_ = 3;
   std::vector<bool> is_trigger_;

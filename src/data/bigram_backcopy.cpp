@@ -39,6 +39,7 @@ class BigramBackcopy : public BackcopyTask {
   }
 
   void open(int64_t context) override {
+    check_rule();
     const auto rows = parse_counts();
     characters_ = rows[0];
     const auto letters = static_cast<int32_t>(characters_.size());

@@ -24,6 +24,7 @@ class BigramBackcopyRandom : public BackcopyTask {
   }
 
   void open(int64_t context) override {
+    check_rule();
     const int64_t V = vocabulary_, plain_end = V - triggers_;
     if (plain_end < 2)
       throw UsageError("data.triggers",

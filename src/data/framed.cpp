@@ -64,11 +64,12 @@ void FramedDataset::check_edits(int64_t context) const {
   if (fixed_token_ >= vocabulary_)
     throw UsageError("data.edits.fixed_token", std::to_string(fixed_token_) + " is no token id",
                      "Ids go up to " + std::to_string(vocabulary_ - 1) + ".");
-  if (random_[0] > random_[1] || random_[1] > context)
+  const bool none = random_[0] == 0 && random_[1] == 0;
+  if ((!none && random_[0] >= random_[1]) || random_[1] > context)
     throw UsageError("data.edits.random",
                      "[" + std::to_string(random_[0]) + ", " + std::to_string(random_[1]) +
                          ") is no range of positions",
-                     "It must lie within [0, model.context = " + T + ").");
+                     "It must lie within [0, model.context = " + T + "); [0, 0]: none.");
 }
 
 std::vector<int32_t> FramedDataset::front() const {

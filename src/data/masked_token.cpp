@@ -10,16 +10,17 @@ struct Shares {
   double rate = 0.15, mask = 0.8, random = 0.1;
 };
 
-/// Another dataset with tokens hidden. A position is chosen with probability `rate`, unless every
-/// sequence has the same token there; a sequence without any gets one. A chosen token becomes the
+/// Another dataset with tokens hidden. A position is chosen with probability `rate`, unless it is
+/// among the first `given` or every sequence has the same token there; a sequence without any gets
+/// one. A chosen token becomes the
 /// mask token, a random token of the data, or stays, and is the target at its own position; all
 /// other targets are −1. The mask token has the id after those of the data.
 class MaskedDataset : public WrappedDataset {
  public:
-  MaskedDataset(const Shares& shares, std::unique_ptr<Dataset> data)
-      : WrappedDataset(std::move(data)), shares_(shares) {}
+  MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)
+      : WrappedDataset(std::move(data)), shares_(shares), given_(given) {}
   std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<MaskedDataset>(shares_, data_->clone());
+    return std::make_unique<MaskedDataset>(shares_, given_, data_->clone());
   }
   int64_t vocabulary() const override { return data_->vocabulary() + 1; }
   int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
@@ -49,7 +50,7 @@ class MaskedDataset : public WrappedDataset {
     int64_t nearest = -1, hidden = 0;
     for (int64_t n = b * T; n < (b + 1) * T; ++n) {
       out.targets[n] = -1;
-      if (data_->fixed(n - b * T)) continue;
+      if (n - b * T < given_ || data_->fixed(n - b * T)) continue;
       const double u = random.uniform(3 * n);
       if (u < lowest) lowest = u, nearest = n;
       if (u >= shares_.rate) continue;
@@ -69,6 +70,7 @@ class MaskedDataset : public WrappedDataset {
   }
 
   Shares shares_;
+  int64_t given_;
 };
 
 class MaskedToken : public Objective {
@@ -81,12 +83,13 @@ class MaskedToken : public Objective {
     v.field("random", shares_.random, between(0, 1),
             "share of them that become a random token; the rest stay");
   }
+  bool hides_tokens() const override { return true; }
   std::string refuse() const override {
     const double sum = shares_.mask + shares_.random;
     return sum > 1.0 + 1e-9 ? "the shares mask and random come to more than 1" : "";
   }
-  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t) const override {
-    return std::make_unique<MaskedDataset>(shares_, std::move(data));
+  std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {
+    return std::make_unique<MaskedDataset>(shares_, given, std::move(data));
   }
 
  private:

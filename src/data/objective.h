@@ -14,6 +14,8 @@ class Objective {
   virtual std::string refuse() const { return {}; }
   /// Whether tokens are predicted, by their probability, and not real-valued answers.
   virtual bool predicts_tokens() const { return true; }
+  /// Whether tokens are hidden from the model, so that it may see what follows.
+  virtual bool hides_tokens() const { return false; }
   /// The dataset with inputs and targets as the objective has them; the first `given` tokens are
   /// visible to every query (a prefix mask). REQUIRES: `data` is open.
   virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const = 0;

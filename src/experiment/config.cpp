@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "experiment/frozen.h"
+#include "experiment/keys.h"
 #include "experiment/layers.h"
 #include "experiment/reader.h"
 
@@ -54,11 +55,25 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
          fmt::format("Write objective: {}.", features > 0 ? "regression" : "next_token")});
 }
 
+// Whether the mask leaves something to predict, and the objective something for it to do.
+void check_mask(const Config& config, std::vector<ModelConfig::Misfit>& out) {
+  const Mask& mask = *config.model.attention.mask;
+  const Objective& objective = *config.train.objective;
+  if (mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
+    out.push_back({"model.attention.mask",
+                   "every query sees the next token, which it is to predict",
+                   "Write train.objective: masked_token."});
+  if (mask.prefix() > 0 && !mask.prefix_shows_more() && !objective.predicts_tokens())
+    out.push_back({"model.attention.mask.prefix",
+                   "every query sees every token anyway, so this would change nothing", ""});
+}
+
 // What no single key can tell.
 std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   std::vector<ModelConfig::Misfit> out = config.model.misfits();
   const TrainConfig& train = config.train;
   check_features(config, out);
+  check_mask(config, out);
   if (out.empty()) out = freeze_misfits(config.model, train.freeze);
   if (train.tokens % config.model.context != 0)
     out.push_back({"train.tokens",
@@ -84,8 +99,23 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   for (const int64_t step : config.probe.snapshots)
     if (step > train.steps)
       out.push_back({"probe.snapshots",
-                     fmt::format("step {} is beyond train.steps ({})", step, train.steps), ""});
+                     fmt::format("step {} is beyond train.steps ({})", step, train.steps),
+                     "Leave it out, or raise train.steps."});
   return out;
+}
+
+// The first sequence speaks for all: which places are predicted does not hang on the tokens.
+void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
+  Batch first;
+  first.resize(1, context);
+  data.batch(0, Split::train, 0, first);
+  if (count_targets(first.targets) == 0)
+    throw UsageError(
+        prefix > 0 ? "model.attention.mask.prefix" : "data",
+        "nothing is left to predict in a sequence",
+        fmt::format("Of {} tokens, {} are given as the prefix, and what is the same in "
+                    "every sequence is not to be guessed.",
+                    context, prefix));
 }
 
 Config finish(Node map, std::span<const std::string> overrides, Complaints& complaints) {
@@ -103,6 +133,7 @@ Config read_config(const Node& map, Complaints& complaints) {
   read_fields(
       map, [&](FieldVisitor& v) { config.visit(v); }, config_keys(), own);
   derive(config);
+  config.source = std::make_shared<const Node>(map);
   if (own.empty())
     for (const auto& [key, what, hint] : misfits(config))
       own.add(place_of(map, key), key, what, hint);
@@ -110,16 +141,32 @@ Config read_config(const Node& map, Complaints& complaints) {
   return config;
 }
 
-std::unique_ptr<Dataset> open_data(const Config& config) {
+std::unique_ptr<Dataset> open_data(const Config& config) try {
   auto data = config.data.make();
   data->open(config.model.context);
   const Mask& mask = *config.model.attention.mask;
-  data = config.train.objective->apply(std::move(data), mask.prefix());
   if (mask.separator() >= data->vocabulary())
     throw UsageError("model.attention.mask.separator",
                      fmt::format("{} is no token id of this data", mask.separator()),
                      fmt::format("Ids go up to {}; -1: one document.", data->vocabulary() - 1));
+  data = config.train.objective->apply(std::move(data), mask.prefix());
+  check_targets(*data, config.model.context, mask.prefix());
   return data;
+} catch (const UsageError& problem) {
+  const auto keys = config_keys();
+  if (!config.source || std::ranges::find(keys, problem.where(), &KeyInfo::name) == keys.end())
+    throw;
+  Complaints placed;
+  placed.add(place_of(*config.source, problem.where()), problem.where(), problem.problem());
+  placed.throw_if_any();
+  throw;
+}
+
+std::vector<std::string> notes_on(const Config& config) {
+  std::vector<std::string> out;
+  if (config.train.objective->hides_tokens() && !config.model.attention.mask->sees_future())
+    out.push_back("Note: with this mask hidden tokens are guessed from those before them alone.");
+  return out;
 }
 
 Config load_config(const std::string& path, std::span<const std::string> overrides) {

@@ -28,6 +28,7 @@ struct Config {
   TrainConfig train;
   ProbeConfig probe;
   SeedConfig seed;
+  std::shared_ptr<const Node> source;  // what it was read from, with places; null: nothing
 
   void visit(FieldVisitor& v);
 };
@@ -43,9 +44,13 @@ Config parse_config(const std::string& text, const std::string& name,
 /// The same for a map that is read and merged already.
 Config read_config(const Node& map, Complaints& complaints);
 
-/// The data of a run, open and as its objective has it; throws UsageError where it cannot be
-/// opened, and where the model names a token that it lacks.
+/// The data of a run, open and as its objective has it; throws UsageError, with the place of the
+/// key where it is about one, if it cannot be opened, if the model names a token that it lacks, and
+/// if nothing is left to predict.
 std::unique_ptr<Dataset> open_data(const Config& config);
+
+/// What is allowed, but likely not meant: a sentence each.
+std::vector<std::string> notes_on(const Config& config);
 
 /// The whole config as YAML that `parse_config` reads back as the same config.
 std::string to_yaml(const Config& config);

@@ -54,11 +54,12 @@ bool within(T value, const Range& range) {
 class Reader : public FieldVisitor {
  public:
   /// `map` is null where the block is not given.
-  Reader(const Node* map, Place place, std::string prefix, std::span<const KeyInfo> keys,
-         Complaints& complaints)
+  Reader(const Node* map, Place place, std::string prefix, std::string told,
+         std::span<const KeyInfo> keys, Complaints& complaints)
       : map_(map),
         place_(std::move(place)),
         prefix_(std::move(prefix)),
+        told_(std::move(told)),
         keys_(keys),
         complaints_(complaints) {}
 
@@ -70,10 +71,10 @@ class Reader : public FieldVisitor {
   }
 
   void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
-    if (const auto* entry = take(name)) number(*entry, dotted(name), range, value);
+    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
   }
   void field(std::string_view name, double& value, Range range, std::string_view) override {
-    if (const auto* entry = take(name)) number(*entry, dotted(name), range, value);
+    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
   }
   void field(std::string_view name, bool& value, std::string_view) override {
     const auto* entry = take(name);
@@ -83,16 +84,15 @@ class Reader : public FieldVisitor {
     if (node.is_scalar() && !node.quoted && known)
       value = node.scalar == "true";
     else
-      misfit(*entry, dotted(name), "true or false",
-             node.quoted && known ? "Remove the quotes." : "");
+      misfit(*entry, told(name), "true or false", node.quoted && known ? "Remove the quotes." : "");
   }
   void field(std::string_view name, std::string& value, bool required, std::string_view) override {
     const auto* entry = take(name);
     if (!entry) {
       if (required && value.empty())
-        complaints_.add(place_, dotted(name), "missing; it has no default");
+        complaints_.add(place_, told(name), "missing; it has no default");
     } else if (!entry->value.is_scalar() || (required && entry->value.scalar.empty())) {
-      misfit(*entry, dotted(name), "text");
+      misfit(*entry, told(name), "text");
     } else {
       value = entry->value.scalar;
     }
@@ -115,21 +115,21 @@ class Reader : public FieldVisitor {
     if (node.is_list() && read.size() == node.items.size())
       value = std::move(read);
     else
-      misfit(*entry, dotted(name), "a list of texts",
+      misfit(*entry, told(name), "a list of texts",
              node.is_scalar() ? "Write [\"" + node.scalar + "\"]." : "");
   }
 
   void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
               std::string_view) override {
     const auto* entry = take(name);
-    const bool good = !entry || choose(*entry, dotted(name), choices, value);
+    const bool good = !entry || choose(*entry, told(name), choices, value);
     chosen_[dotted(name)] = good ? value : "";
   }
 
   void block(std::string_view name, std::string_view, const Visit& visit) override {
     const auto* entry = take(name);
     if (entry && !entry->value.is_map() && !entry->value.is_null())
-      misfit(*entry, dotted(name), "a block of keys", kind_hint(dotted(name), entry->value));
+      misfit(*entry, told(name), "a block of keys", kind_hint(dotted(name), entry->value));
     else
       inner(entry, entry ? &entry->value : nullptr, name).read(visit);
   }
@@ -139,10 +139,10 @@ class Reader : public FieldVisitor {
     const auto* entry = take(name);
     const Node map = entry ? as_kind_map(entry->value) : Node::map();
     if (!map.is_map()) {
-      misfit(*entry, dotted(name), "a kind or a block of keys with a kind");
+      misfit(*entry, told(name), "a kind or a block of keys with a kind");
       return;
     }
-    if (const auto* word = map.find("kind"); word && !choose(*word, dotted(name), choices, kind))
+    if (const auto* word = map.find("kind"); word && !choose(*word, told(name), choices, kind))
       return;
     Reader reader = inner(entry, &map, name);
     reader.seen_.insert("kind");
@@ -156,18 +156,21 @@ class Reader : public FieldVisitor {
     count = 0;
     if (!entry || !entry->value.is_list()) return item(*this, 0);
     const std::vector<Node>& items = entry->value.items;
-    if (items.empty()) misfit(*entry, dotted(name), "a kind, or a list with one for each layer");
+    if (items.empty()) misfit(*entry, told(name), "a kind, or a list with one for each layer");
     count = items.size();
     for (size_t i = 0; i < count; ++i) {
       Node map = Node::map(items[i].place);
       map.entries.push_back({std::string(name), items[i].place, items[i]});
-      Reader reader(&map, items[i].place, prefix_, keys_, complaints_);
+      Reader reader(&map, items[i].place, prefix_, told_, keys_, complaints_);
+      reader.index_ = fmt::format("[{}]", i);
       item(reader, i);
     }
   }
 
  private:
+  // A key's name in the list of keys, and in sentences, which say the place in a list too.
   std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
+  std::string told(std::string_view name) const { return told_ + std::string(name) + index_; }
 
   const Node::Entry* take(std::string_view name) {
     seen_.emplace(name);
@@ -175,7 +178,8 @@ class Reader : public FieldVisitor {
   }
 
   Reader inner(const Node::Entry* entry, const Node* map, std::string_view name) const {
-    return {map, entry ? entry->place : place_, dotted(name) + ".", keys_, complaints_};
+    return {map,        entry ? entry->place : place_, dotted(name) + ".", told(name) + ".", keys_,
+            complaints_};
   }
 
   void misfit(const Node::Entry& entry, const std::string& key, const std::string& expected,
@@ -217,20 +221,19 @@ class Reader : public FieldVisitor {
     const std::string expected = allowed_list(std::is_same_v<T, int64_t>, range, length);
     const Node& node = entry->value;
     if (!node.is_list()) {
-      misfit(*entry, dotted(name), expected,
-             node.is_scalar() ? "Write [" + node.scalar + "]." : "");
+      misfit(*entry, told(name), expected, node.is_scalar() ? "Write [" + node.scalar + "]." : "");
       return;
     }
     if (length && node.items.size() != length) {
-      complaints_.add(node.place, dotted(name),
-                      fmt::format("expected {}, found {}", expected, node.items.size()));
+      complaints_.add(node.place, told(name),
+                      fmt::format("expected {}, found a list of {}", expected, node.items.size()));
       return;
     }
     std::vector<T> read(node.items.size());
     bool good = true;
     for (size_t i = 0; i < read.size(); ++i)
-      good &= number({"", node.items[i].place, node.items[i]},
-                     fmt::format("{}[{}]", dotted(name), i), range, read[i]);
+      good &= number({"", node.items[i].place, node.items[i]}, fmt::format("{}[{}]", told(name), i),
+                     range, read[i]);
     if (good) value = std::move(read);
   }
 
@@ -259,10 +262,10 @@ class Reader : public FieldVisitor {
           if (std::find(kinds.begin(), kinds.end(), value) == kinds.end()) kinds.push_back(value);
       }
     if (condition.empty()) {
-      complaints_.add(entry.place, path, "unknown key", hint_for(entry.name, path));
+      complaints_.add(entry.place, told(entry.name), "unknown key", hint_for(entry.name, path));
     } else if (!chosen_[condition].empty()) {  // an unknown kind is complained of already
       const std::string word = condition.substr(condition.rfind('.') + 1);
-      complaints_.add(entry.place, path,
+      complaints_.add(entry.place, told(entry.name),
                       fmt::format("only {}{} {} {} it; the {} here is {}", word,
                                   kinds.size() == 1 ? "" : "s", join_or(kinds, "and"),
                                   kinds.size() == 1 ? "has" : "have", word, chosen_[condition]));
@@ -285,7 +288,7 @@ class Reader : public FieldVisitor {
 
   const Node* map_;
   Place place_;
-  std::string prefix_;
+  std::string prefix_, told_, index_;  // `index_`: of the item of a list, `[1]`
   std::span<const KeyInfo> keys_;
   Complaints& complaints_;
   std::set<std::string, std::less<>> seen_;
@@ -296,7 +299,7 @@ class Reader : public FieldVisitor {
 
 void read_fields(const Node& map, const Visit& visit, std::span<const KeyInfo> keys,
                  Complaints& complaints) {
-  Reader(&map, map.place, "", keys, complaints).read(visit);
+  Reader(&map, map.place, "", "", keys, complaints).read(visit);
 }
 
 Place place_of(const Node& map, const std::string& key) {
@@ -304,10 +307,17 @@ Place place_of(const Node& map, const std::string& key) {
   Place place = map.place;
   for (size_t at = 0; at < key.size();) {
     const size_t dot = std::min(key.find('.', at), key.size());
-    const Node::Entry* entry = node->find(key.substr(at, dot - at));
+    const size_t name = std::min(key.find('[', at), dot);
+    const Node::Entry* entry = node->find(key.substr(at, name - at));
     if (!entry) break;
     node = &entry->value;
     place = node->is_scalar() || node->is_list() ? node->place : entry->place;
+    if (name < dot && node->is_list()) {
+      const size_t index = std::stoul(key.substr(name + 1));
+      if (index >= node->items.size()) break;
+      node = &node->items[index];
+      place = node->place;
+    }
     at = dot + 1;
   }
   return place;

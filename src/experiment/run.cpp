@@ -112,13 +112,7 @@ class Run {
                               directory_.path("").parent_path().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
-    const bool masked = data_.mask_token() >= 0,
-               sees_future = config_.model.attention.mask->sees_future();
-    if (sees_future && !masked && data_.features() == 0)
-      console_.line(
-          "Note: with this mask every query sees the next token, so the loss says little.");
-    if (!sees_future && masked)
-      console_.line("Note: with this mask hidden tokens are guessed from those before them alone.");
+    for (const std::string& note : notes_on(config_)) console_.line(note);
   }
 
   // The newest checkpoint that loads; 0 where there is none.

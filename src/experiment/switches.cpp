@@ -54,6 +54,13 @@ Workload with(const Workload& plain, const std::vector<std::string>& setting) {
   return out;
 }
 
+// What leaves nothing to predict of the next token hides tokens.
+Workload that_predicts(const Workload& plain, const std::string& setting) try {
+  return with(plain, {setting});
+} catch (const UsageError&) {
+  return with(plain, {setting, "train.objective=masked_token"});
+}
+
 // An MLP with another number of matrices becomes as wide as its products cost no more than those of
 // the plain one, to the nearest multiple of 8.
 Workload at_equal_cost(const Workload& plain, const Workload& other) {
@@ -69,7 +76,8 @@ void add_kinds(std::vector<Workload>& out, const std::string& key, const Kind<T>
   const Workload plain = plain_workload();
   for (const Registered<T>& entry : registry<T>()) {
     if (entry.name == plain_kind.name()) continue;
-    out.push_back(at_equal_cost(plain, with(plain, {fmt::format("{}={}", key, entry.name)})));
+    out.push_back(
+        at_equal_cost(plain, that_predicts(plain, fmt::format("{}={}", key, entry.name))));
   }
 }
 

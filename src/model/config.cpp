@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/field_texts.h"
+
 namespace waiver {
 
 void AttentionConfig::visit(FieldVisitor& v) {
@@ -129,7 +131,25 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
   }
   for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)
     if (std::string reason = refuse_position(model, layer); !reason.empty())
-      out.push_back({"model.position", reason, ""});
+      out.push_back({count > 0 ? fmt::format("model.position[{}]", layer) : "model.position",
+                     reason, count > 0 ? "The list counts layers from 0." : ""});
+}
+
+// What is set of attention that no layer has.
+void check_without_attention(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
+  const FieldTexts::Texts plain = FieldTexts::of(AttentionConfig{});
+  const char* what = "no layer has attention, so this would change nothing";
+  for (const auto& [key, text] : FieldTexts::of(model.attention))
+    if (const auto at = plain.find(key); key != "absent" && at != plain.end() && at->second != text)
+      out.push_back({"model.attention." + key, what, ""});
+  if (model.sink_tokens > 0) out.push_back({"model.sink_tokens", what, ""});
+  if (model.dropout.attention > 0) out.push_back({"model.dropout.attention", what, ""});
+}
+
+bool has_no_mlp(const ModelConfig& model) {
+  for (int64_t l = 0; l < model.layers; ++l)
+    if (model.has_mlp(l)) return false;
+  return model.mlp.kind->present();
 }
 
 // What needs tokens, where the model takes features.
@@ -164,8 +184,10 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
          "Every head has width / heads channels."});
   else
     check_positions(*this, out);
-  if (std::string reason = attention.mask->refuse(context, layers); !reason.empty())
-    out.push_back({"model.attention.mask", reason, "Both count from 0."});
+  std::vector<bool> attends;
+  for (int64_t l = 0; l < layers; ++l) attends.push_back(has_attention(l));
+  if (std::string reason = attention.mask->refuse(context, attends); !reason.empty())
+    out.push_back({"model.attention.mask", reason, ""});
   if (attention.slot->gives_nothing() && !attention.normalizer->shares())
     out.push_back({"model.attention.slot",
                    fmt::format("{} lets every key have its weight whatever the others have, so a "
@@ -174,23 +196,19 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
                    "Use slot: key_value, or a normalizer whose weights share a sum."});
   check_absent("model.attention.absent", attention.absent, layers, out);
   check_absent("model.mlp.absent", mlp.absent, layers, out);
-  bool attends = false;
+  const bool any_attends = std::ranges::count(attends, true) > 0;
   for (int64_t l = 0; l < layers; ++l) {
-    attends |= has_attention(l);
     if (!has_attention(l) && !has_mlp(l))
       out.push_back({"model.attention.absent",
                      fmt::format("layer {} has no MLP either, so it would do nothing", l),
                      "Lower model.layers instead."});
   }
-  if (!attends && position.count() == 0 && position.of_layer(0)->acts() == Acts::in_attention)
+  if (!any_attends && position.count() == 0 && position.of_layer(0)->acts() == Acts::in_attention)
     out.push_back({"model.position",
                    fmt::format("{} acts in attention, but no layer has it", position.name()), ""});
-  if (!attends && attention.qk_norm->present())
-    out.push_back({"model.attention.qk_norm", "no layer has attention", ""});
-  if (!attends && attention.gate->present())
-    out.push_back({"model.attention.gate", "no layer has attention", ""});
-  if (!attends && sink_tokens > 0)
-    out.push_back({"model.sink_tokens", "no layer has attention, so nothing would see them", ""});
+  if (!any_attends) check_without_attention(*this, out);
+  if (has_no_mlp(*this))
+    out.push_back({"model.mlp.absent", "it names every layer", "Write mlp: {kind: none}."});
   if (takes_features()) check_features(*this, out);
   return out;
 }

@@ -18,6 +18,7 @@ struct Input {
   std::optional<Noise> noise = {};          // of dropout
   Intervention* intervention = nullptr;     // what is changed on the way, or null
   std::span<const float> features = {};     // [B·T, C], where the model takes them
+  std::span<const int32_t> whole = {};      // [B·T], what tells documents apart; empty: `tokens`
 };
 
 }  // namespace waiver

@@ -108,7 +108,8 @@ std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& inpu
   if (separator < 0) return {};
   const int64_t count = input.batch * (sinks + input.length);
   auto* out = arena.array<KeyRange>(count);
-  find_documents(input.tokens.data(), input.batch, input.length, separator, sinks, out);
+  const auto& tokens = input.whole.empty() ? input.tokens : input.whole;
+  find_documents(tokens.data(), input.batch, input.length, separator, sinks, out);
   return {out, static_cast<size_t>(count)};
 }
 
@@ -144,7 +145,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.slot_value = block.slot->value();
   spec.documents = documents.empty() ? nullptr : documents.data();
   if (const double rate = config_.dropout.attention; input.noise && rate > 0) {
-    spec.dropout = static_cast<float>(rate);
+    spec.dropout = rate;
     spec.noise = Random(input.noise->seed, fmt::format("dropout blocks.{}.attn.pattern", layer),
                         static_cast<uint64_t>(input.noise->step));
     spec.first_sequence = input.noise->first_sequence;

@@ -178,14 +178,16 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
           cut(batch_.answers)};
 }
 
-void Prober::run(const Batch& part, Watch& watch, Edits* edits) {
-  std::vector<int32_t> tokens = part.inputs, positions(part.tokens);
+void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
+  std::vector<int32_t> tokens = part.inputs, whole = hidden ? part.whole : std::vector<int32_t>(),
+                       positions(part.tokens);
   std::iota(positions.begin(), positions.end(), 0);
   if (edits) {
     edits->edit_tokens(tokens, model_.vocabulary());
+    if (hidden) edits->edit_tokens(whole, model_.vocabulary());
     edits->edit_positions(positions);
   }
-  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, part.features};
+  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, part.features, whole};
   watch.start(input);
   arena_.reset();
   const bool backward = watch.gradients();
@@ -214,11 +216,11 @@ void Prober::measure(bool snapshot, Edits* edits) {
     if (hidden) {
       std::swap(part.inputs, part.whole);
       watch.look_at(part, true, false);
-      run(part, watch, edits);
+      run(part, false, watch, edits);
       std::swap(part.inputs, part.whole);
     }
     watch.look_at(part, !hidden, true);
-    run(part, watch, edits);
+    run(part, hidden, watch, edits);
     watch.first_part_done();
   }
   for (auto& metric : metrics_) metric->finish();

@@ -64,7 +64,7 @@ class Prober {
  private:
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;
-  void run(const Batch& part, Watch& watch, Edits* edits);
+  void run(const Batch& part, bool hidden, Watch& watch, Edits* edits);
   int64_t part_size() const;
   const std::vector<float>* values_of(size_t series) const {
     return &sources_[series].first->values()[sources_[series].second];

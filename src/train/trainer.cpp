@@ -73,6 +73,7 @@ std::vector<double> validation_losses(const Transformer& model, const Dataset& d
       const std::span targets = cut(sequences.targets);
       Input input{cut(sequences.inputs), rows, T};
       input.features = cut(sequences.features);
+      input.whole = cut(sequences.whole);
       input.intervention = validation.intervention;
       arena.reset();
       Tape tape(arena, false);
@@ -113,6 +114,7 @@ Trainer::Part Trainer::part_of_batch(int64_t step, int64_t part) const {
   Part out{{cut(batch_.inputs), rows, batch_.tokens}, cut(batch_.targets), cut(batch_.answers)};
   out.input.noise = {seed_, step, part * rows};
   out.input.features = cut(batch_.features);
+  out.input.whole = cut(batch_.whole);
   return out;
 }
 

@@ -24,7 +24,12 @@ double largest(const std::vector<S>& x) {
 template <class S>
 S sigmoid(const S& x) {
   using std::exp;
-  return S(1.0) / (S(1.0) + exp(-x));
+  return real_part(x) > 0 ? S(1.0) / (S(1.0) + exp(-x)) : exp(x) / (S(1.0) + exp(x));
+}
+template <class S>
+S log_sigmoid(const S& x) {
+  using std::exp, std::log;
+  return real_part(x) > 0 ? -log(S(1.0) + exp(-x)) : x - log(S(1.0) + exp(x));
 }
 
 /// What a normalizer's formula needs beside the scores.
@@ -90,14 +95,15 @@ std::vector<S> weights_of_scores(const Normalization<S>& how, std::vector<S> x) 
     }
     return x;
   }
-  S sum(0.0);
+  if (how.normalized) {  // σ(s) / Σ σ(s), none of which need be a number above 0
+    for (S& v : x) v = log_sigmoid(v);
+    return softmax(x);
+  }
   for (S& v : x) {
     if (how.kind == "sigmoid") v = sigmoid(v);
     if (how.kind == "elu1") v = real_part(v) > 0 ? v + S(1.0) : exp(v);
     if (how.kind == "relu") v = real_part(v) > 0 ? v / keys : zero;
-    sum += v;
   }
-  for (S& v : x) v = how.normalized ? v / sum : v;
   return x;
 }
 

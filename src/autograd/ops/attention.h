@@ -120,7 +120,7 @@ struct AttentionSpec {
   const KeyRange* documents = nullptr;  // [B·T] the document of each token; null: one for all
   Variable slot_key, slot_value;        // [H, D] a key that every query sees, and its value (empty:
                                         // zero); or empty
-  float dropout = 0;           // share of weights set to 0, the rest grows by 1/(1 − share)
+  double dropout = 0;          // share of weights set to 0, the rest grows by 1/(1 − share)
   int64_t first_sequence = 0;  // what the first sequence counts as, for the noise
   Random noise{0, ""};         // that chooses them
   Tensor scores, pattern;      // [B, H, T, T] to be filled when given; hidden entries are

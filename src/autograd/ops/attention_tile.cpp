@@ -18,7 +18,7 @@ void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t 
 
 void drop(const Head& h, int64_t i, int64_t j0, float* weights, int64_t n) {
   const auto limit = static_cast<uint32_t>(h.spec.dropout * 4294967296.0);
-  const float grown = 1.0f / (1.0f - h.spec.dropout);
+  const auto grown = static_cast<float>(1.0 / (1.0 - h.spec.dropout));
   const int64_t groups = (h.T + 3) / 4, row = h.spec.first_sequence * h.spec.heads + h.index;
   uint32_t words[kKeys];
   h.spec.noise.words((row * h.T + i) * groups * 4 + j0, {words, static_cast<size_t>(n)});

@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
   v.field("window", window_, at_least(0),
           "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit");
-  v.field("prefix", prefix_, at_least(0),
-          "the first tokens of a sequence, seen by every query (Gu et al., 2410.10781); next_token "
-          "predicts none of them");
+  v.field(
+      "prefix", prefix_, at_least(0),
+      "the first tokens of a sequence, seen by every query; none of them is to be predicted (Gu et "
+      "al., 2410.10781)");
   v.field("separator", separator_, at_least(-1),
           "token id that ends a document; no query sees another document (as in Llama 3, "
           "2407.21783); -1: one document");
@@ -19,13 +22,24 @@ void Mask::options(FieldVisitor& v) {
           "blocks in which self_only holds; empty: all");
 }
 
-std::string Mask::refuse(int64_t context, int64_t layers) const {
+std::string Mask::refuse(int64_t context, const std::vector<bool>& attends) const {
+  for (const auto* list : {&self_only_, &layers_})
+    for (int64_t k : *list)
+      if (std::ranges::count(*list, k) > 1)
+        return fmt::format("{} names {} twice", list == &layers_ ? "self_only_layers" : "self_only",
+                           k);
   for (int64_t k : self_only_)
     if (k >= context)
-      return fmt::format("self_only names position {}; model.context is {}", k, context);
+      return fmt::format("self_only names position {}; they count from 0, and model.context is {}",
+                         k, context);
   for (int64_t l : layers_)
-    if (l >= layers)
-      return fmt::format("self_only_layers names layer {}; model.layers is {}", l, layers);
+    if (l >= std::ssize(attends))
+      return fmt::format(
+          "self_only_layers names layer {}; they count from 0, and model.layers is "
+          "{}",
+          l, attends.size());
+    else if (!attends[l])
+      return fmt::format("self_only_layers names layer {}, which has no attention", l);
   if (self_only_.empty() && !layers_.empty())
     return "self_only_layers says where self_only holds, but self_only is empty";
   if (prefix_ > context)
@@ -50,6 +64,10 @@ VisibleKeys Mask::visible_tokens(int64_t query, int64_t tokens) const {
   const int64_t lead = std::min(prefix_, tokens);
   if (main.begin <= lead) return {{}, {lead > 0 ? 0 : main.begin, std::max(main.end, lead)}};
   return {{0, lead}, main};
+}
+
+bool Mask::prefix_shows_more() const {
+  return prefix_ > 0 && (window_ > 0 || open_side(0, 2).end < 2);
 }
 
 bool Mask::sees_future() const { return window_ != 1 && open_side(0, 2).end > 1; }

@@ -21,14 +21,17 @@ class Mask : public KeyMask {
   virtual std::unique_ptr<Mask> clone() const = 0;
   void options(FieldVisitor& v);
 
-  /// The reason why these sizes cannot work, or an empty string.
-  std::string refuse(int64_t context, int64_t layers) const;
+  /// The reason why this cannot work for so many tokens and the layers that attend, or an empty
+  /// string.
+  std::string refuse(int64_t context, const std::vector<bool>& attends) const;
   /// Of queries and keys counted with the sink tokens in front.
   VisibleKeys visible(int64_t query, int64_t tokens) const override;
   /// Of queries and keys counted without them.
   VisibleKeys visible_tokens(int64_t query, int64_t tokens) const;
   /// Whether queries see later tokens that they are asked to predict, the prefix left out.
   bool sees_future() const;
+  /// Whether the prefix lets queries see what they would not see without it.
+  bool prefix_shows_more() const;
   /// The mask of one block, with so many sink tokens in front.
   std::unique_ptr<Mask> in_layer(int64_t layer, int64_t sinks) const;
   /// The token that ends a document, or −1: sequences are one document each.
