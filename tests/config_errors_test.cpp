@@ -326,6 +326,38 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
   }
 }
 
+TEST_CASE("what only the opened data can tell has its place too") {
+  const struct {
+    const char *text, *message;
+  } cases[] = {
+      {"data: {edits: {fixed_at: [70], fixed_token: 3}}\n",
+       "a.yaml:1:26: data.edits.fixed_at: position 70 is beyond the sequence. Positions go up to "
+       "model.context − 1 = 63."},
+      {"data:\n  triggers: 0\n  rule: dormant\n",
+       "a.yaml:3:9: data.rule: dormant says what follows a trigger, but data.triggers is 0. Leave "
+       "the rule out, or have triggers."},
+      {"data: {kind: bigram_backcopy_random, triggers: 0, rule: markov}\n",
+       "a.yaml:1:57: data.rule: markov says what follows a trigger, but data.triggers is 0. Leave "
+       "the rule out, or have triggers."},
+      {"model: {attention: {mask: {separator: 67}}}\ntrain: {objective: masked_token}\n",
+       "a.yaml:1:39: model.attention.mask.separator: 67 is no token id of this data. Ids go up to "
+       "66; -1: one document."},
+      {"data: {last: 1}\nmodel: {attention: {mask: {prefix: 64}}}\n",
+       "a.yaml:2:36: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
+       "tokens, 64 are given as the prefix, and what is the same in every sequence is not to be "
+       "guessed."},
+      {"model: {attention: {mask: {kind: bidirectional, window: 3, prefix: 64}}}\n"
+       "train: {objective: masked_token}\n",
+       "a.yaml:1:68: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
+       "tokens, 64 are given as the prefix, and what is the same in every sequence is not to be "
+       "guessed."},
+  };
+  for (const auto& [text, message] : cases) {
+    CAPTURE(text);
+    CHECK(complaint_of([&] { open_data(parse(text, {"model.context=64"})); }) == message);
+  }
+}
+
 TEST_CASE("a bad override is named as it was written") {
   const struct {
     const char *override, *message;

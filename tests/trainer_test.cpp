@@ -5,6 +5,7 @@
 
 #include "core/set_fields.h"
 #include "data/dataset.h"
+#include "probe/prober.h"
 #include "train/trainer.h"
 
 using namespace waiver;
@@ -29,6 +30,35 @@ std::unique_ptr<Dataset> tiny_data(const std::string& objective = "next_token") 
 }
 
 }  // namespace
+
+TEST_CASE("hidden tokens part the documents that the whole sequence has") {
+  // Every token is hidden, so that only the mask can tell the two models apart.
+  auto hide = Kind<Objective>("masked_token").make();
+  SetFields options({{"rate", 1.0}, {"mask", 1.0}, {"random", 0.0}});
+  hide->options(options);
+  auto source = Kind<Dataset>("bigram_backcopy_random").make();
+  source->open(20);
+  const auto data = hide->apply(std::move(source), 0);
+  TrainConfig train;
+  train.batch = 4;
+  std::vector<double> losses, validation, probed;
+  for (const double separator : {-1.0, 60.0}) {
+    ModelConfig config = tiny_model();
+    config.attention.mask.set("bidirectional");
+    SetFields part({{"separator", separator}});
+    config.attention.mask->options(part);
+    Transformer model(config, data->vocabulary(), 1);
+    Arena arena;
+    validation.push_back(validation_loss(model, *data, 0, 8, 1, arena));
+    Prober prober(model, *data, ProbeConfig{}, 0);
+    prober.measure();
+    probed.push_back(prober.find("loss")->front());
+    losses.push_back(Trainer(train, model, *data, 0).update(0).loss);
+  }
+  CHECK(losses[0] != losses[1]);
+  CHECK(validation[0] != validation[1]);
+  CHECK(probed[0] != probed[1]);
+}
 
 TEST_CASE("schedules pass through their known values") {
   ScheduleConfig s;
