@@ -8,6 +8,7 @@
 
 #include "autograd/profile.h"
 #include "core/threads.h"
+#include "experiment/keys.h"
 #include "program.h"
 #include "temporary.h"
 
@@ -109,6 +110,23 @@ TEST_CASE("every kind of the registries is a switch, set as on the command line"
   check_kinds<Mlp>(settings, "model.mlp.kind", "relu");
   check_kinds<Norm>(settings, "model.norm.kind", "layer");
   check_kinds<Optimizer>(settings, "train.optimizer", "adamw");
+  // Numbers change values; what changes the work has a row, by its own name or within a kind.
+  const std::set<std::string> no_work = {"model.input", "model.init.kind",
+                                         "model.attention.mask.self_only_layers"};
+  for (const KeyInfo& key : config_keys()) {
+    const bool of_model =
+        key.name.starts_with("model.") || key.name.starts_with("train.optimizer.");
+    const bool option = key.allowed == "true or false" || key.type == KeyInfo::Type::choice ||
+                        key.allowed.starts_with("a list of whole numbers");
+    if (!of_model || !option || no_work.contains(key.name)) continue;
+    const std::string block = key.name.substr(0, key.name.rfind('.')),
+                      option_name = ", " + key.name.substr(key.name.rfind('.') + 1) + ":";
+    CAPTURE(key.name);
+    CHECK(std::ranges::any_of(settings, [&](const std::string& s) {
+      return s.starts_with(key.name + "=") || s.starts_with(key.name + ".kind=") ||
+             (s.starts_with(block + "={") && s.find(option_name) != std::string::npos);
+    }));
+  }
   // SwiGLU has three matrices where ReLU has two, so it is timed two thirds as wide.
   CHECK(settings.contains("model.mlp.kind=swiglu model.mlp.width=344"));
   CHECK(settings.contains("model.sink_tokens=1"));

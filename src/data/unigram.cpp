@@ -13,7 +13,8 @@ class Unigram : public Task {
   std::unique_ptr<Dataset> clone() const override { return std::make_unique<Unigram>(*this); }
   void options(FieldVisitor& v) override {
     v.field("tokens", tokens_, between(2, 65535), "how many tokens there are beside the first");
-    v.field("exponent", exponent_, at_least(0), "of Zipf's law; 0: all tokens are equally likely");
+    v.field("exponent", exponent_, at_least(0),
+            "of Zipf's law; 0: all tokens are equally likely (Z. Liu, Sparse attention 5, 2026)");
     FramedDataset::options(v);
   }
   void open(int64_t context) override {

@@ -11,7 +11,8 @@ class Lion : public FlatOptimizer {
   std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Lion>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate: the length of every weight's step");
-    v.field("betas", betas_, 2, from_below(0, 1), "memory within the step, and of the moment");
+    v.field("betas", betas_, 2, from_below(0, 1),
+            "memory within the step, and of the moment (2302.06675)");
     decay_options(v);
   }
   std::vector<std::string> state_names() const override { return {"moment"}; }

@@ -10,8 +10,11 @@ class Sgd : public FlatOptimizer {
   std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Sgd>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
-    v.field("momentum", momentum_, from_below(0, 1), "share of the last step that is kept");
-    v.field("nesterov", nesterov_, "whether the step looks one step of momentum ahead");
+    v.field("momentum", momentum_, from_below(0, 1),
+            "share of the last step that is kept (Sutskever et al., ICML 2013)");
+    v.field("nesterov", nesterov_,
+            "whether the step looks one step of momentum ahead (Sutskever et al., ICML "
+            "2013)");
     decay_options(v);
   }
   std::string refuse() const override {

@@ -12,8 +12,10 @@ class Clipped : public Exponential {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Clipped>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("alpha", alpha_, at_least(0), "γ = −alpha / T, T the tokens of the sequence");
-    v.field("zeta", zeta_, at_least(1), "the weight that a softmax weight of 1 is stretched to");
+    v.field("alpha", alpha_, at_least(0),
+            "γ = −alpha / T, T the tokens of the sequence, those in front included (2306.12929)");
+    v.field("zeta", zeta_, at_least(1),
+            "the weight that a softmax weight of 1 is stretched to (2306.12929)");
   }
   RowState start(int64_t, int64_t, int64_t tokens) const override {
     return {-std::numeric_limits<float>::infinity(), 0, static_cast<float>(tokens)};

@@ -14,7 +14,8 @@ class HeadNorm : public QkNorm {
  public:
   std::unique_ptr<QkNorm> clone() const override { return std::make_unique<HeadNorm>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0), "added to the variance, or to the mean square");
+    v.field("eps", eps_, above(0),
+            "added to the variance, or to the mean square (1607.06450, 1910.07467)");
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
     heads_ = heads;

@@ -17,7 +17,8 @@ class Sigmoid : public Normalizer {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Sigmoid>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("normalized", normalized_, "whether a row's weights are divided by their sum");
+    v.field("normalized", normalized_,
+            "whether a row's weights are divided by their sum (Gu et al., 2410.10781)");
   }
   bool shares() const override { return normalized_; }
   RowState start(int64_t, int64_t, int64_t) const override {

@@ -21,7 +21,7 @@ class Softpick : public Normalizer {
  public:
   std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Softpick>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0), "added to the sum that weights are divided by");
+    v.field("eps", eps_, above(0), "added to the sum that weights are divided by (2504.20966)");
   }
   RowState start(int64_t, int64_t, int64_t) const override { return {}; }
   float extend(RowState& state, float* row, int64_t n) const override {

@@ -18,7 +18,7 @@ class Alibi : public PositionEncoding, public ScoreBias {
     return std::make_unique<Alibi>(*this);
   }
   void options(FieldVisitor& v) override {
-    v.field("slopes", given_, 0, {}, "slopes m_h of the heads; none: 2^(−8h/H), as published");
+    v.field("slopes", given_, 0, {}, "slopes m_h of the heads; none: 2^(−8h/H) (2108.12409)");
   }
   std::string refuse(const EncodingSizes& sizes) const override {
     if (given_.empty() || std::ssize(given_) == sizes.heads) return {};

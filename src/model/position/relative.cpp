@@ -17,11 +17,13 @@ class Relative : public PositionEncoding, public ScoreBias {
     return std::make_unique<Relative>(*this);
   }
   void options(FieldVisitor& v) override {
-    v.field("buckets", buckets_, between(4, 1024), "learned numbers per head");
+    v.field("buckets", buckets_, between(4, 1024), "learned numbers per head (1910.10683)");
     v.field("max_distance", max_distance_, at_least(2),
-            "distance from which on all share the last bucket");
+            "distance from which on all share the last bucket (1910.10683)");
     v.field("bidirectional", bidirectional_,
-            "whether later keys have half of the buckets for themselves");
+            "whether later keys have half of the buckets for themselves (1910.10683); under a "
+            "causal mask "
+            "nothing uses those");
   }
   std::string refuse(const EncodingSizes&) const override {
     if (max_distance_ > exact()) return {};

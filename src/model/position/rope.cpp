@@ -17,7 +17,9 @@ class Rope : public PositionEncoding {
  public:
   std::unique_ptr<PositionEncoding> clone() const override { return std::make_unique<Rope>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("base", base_, above(1), "the slowest pair turns by about 1 / base per position");
+    v.field("base", base_, above(1),
+            "the slowest pair turns by about 1 / base per position "
+            "(2104.09864)");
     v.field("fraction", fraction_, {0.0, 1.0, true, false},
             "share of a head's channels that is turned (GPT-NeoX: 0.25)");
     v.field("interpolation", interpolation_, above(0),

@@ -11,7 +11,8 @@ class HeadGate : public Gate {
  public:
   std::unique_ptr<Gate> clone() const override { return std::make_unique<HeadGate>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("open", open_, {0.0, 1.0, true, true}, "what the gates let through at first");
+    v.field("open", open_, {0.0, 1.0, true, true},
+            "what the gates let through at first (2306.12929)");
   }
   int64_t products(int64_t heads, int64_t width) const override { return heads * width; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
