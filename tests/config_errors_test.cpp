@@ -132,6 +132,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:44: model.position[1]: expected one of none, learned, sinusoidal, rope, alibi or "
        "relative, "
        "found \"rop\". Did you mean rope?"},
+      {"model: {position: [{kind: rope, bse: 3}, rope]}\n",
+       "a.yaml:1:33: model.position[0].bse: unknown key. Did you mean model.position[0].base?"},
       {"model: {position: [rope, learned]}\n",
        "a.yaml:1:26: model.position[1]: learned acts on the embeddings, before any layer, and "
        "cannot stand in a list. The list counts layers from 0."},
@@ -216,6 +218,9 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:8:12: model.attention.scale: no layer has attention, so this would change nothing.\n"
        "a.yaml:9:24: model.dropout.attention: no layer has attention, so this would change "
        "nothing."},
+      {"model: {position: none, attention: {absent: [0, 1], mask: {kind: bidirectional, prefix: "
+       "3}}}\n",
+       "a.yaml:1:53: model.attention.mask: no layer has attention, so this would change nothing."},
       {"model: {mlp: {absent: [0, 1]}}\n",
        "a.yaml:1:23: model.mlp.absent: it names every layer. Write mlp: {kind: none}."},
       {"model: {attention: {mask: bidirectional}}\n",
@@ -344,12 +349,12 @@ TEST_CASE("what only the opened data can tell has its place too") {
        "66; -1: one document."},
       {"data: {last: 1}\nmodel: {attention: {mask: {prefix: 64}}}\n",
        "a.yaml:2:36: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, 64 are given as the prefix, and what is the same in every sequence is not to be "
+       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
        "guessed."},
       {"model: {attention: {mask: {kind: bidirectional, window: 3, prefix: 64}}}\n"
        "train: {objective: masked_token}\n",
        "a.yaml:1:68: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, 64 are given as the prefix, and what is the same in every sequence is not to be "
+       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
        "guessed."},
   };
   for (const auto& [text, message] : cases) {

@@ -12,9 +12,9 @@ struct Shares {
 
 /// Another dataset with tokens hidden. A position is chosen with probability `rate`, unless it is
 /// among the first `given` or every sequence has the same token there; a sequence without any gets
-/// one. A chosen token becomes the
-/// mask token, a random token of the data, or stays, and is the target at its own position; all
-/// other targets are −1. The mask token has the id after those of the data.
+/// one. A chosen token becomes the mask token, a random token of the data, or stays, and is the
+/// target at its own position; all other targets are −1. The mask token has the id after those of
+/// the data.
 class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)

@@ -59,7 +59,9 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
 void check_mask(const Config& config, std::vector<ModelConfig::Misfit>& out) {
   const Mask& mask = *config.model.attention.mask;
   const Objective& objective = *config.train.objective;
-  if (mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
+  bool attends = false;
+  for (int64_t l = 0; l < config.model.layers; ++l) attends |= config.model.has_attention(l);
+  if (attends && mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
     out.push_back({"model.attention.mask",
                    "every query sees the next token, which it is to predict",
                    "Write train.objective: masked_token."});
@@ -110,12 +112,11 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
   first.resize(1, context);
   data.batch(0, Split::train, 0, first);
   if (count_targets(first.targets) == 0)
-    throw UsageError(
-        prefix > 0 ? "model.attention.mask.prefix" : "data",
-        "nothing is left to predict in a sequence",
-        fmt::format("Of {} tokens, {} are given as the prefix, and what is the same in "
-                    "every sequence is not to be guessed.",
-                    context, prefix));
+    throw UsageError(prefix > 0 ? "model.attention.mask.prefix" : "data",
+                     "nothing is left to predict in a sequence",
+                     fmt::format("Of {} tokens, the prefix ({}) is given, and what is the same in "
+                                 "every sequence is not to be guessed.",
+                                 context, prefix));
 }
 
 Config finish(Node map, std::span<const std::string> overrides, Complaints& complaints) {

@@ -283,7 +283,11 @@ class Reader : public FieldVisitor {
     for (const KeyInfo& key : keys_)
       if (name.find('.') != name.npos && key.name == path)
         return "Dots are for the command line: here, write blocks within blocks.";
-    return nearest_key(keys_, path);
+    std::string hint = nearest_key(keys_, path);
+    // Of an item of a list, the key has a place.
+    if (const size_t at = hint.find(prefix_); at != hint.npos && prefix_ != told_)
+      hint.replace(at, prefix_.size(), told_);
+    return hint;
   }
 
   const Node* map_;

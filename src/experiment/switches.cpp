@@ -54,11 +54,12 @@ Workload with(const Workload& plain, const std::vector<std::string>& setting) {
   return out;
 }
 
-// What leaves nothing to predict of the next token hides tokens.
-Workload that_predicts(const Workload& plain, const std::string& setting) try {
-  return with(plain, {setting});
-} catch (const UsageError&) {
-  return with(plain, {setting, "train.objective=masked_token"});
+// A mask that shows the next token is timed with hidden tokens, so its row is of both changes.
+std::vector<std::string> that_predicts(const std::string& key, std::string_view kind) {
+  std::vector<std::string> setting = {fmt::format("{}={}", key, kind)};
+  if (key == "model.attention.mask" && Kind<Mask>(kind)->sees_future())
+    setting.emplace_back("train.objective=masked_token");
+  return setting;
 }
 
 // An MLP with another number of matrices becomes as wide as its products cost no more than those of
@@ -76,8 +77,7 @@ void add_kinds(std::vector<Workload>& out, const std::string& key, const Kind<T>
   const Workload plain = plain_workload();
   for (const Registered<T>& entry : registry<T>()) {
     if (entry.name == plain_kind.name()) continue;
-    out.push_back(
-        at_equal_cost(plain, that_predicts(plain, fmt::format("{}={}", key, entry.name))));
+    out.push_back(at_equal_cost(plain, with(plain, that_predicts(key, entry.name))));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/field_texts.h"
 
@@ -135,12 +136,14 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
                      reason, count > 0 ? "The list counts layers from 0." : ""});
 }
 
-// What is set of attention that no layer has.
+// What is set of attention that no layer has. A prefix is given, not predicted, even then.
 void check_without_attention(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
   const FieldTexts::Texts plain = FieldTexts::of(AttentionConfig{});
   const char* what = "no layer has attention, so this would change nothing";
+  const std::set<std::string> used = {"absent", "mask.prefix"};
   for (const auto& [key, text] : FieldTexts::of(model.attention))
-    if (const auto at = plain.find(key); key != "absent" && at != plain.end() && at->second != text)
+    if (const auto at = plain.find(key);
+        !used.contains(key) && at != plain.end() && at->second != text)
       out.push_back({"model.attention." + key, what, ""});
   if (model.sink_tokens > 0) out.push_back({"model.sink_tokens", what, ""});
   if (model.dropout.attention > 0) out.push_back({"model.dropout.attention", what, ""});

@@ -32,14 +32,14 @@ std::string Mask::refuse(int64_t context, const std::vector<bool>& attends) cons
     if (k >= context)
       return fmt::format("self_only names position {}; they count from 0, and model.context is {}",
                          k, context);
-  for (int64_t l : layers_)
+  for (int64_t l : layers_) {
     if (l >= std::ssize(attends))
       return fmt::format(
-          "self_only_layers names layer {}; they count from 0, and model.layers is "
-          "{}",
-          l, attends.size());
-    else if (!attends[l])
+          "self_only_layers names layer {}; they count from 0, and model.layers is {}", l,
+          attends.size());
+    if (!attends[l])
       return fmt::format("self_only_layers names layer {}, which has no attention", l);
+  }
   if (self_only_.empty() && !layers_.empty())
     return "self_only_layers says where self_only holds, but self_only is empty";
   if (prefix_ > context)

@@ -8,7 +8,8 @@ class LayerNorm : public Norm {
  public:
   std::unique_ptr<Norm> clone() const override { return std::make_unique<LayerNorm>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0), "added to the variance, or to the mean square (1607.06450, 1910.07467)");
+    v.field("eps", eps_, above(0),
+            "added to the variance, or to the mean square (1607.06450, 1910.07467)");
     v.field("bias", biased_, "whether the norms have a bias beside their gain (1607.06450)");
   }
   void build(Builder& builder, const std::string& name, int64_t width) override {

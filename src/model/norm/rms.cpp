@@ -8,7 +8,8 @@ class RmsNorm : public Norm {
  public:
   std::unique_ptr<Norm> clone() const override { return std::make_unique<RmsNorm>(*this); }
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0), "added to the variance, or to the mean square (1607.06450, 1910.07467)");
+    v.field("eps", eps_, above(0),
+            "added to the variance, or to the mean square (1607.06450, 1910.07467)");
   }
   void build(Builder& builder, const std::string& name, int64_t width) override {
     gain_ = &builder.add(name + ".gain", {width}, Init::constant(1));
