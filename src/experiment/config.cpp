@@ -154,7 +154,7 @@ std::unique_ptr<Dataset> open_data(const Config& config) try {
   check_targets(*data, config.model.context, mask.prefix());
   return data;
 } catch (const UsageError& problem) {
-  const auto keys = config_keys();
+  const std::vector<KeyInfo>& keys = config_keys();
   if (!config.source || std::ranges::find(keys, problem.where(), &KeyInfo::name) == keys.end())
     throw;
   Complaints placed;
