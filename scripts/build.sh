@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what is missing and builds the release into build/release.
+# Installs what is missing and builds a preset, by default the release, into build/PRESET.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+preset=${1:-release}
 scripts/setup.sh
 mkdir -p build
-cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
-cmake --build --preset release
+cmake --preset "$preset" >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+cmake --build --preset "$preset"

@@ -3,15 +3,15 @@
 # exactly what is needed and stops.
 set -euo pipefail
 
-packages=(cmake ninja-build g++ git libdnnl-dev libhdf5-dev zlib1g-dev libyaml-cpp-dev doctest-dev
-          libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev hdf5-tools python3-h5py
+packages=(cmake ninja-build g++ git libdnnl-dev libhdf5-dev zlib1g-dev libssl-dev libyaml-cpp-dev
+          doctest-dev libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev hdf5-tools python3-h5py
           python3-matplotlib)
 
 explain() {
   cat >&2 <<TEXT
 $1
 Waiver needs: CMake 3.22, Ninja, a C++20 compiler with OpenMP, git, and the development files of
-oneDNN (2.x or 3.x), HDF5 (C, with its high-level library), zlib, yaml-cpp, doctest, CLI11, fmt,
+oneDNN (2.x or 3.x), HDF5 (C, with its high-level library), zlib, OpenSSL, yaml-cpp, doctest, CLI11, fmt,
 nlohmann-json and Eigen 3; h5dump and h5diff for some tests; for the figures Python 3 with h5py and
 matplotlib.
 On Debian 12:

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/files.h"
@@ -274,4 +275,34 @@ TEST_CASE("what a killed run left is cleared away, and a checkpoint in replaceme
   CHECK(folder.entries() == 3);
   Training reader(2);
   CHECK(reader.load(five).step == 5);
+}
+
+TEST_CASE("weights or states that are no numbers are not loaded") {
+  const TemporaryFolder folder;
+  for (const bool weight : {true, false}) {
+    Training t(1);
+    (weight ? t.parameters.values()[3] : t.optimizer->state()[1].values[3]) = std::nanf("");
+    const fs::path path = save_checkpoint(folder.path(), {weight ? 1 : 2, "seed: 1\n"},
+                                          t.parameters, *t.optimizer);
+    Training reader(2);
+    CHECK(contains(load_error(reader, path), "block.weight holds NaN or infinity"));
+  }
+}
+
+TEST_CASE("pruning keeps the steps that are to stay, and what is not of this program") {
+  const TemporaryFolder folder;
+  for (const int64_t step : {0, 1, 2, 10}) save(folder, step);
+  put_bytes(folder / "step-00000002/readme", "mine");
+  prune_checkpoints(folder.path(), 1, {0});
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000000", "step-00000010"});
+  CHECK(read_file(folder / "step-00000002.tmp/readme") == "mine");
+  remove_checkpoints(folder.path());
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a folder that cannot be read does not count as one without checkpoints") {
+  const TemporaryFolder folder;
+  put_bytes(folder / "file", "x");
+  CHECK(contains(error_of([&] { list_checkpoints(folder / "file"); }), "file: this folder cannot"));
 }

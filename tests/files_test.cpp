@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "core/digest.h"
 #include "core/safetensors.h"
 #include "temporary.h"
 
@@ -47,7 +48,7 @@ TEST_CASE("a write beyond the size limit is an error, and the old file stays") {
 TEST_CASE("a full device is an error, and the old file stays") {
   const TemporaryFolder folder;
   write_atomically(folder / "a", "old");
-  std::filesystem::create_symlink("/dev/full", folder / "a.tmp");
+  std::filesystem::create_symlink("/dev/full", temporary_of(folder / "a"));
   const std::string error = error_of([&] { write_atomically(folder / "a", "new"); });
   CHECK(contains(error, "No space left on device"));
   CHECK(contains(error, "Free some space"));
@@ -150,4 +151,34 @@ TEST_CASE("what is no safetensors file is refused with the reason") {
   CHECK(contains(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])", 8), "hole"));
   const std::string huge = R"("dtype":"F32","shape":[4294967296,4294967297],"data_offsets":[0,4])";
   CHECK(contains(tensor(huge, 4), "asks for more"));
+}
+
+TEST_CASE("a header of a million brackets is refused, not followed to the end of the stack") {
+  const TemporaryFolder folder;
+  for (const std::string& open : {std::string("["), std::string("{\"a\":")})
+    for (const std::string& before : {std::string(), std::string("{\"a\":{\"dtype\":")}) {
+      std::string json = before;
+      for (int i = 0; i < 1000000; ++i) json += open;
+      const uint64_t length = json.size();
+      std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+      put_bytes(folder / "deep", bytes + json);
+      CHECK(contains(error_of([&] { Safetensors::open(folder / "deep"); }), "deep: its"));
+      std::string closed = "{\"a\":{\"dtype\":";
+      for (int i = 0; i < 1000000; ++i) closed += '[';
+      for (int i = 0; i < 1000000; ++i) closed += ']';
+      closed += ",\"shape\":[],\"data_offsets\":[0,0]}}";
+      const uint64_t whole = closed.size();
+      put_bytes(folder / "deep",
+                std::string(reinterpret_cast<const char*>(&whole), sizeof whole) + closed);
+      const std::string error = error_of([&] { Safetensors::open(folder / "deep"); });
+      CHECK(contains(error, "deep"));
+      CHECK(error.size() < 1000);
+    }
+}
+
+TEST_CASE("SHA-256 has its published values, whole and in parts") {
+  // FIPS 180-4, examples of one block and of none.
+  CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(Sha256().add("a").add("").add("bc").digest() == sha256("abc"));
 }

@@ -227,7 +227,7 @@ TEST_CASE(
   const std::string bytes = file_text(out);
   const Ended again = intervene(kHide, {"positions.other=7"});
   CHECK(again.status == 2);
-  CHECK(contains(again.output, "the file is already there. --overwrite replaces it"));
+  CHECK(contains(again.output, "the file is there already. --overwrite replaces it"));
   CHECK(file_text(out) == bytes);
   CHECK(intervene(kHide, {"--overwrite", "--threads", "1"}).status == 0);
   CHECK(file_text(out) == bytes);

@@ -259,3 +259,48 @@ TEST_CASE("h5dump reads a log and names every axis") {
                            "H5S_UNLIMITED", "\"waiver log\"", "H5T_IEEE_F64LE", "H5T_IEEE_F32LE"})
     CHECK(contains(dump, part));
 }
+
+TEST_CASE("a log with any bit changed is refused before HDF5 sees it") {
+  const TemporaryFolder folder;
+  Log log = new_log(folder);
+  add_rows(log, 0, 50);
+  log.flush();
+  const std::string good = read_file(folder / "log.h5");
+  for (size_t at = 0; at < good.size(); at += 1 + good.size() / 400) {
+    CAPTURE(at);
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
+    put_bytes(folder / "bad.h5", bad);
+    const std::string text = error_of([&] { Log::open(folder / "bad.h5"); });
+    CHECK(contains(text, "bad.h5: "));
+  }
+}
+
+TEST_CASE("a log from before logs had a checksum is still read") {
+  const TemporaryFolder folder;
+  const Log log = new_log(folder);
+  CHECK(log.has_checksum());
+  H5File older = H5File::create(folder / "older.h5");
+  older.set_attribute("/", "format", std::string("waiver log"));
+  older.set_attribute("/", "format_version", int64_t{1});
+  older.save();
+  CHECK_FALSE(Log::open(folder / "older.h5").has_checksum());
+  CHECK(Log::open(folder / "older.h5").identity().empty());
+}
+
+TEST_CASE("the digest tells of every number before a step, and of nothing after it") {
+  const TemporaryFolder folder;
+  Log log = new_log(folder);
+  add_rows(log, 0, 50);
+  const std::string early = log.digest(20), late = log.digest(50);
+  CHECK(early != late);
+  Log other = new_log(folder, "other.h5");
+  add_rows(other, 0, 30);
+  CHECK(other.digest(20) == early);
+  CHECK(other.digest(50) != late);
+  log.flush();
+  CHECK(Log::open(folder / "log.h5").digest(50) == late);
+  Log cut = Log::open(folder / "log.h5");
+  cut.shrink(20);
+  CHECK(cut.digest(50) == early);
+}

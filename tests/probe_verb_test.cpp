@@ -130,8 +130,12 @@ TEST_CASE("probe replaces a file only when told to, and writes none without --ou
   CHECK(refused.status == 2);
   CHECK(contains(refused.output, "taken: the file is there already. --overwrite replaces it."));
   CHECK(file_text(run.path("taken")) == "something");
-  CHECK(run.probe({"--out", run.path("taken"), "--overwrite"}).status == 0);
-  CHECK_NOTHROW(Log::open(run.path("taken")));
+  CHECK(run.probe({"--out", run.path("taken"), "--overwrite"}).status == 2);  // nor then
+  CHECK(file_text(run.path("taken")) == "something");
+  REQUIRE(run.probe({"--out", run.path("own")}).status == 0);
+  CHECK(run.probe({"--out", run.path("own")}).status == 2);
+  CHECK(run.probe({"--out", run.path("own"), "--overwrite"}).status == 0);
+  CHECK_NOTHROW(Log::open(run.path("own")));
   CHECK(run.probe({"--out", run.path("run"), "--overwrite"}).status == 2);  // a folder
 }
 

@@ -90,7 +90,8 @@ TEST_CASE("a run killed while its folder was made or cleared can be begun again"
   const Runs runs;
   REQUIRE(runs.train("whole").status == 0);
   fs::create_directories(runs.at("made"));
-  for (const char* name : {"overrides.txt", "config.yaml.tmp"})
+  fs::copy(runs.at("whole") / "identity.json", runs.at("made"));
+  for (const char* name : {"overrides.txt", "config.yaml.waiver-tmp"})
     std::ofstream(runs.at("made") / name) << "half";
   REQUIRE(runs.train("made").status == 0);
   check_same(runs.at("made"), runs.at("whole"));
@@ -172,7 +173,7 @@ TEST_CASE("a full disk is reported and the last good checkpoint still loads") {
   CHECK(ended.output.find("log.h5") != std::string::npos);
   CHECK(ended.output.find("File too large") != std::string::npos);
   CHECK(file_text(runs.at("full") / "status").starts_with("failed: "));
-  CHECK(!fs::exists(runs.at("full") / "log.h5.tmp"));
+  CHECK(!fs::exists(runs.at("full") / "log.h5.waiver-tmp"));
   // With room again the run goes on to the same end.
   REQUIRE(runs.train("full", {"--resume"}).status == 0);
   check_same(runs.at("free"), runs.at("full"));

@@ -28,7 +28,7 @@ TEST_CASE("a sweep trains every run, skips what is done, and refuses a strange f
   resumed.push_back("train.batch=8");
   CHECK(run_program(resumed).status == 2);
   const fs::path index = runs.at("sweep") / "sweep.json";  // killed before it was renamed
-  fs::rename(index, index.string() + ".tmp");
+  fs::rename(index, index.string() + ".waiver-tmp");
   resumed.pop_back();
   CHECK(run_program(resumed).status == 0);
 }
@@ -73,7 +73,7 @@ TEST_CASE("a sweep ends with the events of its finished runs, the same at any th
   fs::remove(file);
   REQUIRE(sweep("one", {"--resume"}).status == 0);
   CHECK(file_text(file) == text);
-  CHECK(!fs::exists(file.string() + ".tmp"));
+  CHECK(!fs::exists(file.string() + ".waiver-tmp"));
 }
 
 TEST_CASE("a sweep with a failed run reports the events of the others, then fails") {

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "core/gemm.h"
 #include "core/machine.h"
@@ -85,7 +87,19 @@ void print_rows(const BenchResult& r) {
         "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
 }
 
+// Before anything is measured.
+void check_json(const std::string& path) {
+  if (path.empty() || !std::filesystem::exists(path)) return;
+  const auto there = std::filesystem::is_regular_file(path)
+                         ? nlohmann::json::parse(read_file(path), nullptr, false)
+                         : nlohmann::json();
+  if (there.is_object() && there.contains("machine") && there.contains("results")) return;
+  throw UsageError(path, "this is there already and holds no figures of bench, so it is not replaced",
+                   "Choose another place with --json.");
+}
+
 void bench(const Options& options) {
+  check_json(options.json);
   std::vector<Workload> workloads;
   for (const std::string& name : options.names)
     for (Workload& workload : find_workloads(name)) {

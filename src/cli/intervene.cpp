@@ -21,15 +21,12 @@ struct Options {
   bool overwrite = false;
 };
 
-fs::path free_place(const Options& options) {
-  const fs::path path = !options.out.empty() ? fs::path(options.out)
-                                             : fs::path(options.run) / "interventions" /
-                                                   (fs::path(options.spec).stem().string() + ".h5");
-  if (fs::is_directory(path))
-    throw UsageError(path.string(), "this is a folder", "--out names a file.");
-  if (fs::exists(path) && !options.overwrite)
-    throw UsageError(path.string(), "the file is already there",
-                     "--overwrite replaces it, --out FILE goes elsewhere.");
+// By default the run's folder `interventions`, which is made when it is needed.
+fs::path output_place(const Options& options) {
+  const std::string name = fs::path(options.spec).stem().string() + ".h5";
+  const fs::path folder = fs::path(options.run) / "interventions";
+  const fs::path path = options.out.empty() ? folder / name : fs::path(options.out);
+  if (!options.out.empty() || fs::exists(folder)) check_output(path, options.overwrite);
   return path;
 }
 
@@ -40,10 +37,10 @@ void intervene(const Options& options) {
   const SavedModel saved = load_saved(options.run, of_config);
   const InterventionSpec spec =
       load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
-  const fs::path path = free_place(options);
+  const fs::path path = output_place(options);
   const Effects effects = measure_effects(saved, spec);
   fmt::print("{}", effects_table(saved, spec, effects));
-  make_folder(path.has_parent_path() ? path.parent_path() : ".");
+  if (options.out.empty()) make_folder(path.parent_path());
   write_effects(path, saved, spec, effects);
   fmt::print("\nEvery series of every arm, layer, head and key: {}\n", path.string());
 }
@@ -61,7 +58,7 @@ void add_intervene(CLI::App& app) {
       ->type_name("key.path=value");
   verb->add_option("--out", options->out,
                    "the HDF5 file; default: interventions/SPEC.h5 in the run or checkpoint");
-  verb->add_flag("--overwrite", options->overwrite, "replace that file");
+  verb->add_flag("--overwrite", options->overwrite, "replace that file, if it is of this program");
   verb->add_flag_callback(
       "--docs",
       [] {

@@ -1,6 +1,10 @@
 #include "cli/options.h"
 
+#include "core/error.h"
 #include "core/threads.h"
+#include "experiment/log.h"
+
+namespace fs = std::filesystem;
 
 namespace waiver {
 
@@ -9,6 +13,21 @@ void add_target(CLI::App& verb, Target& target, const std::string& name, const s
   verb.add_option("overrides", target.overrides,
                   "keys to override, as key.path=value, parsed as YAML")
       ->type_name("key.path=value");
+}
+
+void check_output(const fs::path& path, bool overwrite) {
+  const std::string name = path.string();
+  if (fs::is_directory(path)) throw UsageError(name, "this is a folder", "--out names a file.");
+  if (fs::exists(fs::symlink_status(path))) {
+    if (!overwrite)
+      throw UsageError(name, "the file is there already",
+                       "--overwrite replaces it, --out FILE goes elsewhere.");
+    if (!Log::is_log(path))
+      throw UsageError(name, "this file is not of this program, so it is not replaced",
+                       "Choose another place with --out, or remove it yourself.");
+  }
+  if (path.has_parent_path() && !fs::is_directory(path.parent_path()))
+    throw UsageError(name, "there is no such folder to write it into");
 }
 
 void add_threads(CLI::App& verb) {

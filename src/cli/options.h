@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,11 @@ struct Target {
   std::vector<std::string> overrides;
 };
 void add_target(CLI::App& verb, Target& target, const std::string& name, const std::string& what);
+
+/// Throws UsageError, before anything is measured, where a file cannot be written at this path: a
+/// folder, a file that is there without `overwrite`, or one that is no log or probe of this
+/// program's, or where the folder that it would lie in is missing.
+void check_output(const std::filesystem::path& path, bool overwrite);
 
 /// `--threads N`; default: OMP_NUM_THREADS, or every processor.
 void add_threads(CLI::App& verb);

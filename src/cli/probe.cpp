@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "experiment/mechanism_report.h"
 #include "experiment/probe_report.h"
+#include "experiment/sweep_index.h"
 
 namespace waiver {
 namespace {
@@ -19,19 +20,8 @@ struct Options {
   bool mechanism = false;
 };
 
-// Before anything is measured.
-void check_free(const Options& options) {
-  const std::filesystem::path path = options.out;
-  if (options.out.empty()) return;
-  if (std::filesystem::exists(path) && !options.overwrite)
-    throw UsageError(options.out, "the file is there already", "--overwrite replaces it.");
-  if (std::filesystem::is_directory(path)) throw UsageError(options.out, "this is a folder");
-  if (path.has_parent_path() && !std::filesystem::is_directory(path.parent_path()))
-    throw UsageError(options.out, "there is no such folder to write it into");
-}
-
 void probe(const Options& options) {
-  check_free(options);
+  if (!options.out.empty()) check_output(options.out, options.overwrite);
   const bool natural = options.tokens == "natural" && options.bos == "keep";
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
@@ -68,7 +58,7 @@ void add_probe(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
   verb->add_option("--out", options->out, "an HDF5 file for every series, in the form of a log");
-  verb->add_flag("--overwrite", options->overwrite, "replace the file that is there");
+  verb->add_flag("--overwrite", options->overwrite, "replace the file that is there, if it is of this program");
   verb->add_option("--tokens", options->tokens,
                    "natural: the data's probe batch; random: its own tokens, drawn uniformly")
       ->check(CLI::IsMember({"natural", "random"}))

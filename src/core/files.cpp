@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -87,14 +88,18 @@ std::string read_file(const fs::path& path) {
 
 void write_atomically(const fs::path& path, std::string_view bytes) {
   ignore_file_size_signal();
-  fs::path temporary = path;
-  temporary += ".tmp";
+  const fs::path temporary = temporary_of(path);
   if (!write_new_file(temporary, bytes) || ::rename(temporary.c_str(), path.c_str()) != 0) {
     const int code = errno;
     ::unlink(temporary.c_str());
     fail(path, "cannot be written", code, hint_for_write(code));
   }
   sync_folder(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+fs::path temporary_of(const fs::path& path) {
+  fs::path out = path;
+  return out += ".waiver-tmp";
 }
 
 void sync_folder(const fs::path& folder) {
@@ -119,8 +124,23 @@ void move_path(const fs::path& from, const fs::path& to) {
 
 void remove_path(const fs::path& path) {
   std::error_code code;
-  fs::remove_all(path, code);
+  fs::remove(path, code);
   check(code, path, "cannot be removed");
+}
+
+void remove_if_empty(const fs::path& folder) {
+  if (::rmdir(folder.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+    fail(folder, "cannot be removed", errno);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    entries.push_back(it->path());
+  if (code != std::errc::no_such_file_or_directory) check(code, folder, "this folder cannot be read");
+  std::ranges::sort(entries);
+  return entries;
 }
 
 void ignore_file_size_signal() {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace waiver {
 
@@ -13,10 +14,13 @@ namespace waiver {
 /// The bytes of a file.
 std::string read_file(const std::filesystem::path& path);
 
-/// Replaces a file in one step: writes `path.tmp`, flushes it to the disk, renames it and flushes
-/// the folder. A reader, or a run killed at any moment, finds the old bytes or the new ones. When
-/// it throws (a full disk, a quota, a size limit), the old file is intact and `path.tmp` is gone.
+/// Replaces a file in one step: writes `temporary_of(path)`, flushes it to the disk, renames it and
+/// flushes the folder. A reader, or a run killed at any moment, finds the old bytes or the new ones.
+/// When it throws (a full disk, a quota, a size limit), the old file is intact and the temporary
+/// one is gone.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+/// `path.waiver-tmp`: a name that nobody else gives to a file.
+std::filesystem::path temporary_of(const std::filesystem::path& path);
 
 /// Flushes a folder's list of names to the disk.
 void sync_folder(const std::filesystem::path& folder);
@@ -25,8 +29,12 @@ void sync_folder(const std::filesystem::path& folder);
 void make_folder(const std::filesystem::path& folder);
 /// Renames a file or a folder.
 void move_path(const std::filesystem::path& from, const std::filesystem::path& to);
-/// Removes a file, or a folder with all that it holds; nothing there is fine.
+/// Removes a file; nothing there is fine.
 void remove_path(const std::filesystem::path& path);
+/// Removes a folder unless something is in it; nothing there is fine.
+void remove_if_empty(const std::filesystem::path& folder);
+/// What lies in a folder, sorted; nothing where there is no such folder.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 
 /// From now on a write beyond the process's file size limit fails with an error, as on a full disk,
 /// and no longer ends the process. `write_atomically` calls it.

@@ -37,6 +37,9 @@ class H5File {
   ~H5File();
   void save() const;
   const std::filesystem::path& path() const { return path_; }
+  /// From now on it is saved there.
+  void set_path(std::filesystem::path path) { path_ = std::move(path); }
+  bool sealed() const { return sealed_; }
 
   void make_group(const std::string& group);
   bool has(const std::string& object) const;

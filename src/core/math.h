@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <span>
 
 namespace waiver {
 
@@ -66,6 +67,17 @@ inline NormalCdf normal_cdf(float x) {
   p = p * t + 0.254829592f;
   const float tail = 0.5f * p * t * gauss;
   return {x < 0 ? tail : 1.0f - tail, 0.39894228f * gauss};
+}
+
+/// Whether none of them is NaN or infinity.
+inline bool all_finite(std::span<const float> values) {
+  const float* x = values.data();
+  const int64_t n = std::ssize(values);
+  int64_t others = 0;
+#pragma omp simd reduction(+ : others)
+  for (int64_t i = 0; i < n; ++i)
+    others += (std::bit_cast<uint32_t>(x[i]) & 0x7f800000u) == 0x7f800000u;
+  return others == 0;
 }
 
 }  // namespace waiver

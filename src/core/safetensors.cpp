@@ -55,7 +55,10 @@ json parse_header(const fs::path& path, const std::string& bytes, size_t& arrays
     refuse(path, fmt::format("its safetensors header should have {} bytes, but the file has {}",
                              length, bytes.size()));
   arrays = kLengthBytes + length;
-  json header = json::parse(bytes.begin() + kLengthBytes, bytes.begin() + arrays, nullptr, false);
+  // Deeper ones are none of this format, and printing or copying them would exhaust the stack.
+  constexpr int kDeepest = 4;
+  const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kDeepest; };
+  json header = json::parse(bytes.begin() + kLengthBytes, bytes.begin() + arrays, shallow, false);
   if (!header.is_object()) refuse(path, "its safetensors header is not a JSON object");
   return header;
 }
@@ -155,6 +158,12 @@ const Safetensors::Entry* Safetensors::find(std::string_view name) const {
 
 void Safetensors::copy(const Entry& entry, float* out) const {
   std::memcpy(out, bytes_.data() + arrays_ + entry.begin, entry.shape.size() * sizeof(float));
+}
+
+std::vector<float> Safetensors::read(const Entry& entry) const {
+  std::vector<float> out(entry.shape.size());
+  copy(entry, out.data());
+  return out;
 }
 
 }  // namespace waiver

@@ -50,6 +50,8 @@ class Safetensors {
   const Entry* find(std::string_view name) const;
   /// Copies an entry's numbers. REQUIRES: `out` has room for shape.size() of them.
   void copy(const Entry& entry, float* out) const;
+  /// A copy of them.
+  std::vector<float> read(const Entry& entry) const;
 
  private:
   Safetensors() = default;

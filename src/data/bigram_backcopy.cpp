@@ -2,6 +2,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "data/backcopy.h"
 #include "data/registry.h"
@@ -65,6 +66,15 @@ class BigramBackcopy : public BackcopyTask {
     set_frame(context, letters + 2, {0, letters}, letters);
   }
 
+  std::vector<DataFile> files() const override {
+    const std::string_view counts = kCounts;
+    return {{"", "the program's counts of tiny Shakespeare", std::ssize(counts), sha256(counts)}};
+  }
+  std::vector<std::string> words() const override {
+    std::vector<std::string> out;
+    for (int32_t id = 0; id < content().end; ++id) out.push_back(word(id));
+    return out;
+  }
   std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> tokens;

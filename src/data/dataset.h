@@ -48,6 +48,13 @@ std::string_view split_name(Split split);
 /// What a query position is for, in tasks that know.
 enum class Role : uint8_t { plain, trigger };
 
+/// A file that data was read from: the key that names it, or none where it is part of the program.
+struct DataFile {
+  std::string key, path;
+  int64_t bytes = 0;
+  std::string sha256;
+};
+
 /// A source of sequences. `batch` is a pure function of the seed, the split and the index.
 class Dataset {
  public:
@@ -58,6 +65,14 @@ class Dataset {
   /// Reads what the options name and checks it; throws UsageError that names the key or the file.
   /// Must come before everything below. `context` is the T that batches will have.
   virtual void open(int64_t context) = 0;
+  /// What it was read from, known once it is open; none where the options alone make it.
+  virtual std::vector<DataFile> files() const { return {}; }
+  /// The strings of its own tokens (`content`) by id, once it is open; none where ids stand for
+  /// themselves.
+  virtual std::vector<std::string> words() const { return {}; }
+  /// Has `open` write in the tokens of these strings, in place of those that the files have. Does
+  /// nothing where ids stand for themselves or the strings are the task's own.
+  virtual void use_words(std::vector<std::string>) {}
 
   virtual int64_t vocabulary() const = 0;
   /// How many real-valued features each token has, known before `open`; 0: the data is of tokens.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "data/registry.h"
@@ -44,10 +45,12 @@ class Text : public WindowDataset {
   void open(int64_t context) override {
     const std::string text =
         read_corpus("data.path", path_, "scripts/fetch_data.sh downloads the public corpora.");
-    if (tokenizer_ == "char")
+    if (tokenizer_ == "byte")
+      for (int c = 0; c < 256; ++c) pieces_.emplace_back(1, static_cast<char>(c));
+    else if (words_.empty())
       collect_characters(text);
     else
-      for (int c = 0; c < 256; ++c) pieces_.emplace_back(1, static_cast<char>(c));
+      set_characters(words_);
     std::vector<int32_t> tokens = encode(text);
     const auto content = static_cast<int32_t>(pieces_.size());
     if (first() > 0) pieces_.push_back("<s>");
@@ -57,6 +60,11 @@ class Text : public WindowDataset {
     validation_.assign(tokens.begin() + cut, tokens.end());
     cut_to_length(context, path_);
   }
+  std::vector<std::string> words() const override {
+    if (tokenizer_ == "byte") return {};
+    return {pieces_.begin(), pieces_.begin() + content().end};
+  }
+  void use_words(std::vector<std::string> words) override { words_ = std::move(words); }
 
   std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
@@ -82,16 +90,19 @@ class Text : public WindowDataset {
   std::string word(int32_t token) const override { return pieces_[token]; }
 
   void collect_characters(std::string_view text) {
-    while (!text.empty()) ids_.emplace(next_character(text, path_), 0);
-    for (auto& [character, id] : ids_) {
-      id = static_cast<int32_t>(pieces_.size());
-      pieces_.push_back(character);
-    }
+    std::set<std::string, std::less<>> found;
+    while (!text.empty()) found.emplace(next_character(text, path_));
+    set_characters({found.begin(), found.end()});
+  }
+  void set_characters(std::vector<std::string> characters) {
+    pieces_ = std::move(characters);
+    for (size_t id = 0; id < pieces_.size(); ++id) ids_[pieces_[id]] = static_cast<int32_t>(id);
   }
 
   std::string path_;
   std::string tokenizer_ = "char";
   double split_ = 0.9;
+  std::vector<std::string> words_;  // of another run's tokens; none: those of the text
   std::vector<std::string> pieces_;
   std::map<std::string, int32_t, std::less<>> ids_;
 };

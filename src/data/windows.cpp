@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/random.h"
@@ -42,7 +43,9 @@ void WindowDataset::batch(uint64_t seed, Split split, int64_t index, Batch& out)
 std::string WindowDataset::read_corpus(const std::string& key, const std::string& path,
                                        const std::string& hint) {
   try {
-    return read_file(path);
+    std::string bytes = read_file(path);
+    files_.push_back({key, path, std::ssize(bytes), sha256(bytes)});
+    return bytes;
   } catch (const Error&) {
     throw UsageError(key, "the file " + path + " cannot be read", hint);
   }

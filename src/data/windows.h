@@ -14,12 +14,14 @@ class WindowDataset : public FramedDataset {
   void options(FieldVisitor& v) override;
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override;
   int64_t validation_windows(int64_t T) const override;
+  std::vector<DataFile> files() const override { return files_; }
 
  protected:
   WindowDataset() : FramedDataset(0) {}
-  /// The bytes of the file that `key` names; throws UsageError where it cannot be read.
-  static std::string read_corpus(const std::string& key, const std::string& path,
-                                 const std::string& hint = {});
+  /// The bytes of the file that `key` names, which is among `files` from then on; throws UsageError
+  /// where it cannot be read.
+  std::string read_corpus(const std::string& key, const std::string& path,
+                          const std::string& hint = {});
   /// Drops what lies beyond the limit; throws UsageError where a part is shorter than one window.
   void cut_to_length(int64_t context, const std::string& where);
 
@@ -30,6 +32,7 @@ class WindowDataset : public FramedDataset {
   int64_t fresh(int64_t T) const { return T - first() - (place(T) == kNothing ? last() : 0); }
 
   int64_t limit_ = 0;
+  std::vector<DataFile> files_;
 };
 
 }  // namespace waiver

@@ -10,6 +10,9 @@ class WrappedDataset : public Dataset {
   explicit WrappedDataset(std::unique_ptr<Dataset> data) : data_(std::move(data)) {}
 
   void open(int64_t context) override { data_->open(context); }
+  std::vector<DataFile> files() const override { return data_->files(); }
+  std::vector<std::string> words() const override { return data_->words(); }
+  void use_words(std::vector<std::string> words) override { data_->use_words(std::move(words)); }
   int64_t vocabulary() const override { return data_->vocabulary(); }
   int64_t features() const override { return data_->features(); }
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {

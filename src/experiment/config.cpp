@@ -142,8 +142,9 @@ Config read_config(const Node& map, Complaints& complaints) {
   return config;
 }
 
-std::unique_ptr<Dataset> open_data(const Config& config) try {
+std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words) try {
   auto data = config.data.make();
+  data->use_words(std::move(words));
   data->open(config.model.context);
   const Mask& mask = *config.model.attention.mask;
   if (mask.separator() >= data->vocabulary())

@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "model/config.h"
@@ -46,8 +47,8 @@ Config read_config(const Node& map, Complaints& complaints);
 
 /// The data of a run, open and as its objective has it; throws UsageError, with the place of the
 /// key where it is about one, if it cannot be opened, if the model names a token that it lacks, and
-/// if nothing is left to predict.
-std::unique_ptr<Dataset> open_data(const Config& config);
+/// if nothing is left to predict. `words`: the tokens that a text is told in, in place of its own.
+std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words = {});
 
 /// What is allowed, but likely not meant: a sentence each.
 std::vector<std::string> notes_on(const Config& config);

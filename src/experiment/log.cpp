@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/error.h"
@@ -15,6 +17,8 @@ namespace {
 constexpr char kFormat[] = "waiver log";
 constexpr int64_t kVersion = 1;
 constexpr char kStep[] = "step";
+constexpr char kIdentity[] = "identity";
+constexpr char kTiming[] = "timing";  // the one group that the clock has a part in
 
 std::string path_of(const std::string& group, const std::string& name) {
   return "/" + group + "/" + name;
@@ -26,11 +30,13 @@ int64_t product(std::span<const int64_t> extents) {
 
 }  // namespace
 
-Log Log::create(fs::path path, const Axes& axes, const std::string& config) {
-  Log log(H5File::create(std::move(path)));
+Log Log::create(fs::path path, const Axes& axes, const std::string& config,
+                const std::string& identity) {
+  Log log(H5File::create(std::move(path), true));
   log.file_.set_attribute("/", "format", std::string(kFormat));
   log.file_.set_attribute("/", "format_version", kVersion);
   log.file_.set_attribute("/", "config", config);
+  if (!identity.empty()) log.file_.set_attribute("/", kIdentity, identity);
   for (const auto& [name, size] : axes) {
     std::vector<int64_t> values(static_cast<size_t>(size));
     std::iota(values.begin(), values.end(), 0);
@@ -54,6 +60,45 @@ Log Log::open(fs::path path) {
                 "Use the program that wrote it.");
   log.load();
   return log;
+}
+
+bool Log::is_log(const fs::path& path) {
+  try {
+    Log::open(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::string Log::identity() const {
+  return file_.has_attribute("/", kIdentity) ? file_.string_attribute("/", kIdentity) : "";
+}
+
+void Log::add_series(Sha256& sum, const std::string& dataset, int64_t rows,
+                     int64_t row_size) const {
+  constexpr int64_t kNumbers = int64_t{1} << 18;  // at a time
+  const int64_t part = std::max<int64_t>(1, kNumbers / std::max<int64_t>(1, row_size));
+  sum.add(fmt::format("{} {} {}\n", dataset, rows, row_size));
+  for (int64_t begin = 0; begin < rows; begin += part) {
+    auto numbers = file_.read_rows<double>(dataset, begin, std::min(rows, begin + part));
+    for (double& x : numbers)
+      if (std::isnan(x)) x = std::numeric_limits<double>::quiet_NaN();  // of many, one
+    sum.add({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double)});
+  }
+}
+
+std::string Log::digest(int64_t before) const {
+  Sha256 sum;
+  for (const auto& [name, group] : series_) {
+    if (name == kTiming) continue;
+    const auto all = steps(name);
+    const int64_t rows = std::ranges::lower_bound(all, before) - all.begin();
+    add_series(sum, path_of(name, kStep), rows, 1);
+    for (const auto& [series, size] : group.row_sizes)
+      add_series(sum, path_of(name, series), rows, size);
+  }
+  return sum.digest();
 }
 
 void Log::load() {

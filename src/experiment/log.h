@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/digest.h"
 #include "core/hdf5.h"
 #include "core/series.h"
 
@@ -20,18 +21,24 @@ namespace waiver {
 ///   /GROUP/NAME                a series, [step, axes …]; or fixed data, [axes …]
 /// Series without further axes are float64, all others float32. Every axis has its scale and is
 /// labelled with its name; data carries units, long_name, description and range; the root carries
-/// format, format_version and config. The log lives in memory; `flush` writes the whole file in one
-/// step.
+/// format, format_version, config and the identity of the run. Before HDF5 stands a block of 512
+/// bytes with a checksum of the rest, so that a damaged file is refused before it is parsed; HDF5's
+/// readers skip it. The log lives in memory; `flush` writes the whole file in one step.
 class Log {
  public:
   using Axes = std::map<std::string, int64_t>;  // e.g. {{"layer", 2}, {"head", 4}, …}
   using Numbers = std::variant<std::span<const float>, std::span<const double>>;
   using Row = std::vector<std::pair<std::string, Numbers>>;
 
-  /// A new log, on the disk from the first `flush` on. `config`: the resolved YAML.
-  static Log create(std::filesystem::path path, const Axes& axes, const std::string& config);
-  /// An existing log, to continue or to read. Throws Error where it is damaged or no log.
+  /// A new log, on the disk from the first `flush` on. `config`: the resolved YAML; `identity`: of
+  /// the run, or empty where there is none.
+  static Log create(std::filesystem::path path, const Axes& axes, const std::string& config,
+                    const std::string& identity = {});
+  /// An existing log, to continue or to read. Throws Error where it is damaged or no log. One that
+  /// was written before logs had a checksum is read without that check.
   static Log open(std::filesystem::path path);
+  /// Whether a file is one that this program wrote as a log.
+  static bool is_log(const std::filesystem::path& path);
 
   /// Declares a series; one that is there already must have the same axes. Throws Error for an axis
   /// that the log lacks, and where its group has rows already.
@@ -57,7 +64,16 @@ class Log {
     std::vector<double> over_rows(int64_t place) const;
   };
   const std::filesystem::path& path() const { return file_.path(); }
+  /// From now on it is flushed there.
+  void set_path(std::filesystem::path path) { file_.set_path(std::move(path)); }
+  bool has_checksum() const { return file_.sealed(); }
   std::string config() const { return file_.string_attribute("/", "config"); }
+  void set_config(const std::string& config) { file_.set_attribute("/", "config", config); }
+  /// Of the run that wrote it; empty in logs from before runs had one.
+  std::string identity() const;
+  /// SHA-256 of every row of step < `before` outside /timing: by the names of the series, their
+  /// steps and numbers. Two runs have the same only where they logged the same.
+  std::string digest(int64_t before) const;
   const Axes& axes() const { return axes_; }
   std::vector<std::string> groups() const;
   /// The data of a group, `step` left out; none where there is no such group.
@@ -81,6 +97,7 @@ class Log {
   };
   explicit Log(H5File file) : file_(std::move(file)) {}
   void load();
+  void add_series(Sha256& sum, const std::string& dataset, int64_t rows, int64_t row_size) const;
   void describe(const std::string& dataset, const SeriesSpec& spec, bool series);
   std::vector<int64_t> extents(const SeriesSpec& spec) const;
   Group& group_with_steps(const std::string& name);

@@ -8,6 +8,7 @@
 
 #include "core/files.h"
 #include "experiment/run_directory.h"
+#include "experiment/sweep_index.h"
 #include "experiment/table.h"
 #include "probe/bootstrap.h"
 
@@ -38,13 +39,11 @@ struct GroupMechanism {
 
 std::vector<GroupMechanism> find_all(const fs::path& folder) {
   std::vector<GroupMechanism> groups;
-  const Json index = Json::parse(read_file((folder / "sweep.json").string()));
-  for (const Json& run : index.at("runs")) {
-    const fs::path place = folder / run.at("name").get<std::string>();
+  for (const SweepIndex::Run& run : SweepIndex::read(folder).runs) {
+    const fs::path place = folder / run.name;
     if (run_status(place) != "done") continue;
-    const std::string group = run.at("group");
-    if (groups.empty() || groups.back().name != group) groups.push_back({group, {}});
-    groups.back().runs.push_back({run.at("seed"), mechanism_of(load_saved(place.string(), {}))});
+    if (groups.empty() || groups.back().name != run.group) groups.push_back({run.group, {}});
+    groups.back().runs.push_back({run.seed, mechanism_of(load_saved(place.string(), {}))});
   }
   return groups;
 }
@@ -203,8 +202,6 @@ std::string to_text(const Mechanism& m) {
   }
   return text;
 }
-
-bool is_sweep(const fs::path& path) { return fs::exists(path / "sweep.json"); }
 
 std::string study_mechanism(const fs::path& folder) {
   const std::vector<GroupMechanism> groups = find_all(folder);

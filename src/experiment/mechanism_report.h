@@ -30,9 +30,6 @@ std::string to_text(const Mechanism& mechanism);
 /// group: numbers as the median over its runs with its bootstrap interval, outcomes a sign per run.
 std::string study_mechanism(const std::filesystem::path& folder);
 
-/// Whether a path is a sweep's folder.
-bool is_sweep(const std::filesystem::path& path);
-
 /// Markdown: every hypothesis, and what counts as supported and as refuted.
 std::string hypothesis_docs();
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 
@@ -59,9 +60,10 @@ struct File {
 
 class Run {
  public:
-  Run(const Config& config, const Dataset& data, const RunDirectory& directory)
+  Run(const Config& config, const Dataset& data, const RunPlan& plan, const RunDirectory& directory)
       : config_(config),
         data_(data),
+        plan_(plan),
         directory_(directory),
         model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
@@ -71,30 +73,33 @@ class Run {
 
   void go() {
     introduce();
-    step_ = restore();
+    const CheckpointInfo from = restore();
+    step_ = from.step;
     directory_.record_environment(step_);
-    log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_, step_);
+    log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
+                                    LogStart{step_, directory_.identity(), from.log_digest});
+    if (!log_->log().has_checksum())
+      console_.line("Note: log.h5 was begun without a checksum, so damage in it goes unnoticed.");
     const int64_t first = step_;
     started_ = Clock::now();
     for (;; ++step_) {
-      if (step_ > first || first == config_.train.steps) save_if_due();
       observe();
+      if (save_due()) save();
       if (step_ == config_.train.steps) break;
       if (stop_requested) stop();
       train(first);
     }
     write_summary(log_->log(), config_.probe);
-    log_->flush();
+    flush();
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
   }
 
-  /// Keeps the weights at which the run stopped, and what was logged, where that is possible.
+  /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
+  /// logged, where that is possible.
   void save_failed() {
     try {
-      const fs::path saved = save_checkpoint(directory_.path("failed"), {step_, to_yaml(config_)},
-                                             model_.parameters(), trainer_.optimizer());
-      console_.line(fmt::format("The weights before this step are in {}.", saved.string()));
-      log_->flush();
+      flush();
+      console_.line(save_last_numbers());
     } catch (const Error& problem) {
       // What stopped the run matters more than this, so it must not take its place.
       console_.line(fmt::format("The state could not be saved: {}", problem.what()));
@@ -104,37 +109,70 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // Says where they are.
+  std::string save_last_numbers() {
+    try {
+      trainer_.check_state(step_);
+    } catch (const NotFinite&) {
+      const auto saved = list_checkpoints(directory_.path("checkpoints"));
+      return saved.empty() ? "No good state was saved before."
+                           : fmt::format("The last good state is {}.", saved.back().string());
+    }
+    const fs::path saved = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
+                                           trainer_.optimizer());
+    return fmt::format("The weights before this step are in {}.", saved.string());
+  }
+
   void introduce() {
     console_.line(fmt::format("{} · {} · {} · sgemm {:.0f} GFLOP/s", machine_line(), gemm_version(),
                               hdf5_version(), measure_gemm_rate()));
     for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
     console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
-                              directory_.path("").parent_path().string(), config_.model.layers,
+                              directory_.folder().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
     for (const std::string& note : notes_on(config_)) console_.line(note);
+    if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
+      console_.line(fmt::format("Left as they were: {}.", fmt::join(foreign, ", ")));
   }
 
-  // The newest checkpoint that loads; 0 where there is none.
-  int64_t restore() {
-    if (!directory_.resumed()) return 0;
+  // The newest checkpoint that loads; step 0 where there is none.
+  CheckpointInfo restore() {
+    if (!directory_.resumed()) {
+      if (plan_.resume) console_.line("There is no run here to resume: starting at step 0.");
+      return {};
+    }
     clean_checkpoints(directory_.path("checkpoints"));
-    auto saved = list_checkpoints(directory_.path("checkpoints"));
-    for (; !saved.empty(); saved.pop_back()) try {
+    const auto saved = list_checkpoints(directory_.path("checkpoints"));
+    for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
         const CheckpointInfo info =
-            load_checkpoint(saved.back(), model_.parameters(), &trainer_.optimizer());
+            load_checkpoint(*checkpoint, model_.parameters(), &trainer_.optimizer());
+        check_own(*checkpoint, info);
         console_.line(fmt::format("Resuming at step {}.", info.step));
-        return info.step;
+        saved_step_ = info.step;
+        return info;
       } catch (const Error& problem) {
+        if (problem.kind() == Error::Kind::usage) throw;
         console_.line(fmt::format("Skipping a damaged checkpoint: {}", problem.what()));
       }
+    if (!saved.empty())
+      throw Error(directory_.path("checkpoints").string(), "none of these checkpoints can be loaded",
+                  "--overwrite trains anew, in place of what is here; --out does so elsewhere.");
     console_.line("No checkpoint to resume from: starting at step 0.");
-    return 0;
+    return {};
+  }
+
+  void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
+    if (info.identity.empty())
+      console_.line("Note: this checkpoint does not say which run it is of, so that is not checked.");
+    else if (info.identity != directory_.identity())
+      throw UsageError(checkpoint.string(), "this checkpoint is of another run",
+                       "Move it away: the run goes on from the newest of its own.");
   }
 
   // What the run came to.
   std::vector<std::string> verdict() const {
-    std::vector<std::string> out = {directory_.path("").parent_path().string()};
+    std::vector<std::string> out = {directory_.folder().string()};
     const Log& log = log_->log();
     const auto rows = std::ssize(log.steps("eval"));
     if (rows > 0)
@@ -144,19 +182,30 @@ class Run {
     return out;
   }
 
-  void save_if_due() {
-    const auto& c = config_.train.checkpoint;
-    const bool last = step_ == config_.train.steps;
-    if (!last && (c.every == 0 || step_ % c.every != 0)) return;
-    save();
+  bool save_due() const {
+    const CheckpointConfig& c = config_.train.checkpoint;
+    if (step_ == saved_step_) return false;
+    return step_ == config_.train.steps || std::ranges::find(c.at, step_) != c.at.end() ||
+           (step_ > 0 && c.every > 0 && step_ % c.every == 0);
+  }
+
+  // What a checkpoint says of itself.
+  CheckpointInfo info() const {
+    return {step_, to_yaml(config_), directory_.identity(), DataRecord::of(data_).to_json(),
+            log_->log().digest(step_)};
   }
 
   void save() {
-    log_->flush();  // so that the log is never behind the newest checkpoint
-    save_checkpoint(directory_.path("checkpoints"), {step_, to_yaml(config_)}, model_.parameters(),
+    trainer_.check_state(step_);
+    flush();  // so that the log is never behind the newest checkpoint
+    const CheckpointConfig& c = config_.train.checkpoint;
+    save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
                     trainer_.optimizer());
-    prune_checkpoints(directory_.path("checkpoints"), config_.train.checkpoint.keep);
+    saved_step_ = step_;
+    prune_checkpoints(directory_.path("checkpoints"), c.keep, c.at);
   }
+
+  void flush() { log_->flush(directory_.path("log.h5")); }
 
   void observe() {
     const int64_t steps = config_.train.steps;
@@ -175,6 +224,11 @@ class Run {
                                           config_.train.batch / config_.train.accumulate,
                                           config_.train.eval.batches, trainer_.arena());
       log_->validation(step_, loss);
+      if (!std::isfinite(loss))
+        throw NotFinite(fmt::format("step {}, validation", step_),
+                        "the loss is no number (NaN or infinity)",
+                        "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
+                        "train.clip.");
       if (every > 0) console_.line(fmt::format("step {}  validation loss {:.4f}", step_, loss));
     }
   }
@@ -188,7 +242,7 @@ class Run {
     if (logged) {
       log_->train(step_, report);
       log_->timing(step_, seconds, tokens / seconds, probe_seconds_);
-      log_->flush_when_cheap();
+      log_->flush_when_cheap(directory_.path("log.h5"));
     }
     Console::Progress progress;
     progress.step = step_ + 1;
@@ -214,6 +268,7 @@ class Run {
 
   const Config& config_;
   const Dataset& data_;
+  const RunPlan& plan_;
   const RunDirectory& directory_;
   Transformer model_;
   Trainer trainer_;
@@ -221,7 +276,7 @@ class Run {
   File text_log_;
   Console console_;
   std::unique_ptr<RunLog> log_;
-  int64_t step_ = 0;
+  int64_t step_ = 0, saved_step_ = -1;
   double probe_seconds_ = 0;
   std::string waiver_;
   Clock::time_point started_;
@@ -231,11 +286,11 @@ class Run {
 
 void train_run(const Config& config, const RunPlan& plan) {
   const auto data = open_data(config);
-  const RunDirectory directory(plan, config);
+  const RunDirectory directory(plan, config, DataRecord::of(*data));
   directory.set_status("running");
   const StopSignals signals;
   try {
-    Run run(config, *data, directory);
+    Run run(config, *data, plan, directory);
     try {
       run.go();
     } catch (const NotFinite&) {

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -13,6 +15,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/machine.h"
+#include "experiment/log.h"
+#include "train/checkpoint.h"
 
 namespace fs = std::filesystem;
 
@@ -32,58 +36,124 @@ std::pair<std::string, std::string> first_difference(const std::string& a, const
   }
 }
 
-// Whether a folder holds nothing, or only what a run that was killed before its config.yaml left.
-bool is_unbegun(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    fs::path name = entry.path().filename();
-    if (name.extension() == ".tmp") name.replace_extension();
-    if (name != "overrides.txt" && name != "config.original.yaml" && name != "config.yaml")
-      return false;
-  }
-  return true;
+constexpr const char* kTexts[] = {"status", "log.h5", "train.log", "environment.json",
+                                  "overrides.txt", "config.original.yaml"};
+constexpr char kConfig[] = "config.yaml";
+
+// Folders from before runs had an identity.
+bool is_older_run(const fs::path& folder) {
+  return fs::exists(folder / kConfig) && fs::exists(folder / "overrides.txt") &&
+         fs::exists(folder / "environment.json") && fs::exists(folder / "status");
 }
 
-// Killed at any moment, it leaves a run that can be overwritten or begun again: config.yaml, which
-// makes the folder a run's, goes last; what would pass for progress goes first.
+// Whether a run was about to begin, or to be replaced, when the process was killed.
+bool is_unbegun(const fs::path& folder) {
+  if (fs::exists(folder / IdentityFile::kName)) {
+    IdentityFile::read(folder);
+    return !fs::exists(folder / kConfig);
+  }
+  std::vector<fs::path> entries = entries_of(folder);
+  std::erase(entries, temporary_of(folder / IdentityFile::kName));
+  return entries.empty();
+}
+
+// Killed at any moment, it leaves a run that can be overwritten or begun again: what makes the
+// folder a run's goes last, what would pass for progress first.
 void clear(const fs::path& folder) {
-  for (const char* name : {"status", "checkpoints"}) remove_path(folder / name);
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename() != "config.yaml") remove_path(entry.path());
-  remove_path(folder / "config.yaml");
+  remove_path(folder / "status");
+  for (const char* name : {"checkpoints", "failed"})
+    if (fs::is_directory(folder / name)) remove_checkpoints(folder / name);
+  for (const fs::path& effects : entries_of(folder / "interventions"))
+    if (Log::is_log(effects)) remove_path(effects);
+  remove_if_empty(folder / "interventions");
+  for (const char* name : kTexts)
+    for (const fs::path& file : {folder / name, temporary_of(folder / name)}) remove_path(file);
+  for (const char* name : {kConfig, IdentityFile::kName})
+    for (const fs::path& file : {temporary_of(folder / name), folder / name}) remove_path(file);
+}
+
+// What a run with other steps would have done otherwise; empty where nothing.
+std::string against_other_steps(const Config& config) {
+  const ScheduleConfig& schedule = config.train.schedule;
+  if (schedule.kind == "constant") return {};
+  return fmt::format(
+      "the schedule {} has its end at the last step, so the steps that were made would have had "
+      "another learning rate",
+      schedule.kind);
 }
 
 }  // namespace
 
-RunDirectory::RunDirectory(const RunPlan& plan, const Config& config) : folder_(plan.directory) {
-  const std::string text = to_yaml(config);
-  const bool is_run = fs::exists(folder_ / "config.yaml");
-  if (fs::exists(folder_) && !is_run && !(fs::is_directory(folder_) && is_unbegun(folder_)))
+RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data)
+    : folder_(plan.directory) {
+  // Before anything is removed: it may lie in the folder.
+  const std::string original = plan.config_path.empty() ? "" : read_file(plan.config_path);
+  const bool there = is_run(folder_);
+  if (!there && fs::exists(folder_) && !(fs::is_directory(folder_) && is_unbegun(folder_)))
     throw UsageError(plan.directory, "this is not a run directory, and it is not empty",
                      "Choose another place with --out.");
-  if (is_run && !plan.resume && !plan.overwrite)
+  if (there && !plan.resume && !plan.overwrite)
     throw UsageError(plan.directory, "a run is already there",
                      "--resume continues it, --overwrite replaces it, --out DIR goes elsewhere.");
-  resumed_ = is_run && plan.resume;
-  if (resumed_) check_same_config(folder_, config);
-  if (is_run) lock();
-  if (resumed_) return;
-  if (is_run) clear(folder_);
-  create(plan, text);
+  if (there && plan.resume) check_same_config(folder_, config);
+  make_folder(folder_);
+  lock();
+  if (there && plan.resume)
+    open(config, data);
+  else
+    create(plan, config, original, data);
 }
 
-void RunDirectory::create(const RunPlan& plan, const std::string& config) {
-  make_folder(folder_);
-  if (lock_.descriptor < 0) lock();
+void RunDirectory::open(const Config& config, const DataRecord& data) {
+  resumed_ = true;
+  if (fs::exists(path(IdentityFile::kName))) {
+    const IdentityFile file = IdentityFile::read(folder_);
+    check_same_data(file.data, data, {}, folder_.string());
+    identity_ = file.identity;
+  } else {
+    identity_ = identity_of(config, data);
+    IdentityFile{identity_, data}.write(folder_);
+  }
+  if (!is_same_config(folder_, config)) write_atomically(path(kConfig), to_yaml(config));
+}
+
+void RunDirectory::create(const RunPlan& plan, const Config& config, const std::string& original,
+                          const DataRecord& data) {
+  clear(folder_);
+  identity_ = identity_of(config, data);
+  IdentityFile{identity_, data}.write(folder_);
   std::string overrides;
   for (const std::string& o : plan.overrides) overrides += o + "\n";
   write_atomically(path("overrides.txt"), overrides);
-  if (!plan.config_path.empty())
-    write_atomically(path("config.original.yaml"), read_file(plan.config_path));
-  write_atomically(path("config.yaml"), config);
+  if (!plan.config_path.empty()) write_atomically(path("config.original.yaml"), original);
+  write_atomically(path(kConfig), to_yaml(config));
+}
+
+fs::path RunDirectory::folder() const {
+  struct stat held {}, named {};
+  if (::fstat(lock_.descriptor, &held) != 0 || held.st_nlink == 0)
+    throw Error(folder_.string(), "the run's folder was removed while the run worked in it");
+  if (::stat(folder_.c_str(), &named) == 0 && named.st_ino == held.st_ino &&
+      named.st_dev == held.st_dev)
+    return folder_;
+  std::error_code code;
+  const fs::path now = fs::read_symlink(fmt::format("/proc/self/fd/{}", lock_.descriptor), code);
+  if (code) throw Error(folder_.string(), "the run's folder was renamed and cannot be found");
+  return now;
+}
+
+std::vector<std::string> RunDirectory::foreign() const {
+  std::vector<std::string> own(std::begin(kTexts), std::end(kTexts)), out;
+  for (const char* name : {kConfig, IdentityFile::kName, "checkpoints", "failed"})
+    own.emplace_back(name);
+  for (const fs::path& entry : entries_of(folder()))
+    if (std::ranges::find(own, entry.filename().string()) == own.end())
+      out.push_back(entry.filename().string());
+  return out;
 }
 
 void RunDirectory::lock() {
-  lock_.descriptor = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  lock_.descriptor = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_.descriptor >= 0 && flock(lock_.descriptor, LOCK_EX | LOCK_NB) == 0) return;
   if (errno == EWOULDBLOCK)
     throw UsageError(folder_.string(), "another process is working in this run directory",
@@ -101,26 +171,50 @@ void RunDirectory::set_status(const std::string& status) const {
 }
 
 void RunDirectory::record_environment(int64_t from_step) const {
+  const fs::path file = path("environment.json");
   nlohmann::ordered_json starts = nlohmann::ordered_json::array();
-  if (fs::exists(path("environment.json"))) {
-    auto before =
-        nlohmann::ordered_json::parse(read_file(path("environment.json")), nullptr, false);
-    if (before.is_array()) starts = std::move(before);
-  }
+  if (fs::exists(file)) starts = nlohmann::ordered_json::parse(read_file(file), nullptr, false);
+  if (!starts.is_array())
+    throw Error(file.string(), "this is not the list of machines that the run was on",
+                "It is damaged: move it away, and a new one is begun.");
   nlohmann::ordered_json facts = {{"from_step", from_step}};
   for (const auto& [name, value] : machine_facts()) facts[name] = value;
   starts.push_back(std::move(facts));
-  write_atomically(path("environment.json"), starts.dump(2) + "\n");
+  write_atomically(file, starts.dump(2) + "\n");
+}
+
+// Both as this program writes them, so that keys which it has and the older text lacks are no
+// difference.
+bool is_same_config(const fs::path& directory, const Config& config) {
+  const fs::path file = directory / kConfig;
+  return to_yaml(parse_config(read_file(file), file.string())) == to_yaml(config);
 }
 
 void check_same_config(const fs::path& directory, const Config& config) {
-  const std::string old = read_file(directory / "config.yaml"), text = to_yaml(config);
+  const std::string file = (directory / kConfig).string(), text = to_yaml(config);
+  Config before = parse_config(read_file(file), file);
+  const std::string old = to_yaml(before);
   if (old == text) return;
-  const auto [before, now] = first_difference(old, text);
-  throw UsageError(
-      (directory / "config.yaml").string(),
-      fmt::format("the run was begun with another config: there '{}', here '{}'", before, now),
-      "Resume with the same config and overrides, or use --out for a new run.");
+  const int64_t steps = before.train.steps;
+  before.train.steps = config.train.steps;
+  std::string reason;
+  if (to_yaml(before) == text) reason = against_other_steps(config);
+  if (to_yaml(before) == text && reason.empty()) return;
+  if (!reason.empty())
+    throw UsageError("train.steps",
+                     fmt::format("the run was begun with {}, here it has {}, and {}", steps,
+                                 config.train.steps, reason),
+                     "Train anew with --out, or with a constant schedule.");
+  const auto [was, is] = first_difference(old, text);
+  throw UsageError(file,
+                   fmt::format("the run was begun with another config: there '{}', here '{}'", was,
+                               is),
+                   "Resume with the same config and overrides, or use --out for a new run.");
+}
+
+bool is_run(const fs::path& directory) {
+  if (!fs::exists(directory / IdentityFile::kName)) return is_older_run(directory);
+  return fs::exists(directory / kConfig);
 }
 
 std::string run_status(const std::string& directory) {

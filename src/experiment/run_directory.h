@@ -2,21 +2,32 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "experiment/config.h"
+#include "experiment/identity.h"
 #include "experiment/run.h"
 
 namespace waiver {
 
-/// The folder of one run, held by one process at a time.
+/// The folder of one run, held by one process at a time. identity.json makes it a run's: it is
+/// written first and removed last, so a folder that lacks it is somebody else's.
 class RunDirectory {
  public:
-  /// Creates it, or opens it where plan.resume and the config is the same one. Throws UsageError
-  /// where a run is there already, or something that is no run, or another process holds it.
-  RunDirectory(const RunPlan& plan, const Config& config);
+  /// Creates it, or opens it where plan.resume and config and data are the same. Throws UsageError
+  /// where a run is there already, or something that is no run, or another process holds it. With
+  /// plan.overwrite only what this program wrote is removed.
+  RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data);
 
-  std::filesystem::path path(std::string_view name) const { return folder_ / name; }
+  /// Where a file of the run lies now: it moves with the folder when that is renamed. Throws Error
+  /// where the folder is gone.
+  std::filesystem::path path(std::string_view name) const { return folder() / name; }
+  std::filesystem::path folder() const;
   bool resumed() const { return resumed_; }
+  /// Of the run; its log and its checkpoints carry the same.
+  const std::string& identity() const { return identity_; }
+  /// What lies in it and was there before the run: nothing of this program's.
+  std::vector<std::string> foreign() const;
   void set_status(const std::string& status) const;
   /// Adds this machine's facts to environment.json.
   void record_environment(int64_t from_step) const;
@@ -29,15 +40,25 @@ class RunDirectory {
     Lock& operator=(const Lock&) = delete;
     ~Lock();
   };
-  void create(const RunPlan& plan, const std::string& config);
+  void open(const Config& config, const DataRecord& data);
+  void create(const RunPlan& plan, const Config& config, const std::string& original,
+              const DataRecord& data);
   void lock();
 
   std::filesystem::path folder_;
+  std::string identity_;
   bool resumed_ = false;
   Lock lock_;
 };
 
-/// Throws UsageError where the run in `directory` was begun with another config.
+/// Throws UsageError where the run in `directory` was begun with another config. One that differs
+/// in train.steps alone is the same run, to be made longer or shorter, where the schedule gives the
+/// steps that it has made the same learning rate.
 void check_same_config(const std::filesystem::path& directory, const Config& config);
+/// Whether it was begun with exactly this config.
+bool is_same_config(const std::filesystem::path& directory, const Config& config);
+
+/// Whether a folder is that of a run.
+bool is_run(const std::filesystem::path& directory);
 
 }  // namespace waiver

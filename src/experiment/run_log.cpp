@@ -1,5 +1,8 @@
 #include "experiment/run_log.h"
 
+#include <fmt/format.h>
+
+#include "core/error.h"
 #include "probe/event.h"
 
 namespace waiver {
@@ -23,10 +26,35 @@ std::vector<SeriesSpec> own_series(const Objective& objective) {
       {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
 }
 
-Log begin(const std::filesystem::path& path, const Config& config, int64_t from_step) {
-  if (from_step == 0) return new_log(path, config);
+// Of the log that is there.
+void check_own(const Log& log, const LogStart& start) {
+  if (!log.identity().empty() && log.identity() != start.identity)
+    throw UsageError(log.path().string(), "this log is of another run",
+                     "Put the run's own back, or move this one away and the checkpoints with it.");
+}
+
+void check_rows(const Log& log, const LogStart& start) {
+  if (start.digest.empty() || log.digest(start.step) == start.digest) return;
+  const auto steps = log.steps("train");
+  const std::string what =
+      steps.empty() ? "it has no rows" : fmt::format("its last row is of step {}", steps.back());
+  throw UsageError(log.path().string(),
+                   fmt::format("its rows before step {} are not those that the checkpoint of that "
+                               "step was saved with ({}), so it is older, or of another run",
+                               start.step, what),
+                   "Put the log back that belongs to the checkpoint, or --overwrite the run.");
+}
+
+Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start) {
+  if (start.step == 0) {
+    if (std::filesystem::exists(path)) check_own(Log::open(path), start);
+    return new_log(path, config, start.identity);
+  }
   Log log = Log::open(path);
-  log.shrink(from_step);
+  check_own(log, start);
+  check_rows(log, start);
+  log.shrink(start.step);
+  log.set_config(to_yaml(config));
   return log;
 }
 
@@ -41,8 +69,8 @@ Log::Axes log_axes(const Config& config) {
   return axes;
 }
 
-Log new_log(const std::filesystem::path& path, const Config& config) {
-  return Log::create(path, log_axes(config), to_yaml(config));
+Log new_log(const std::filesystem::path& path, const Config& config, const std::string& identity) {
+  return Log::create(path, log_axes(config), to_yaml(config), identity);
 }
 
 void define_probe(Log& log, const Prober& prober) {
@@ -66,9 +94,9 @@ Log::Row row_of(const Prober::Values& values) {
 }
 
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
-               int64_t from_step)
-    : log_(begin(path, config, from_step)) {
-  if (from_step > 0) return;
+               const LogStart& start)
+    : log_(begin(path, config, start)) {
+  if (start.step > 0) return;
   for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);
@@ -105,15 +133,16 @@ void RunLog::snapshot(int64_t step, const Prober& prober) {
   log_.append("snapshot", step, row_of(prober.snapshot()));
 }
 
-void RunLog::flush() {
+void RunLog::flush(const std::filesystem::path& path) {
   const auto start = Clock::now();
+  log_.set_path(path);
   log_.flush();
   flushed_ = Clock::now();
   flush_took_ = flushed_ - start;
 }
 
-void RunLog::flush_when_cheap() {
-  if (Clock::now() - flushed_ >= 50 * flush_took_) flush();
+void RunLog::flush_when_cheap(const std::filesystem::path& path) {
+  if (Clock::now() - flushed_ >= 50 * flush_took_) flush(path);
 }
 
 }  // namespace waiver

@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "experiment/events_report.h"
 #include "experiment/run.h"
 #include "experiment/run_directory.h"
+#include "experiment/sweep_index.h"
 #include "train/trainer.h"
 
 namespace fs = std::filesystem;
@@ -18,10 +19,18 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
+SweepIndex index_of(const Study& study) {
+  SweepIndex index{study.title, study.question, {}};
+  for (const StudyRun& run : study.runs)
+    index.runs.push_back(
+        {run.name, run.group.empty() ? study.name : run.group, run.config.seed.init});
+  return index;
+}
+
 void check_folder(const fs::path& folder, bool resume) {
   if (!fs::exists(folder) || fs::is_empty(folder)) return;
   // The index is the first file of a sweep; one that was killed may have left it half written.
-  if (!fs::exists(folder / "sweep.json") && !fs::exists(folder / "sweep.json.tmp"))
+  if (!is_sweep(folder) && !fs::exists(temporary_of(folder / SweepIndex::kName)))
     throw UsageError(folder.string(), "this is not a sweep's folder, and it is not empty",
                      "Choose another place with --out.");
   if (!resume)
@@ -29,15 +38,29 @@ void check_folder(const fs::path& folder, bool resume) {
                      "--resume continues it, --out DIR goes elsewhere.");
 }
 
-void write_index(const Study& study, const fs::path& folder) {
-  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
-  for (const StudyRun& run : study.runs)
-    runs.push_back({{"name", run.name},
-                    {"group", run.group.empty() ? study.name : run.group},
-                    {"seed", run.config.seed.init}});
-  const nlohmann::ordered_json index = {
-      {"title", study.title}, {"question", study.question}, {"runs", runs}};
-  write_atomically(folder / "sweep.json", index.dump(2) + "\n");
+// A sweep may grow; what was run may not go out of sight, nor be run with another config or data.
+void check_same_study(const Study& study, const fs::path& folder) {
+  for (const StudyRun& run : study.runs) {
+    const fs::path place = folder / run.name;
+    const DataRecord data = DataRecord::of(*open_data(run.config));
+    if (!is_run(place)) continue;
+    check_same_config(place, run.config);
+    if (fs::exists(place / IdentityFile::kName))
+      check_same_data(IdentityFile::read(place).data, data, {}, place.string());
+  }
+  if (!is_sweep(folder)) return;
+  const SweepIndex now = index_of(study);
+  for (const SweepIndex::Run& was : SweepIndex::read(folder).runs) {
+    const auto same = [&](const SweepIndex::Run& run) {
+      return run.name == was.name && run.group == was.group;
+    };
+    if (std::ranges::none_of(now.runs, same))
+      throw UsageError((folder / SweepIndex::kName).string(),
+                       fmt::format("this sweep has the run {}, which the study {} has not, so it is "
+                                   "of another study",
+                                   was.name, study.name),
+                       "Choose another place with --out.");
+  }
 }
 
 }  // namespace
@@ -46,17 +69,16 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
                bool resume) {
   const fs::path folder = directory;
   check_folder(folder, resume);
-  for (const StudyRun& run : study.runs) open_data(run.config);
+  check_same_study(study, folder);
   make_folder(folder);
-  write_index(study, folder);
+  index_of(study).write(folder);
   write_atomically(folder / "experiment.yaml", read_file(study_path));
   std::vector<std::string> failed;
   for (size_t i = 0; i < study.runs.size(); ++i) {
     const StudyRun& run = study.runs[i];
     const std::string place = (folder / run.name).string();
     fmt::print("\n[{}/{}] {}\n", i + 1, study.runs.size(), run.name);
-    if (run_status(place) == "done") {
-      check_same_config(place, run.config);
+    if (run_status(place) == "done" && is_same_config(place, run.config)) {
       fmt::print("Done already.\n");
       continue;
     }
@@ -64,7 +86,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
     plan.config_path = study.base;
     plan.overrides = run.overrides;
     plan.directory = place;
-    plan.resume = true;
+    plan.resume = is_run(place);
     try {
       train_run(run.config, plan);
     } catch (const NotFinite& problem) {  // the others may well go on

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hdf5.h"
+#include "core/math.h"
 #include "core/safetensors.h"
 
 namespace waiver {
@@ -48,7 +49,11 @@ std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
   for (const Parameter& p : parameters.all()) tensors.push_back({p.name, p.variable.value});
   return safetensors_bytes(
       file, tensors,
-      {{"format", kFormat}, {"step", std::to_string(info.step)}, {"config", info.config}});
+      {{"format", kFormat},
+       {"step", std::to_string(info.step)},
+       {"config", info.config},
+       {"identity", info.identity},
+       {"data", info.data}});
 }
 
 void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model_crc,
@@ -57,6 +62,7 @@ void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model
   state.set_attribute("/", "format", std::string(kFormat));
   state.set_attribute("/", "step", info.step);
   state.set_attribute("/", "model_crc32", model_crc);
+  state.set_attribute("/", "log_digest", info.log_digest);
   state.make_group("/optimizer");
   for (const Optimizer::State& array : optimizer.state())
     for (const Parameter& p : parameters.all()) {
@@ -94,8 +100,18 @@ Files open_files(const fs::path& checkpoint) {
   if (!metadata.contains("config") || !metadata.contains("step") ||
       metadata.at("step") != std::to_string(step))
     refuse(model_path, "its step is not the one in state.h5, or its config is missing");
-  CheckpointInfo info{step, metadata.at("config")};
+  const auto text = [&](const char* key) {
+    const auto at = metadata.find(key);
+    return at == metadata.end() ? std::string() : at->second;
+  };
+  CheckpointInfo info{step, text("config"), text("identity"), text("data")};
+  if (state.has_attribute("/", "log_digest"))
+    info.log_digest = state.string_attribute("/", "log_digest");
   return {model_path, state_path, std::move(model), std::move(state), std::move(info)};
+}
+
+void check_finite(const fs::path& file, const std::string& name, std::span<const float> values) {
+  if (!all_finite(values)) refuse(file, "its " + name + " holds NaN or infinity");
 }
 
 void check_model(const Files& files, const ParameterSet& parameters) {
@@ -106,6 +122,8 @@ void check_model(const Files& files, const ParameterSet& parameters) {
       refuse(files.model_path, fmt::format("its {} has the shape {}, this model's has {}", p.name,
                                            entry->shape.text(), p.shape.text()));
   }
+  for (const Parameter& p : parameters.all())
+    check_finite(files.model_path, p.name, files.model.read(*files.model.find(p.name)));
   if (files.model.entries().size() == parameters.all().size()) return;
   for (const auto& entry : files.model.entries())
     if (std::ranges::find(parameters.all(), entry.name, &Parameter::name) == parameters.all().end())
@@ -116,7 +134,9 @@ std::vector<float> read_state(const Files& files, const std::string& name, const
   if (!files.state.has(name)) refuse(files.state_path, "it lacks " + name);
   if (files.state.shape(name) != H5File::Extents(p.shape.dims, p.shape.dims + p.shape.rank))
     refuse(files.state_path, fmt::format("its {} has not the shape {}", name, p.shape.text()));
-  return files.state.read<float>(name);
+  auto values = files.state.read<float>(name);
+  check_finite(files.state_path, name, values);
+  return values;
 }
 
 /// The optimizer's numbers in the order of `state()` and of the parameters.
@@ -152,12 +172,21 @@ fs::path with(const fs::path& checkpoint, const char* suffix) {
   return out += suffix;
 }
 
+/// Removes what this program writes into a checkpoint, and the folder unless something else is in
+/// it.
+void remove_own(const fs::path& folder) {
+  if (!is_folder(folder)) return;
+  for (const char* name : {kModel, kState})
+    for (const fs::path& file : {folder / name, temporary_of(folder / name)}) remove_path(file);
+  remove_if_empty(folder);
+}
+
 /// Renamed first, so that no half of a checkpoint ever has a checkpoint's name.
 void remove_checkpoint(const fs::path& checkpoint) {
   const fs::path doomed = with(checkpoint, kUnfinished);
-  remove_path(doomed);
+  remove_own(doomed);
   move_path(checkpoint, doomed);
-  remove_path(doomed);
+  remove_own(doomed);
 }
 
 /// Puts the finished `unfinished` in place of `checkpoint`.
@@ -172,17 +201,9 @@ void install(const fs::path& unfinished, const fs::path& checkpoint) {
     throw;
   }
   sync_folder(checkpoint.parent_path());
-  remove_path(replaced);
+  remove_own(replaced);
 }
 
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::error_code code;
-  std::vector<fs::path> entries;
-  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
-    entries.push_back(it->path());
-  std::ranges::sort(entries);
-  return entries;
-}
 
 }  // namespace
 
@@ -199,8 +220,10 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info
     write_state(unfinished / kState, info, crc(model), parameters, optimizer);
     install(unfinished, checkpoint);
   } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(unfinished, ignored);
+    try {
+      remove_own(unfinished);
+    } catch (const Error&) {  // why it could not be saved matters more
+    }
     throw;
   }
   return checkpoint;
@@ -234,10 +257,18 @@ std::vector<fs::path> list_checkpoints(const fs::path& checkpoints) {
   return found;
 }
 
-void prune_checkpoints(const fs::path& checkpoints, int64_t keep) {
+void prune_checkpoints(const fs::path& checkpoints, int64_t keep,
+                       const std::vector<int64_t>& kept) {
   const auto found = list_checkpoints(checkpoints);
   if (keep <= 0) return;
-  for (int64_t i = 0; i < std::ssize(found) - keep; ++i) remove_checkpoint(found[i]);
+  for (int64_t i = 0; i < std::ssize(found) - keep; ++i)
+    if (std::ranges::find(kept, *step_of(found[i])) == kept.end()) remove_checkpoint(found[i]);
+}
+
+void remove_checkpoints(const fs::path& checkpoints) {
+  clean_checkpoints(checkpoints);
+  for (const fs::path& checkpoint : list_checkpoints(checkpoints)) remove_checkpoint(checkpoint);
+  remove_if_empty(checkpoints);
 }
 
 void clean_checkpoints(const fs::path& checkpoints) {
@@ -245,10 +276,10 @@ void clean_checkpoints(const fs::path& checkpoints) {
     fs::path checkpoint = entry;
     checkpoint.replace_extension();
     if (!step_of(checkpoint)) continue;
-    if (entry.extension() == kUnfinished) remove_path(entry);
+    if (entry.extension() == kUnfinished) remove_own(entry);
     if (entry.extension() != kReplaced) continue;
     if (is_folder(checkpoint))
-      remove_path(entry);
+      remove_own(entry);
     else
       move_path(entry, checkpoint);
   }

@@ -10,16 +10,20 @@
 namespace waiver {
 
 // A checkpoint is a folder, step-00001000, with two files:
-//   model.safetensors  every parameter by its plain name; metadata: format, step, config
+//   model.safetensors  every parameter by its plain name; metadata: format, step, config, identity,
+//                      data
 //   state.h5           /optimizer/<state>/<parameter name>, each with its crc32 and chunk
-//   checksums;
-//                      root attributes format, step and model_crc32, the CRC-32 of
-//                      model.safetensors
+//                      checksums; root attributes format, step, log_digest and model_crc32, the
+//                      CRC-32 of model.safetensors
 // It is written under another name, flushed and renamed, so a folder of this name is complete.
 
 struct CheckpointInfo {
   int64_t step = 0;    // updates made before it
   std::string config;  // YAML, resolved
+  // Empty in checkpoints from before there were such:
+  std::string identity = {};    // of the run (experiment/identity.h)
+  std::string data = {};        // what it learned from: DataRecord as JSON
+  std::string log_digest = {};  // of the log's rows before `step`
 };
 
 /// Writes the checkpoint of info.step into the folder `checkpoints`, which it makes, and returns
@@ -29,18 +33,25 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
                                       Optimizer& optimizer);
 
 /// Fills the parameters and, where one is given, the optimizer's state. Throws Error for whatever
-/// is missing, damaged or made for another model or optimizer; then nothing in memory has changed.
+/// is missing, damaged, not finite, or made for another model or optimizer; then nothing in memory
+/// has changed.
 CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer);
 
 /// Step and config alone, with the same checks of the files.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 
-/// The checkpoints in a folder, oldest step first; none where there is no such folder.
+/// The checkpoints in a folder, oldest step first; none where there is no such folder. Throws Error
+/// where it is there and cannot be read.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& checkpoints);
 
-/// Removes all but the newest `keep`; 0 keeps all.
-void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep);
+/// Removes all but the newest `keep` and those of the steps `kept`; a `keep` of 0 removes none.
+void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep,
+                       const std::vector<int64_t>& kept = {});
+
+/// Removes all checkpoints of a folder, whole or half written, and the folder where it is empty
+/// then: whatever else lies there stays.
+void remove_checkpoints(const std::filesystem::path& checkpoints);
 
 /// Clears away what a killed run left half written, and puts back a checkpoint that it was about to
 /// replace. Call it before `list_checkpoints` when a run is resumed.

@@ -21,6 +21,8 @@ void EvalConfig::visit(FieldVisitor& v) {
 void CheckpointConfig::visit(FieldVisitor& v) {
   v.field("every", every, at_least(0), "steps between checkpoints; 0: only at the end");
   v.field("keep", keep, at_least(0), "how many of the newest checkpoints stay; 0: all");
+  v.field("at", at, 0, at_least(0),
+          "further steps whose checkpoints are saved and stay; 0: the initial weights");
 }
 
 void TrainConfig::visit(FieldVisitor& v) {

@@ -24,6 +24,7 @@ struct EvalConfig {
 struct CheckpointConfig {
   int64_t every = 1000;
   int64_t keep = 2;
+  std::vector<int64_t> at;
 
   void visit(FieldVisitor& v);
 };

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "core/math.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -20,7 +21,7 @@ class FindNotFinite : public Capture {
     return where_.empty() && point != "attn.scores" && point != "attn.pattern";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    if (std::all_of(t.data, t.data + t.size(), [](float x) { return std::isfinite(x); })) return;
+    if (all_finite({t.data, static_cast<size_t>(t.size())})) return;
     where_ = layer < 0 ? std::string(point) : fmt::format("blocks.{}.{}", layer, point);
   }
   const std::string& where() const { return where_; }
@@ -162,6 +163,22 @@ StepReport Trainer::update(int64_t step) {
   return report;
 }
 
+void Trainer::check_state(int64_t step) {
+  const auto check = [&](const Parameter& p, std::span<const float> values, const char* what) {
+    if (all_finite(values)) return;
+    throw NotFinite(fmt::format("step {}, {}", step, p.name),
+                    fmt::format("the last update leaves the numbers (NaN or infinity) in {}", what),
+                    "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
+  };
+  const ParameterSet& parameters = model_.parameters();
+  for (const Parameter& p : parameters.all()) {
+    check(p, parameters.values().subspan(parameters.offset(p), p.shape.size()), "this weight");
+    for (const Optimizer::State& state : optimizer_->state())
+      check(p, state.values.subspan(parameters.offset(p), p.shape.size()),
+            ("its " + state.name).c_str());
+  }
+}
+
 double Trainer::grad_norm() const {
   constexpr int64_t range = 1 << 14;
   const std::span<float> grads = model_.parameters().grads();
@@ -193,7 +210,7 @@ void Trainer::check_gradients(int64_t step, double norm) const {
   std::string where = "gradients";
   for (const Parameter& p : model_.parameters().all()) {
     const Tensor& g = p.variable.grad;
-    if (!std::all_of(g.data, g.data + g.size(), [](float x) { return std::isfinite(x); }))
+    if (!all_finite({g.data, static_cast<size_t>(g.size())}))
       where = "gradient of " + p.name;
   }
   throw NotFinite(fmt::format("step {}, {}", step, where),

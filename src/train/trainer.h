@@ -54,6 +54,8 @@ class Trainer {
 
   /// The update number `step`; throws NotFinite, with the weights as they were.
   StepReport update(int64_t step);
+  /// Throws NotFinite where a weight, or a number of the optimizer's, is none after `step` updates.
+  void check_state(int64_t step);
   /// From now on updates add to `profile` where their time goes; null: they do not.
   void set_profile(Profile* profile) { profile_ = profile; }
   Optimizer& optimizer() { return *optimizer_; }

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace waiver {
+
+/// The file that makes a folder a sweep's: {title, question, runs: [{name, group, seed}]}. Each run
+/// lies in a folder of its name beside it.
+struct SweepIndex {
+  static constexpr char kName[] = "sweep.json";
+  struct Run {
+    std::string name, group;
+    int64_t seed = 0;
+  };
+
+  std::string title, question;
+  std::vector<Run> runs;
+
+  /// Throws Error where it is damaged; REQUIRES: it is there.
+  static SweepIndex read(const std::filesystem::path& folder);
+  void write(const std::filesystem::path& folder) const;
+};
+
+/// Whether a path is a sweep's folder.
+bool is_sweep(const std::filesystem::path& path);
+
+}  // namespace waiver
