@@ -42,7 +42,7 @@ struct DataRuns : Runs {
   DataRuns() {
     put_tokens(tokens, 4000, 7);
     std::string words;
-    for (int i = 0; i < 100; ++i) words += "abcdef ";
+    for (int i = 0; i < 200; ++i) words += "abcdef ";
     put_bytes(text, words);
   }
   Ended on_tokens(const std::string& name, std::vector<std::string> more = {}) const {
@@ -98,6 +98,18 @@ TEST_CASE("a text that changed is not decoded with other characters") {
   put_bytes(runs.text, before);
   CHECK(run_program({"sample", run, "--prompt", "a", "--tokens", "5"}).output == sample.output);
   CHECK(run_program({"eval", run, "data.path=" + runs.text}).output == eval.output);
+}
+
+TEST_CASE("a model of characters does not take ids for its tokens") {
+  const DataRuns runs;
+  REQUIRE(runs.on_text("run").status == 0);
+  std::string few;
+  for (int i = 0; i < 400; ++i) few += std::string{static_cast<char>(i % 7), '\0'};
+  put_bytes(runs.tokens, few);
+  has(run_program({"eval", runs.at("run").string(),
+                   "data={kind: tokens, train: " + runs.tokens + ", validation: " + runs.tokens +
+                       ", vocabulary: 7}"}),
+      2, "its tokens are not those of");
 }
 
 TEST_CASE("a checkpoint or a log of another run is refused when a run resumes") {
@@ -158,7 +170,7 @@ TEST_CASE("the identity is the same each time, and another with another config")
 
 TEST_CASE("a run goes on in its folder when that is renamed, and not in a new one of its name") {
   const Runs runs;
-  Program first(runs.command("run", {"train.steps=100000", "train.schedule=constant",
+  Program first(runs.command("run", {"train.steps=100000", "train.schedule.kind=constant",
                                      "train.checkpoint.every=20", "probe.snapshots=[]"}));
   REQUIRE(first.makes(runs.at("run") / "checkpoints"));
   fs::rename(runs.at("run"), runs.at("moved"));
@@ -209,7 +221,7 @@ TEST_CASE("a sweep whose data changed is not gone on with") {
 
 TEST_CASE("a finished run goes on with more steps to the bits of one that was never shorter") {
   const Runs runs;
-  const std::vector<std::string> plain = {"train.schedule=constant", "probe.every=4"};
+  const std::vector<std::string> plain = {"train.schedule.kind=constant", "probe.every=4"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.end(), plain.begin(), plain.end());
     return more;

@@ -172,7 +172,10 @@ def main() -> int:
         case, draw = all_cases[i % len(all_cases)], random.Random(options.seed * 1000003 + i)
         shutil.copytree(good, tried)
         data = (tried / case.file).read_bytes()
-        (tried / case.file).write_bytes(damage(data, draw))
+        damaged = data
+        while damaged == data:
+            damaged = damage(data, draw)
+        (tried / case.file).write_bytes(damaged)
         try:
             done = subprocess.run([waiver, *case.command], cwd=tried, timeout=LIMIT,
                                   stdin=subprocess.DEVNULL, capture_output=True)

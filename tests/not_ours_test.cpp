@@ -110,11 +110,11 @@ TEST_CASE("an update that makes NaN at the last step is not done, and no checkpo
   const Runs runs;
   const Ended ended =
       runs.train("nan", {"train.steps=1", "train.optimizer={kind: sgd, lr: 1.0e39}",
-                         "train.schedule=constant", "probe.every=0", "probe.snapshots=[]"});
+                         "train.schedule.kind=constant", "train.schedule.warmup=0", "probe.every=0", "probe.snapshots=[]"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, "));
   CHECK(contains(ended.output, "the last update leaves the numbers (NaN or infinity)"));
-  CHECK(contains(ended.output, "No good state was saved before."));
+  CHECK(contains(ended.output, "No checkpoint was saved before."));
   CHECK(file_text(runs.at("nan") / "status").starts_with("failed: step 1, "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").empty());
   CHECK(entries_of(runs.at("nan") / "failed").empty());
@@ -124,10 +124,11 @@ TEST_CASE("a validation that gives no number stops the run, whose good checkpoin
   const Runs runs;
   const Ended ended = runs.train(
       "nan", {"train.steps=2", "train.checkpoint={every: 1, keep: 1}", "train.checkpoint.at=[0]",
-              "train.optimizer={kind: sgd, lr: 1.0e25}", "train.schedule=constant", "train.clip=0.0",
+              "train.optimizer={kind: sgd, lr: 1.0e25}", "train.schedule.kind=constant", "train.schedule.warmup=0", "train.clip=0.0",
               "probe.every=0", "probe.snapshots=[]", "train.eval={every: 1, batches: 1}"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, validation: the loss is no number"));
+  CHECK(contains(ended.output, "The last good checkpoint is "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").size() == 1);
   CHECK(fs::exists(runs.at("nan") / "checkpoints/step-00000000/model.safetensors"));
 }

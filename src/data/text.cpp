@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -61,8 +63,10 @@ class Text : public WindowDataset {
     cut_to_length(context, path_);
   }
   std::vector<std::string> words() const override {
-    if (tokenizer_ == "byte") return {};
-    return {pieces_.begin(), pieces_.begin() + content().end};
+    std::vector<std::string> out(pieces_.begin(), pieces_.begin() + content().end);
+    if (tokenizer_ == "byte")  // one alone need not be UTF-8
+      for (int c = 0; c < 256; ++c) out[c] = fmt::format("\\x{:02x}", c);
+    return out;
   }
   void use_words(std::vector<std::string> words) override { words_ = std::move(words); }
 

@@ -184,6 +184,9 @@ std::string to_table(const StudyEvents& events) {
   if (!events.without.empty())
     text += fmt::format("No events, for want of probes or of attention: {}.\n",
                         fmt::join(events.without, ", "));
+  if (!events.unchecked.empty())
+    text += fmt::format("Logs without a checksum, so that damage in them goes unnoticed: {}.\n",
+                        fmt::join(events.unchecked, ", "));
   return text;
 }
 

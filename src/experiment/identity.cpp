@@ -93,6 +93,18 @@ void check_same_data(const DataRecord& before, const DataRecord& now,
   }
 }
 
+void check_same_words(const DataRecord& before, const DataRecord& now, const std::string& where) {
+  if (now.words == before.words) return;
+  const auto count = [](const DataRecord& record) {
+    return record.words.empty() ? std::string("ids without strings")
+                                : fmt::format("{} strings", record.words.size());
+  };
+  throw UsageError("data",
+                   fmt::format("its tokens are not those of {}: the model knows {}, this data has {}",
+                               where, count(before), count(now)),
+                   "Give data of the same kind of tokens.");
+}
+
 std::string identity_of(const Config& config, const DataRecord& data) {
   Sha256 sum;
   sum.add(kFormat).add("\n").add(to_yaml(config));

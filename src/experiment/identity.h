@@ -32,6 +32,9 @@ bool names_anew(std::span<const std::string> overrides, const DataRecord& record
 void check_same_data(const DataRecord& before, const DataRecord& now,
                      std::span<const std::string> overrides, const std::string& where);
 
+/// Throws UsageError where the tokens of `now` are not the strings that a model of `before` knows.
+void check_same_words(const DataRecord& before, const DataRecord& now, const std::string& where);
+
 /// What tells one run from another: SHA-256 of the format, the resolved config and the data's
 /// files. Neither clock nor chance has a part in it.
 std::string identity_of(const Config& config, const DataRecord& data);

@@ -109,18 +109,20 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Says where they are.
+  // Says where they are, and where the run was well.
   std::string save_last_numbers() {
+    const auto saved = list_checkpoints(directory_.path("checkpoints"));
+    const std::string good =
+        saved.empty() ? "No checkpoint was saved before."
+                      : fmt::format("The last good checkpoint is {}.", saved.back().string());
     try {
       trainer_.check_state(step_);
     } catch (const NotFinite&) {
-      const auto saved = list_checkpoints(directory_.path("checkpoints"));
-      return saved.empty() ? "No good state was saved before."
-                           : fmt::format("The last good state is {}.", saved.back().string());
+      return good;
     }
-    const fs::path saved = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
-                                           trainer_.optimizer());
-    return fmt::format("The weights before this step are in {}.", saved.string());
+    const fs::path failed = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
+                                            trainer_.optimizer());
+    return fmt::format("The weights before this step are in {}. {}", failed.string(), good);
   }
 
   void introduce() {
@@ -224,6 +226,7 @@ class Run {
                                           config_.train.batch / config_.train.accumulate,
                                           config_.train.eval.batches, trainer_.arena());
       log_->validation(step_, loss);
+      if (!std::isfinite(loss)) trainer_.check_state(step_);
       if (!std::isfinite(loss))
         throw NotFinite(fmt::format("step {}, validation", step_),
                         "the loss is no number (NaN or infinity)",

@@ -42,7 +42,9 @@ std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
   const DataRecord before = DataRecord::parse(found.info.data, where);
   const bool anew = names_anew(overrides, before);
   auto data = open_data(config, anew ? before.words : std::vector<std::string>());
-  check_same_data(before, DataRecord::of(*data), overrides, where);
+  const DataRecord now = DataRecord::of(*data);
+  check_same_data(before, now, overrides, where);
+  check_same_words(before, now, where);
   return data;
 }
 

@@ -69,7 +69,9 @@ StudyEvents find_events(const Study& study, const std::filesystem::path& folder)
   StudyEvents out;
   for (const StudyRun& run : study.runs) {
     if (run_status((folder / run.name).string()) != "done") continue;
-    const auto events = find_events(Log::open(folder / run.name / "log.h5"), run.config.probe);
+    const Log log = Log::open(folder / run.name / "log.h5");
+    if (!log.has_checksum()) out.unchecked.push_back(run.name);
+    const auto events = find_events(log, run.config.probe);
     if (!events) {
       out.without.push_back(run.name);
       continue;
