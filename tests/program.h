@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ class Program {
  public:
   struct Limits {
     rlim_t file_size = RLIM_INFINITY;  // bytes that one file may have
+    std::function<void()> prepare = {};  // whatever else is to hold when the program starts
   };
   explicit Program(std::vector<std::string> arguments) : Program(std::move(arguments), Limits{}) {}
   Program(std::vector<std::string> arguments, Limits limits) {
@@ -46,6 +48,7 @@ class Program {
       dup2(out, STDERR_FILENO);
       const rlimit limit = {limits.file_size, limits.file_size};
       setrlimit(RLIMIT_FSIZE, &limit);
+      if (limits.prepare) limits.prepare();
       execv(WAIVER_BINARY, raw.data());
       _exit(127);
     }
@@ -67,6 +70,12 @@ class Program {
   bool makes(const std::filesystem::path& file) {
     while (!std::filesystem::exists(file) && !reap(WNOHANG)) usleep(1000);
     return std::filesystem::exists(file);
+  }
+  /// Waits until it has printed `text`, or has ended without it.
+  bool prints(const std::string& text) {
+    const auto found = [&] { return file_text(output_).find(text) != std::string::npos; };
+    while (!found() && !reap(WNOHANG)) usleep(1000);
+    return found();
   }
 
  private:

@@ -207,31 +207,6 @@ TEST_CASE("a torn, empty or foreign log is refused by name when a run resumes") 
   }
 }
 
-TEST_CASE("an interrupt saves the state, and the run resumes to the same bits") {
-  const Runs runs;
-  REQUIRE(runs.train("whole", {"train.steps=400"}).status == 0);
-  bool interrupted = false;
-  for (int wait = 300000; !interrupted && wait > 20000; wait = wait * 2 / 3) {
-    const std::string name = "stopped-" + std::to_string(wait);
-    Program program(runs.command(name, {"train.steps=400"}));
-    REQUIRE(program.makes(runs.at(name) / "train.log"));
-    usleep(wait);
-    program.signal(SIGINT);
-    const Ended& ended = program.wait();
-    if (ended.status == 0) continue;  // it was faster
-    interrupted = true;
-    CAPTURE(ended.output);
-    CHECK(ended.status == 1);
-    CHECK(
-        ended.output.find("the run was interrupted; its state is saved. --resume continues it.") !=
-        std::string::npos);
-    REQUIRE(runs.train(name, {"train.steps=400", "--resume"}).status == 0);
-    CHECK(weights(runs.at(name), 400) == weights(runs.at("whole"), 400));
-    CHECK(logged(runs.at(name)) == logged(runs.at("whole")));
-  }
-  CHECK(interrupted);
-}
-
 TEST_CASE("two processes cannot work in one run directory") {
   const Runs runs;
   Program first(runs.command("run", {"train.steps=100000"}));

@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -12,6 +11,7 @@
 #include "core/files.h"
 #include "core/gemm.h"
 #include "core/machine.h"
+#include "core/output.h"
 #include "experiment/bench.h"
 
 namespace waiver {
@@ -27,15 +27,15 @@ struct Options {
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print_table(const std::vector<BenchResult>& results) {
-  fmt::print("\n{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n",
-             "workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak", "ps/FLOP",
-             "model", "activ.", "resident", "probes", "torch");
-  fmt::print("{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n", "", "",
-             "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB", "share",
-             "ratio");
+  print_result("\n{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n",
+               "workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak",
+               "ps/FLOP", "model", "activ.", "resident", "probes", "torch");
+  print_result("{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n", "",
+               "", "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB", "share",
+               "ratio");
   for (const BenchResult& r : results)
     if (!r.plain_ratio)
-      fmt::print(
+      print_result(
           "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
           "{:>10.1f}{:>8}{:>8}\n",
           r.workload.name, r.workload.model.context, r.workload.train.batch, r.ms_per_step,
@@ -49,18 +49,19 @@ void print_table(const std::vector<BenchResult>& results) {
 void print_switches(const std::vector<BenchResult>& results) {
   size_t widest = 0;
   for (const BenchResult& r : results) widest = std::max(widest, r.workload.setting.size());
-  fmt::print("\n{:<{}}{:>10}{:>24}\n", "switch, on lm", widest, "ms/step", "times the plain step");
+  print_result("\n{:<{}}{:>10}{:>24}\n", "switch, on lm", widest, "ms/step",
+               "times the plain step");
   for (const BenchResult& r : results)
     if (r.plain_ratio)
-      fmt::print("{:<{}}{:>10.2f}{:>24.3f}\n", r.workload.setting, widest, r.ms_per_step,
-                 *r.plain_ratio);
+      print_result("{:<{}}{:>10.2f}{:>24.3f}\n", r.workload.setting, widest, r.ms_per_step,
+                   *r.plain_ratio);
 }
 
 void print_rows(const BenchResult& r) {
-  fmt::print("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
-             r.workload.model.context, r.workload.train.batch, r.rounds, r.steps_per_round);
-  fmt::print("  {:<16}{:>10}{:>10}{:>10}{:>10}{:>8}{:>14}{:>10}\n", "ms of a step", "forward",
-             "backward", "around", "sum", "share", "fewest tiles", "us/tile");
+  print_result("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
+               r.workload.model.context, r.workload.train.batch, r.rounds, r.steps_per_round);
+  print_result("  {:<16}{:>10}{:>10}{:>10}{:>10}{:>8}{:>14}{:>10}\n", "ms of a step", "forward",
+               "backward", "around", "sum", "share", "fewest tiles", "us/tile");
   const auto line = [&](const std::string& name, double forward, double backward, double around) {
     const double sum = forward + backward + around;
     return fmt::format("  {:<16}{:>10.3f}{:>10.3f}{:>10.3f}{:>10.3f}{:>7.1f}%", name, forward,
@@ -68,22 +69,23 @@ void print_rows(const BenchResult& r) {
   };
   BenchRow sum;
   for (const BenchRow& row : r.rows) {
-    fmt::print("{}", line(row.name, row.forward_ms, row.backward_ms, row.around_ms));
+    print_result(line(row.name, row.forward_ms, row.backward_ms, row.around_ms));
     if (row.fewest_tiles > 0)
-      fmt::print("{:>14}{:>10.1f}", row.fewest_tiles, row.microseconds_per_tile);
-    fmt::print("\n");
+      print_result("{:>14}{:>10.1f}", row.fewest_tiles, row.microseconds_per_tile);
+    print_result("\n");
     sum.forward_ms += row.forward_ms;
     sum.backward_ms += row.backward_ms;
     sum.around_ms += row.around_ms;
   }
-  fmt::print("{}\n", line("sum", sum.forward_ms, sum.backward_ms, sum.around_ms));
-  fmt::print("  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
-             100 * r.serial_share, 100 * r.few_tiles_share);
+  print_result("{}\n", line("sum", sum.forward_ms, sum.backward_ms, sum.around_ms));
+  print_result(
+      "  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
+      100 * r.serial_share, 100 * r.few_tiles_share);
   if (!r.torch) return;
-  fmt::print("  PyTorch {}: {:.2f} ms per step; its own matrix products reach {:.1f} GFLOP/s.\n",
-             r.torch->version, r.torch->ms_per_step, r.torch->gemm_gflops);
+  print_result("  PyTorch {}: {:.2f} ms per step; its own matrix products reach {:.1f} GFLOP/s.\n",
+               r.torch->version, r.torch->ms_per_step, r.torch->gemm_gflops);
   if (r.torch->gemm_gflops < 0.5 * r.sgemm_gflops)
-    fmt::print(
+    print_result(
         "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
 }
 
@@ -106,8 +108,8 @@ void bench(const Options& options) {
       if (options.batch > 0) workload.train.batch = options.batch;
       workloads.push_back(std::move(workload));
     }
-  fmt::print("{} · {}\n", machine_line(), gemm_version());
-  for (const std::string& warning : machine_warnings()) fmt::print("Slow: {}\n", warning);
+  print_result("{} · {}\n", machine_line(), gemm_version());
+  for (const std::string& warning : machine_warnings()) print_result("Slow: {}\n", warning);
   std::vector<BenchResult> results;
   nlohmann::ordered_json json;
   for (const auto& [name, value] : machine_facts()) json["machine"][name] = value;
@@ -115,7 +117,6 @@ void bench(const Options& options) {
     results.push_back(measure(workload, options.bench));
     json["results"].push_back(to_json(results.back()));
     if (!results.back().plain_ratio) print_rows(results.back());
-    std::fflush(stdout);
   }
   const auto switches = std::ranges::count_if(
       results, [](const BenchResult& r) { return r.plain_ratio.has_value(); });

@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/output.h"
 #include "experiment/config.h"
 #include "model/transformer.h"
 
@@ -14,10 +15,10 @@ void check(const Target& target) {
   const Config config = load_config(target.path, target.overrides);
   const auto data = open_data(config);
   const Transformer model(config.model, data->vocabulary(), 0);
-  fmt::print("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
-             model.parameters().count(), config.train.steps, config.train.batch,
-             config.model.context);
-  for (const std::string& note : notes_on(config)) fmt::print("{}\n", note);
+  print_result("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
+               model.parameters().count(), config.train.steps, config.train.batch,
+               config.model.context);
+  for (const std::string& note : notes_on(config)) print_result("{}\n", note);
 }
 
 }  // namespace
@@ -37,10 +38,10 @@ void add_config(CLI::App& app) {
       verb->add_subcommand("show", "Print the whole config, with bases, overrides and defaults");
   add_target(*show_verb, *shown, "config", "a run config (YAML)");
   show_verb->callback(
-      [shown] { fmt::print("{}", to_yaml(load_config(shown->path, shown->overrides))); });
+      [shown] { print_result(to_yaml(load_config(shown->path, shown->overrides))); });
 
   verb->add_subcommand("docs", "Print every key with its default, what is allowed, its meaning")
-      ->callback([] { fmt::print("{}", config_docs()); });
+      ->callback([] { print_result(config_docs()); });
 }
 
 }  // namespace waiver

@@ -6,16 +6,17 @@
 #include "cli/verbs.h"
 #include "core/gemm.h"
 #include "core/machine.h"
+#include "core/output.h"
 
 namespace waiver {
 namespace {
 
 void examine() {
-  for (const auto& [name, value] : machine_facts()) fmt::print("{:<22}{}\n", name, value);
-  fmt::print("{:<22}{:.0f} GFLOP/s\n", "sgemm", measure_gemm_rate());
+  for (const auto& [name, value] : machine_facts()) print_result("{:<22}{}\n", name, value);
+  print_result("{:<22}{:.0f} GFLOP/s\n", "sgemm", measure_gemm_rate());
   const auto warnings = machine_warnings();
-  fmt::print("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");
-  for (const std::string& warning : warnings) fmt::print("- {}\n", warning);
+  print_result("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");
+  for (const std::string& warning : warnings) print_result("- {}\n", warning);
 }
 
 }  // namespace

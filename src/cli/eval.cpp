@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/output.h"
 #include "experiment/cache_losses.h"
 #include "experiment/saved.h"
 #include "probe/prober.h"
@@ -28,7 +29,7 @@ int64_t validation_batches(const SavedModel& saved, int64_t batch) {
 }
 
 void print(const SavedModel& saved, const std::string& name, double value, const std::string& of) {
-  fmt::print("{:<18}{:.6f}{}  ({})\n", name, value, saved.data->features() > 0 ? "" : " nat", of);
+  print_result("{:<18}{:.6f}{}  ({})\n", name, value, saved.data->features() > 0 ? "" : " nat", of);
 }
 
 void print_risks(const SavedModel& saved, uint64_t seed) {
@@ -54,11 +55,11 @@ void evaluate(const Options& options) {
         measure_cache_losses(*saved.model, *saved.data, options.cache, seed, batch, batches));
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
-  fmt::print("{} (step {})\n", saved.checkpoint.string(), saved.step);
+  print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
   print(saved, "validation loss", loss,
         fmt::format("{} sequences of {}", batch * batches, saved.config.model.context));
   if (saved.data->is_task() || saved.data->features() > 0) print_risks(saved, seed);
-  if (!table.empty()) fmt::print("\n{}", table);
+  if (!table.empty()) print_result("\n{}", table);
 }
 
 }  // namespace

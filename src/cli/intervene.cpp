@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/output.h"
 #include "experiment/intervene.h"
 
 namespace fs = std::filesystem;
@@ -39,10 +40,10 @@ void intervene(const Options& options) {
       load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
   const fs::path path = output_place(options);
   const Effects effects = measure_effects(saved, spec);
-  fmt::print("{}", effects_table(saved, spec, effects));
+  print_result(effects_table(saved, spec, effects));
   if (options.out.empty()) make_folder(path.parent_path());
   write_effects(path, saved, spec, effects);
-  fmt::print("\nEvery series of every arm, layer, head and key: {}\n", path.string());
+  print_result("\nEvery series of every arm, layer, head and key: {}\n", path.string());
 }
 
 }  // namespace
@@ -62,7 +63,7 @@ void add_intervene(CLI::App& app) {
   verb->add_flag_callback(
       "--docs",
       [] {
-        fmt::print("{}", intervention_docs());
+        print_result(intervention_docs());
         throw CLI::Success();
       },
       "print every key, edit and point of a spec");

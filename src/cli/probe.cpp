@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error.h"
+#include "core/output.h"
 #include "experiment/mechanism_report.h"
 #include "experiment/probe_report.h"
 #include "experiment/sweep_index.h"
@@ -31,7 +32,7 @@ void probe(const Options& options) {
       throw UsageError("--mechanism",
                        "of a sweep every finished run is asked as it is, into its mechanism.json",
                        "Leave --out and overrides out.");
-    fmt::print("{}", study_mechanism(options.target.path));
+    print_result(study_mechanism(options.target.path));
     return;
   }
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
@@ -46,9 +47,10 @@ void probe(const Options& options) {
     mechanism = "\n" + to_text(found);
   }
   if (!options.out.empty()) log.flush();
-  fmt::print("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}{}",
-             saved.checkpoint.string(), saved.step, saved.config.probe.batch,
-             saved.config.model.context, options.tokens, options.bos, probe_report(log), mechanism);
+  print_result("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}{}",
+               saved.checkpoint.string(), saved.step, saved.config.probe.batch,
+               saved.config.model.context, options.tokens, options.bos, probe_report(log),
+               mechanism);
 }
 
 }  // namespace
@@ -73,7 +75,7 @@ void add_probe(CLI::App& app) {
   verb->add_flag_callback(
           "--hypotheses",
           [] {
-            fmt::print("{}", hypothesis_docs());
+            print_result(hypothesis_docs());
             throw CLI::Success();
           },
           "print what the mechanism tests claim, and what counts as what; needs no run")
@@ -81,7 +83,7 @@ void add_probe(CLI::App& app) {
   verb->add_flag_callback(
           "--list",
           [] {
-            fmt::print("{}", metric_docs());
+            print_result(metric_docs());
             throw CLI::Success();
           },
           "print every series with its formula instead; needs no run")

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error.h"
+#include "core/output.h"
 #include "experiment/saved.h"
 #include "model/sampler.h"
 
@@ -42,8 +43,8 @@ void write(const Options& options) {
   const auto tokens =
       sample(*saved.model, prompt_tokens(*saved.data, options.prompt), front, options.sample);
   for (size_t i = front.size(); i < tokens.size(); ++i)
-    fmt::print("{}{}", saved.data->text(tokens[i]), saved.data->separator());
-  fmt::print("\n");
+    print_result("{}{}", saved.data->text(tokens[i]), saved.data->separator());
+  print_result("\n");
 }
 
 }  // namespace

@@ -41,4 +41,7 @@ struct UsageError : Error {
       : Error(std::move(where), std::move(what), std::move(hint), Kind::usage) {}
 };
 
+/// What went wrong, as a sentence, whoever threw it: of the system's own exceptions too.
+std::string sentence_of(const std::exception& problem);
+
 }  // namespace waiver

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/stop.h"
 
 namespace waiver {
 namespace fs = std::filesystem;
@@ -78,6 +79,7 @@ std::string read_file(const fs::path& path) {
   bytes.reserve(info.st_size > 0 ? static_cast<size_t>(info.st_size) : 0);
   char part[1 << 16];
   for (;;) {
+    check_stop();
     const ssize_t n = ::read(file.get(), part, sizeof part);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail(path, "cannot be read", errno);

@@ -11,7 +11,7 @@ namespace waiver {
 
 // All of these throw Error with the path and the system's reason.
 
-/// The bytes of a file.
+/// The bytes of a file. Throws Stopped where a stop is due.
 std::string read_file(const std::filesystem::path& path);
 
 /// Replaces a file in one step: writes `temporary_of(path)`, flushes it to the disk, renames it and

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/stop.h"
 
 namespace waiver {
 
@@ -25,6 +26,7 @@ double measure_gemm_rate() {
   std::vector<float> a(n * n, 0.5f), b(n * n, 0.25f), c(n * n);
   double best = 0;
   for (int round = 0; round < 6; ++round) {
+    check_stop();
     const auto start = std::chrono::steady_clock::now();
     dnnl_sgemm('N', 'N', n, n, n, 1.0f, a.data(), n, b.data(), n, 0.0f, c.data(), n);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

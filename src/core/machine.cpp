@@ -101,6 +101,9 @@ std::vector<std::string> machine_warnings() {
   if (gemm_instruction_set() == "generic" || gemm_instruction_set() == "SSE4.1")
     out.push_back("oneDNN finds no AVX here: matrix products run far below what most machines do.");
   const int processors = available_processors();
+  if (threads() < threads_asked())
+    out.push_back(fmt::format("{} threads were asked for, and the system lets {} work.",
+                              threads_asked(), threads()));
   if (threads() > processors)
     out.push_back(fmt::format("{} threads share {} processors: use --threads {}.", threads(),
                               processors, processors));

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace waiver {
 namespace {
@@ -18,14 +22,40 @@ struct Buffer {
 };
 thread_local Buffer buffers[8];
 TileLoops* counted = nullptr;
+int asked = 0;
+
+constexpr int kMostThreads = 4096;
+
+// How many of `count` threads can be there at once, this one among them. OpenMP would end the
+// process at the first that cannot.
+int startable(int count) {
+  std::vector<std::thread> others;
+  others.reserve(count);
+  std::mutex until_counted;
+  {
+    const std::lock_guard hold(until_counted);
+    try {
+      while (std::ssize(others) + 1 < count)
+        others.emplace_back([&] { const std::lock_guard wait(until_counted); });
+    } catch (const std::system_error&) {
+    }
+  }
+  for (std::thread& other : others) other.join();
+  return static_cast<int>(std::ssize(others)) + 1;
+}
 }  // namespace
 
 void set_threads(int count) {
   // A region must get the threads it asks for: oneDNN would split a product that runs alone.
   omp_set_dynamic(0);
-  omp_set_num_threads(std::min(count, omp_get_thread_limit()));
+  omp_set_max_active_levels(1);
+  asked = count;
+  count = std::min({count, omp_get_thread_limit(), kMostThreads});
+  const int most = startable(count);
+  omp_set_num_threads(most < count ? std::max(1, most / 2) : count);
 }
 int threads() { return omp_get_max_threads(); }
+int threads_asked() { return asked; }
 
 float* scratch(int slot, size_t floats) {
   Buffer& buffer = buffers[slot];

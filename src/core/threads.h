@@ -5,12 +5,17 @@
 #include <cstdint>
 #include <exception>
 
+#include "core/stop.h"
+
 namespace waiver {
 
-/// How many threads tiles are handed to, at most the limit that the system sets. Results never
-/// depend on it. REQUIRES: called once before the first tiles, with `threads()` for the default.
+/// How many threads tiles are handed to. Where the system does not let so many start, half of those
+/// that it does, so that the work has room too. Results never depend on it, nor on any setting of
+/// OpenMP. REQUIRES: called before the first tiles, with `threads()` for the default.
 void set_threads(int count);
 int threads();
+/// How many `set_threads` was asked for.
+int threads_asked();
 
 /// A buffer of this thread's own, valid until the thread's next call with the same slot (0..7).
 /// Grows to the largest request and stays, so a steady step allocates nothing.
@@ -54,13 +59,15 @@ class TileLoop {
 };
 
 /// Calls f(0) … f(tiles − 1), each once, in any order, on all threads. A tile writes only what no
-/// other tile touches; sums over tiles are added afterwards in the order of the tiles.
+/// other tile touches; sums over tiles are added afterwards in the order of the tiles. Where a stop
+/// is due, the tiles that have not begun are left out, and Stopped is thrown.
 template <class F>
 void parallel_tiles(int64_t tiles, const F& f) {
   TileErrors errors;
   const TileLoop loop(tiles);
 #pragma omp parallel for schedule(dynamic, 1)
   for (int64_t tile = 0; tile < tiles; ++tile) {
+    if (stop_due()) continue;
     try {
       f(tile);
     } catch (...) {
@@ -68,6 +75,7 @@ void parallel_tiles(int64_t tiles, const F& f) {
     }
   }
   errors.rethrow();
+  check_stop();
 }
 
 /// Cuts [0, n) into ranges of `grain` and calls f(begin, end) for each. `grain` depends on shapes

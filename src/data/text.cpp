@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "data/registry.h"
 #include "data/windows.h"
 
@@ -79,6 +80,7 @@ class Text : public WindowDataset {
       return tokens;
     }
     while (!text.empty()) {
+      check_stop();
       const std::string_view character = next_character(text, path_);
       const auto at = ids_.find(character);
       if (at == ids_.end())
@@ -95,7 +97,10 @@ class Text : public WindowDataset {
 
   void collect_characters(std::string_view text) {
     std::set<std::string, std::less<>> found;
-    while (!text.empty()) found.emplace(next_character(text, path_));
+    while (!text.empty()) {
+      check_stop();
+      found.emplace(next_character(text, path_));
+    }
     set_characters({found.begin(), found.end()});
   }
   void set_characters(std::vector<std::string> characters) {

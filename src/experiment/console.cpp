@@ -5,11 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <system_error>
+
+#include "core/error.h"
+#include "core/output.h"
 
 namespace waiver {
 namespace {
+
+[[noreturn]] void fail_to_write(const std::filesystem::path& path, int code) {
+  throw Error(path.string(), "cannot be written: " + std::generic_category().message(code));
+}
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -37,23 +46,30 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", s / 3600, s % 3600 / 60);
 }
 
-Console::Console(std::FILE* log) : log_(log), terminal_(isatty(fileno(stdout)) != 0) {}
+Console::Console(std::filesystem::path log)
+    : path_(std::move(log)),
+      log_(std::fopen(path_.c_str(), "ae")),
+      terminal_(isatty(STDOUT_FILENO) != 0) {
+  if (!log_) fail_to_write(path_, errno);
+}
 
 Console::~Console() { clear_bar(); }
 
 void Console::clear_bar() {
-  if (bar_) fmt::print("\r\033[K");
+  if (bar_) print_progress("\r\033[K");
   bar_ = false;
-  std::fflush(stdout);
+}
+
+void Console::add_to_log(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), log_.get()) != text.size() ||
+      std::fflush(log_.get()) != 0)
+    fail_to_write(path_, errno);
 }
 
 void Console::line(const std::string& text) {
   clear_bar();
-  fmt::print("{}\n", text);
-  std::fflush(stdout);
-  if (!log_) return;
-  fmt::print(log_, "{}\n", text);
-  std::fflush(log_);
+  print_progress(text + "\n");
+  add_to_log(text + "\n");
 }
 
 void Console::progress(const Progress& p, bool milestone) {
@@ -62,10 +78,7 @@ void Console::progress(const Progress& p, bool milestone) {
     if (milestone) line(text);
     return;
   }
-  if (milestone && log_) {
-    fmt::print(log_, "{}\n", text);
-    std::fflush(log_);
-  }
+  if (milestone) add_to_log(text + "\n");
   const double now = now_seconds();
   if (now - last_bar_ < 0.1 && p.step < p.steps) return;
   last_bar_ = now;
@@ -75,8 +88,7 @@ void Console::progress(const Progress& p, bool milestone) {
   const int64_t done = p.steps > 0 ? cells * p.step / p.steps : cells;
   std::string bar;
   for (int64_t i = 0; i < cells; ++i) bar += i < done ? "█" : "░";
-  fmt::print("\r\033[K{} {}", bar, text.substr(0, std::max<int64_t>(0, width - cells - 2)));
-  std::fflush(stdout);
+  print_progress("\r\033[K" + bar + " " + text.substr(0, std::max<int64_t>(0, width - cells - 2)));
   bar_ = true;
 }
 

@@ -2,16 +2,21 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <string>
 
 namespace waiver {
 
 /// Where a run tells how it goes: a progress bar that rewrites its line on a terminal, plain lines
-/// elsewhere, and everything but the bar into train.log as well.
+/// elsewhere, and everything but the bar into train.log as well. Lines that the standard output
+/// does not take are lost there; a log that does not take them throws Error.
 class Console {
  public:
-  /// `log` may be null; the caller closes it.
-  explicit Console(std::FILE* log);
+  /// Adds to the file `log`.
+  explicit Console(std::filesystem::path log);
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
   ~Console();
 
   /// A line that stays.
@@ -27,9 +32,14 @@ class Console {
   void progress(const Progress& now, bool milestone);
 
  private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
   void clear_bar();
+  void add_to_log(const std::string& text);
 
-  std::FILE* log_;
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, Close> log_;
   bool terminal_;
   bool bar_ = false;
   double last_bar_ = 0;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "core/output.h"
 #include "experiment/table.h"
 
 namespace waiver {
@@ -193,7 +194,7 @@ std::string to_table(const StudyEvents& events) {
 void report_events(const Study& study, const std::filesystem::path& folder) {
   const StudyEvents events = find_events(study, folder);
   write_atomically(folder / "events.json", to_json(events));
-  fmt::print("\n{}", to_table(events));
+  print_progress("\n" + to_table(events));
 }
 
 }  // namespace waiver

@@ -4,16 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
+#include <optional>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/gemm.h"
 #include "core/machine.h"
+#include "core/output.h"
+#include "core/stop.h"
 #include "core/threads.h"
 #include "experiment/console.h"
 #include "experiment/log.h"
@@ -30,34 +31,6 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
-std::atomic<bool> stop_requested = false;
-
-// Turns Ctrl-C and SIGTERM into a saved state for as long as it lives.
-class StopSignals {
- public:
-  StopSignals()
-      : interrupt_(std::signal(SIGINT, request)), terminate_(std::signal(SIGTERM, request)) {
-    stop_requested = false;
-  }
-  ~StopSignals() {
-    std::signal(SIGINT, interrupt_);
-    std::signal(SIGTERM, terminate_);
-  }
-
- private:
-  static void request(int) { stop_requested = true; }
-  using Handler = void (*)(int);
-  Handler interrupt_, terminate_;
-};
-
-struct File {
-  explicit File(const fs::path& path) : handle(std::fopen(path.c_str(), "a")) {
-    if (!handle) throw Error(path.string(), "the file cannot be written");
-  }
-  ~File() { std::fclose(handle); }
-  std::FILE* handle;
-};
-
 class Run {
  public:
   Run(const Config& config, const Dataset& data, const RunPlan& plan, const RunDirectory& directory)
@@ -68,8 +41,7 @@ class Run {
         model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
-        text_log_(directory.path("train.log")),
-        console_(text_log_.handle) {}
+        console_(directory.path("train.log")) {}
 
   void go() {
     introduce();
@@ -86,7 +58,6 @@ class Run {
       observe();
       if (save_due()) save();
       if (step_ == config_.train.steps) break;
-      if (stop_requested) stop();
       train(first);
     }
     write_summary(log_->log(), config_.probe);
@@ -94,15 +65,30 @@ class Run {
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
   }
 
+  /// Keeps the state of the last whole step, where training has begun, and says so.
+  [[noreturn]] void stop() {
+    if (!log_) throw stopped_before();
+    const Uninterrupted whole;
+    if (step_ != saved_step_) save();
+    throw Stopped(fmt::format(
+        "step {}: the run was interrupted; its state is saved. --resume continues it.", step_));
+  }
+  static Stopped stopped_before() {
+    return Stopped(
+        "the run was interrupted before it trained; what it had is as it was. --resume continues "
+        "it.");
+  }
+
   /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
   /// logged, where that is possible.
   void save_failed() {
+    const Uninterrupted whole;
     try {
       flush();
       console_.line(save_last_numbers());
     } catch (const Error& problem) {
       // What stopped the run matters more than this, so it must not take its place.
-      console_.line(fmt::format("The state could not be saved: {}", problem.what()));
+      print_progress(fmt::format("The state could not be saved: {}\n", problem.what()));
     }
   }
 
@@ -259,12 +245,6 @@ class Run {
     console_.progress(progress, step_ % milestone == 0);
   }
 
-  [[noreturn]] void stop() {
-    save();
-    throw Error(fmt::format("step {}", step_), "the run was interrupted; its state is saved",
-                "--resume continues it.");
-  }
-
   static double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
@@ -276,7 +256,6 @@ class Run {
   Transformer model_;
   Trainer trainer_;
   Prober prober_;
-  File text_log_;
   Console console_;
   std::unique_ptr<RunLog> log_;
   int64_t step_ = 0, saved_step_ = -1;
@@ -285,25 +264,44 @@ class Run {
   Clock::time_point started_;
 };
 
+void train_in(const RunDirectory& directory, const Config& config, const Dataset& data,
+              const RunPlan& plan) {
+  std::optional<Run> run;
+  try {
+    run.emplace(config, data, plan, directory);
+    try {
+      run->go();
+    } catch (const Stopped&) {
+      run->stop();
+    }
+  } catch (const NotFinite&) {
+    run->save_failed();
+    throw;
+  } catch (const Stopped&) {
+    if (!run) throw Run::stopped_before();
+    throw;
+  }
+}
+
 }  // namespace
 
 void train_run(const Config& config, const RunPlan& plan) {
   const auto data = open_data(config);
-  const RunDirectory directory(plan, config, DataRecord::of(*data));
+  const DataRecord record = DataRecord::of(*data);
+  const RunDirectory directory = [&] {
+    const Uninterrupted whole;
+    return RunDirectory(plan, config, record);
+  }();
   directory.set_status("running");
-  const StopSignals signals;
   try {
-    Run run(config, *data, plan, directory);
-    try {
-      run.go();
-    } catch (const NotFinite&) {
-      run.save_failed();
-      throw;
-    }
+    train_in(directory, config, *data, plan);
     directory.set_status("done");
+  } catch (const Stopped& stopped) {
+    directory.set_status(fmt::format("stopped: {}", stopped.what()));
+    throw;
   } catch (const std::exception& problem) {
     try {
-      directory.set_status(fmt::format("failed: {}", problem.what()));
+      directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
     } catch (const Error&) {
       // A full disk cannot take the status either; the message below still reaches the user.
     }

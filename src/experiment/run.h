@@ -18,10 +18,12 @@ struct RunPlan {
 
 /// Trains the model that `config` describes and writes the run directory. Whatever can be found
 /// wrong beforehand is thrown as UsageError before anything is created. While running: NotFinite
-/// with the state saved under failed/, Error for a full disk and the like; `status` says why.
+/// with the state saved under failed/, Stopped with the state of the last whole step saved as a
+/// checkpoint, Error for a full disk and the like; `status` says why.
 void train_run(const Config& config, const RunPlan& plan);
 
-/// The first word of a run's status file: running, failed, done; empty where there is no run.
+/// The first word of a run's status file: running, failed, stopped, done; empty where there is no
+/// run.
 std::string run_status(const std::string& directory);
 
 }  // namespace waiver

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/stop.h"
 #include "experiment/layers.h"
 #include "experiment/reader.h"
 
@@ -157,6 +158,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   const Node base = read_layers_from(read_file(study.base, where), study.base, complaints);
   std::set<std::string> names;
   for (const Point& point : expand(grid, read.seeds)) {
+    check_stop();
     study.runs.push_back(make_run(base, set, point, last, complaints));
     if (!names.insert(study.runs.back().name).second)
       complaints.add(grid_place, "grid", "two runs would both be called " + study.runs.back().name);

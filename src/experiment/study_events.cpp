@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/stop.h"
 #include "experiment/run.h"
 
 namespace waiver {
@@ -68,6 +69,7 @@ GroupEvents::Together GroupEvents::together() const {
 StudyEvents find_events(const Study& study, const std::filesystem::path& folder) {
   StudyEvents out;
   for (const StudyRun& run : study.runs) {
+    check_stop();
     if (run_status((folder / run.name).string()) != "done") continue;
     const Log log = Log::open(folder / run.name / "log.h5");
     if (!log.has_checksum()) out.unchecked.push_back(run.name);

@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/output.h"
+#include "core/stop.h"
 #include "experiment/events_report.h"
 #include "experiment/run.h"
 #include "experiment/run_directory.h"
@@ -41,6 +43,7 @@ void check_folder(const fs::path& folder, bool resume) {
 // A sweep may grow; what was run may not go out of sight, nor be run with another config or data.
 void check_same_study(const Study& study, const fs::path& folder) {
   for (const StudyRun& run : study.runs) {
+    check_stop();
     const fs::path place = folder / run.name;
     const DataRecord data = DataRecord::of(*open_data(run.config));
     if (!is_run(place)) continue;
@@ -63,6 +66,13 @@ void check_same_study(const Study& study, const fs::path& folder) {
   }
 }
 
+void begin(const Study& study, const std::string& study_path, const fs::path& folder) {
+  const Uninterrupted whole;
+  make_folder(folder);
+  index_of(study).write(folder);
+  write_atomically(folder / "experiment.yaml", read_file(study_path));
+}
+
 }  // namespace
 
 void run_sweep(const Study& study, const std::string& study_path, const std::string& directory,
@@ -70,16 +80,15 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
   const fs::path folder = directory;
   check_folder(folder, resume);
   check_same_study(study, folder);
-  make_folder(folder);
-  index_of(study).write(folder);
-  write_atomically(folder / "experiment.yaml", read_file(study_path));
+  begin(study, study_path, folder);
   std::vector<std::string> failed;
   for (size_t i = 0; i < study.runs.size(); ++i) {
+    check_stop();
     const StudyRun& run = study.runs[i];
     const std::string place = (folder / run.name).string();
-    fmt::print("\n[{}/{}] {}\n", i + 1, study.runs.size(), run.name);
+    print_progress(fmt::format("\n[{}/{}] {}\n", i + 1, study.runs.size(), run.name));
     if (run_status(place) == "done" && is_same_config(place, run.config)) {
-      fmt::print("Done already.\n");
+      print_progress("Done already.\n");
       continue;
     }
     RunPlan plan;
@@ -90,7 +99,7 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
     try {
       train_run(run.config, plan);
     } catch (const NotFinite& problem) {  // the others may well go on
-      fmt::print("{}\n", problem.what());
+      print_progress(fmt::format("{}\n", problem.what()));
       failed.push_back(run.name);
     }
   }

@@ -1,14 +1,18 @@
 #include "experiment/torch_step.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/signals.h"
+#include "core/stop.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -35,7 +39,10 @@ std::string description(const Workload& w) {
 
 }  // namespace
 
-TorchStep::Process::~Process() { waitpid(id, nullptr, 0); }
+TorchStep::Process::~Process() {
+  kill(id, SIGTERM);  // it may be in the middle of a step
+  waitpid(id, nullptr, 0);
+}
 
 TorchStep::TorchStep(const Workload& workload) {
   const std::string model = description(workload);
@@ -45,6 +52,7 @@ TorchStep::TorchStep(const Workload& workload) {
   connection_.reset(fdopen(ends[0], "r"));
   const pid_t child = fork();
   if (child == 0) {
+    restore_signals();
     dup2(ends[1], STDIN_FILENO);
     dup2(ends[1], STDOUT_FILENO);
     execl(kScript, kScript, model.c_str(), static_cast<char*>(nullptr));
@@ -71,6 +79,9 @@ double TorchStep::step() {
 }
 
 std::string TorchStep::read_line() {
+  // An answer is one line, so nothing of the next one lies in a buffer.
+  pollfd answer = {fileno(connection_.get()), POLLIN, 0};
+  while (poll(&answer, 1, 100) == 0) check_stop();
   char line[512];
   if (!std::fgets(line, sizeof line, connection_.get())) return "";
   std::string out = line;

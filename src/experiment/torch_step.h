@@ -24,7 +24,7 @@ class TorchStep {
   double gemm_rate() const { return gemm_rate_; }
 
  private:
-  struct Process {  // ends when the connection closes
+  struct Process {  // ended with this
     pid_t id;
     explicit Process(pid_t process) : id(process) {}
     Process(const Process&) = delete;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "core/stop.h"
 #include "probe/reduce.h"
 
 namespace waiver {
@@ -14,6 +15,7 @@ MedianInterval bootstrap_median(std::span<const double> sample, double level) {
   const Random random(0, "bootstrap");
   std::vector<double> drawn(n), medians(kResamples);
   for (int64_t r = 0; r < kResamples; ++r) {
+    check_stop();
     for (int64_t i = 0; i < n; ++i) drawn[i] = sample[random.below(r * n + i, n)];
     medians[r] = median(drawn);
   }

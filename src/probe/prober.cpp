@@ -8,6 +8,7 @@
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
+#include "core/stop.h"
 #include "probe/cut_sinks.h"
 #include "probe/reduce.h"
 
@@ -105,8 +106,10 @@ class Prober::Watch : public Capture {
     if (first_part_) std::copy_n(maps, size, &prober_.first_map_[view_.layer * size]);
     float* mean = &prober_.mean_map_[view_.layer * size];
     const float share = 1.0f / static_cast<float>(prober_.batch_.batch);
-    for (int64_t b = 0; b < view_.batch->batch; ++b)
+    for (int64_t b = 0; b < view_.batch->batch; ++b) {
+      check_stop();
       for (int64_t i = 0; i < size; ++i) mean[i] += share * maps[b * size + i];
+    }
   }
 
   Prober& prober_;
@@ -263,9 +266,11 @@ std::vector<float> Prober::key_visibility() const {
   std::vector<double> seen(context_.layers * T, 0.0);
   for (int64_t l = 0; l < context_.layers; ++l) {
     if (!model_.config().has_attention(l)) continue;
-    for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T}))
+    for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T})) {
+      check_stop();
       for (const KeyRange& range : keys.ranges())
         for (int64_t k = range.begin; k < range.end; ++k) seen[l * T + k] += 1;
+    }
   }
   return mean_of(seen, static_cast<double>(B * T));
 }

@@ -157,7 +157,10 @@ StepReport Trainer::update(int64_t step) {
   how.lr_factor = schedule_factor(config_.schedule, step, config_.steps);
   if (config_.clip > 0) how.grad_factor = std::min(1.0, config_.clip / (report.grad_norm + 1e-6));
   report.lr = optimizer_->lr() * how.lr_factor;
-  optimizer_->update(model_.parameters(), how);
+  {
+    const Uninterrupted whole;
+    optimizer_->update(model_.parameters(), how);
+  }
   mark("optimizer");
   if (profile_) profile_->stop();
   return report;

@@ -52,7 +52,7 @@ class Trainer {
   /// REQUIRES: model, data and config outlive the trainer; data is open.
   Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed);
 
-  /// The update number `step`; throws NotFinite, with the weights as they were.
+  /// The update number `step`; throws NotFinite or Stopped, with the weights as they were.
   StepReport update(int64_t step);
   /// Throws NotFinite where a weight, or a number of the optimizer's, is none after `step` updates.
   void check_state(int64_t step);

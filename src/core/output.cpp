@@ -1,0 +1,58 @@
+#include "core/output.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <system_error>
+
+#include "core/error.h"
+#include "core/stop.h"
+
+namespace waiver {
+namespace {
+
+constexpr int kWait = 100;     // milliseconds
+constexpr int kPatience = 10;  // waits for a stalled reader after a request to stop
+
+// Returns 0, or the system's reason why `text` cannot be written. A write of PIPE_BUF bytes does
+// not wait where poll finds room, so a request to stop is never kept waiting for a reader.
+int write_text(int descriptor, std::string_view text) {
+  int waits = 0;
+  while (!text.empty()) {
+    pollfd room = {descriptor, POLLOUT, 0};
+    if (poll(&room, 1, kWait) == 0) {
+      if (stop_requested() && ++waits == kPatience) return ETIMEDOUT;
+      continue;
+    }
+    const ssize_t n = write(descriptor, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
+    if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
+    if (n > 0) text.remove_prefix(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void print_result(std::string_view text) {
+  const int code = write_text(STDOUT_FILENO, text);
+  if (code == ETIMEDOUT) check_stop();
+  if (code != 0)
+    throw Error("standard output",
+                "what was asked for cannot be written: " + std::generic_category().message(code));
+}
+
+void print_progress(std::string_view text) noexcept { write_text(STDOUT_FILENO, text); }
+void print_error(std::string_view text) noexcept { write_text(STDERR_FILENO, text); }
+
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+      // The other way round, so that to use it fails still.
+      open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+}  // namespace waiver
