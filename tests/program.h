@@ -30,7 +30,7 @@ inline std::string file_text(const std::filesystem::path& path) {
 class Program {
  public:
   struct Limits {
-    rlim_t file_size = RLIM_INFINITY;  // bytes that one file may have
+    rlim_t file_size = RLIM_INFINITY;    // bytes that one file may have
     std::function<void()> prepare = {};  // whatever else is to hold when the program starts
   };
   explicit Program(std::vector<std::string> arguments) : Program(std::move(arguments), Limits{}) {}

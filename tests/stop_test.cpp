@@ -16,17 +16,26 @@ std::vector<std::string> with(std::vector<std::string> all, const std::vector<st
   return all;
 }
 
-// The program starts with the signals blocked, so that one which comes too early waits for it.
-void block_signals() {
-  sigset_t all;
-  sigemptyset(&all);
-  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1}) sigaddset(&all, signal);
-  sigprocmask(SIG_BLOCK, &all, nullptr);
-}
+// A program that starts while this lives gets signals that come too early a little later.
+class Blocked {
+ public:
+  Blocked() {
+    sigset_t all;
+    sigemptyset(&all);
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1}) sigaddset(&all, signal);
+    sigprocmask(SIG_BLOCK, &all, &before_);
+  }
+  Blocked(const Blocked&) = delete;
+  Blocked& operator=(const Blocked&) = delete;
+  ~Blocked() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
 
 // Stops a run of 400 steps after some of them.
-Ended stop(const Runs& runs, const std::string& name, const std::vector<int>& signals,
-           const Program::Limits& limits = {}) {
+Ended interrupt(const Runs& runs, const std::string& name, const std::vector<int>& signals,
+                const Program::Limits& limits = {}) {
   Program program(runs.command(name, kSteps), limits);
   REQUIRE(program.prints("step 41/400"));
   for (const int signal : signals) {
@@ -52,10 +61,11 @@ void check_resumes(const Runs& runs, const std::string& name, const std::string&
   CHECK(file_text(runs.at(name) / "status") == "done\n");
 }
 
-// Whatever `arguments` start never ends by itself in time, and stops when it is asked to.
-Ended stop_soon(std::vector<std::string> arguments, int signal) {
-  Program program(std::move(arguments), {.prepare = block_signals});
-  usleep(300000);
+// How the program ends that is asked to stop so many microseconds after its start.
+Ended stop_after(useconds_t wait, std::vector<std::string> arguments, int signal) {
+  const Blocked blocked;
+  Program program(std::move(arguments));
+  usleep(wait);
   program.signal(signal);
   return program.wait();
 }
@@ -68,7 +78,7 @@ TEST_CASE("INT, TERM, HUP and USR1 save the state, and the run resumes to the sa
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     CAPTURE(signal);
     const std::string name = "stopped-" + std::to_string(signal);
-    check_saved(runs, name, stop(runs, name, {signal}));
+    check_saved(runs, name, interrupt(runs, name, {signal}));
     check_resumes(runs, name, "whole");
   }
 }
@@ -77,37 +87,36 @@ TEST_CASE("with AVX2 kernels too a stopped run resumes to the same bits") {
   const Runs runs;
   const Program::Limits avx2 = {.prepare = [] { setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1); }};
   REQUIRE(run_program(runs.command("whole", kSteps), avx2).status == 0);
-  check_saved(runs, "stopped", stop(runs, "stopped", {SIGTERM}, avx2));
+  check_saved(runs, "stopped", interrupt(runs, "stopped", {SIGTERM}, avx2));
   check_resumes(runs, "stopped", "whole", avx2);
 }
 
 TEST_CASE("three signals at once are one request") {
   const Runs runs;
   REQUIRE(runs.train("whole", kSteps).status == 0);
-  check_saved(runs, "stopped", stop(runs, "stopped", {SIGINT, SIGINT, SIGINT}));
+  check_saved(runs, "stopped", interrupt(runs, "stopped", {SIGINT, SIGINT, SIGINT}));
   check_resumes(runs, "stopped", "whole");
 }
 
-TEST_CASE("a run that is stopped before it trains, or once more while it resumes, is as it was") {
+TEST_CASE("a run that is stopped at its start, or once more while it resumes, loses nothing") {
   const Runs runs;
   REQUIRE(runs.train("whole", kSteps).status == 0);
-  Program early(runs.command("early", kSteps), {.prepare = block_signals});
-  REQUIRE(early.makes(runs.at("early") / "status"));
-  early.signal(SIGTERM);
-  CHECK(early.wait().status == 3);
-  check_resumes(runs, "early", "whole");
-
-  check_saved(runs, "twice", stop(runs, "twice", {SIGTERM}));
-  Program again(runs.command("twice", with(kSteps, {"--resume"})), {.prepare = block_signals});
-  again.signal(SIGHUP);
-  CHECK(again.wait().status == 3);
+  for (const useconds_t wait : {0, 20000, 40000, 80000}) {
+    CAPTURE(wait);
+    const std::string name = "early-" + std::to_string(wait);
+    CHECK(stop_after(wait, runs.command(name, kSteps), SIGTERM).status == 3);
+    check_resumes(runs, name, "whole");
+  }
+  check_saved(runs, "twice", interrupt(runs, "twice", {SIGTERM}));
+  for (const useconds_t wait : {0, 40000})
+    CHECK(stop_after(wait, runs.command("twice", with(kSteps, {"--resume"})), SIGHUP).status == 3);
   check_resumes(runs, "twice", "whole");
 }
 
 TEST_CASE("a signal that is ignored at the start, as under nohup, is not taken") {
   const Runs runs;
-  const Ended ended = stop(runs, "run", {SIGHUP, SIGHUP},
-                           {.prepare = [] { std::signal(SIGHUP, SIG_IGN); }});
+  const Ended ended =
+      interrupt(runs, "run", {SIGHUP, SIGHUP}, {.prepare = [] { std::signal(SIGHUP, SIG_IGN); }});
   CHECK(ended.status == 0);
   CHECK(file_text(runs.at("run") / "status") == "done\n");
 }
@@ -142,7 +151,7 @@ TEST_CASE("a validation is left where it is") {
 
 TEST_CASE("eval, probe, sample and bench are left where they are, with a sentence and exit 3") {
   const Runs runs;
-  REQUIRE(runs.train("run", {"train.steps=2"}).status == 0);
+  REQUIRE(runs.train("run", {"train.steps=31"}).status == 0);
   const std::string run = runs.at("run").string(), out = runs.at("probed.h5").string();
   for (const std::vector<std::string>& verb :
        std::vector<std::vector<std::string>>{{"eval", run, "train.eval.batches=100000000"},
@@ -150,7 +159,7 @@ TEST_CASE("eval, probe, sample and bench are left where they are, with a sentenc
                                              {"sample", run, "--tokens", "16777216"},
                                              {"bench", "small", "--rounds", "10000"}}) {
     CAPTURE(verb[0]);
-    const Ended ended = stop_soon(verb, SIGTERM);
+    const Ended ended = stop_after(300000, verb, SIGTERM);
     CHECK(ended.status == 3);
     CHECK(ended.output.find("stopped by SIGTERM before it was done.\n") != std::string::npos);
   }

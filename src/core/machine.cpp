@@ -102,8 +102,9 @@ std::vector<std::string> machine_warnings() {
     out.push_back("oneDNN finds no AVX here: matrix products run far below what most machines do.");
   const int processors = available_processors();
   if (threads() < threads_asked())
-    out.push_back(fmt::format("{} threads were asked for, and the system lets {} work.",
-                              threads_asked(), threads()));
+    out.push_back(
+        fmt::format("{} threads were asked for; {} work, as many as can start or could help.",
+                    threads_asked(), threads()));
   if (threads() > processors)
     out.push_back(fmt::format("{} threads share {} processors: use --threads {}.", threads(),
                               processors, processors));

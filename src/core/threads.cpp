@@ -24,7 +24,7 @@ thread_local Buffer buffers[8];
 TileLoops* counted = nullptr;
 int asked = 0;
 
-constexpr int kMostThreads = 4096;
+constexpr int kMostPerProcessor = 32;  // more only wait for each other: a step takes seconds
 
 // How many of `count` threads can be there at once, this one among them. OpenMP would end the
 // process at the first that cannot.
@@ -50,7 +50,7 @@ void set_threads(int count) {
   omp_set_dynamic(0);
   omp_set_max_active_levels(1);
   asked = count;
-  count = std::min({count, omp_get_thread_limit(), kMostThreads});
+  count = std::min({count, omp_get_thread_limit(), kMostPerProcessor * omp_get_num_procs()});
   const int most = startable(count);
   omp_set_num_threads(most < count ? std::max(1, most / 2) : count);
 }

@@ -9,8 +9,8 @@
 
 namespace waiver {
 
-/// How many threads tiles are handed to. Where the system does not let so many start, half of those
-/// that it does, so that the work has room too. Results never depend on it, nor on any setting of
+/// How many threads tiles are handed to, at most 32 a processor; where not so many can start, half
+/// of those that can, so that the work has room. Results never depend on it, nor on any setting of
 /// OpenMP. REQUIRES: called before the first tiles, with `threads()` for the default.
 void set_threads(int count);
 int threads();
