@@ -155,7 +155,7 @@ TEST_CASE("eval, probe, sample and bench are left where they are, with a sentenc
   const std::string run = runs.at("run").string(), out = runs.at("probed.h5").string();
   for (const std::vector<std::string>& verb :
        std::vector<std::vector<std::string>>{{"eval", run, "train.eval.batches=100000000"},
-                                             {"probe", run, "probe.batch=200000", "--out", out},
+                                             {"probe", run, "probe.batch=65536", "--out", out},
                                              {"sample", run, "--tokens", "16777216"},
                                              {"bench", "small", "--rounds", "10000"}}) {
     CAPTURE(verb[0]);

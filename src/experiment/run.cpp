@@ -69,6 +69,7 @@ class Run {
   [[noreturn]] void stop() {
     if (!log_) throw stopped_before();
     const Uninterrupted whole;
+    console_.line(fmt::format("Asked to stop: saving the state of step {}.", step_));
     if (step_ != saved_step_) save();
     throw Stopped(fmt::format(
         "step {}: the run was interrupted; its state is saved. --resume continues it.", step_));
