@@ -225,6 +225,7 @@ class Run {
 
   void train(int64_t first) {
     const StepReport report = trainer_.update(step_);
+    const Uninterrupted whole;  // the weights are a step further than step_ and the log
     const bool logged = step_ % config_.train.log_every == 0;
     const double seconds = seconds_since(started_);
     const double tokens =
@@ -298,6 +299,7 @@ void train_run(const Config& config, const RunPlan& plan) {
     train_in(directory, config, *data, plan);
     directory.set_status("done");
   } catch (const Stopped& stopped) {
+    const Uninterrupted whole;
     directory.set_status(fmt::format("stopped: {}", stopped.what()));
     throw;
   } catch (const std::exception& problem) {
