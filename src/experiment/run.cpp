@@ -89,19 +89,22 @@ class Run {
       console_.line(save_last_numbers());
     } catch (const Error& problem) {
       // What stopped the run matters more than this, so it must not take its place.
-      print_progress(fmt::format("The state could not be saved: {}\n", problem.what()));
+      print_progress(
+          directory_.readable(fmt::format("The state could not be saved: {}\n", problem.what())));
     }
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  std::string name_of(const fs::path& saved) const { return directory_.readable(saved.string()); }
+
   // Says where they are, and where the run was well.
   std::string save_last_numbers() {
     const auto saved = list_checkpoints(directory_.path("checkpoints"));
     const std::string good =
         saved.empty() ? "No checkpoint was saved before."
-                      : fmt::format("The last good checkpoint is {}.", saved.back().string());
+                      : fmt::format("The last good checkpoint is {}.", name_of(saved.back()));
     try {
       trainer_.check_state(step_);
     } catch (const NotFinite&) {
@@ -109,7 +112,7 @@ class Run {
     }
     const fs::path failed = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
                                             trainer_.optimizer());
-    return fmt::format("The weights before this step are in {}. {}", failed.string(), good);
+    return fmt::format("The weights before this step are in {}. {}", name_of(failed), good);
   }
 
   void introduce() {
@@ -142,7 +145,8 @@ class Run {
         return info;
       } catch (const Error& problem) {
         if (problem.kind() == Error::Kind::usage) throw;
-        console_.line(fmt::format("Skipping a damaged checkpoint: {}", problem.what()));
+        console_.line(
+            directory_.readable(fmt::format("Skipping a damaged checkpoint: {}", problem.what())));
       }
     if (!saved.empty())
       throw Error(directory_.path("checkpoints").string(), "none of these checkpoints can be loaded",
@@ -266,6 +270,17 @@ class Run {
   Clock::time_point started_;
 };
 
+// Errors name files by what the run's folder is called.
+template <class F>
+void with_readable_errors(const RunDirectory& directory, const F& f) try {
+  f();
+} catch (const NotFinite&) {
+  throw;
+} catch (const Error& problem) {
+  throw Error(directory.readable(problem.where()), directory.readable(problem.problem()), "",
+              problem.kind());
+}
+
 void train_in(const RunDirectory& directory, const Config& config, const Dataset& data,
               const RunPlan& plan) {
   std::optional<Run> run;
@@ -294,10 +309,12 @@ void train_run(const Config& config, const RunPlan& plan) {
     const Uninterrupted whole;
     return RunDirectory(plan, config, record);
   }();
-  directory.set_status("running");
   try {
-    train_in(directory, config, *data, plan);
-    directory.set_status("done");
+    with_readable_errors(directory, [&] {
+      directory.set_status("running");
+      train_in(directory, config, *data, plan);
+      directory.set_status("done");
+    });
   } catch (const Stopped& stopped) {
     const Uninterrupted whole;
     directory.set_status(fmt::format("stopped: {}", stopped.what()));

@@ -106,7 +106,7 @@ RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const Data
 
 void RunDirectory::open(const Config& config, const DataRecord& data) {
   resumed_ = true;
-  if (fs::exists(path(IdentityFile::kName))) {
+  if (fs::exists(folder_ / IdentityFile::kName)) {
     const IdentityFile file = IdentityFile::read(folder_);
     check_same_data(file.data, data, {}, folder_.string());
     identity_ = file.identity;
@@ -114,7 +114,7 @@ void RunDirectory::open(const Config& config, const DataRecord& data) {
     identity_ = identity_of(config, data);
     IdentityFile{identity_, data}.write(folder_);
   }
-  if (!is_same_config(folder_, config)) write_atomically(path(kConfig), to_yaml(config));
+  if (!is_same_config(folder_, config)) write_atomically(folder_ / kConfig, to_yaml(config));
 }
 
 void RunDirectory::create(const RunPlan& plan, const Config& config, const std::string& original,
@@ -124,9 +124,9 @@ void RunDirectory::create(const RunPlan& plan, const Config& config, const std::
   IdentityFile{identity_, data}.write(folder_);
   std::string overrides;
   for (const std::string& o : plan.overrides) overrides += o + "\n";
-  write_atomically(path("overrides.txt"), overrides);
-  if (!plan.config_path.empty()) write_atomically(path("config.original.yaml"), original);
-  write_atomically(path(kConfig), to_yaml(config));
+  write_atomically(folder_ / "overrides.txt", overrides);
+  if (!plan.config_path.empty()) write_atomically(folder_ / "config.original.yaml", original);
+  write_atomically(folder_ / kConfig, to_yaml(config));
 }
 
 fs::path RunDirectory::folder() const {
@@ -137,16 +137,26 @@ fs::path RunDirectory::folder() const {
       named.st_dev == held.st_dev)
     return folder_;
   std::error_code code;
-  const fs::path now = fs::read_symlink(fmt::format("/proc/self/fd/{}", lock_.descriptor), code);
+  const fs::path now = fs::read_symlink(held(), code);
   if (code) throw Error(folder_.string(), "the run's folder was renamed and cannot be found");
   return now;
+}
+
+fs::path RunDirectory::held() const { return fmt::format("/proc/self/fd/{}", lock_.descriptor); }
+
+std::string RunDirectory::readable(const std::string& text) const {
+  const std::string held = this->held().string() + "/";
+  std::string out = text;
+  for (size_t at = out.find(held); at != out.npos; at = out.find(held, at))
+    out.replace(at, held.size(), folder().string() + "/");
+  return out;
 }
 
 std::vector<std::string> RunDirectory::foreign() const {
   std::vector<std::string> own(std::begin(kTexts), std::end(kTexts)), out;
   for (const char* name : {kConfig, IdentityFile::kName, "checkpoints", "failed"})
     own.emplace_back(name);
-  for (const fs::path& entry : entries_of(folder()))
+  for (const fs::path& entry : entries_of(held()))
     if (std::ranges::find(own, entry.filename().string()) == own.end())
       out.push_back(entry.filename().string());
   return out;

@@ -19,9 +19,11 @@ class RunDirectory {
   /// plan.overwrite only what this program wrote is removed.
   RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data);
 
-  /// Where a file of the run lies now: it moves with the folder when that is renamed. Throws Error
-  /// where the folder is gone.
-  std::filesystem::path path(std::string_view name) const { return folder() / name; }
+  /// How this process reaches a file of the run: through the open folder, and so also once that is
+  /// renamed and another has its name. `readable` makes of a text with such paths one for people.
+  std::filesystem::path path(std::string_view name) const { return held() / name; }
+  std::string readable(const std::string& text) const;
+  /// What the folder is called now. Throws Error where it is gone.
   std::filesystem::path folder() const;
   bool resumed() const { return resumed_; }
   /// Of the run; its log and its checkpoints carry the same.
@@ -44,6 +46,7 @@ class RunDirectory {
   void create(const RunPlan& plan, const Config& config, const std::string& original,
               const DataRecord& data);
   void lock();
+  std::filesystem::path held() const;
 
   std::filesystem::path folder_;
   std::string identity_;
