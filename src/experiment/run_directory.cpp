@@ -137,7 +137,7 @@ fs::path RunDirectory::folder() const {
       named.st_dev == held.st_dev)
     return folder_;
   std::error_code code;
-  const fs::path now = fs::read_symlink(held(), code);
+  const fs::path now = fs::read_symlink(this->held(), code);
   if (code) throw Error(folder_.string(), "the run's folder was renamed and cannot be found");
   return now;
 }
