@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 #include <optional>
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/error.h"
 #include "core/output.h"
 #include "experiment/cache_losses.h"
 #include "experiment/saved.h"
@@ -46,6 +48,8 @@ void evaluate(const Options& options) {
     table = to_text(measure_cache_losses(*saved.model, *saved.data, options.cache, validation));
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, validation, arena);
+  if (!std::isfinite(loss))
+    throw Error(saved.checkpoint.string(), "its validation loss is no number (NaN or infinity)");
   print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
   print(saved, "validation loss", loss, covers.text());
   if (saved.data->is_task() || saved.data->features() > 0) print_risks(saved, seed);

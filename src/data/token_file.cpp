@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "data/known_files.h"
 
 namespace waiver {
@@ -47,6 +48,7 @@ class TokenFile {
   std::vector<int32_t> read(std::string_view bytes) const {
     std::vector<int32_t> tokens(bytes.size() / sizeof(T));
     for (size_t i = 0; i < tokens.size(); ++i) {
+      check_stop();
       T id;
       std::memcpy(&id, bytes.data() + i * sizeof(T), sizeof(T));
       if (std::cmp_less(id, 0) || std::cmp_greater_equal(id, vocabulary_))

@@ -41,7 +41,7 @@ class Tokens : public WindowDataset {
  private:
   static constexpr int32_t kMostIds = 1 << 30;  // so that ids, and those added, fit into int32
 
-  std::vector<int32_t> read_tokens(const std::string& key, const std::string& path) const {
+  std::vector<int32_t> read_tokens(const std::string& key, const std::string& path) {
     return parse_tokens(key, path, read_corpus(key, path), format_, vocabulary_);
   }
 
