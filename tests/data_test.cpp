@@ -331,7 +331,7 @@ TEST_CASE("bad data is refused before training, by name") {
   const TemporaryFolder folder;
   const std::string missing = (folder.path() / "none.txt").string();
   CHECK_THROWS_WITH_AS(data_with("text", {{"path", missing}})->open(8),
-                       doctest::Contains("cannot be read"), UsageError);
+                       doctest::Contains("cannot be opened: No such file"), UsageError);
   const std::string path = (folder.path() / "short.txt").string();
   write_file(path, "abcabc");
   CHECK_THROWS_WITH_AS(data_with("text", {{"path", path}})->open(8),

@@ -25,11 +25,11 @@ class Letters : public Dataset {
   std::unique_ptr<Dataset> clone() const override { return std::make_unique<Letters>(*this); }
   void open(int64_t) override {}
   int64_t vocabulary() const override { return V; }
-  void batch(uint64_t seed, Split, int64_t index, Batch& out) const override {
-    const Random random(seed, "letters", index);
+  void fill(const Draws& draws, Batch& out) const override {
     for (int64_t i = 0; i < out.batch * out.tokens; ++i) {
-      const bool first = i % out.tokens == 0;
-      out.inputs[i] = identical_ ? 3 : first ? V - 1 : static_cast<int32_t>(random.below(i, V - 2));
+      const int64_t b = i / out.tokens, t = i % out.tokens;
+      const auto letter = draws.numbers("", b, out.tokens).below(t, V - 2);
+      out.inputs[i] = identical_ ? 3 : t == 0 ? V - 1 : static_cast<int32_t>(letter);
       out.targets[i] = 0;
     }
   }

@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "probe/prober.h"
 #include "train/trainer.h"
+#include "train/validation.h"
 
 using namespace waiver;
 
@@ -49,7 +50,7 @@ TEST_CASE("hidden tokens part the documents that the whole sequence has") {
     config.attention.mask->options(part);
     Transformer model(config, data->vocabulary(), 1);
     Arena arena;
-    validation.push_back(validation_loss(model, *data, 0, 8, 1, arena));
+    validation.push_back(validation_loss(model, *data, {0, 8, 8}, arena));
     Prober prober(model, *data, ProbeConfig{}, 0);
     prober.measure();
     probed.push_back(prober.find("loss")->front());
@@ -121,7 +122,7 @@ TEST_CASE("dropout is a function of seed and step, and validation has none") {
   CHECK(loss(dropping, 0, 3) != loss(tiny_model(), 0, 3));
   Arena arena;
   const auto validation = [&](const ModelConfig& m) {
-    return validation_loss(Transformer(m, data->vocabulary(), 0), *data, 0, 8, 2, arena);
+    return validation_loss(Transformer(m, data->vocabulary(), 0), *data, {0, 16, 8}, arena);
   };
   CHECK(validation(dropping) == validation(tiny_model()));
 }
@@ -134,7 +135,7 @@ TEST_CASE("the validation loss is the mean over all targets of all batches") {
   Batch batch;
   batch.resize(3, 20);
   for (int64_t i = 0; i < 4; ++i) {
-    data->batch(5, Split::validation, i, batch);
+    data->batch(5, Split::validation, 3 * i, batch);
     Tape tape(arena, false);
     const Variable logits = model.forward(tape, {batch.inputs, 3, 20});
     const auto targets = static_cast<double>(count_targets(batch.targets));
@@ -142,7 +143,7 @@ TEST_CASE("the validation loss is the mean over all targets of all batches") {
     count += targets;
   }
   CHECK(count < 4 * 3 * 20 / 2);
-  CHECK(validation_loss(model, *data, 5, 3, 4, arena) == doctest::Approx(sum / count));
+  CHECK(validation_loss(model, *data, {5, 12, 3}, arena) == doctest::Approx(sum / count));
 }
 
 TEST_CASE("frozen parameters do not move, whatever the optimizer and its decay") {
@@ -233,9 +234,9 @@ TEST_CASE("training learns") {
   Transformer model(wide, data->vocabulary(), 0);
   Trainer trainer(config, model, *data, 0);
   Arena arena;
-  const double before = validation_loss(model, *data, 0, 32, 2, arena);
+  const double before = validation_loss(model, *data, {0, 64, 32}, arena);
   for (int64_t step = 0; step < config.steps; ++step) trainer.update(step);
-  const double after = validation_loss(model, *data, 0, 32, 2, arena);
+  const double after = validation_loss(model, *data, {0, 64, 32}, arena);
   CHECK(before > 4.1);          // log 64 = 4.16: nothing is known
   CHECK(after < before - 0.5);  // a bigram table of 64 tokens has an entropy of about 3.6
 }

@@ -1,16 +1,17 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/error.h"
 #include "core/output.h"
 #include "experiment/cache_losses.h"
 #include "experiment/saved.h"
 #include "probe/prober.h"
-#include "train/trainer.h"
+#include "train/validation.h"
 
 namespace waiver {
 namespace {
@@ -22,14 +23,8 @@ struct Options {
   bool evict = false;
 };
 
-// The whole validation part where there is an end to it, else train.eval.batches batches.
-int64_t validation_batches(const SavedModel& saved, int64_t batch) {
-  const int64_t windows = saved.data->validation_windows(saved.config.model.context);
-  return windows > 0 ? std::max<int64_t>(1, windows / batch) : saved.config.train.eval.batches;
-}
-
 void print(const SavedModel& saved, const std::string& name, double value, const std::string& of) {
-  print_result("{:<18}{:.6f}{}  ({})\n", name, value, saved.data->features() > 0 ? "" : " nat", of);
+  print_result("{:<18}{}  ({})\n", name, loss_text(value, *saved.data), of);
 }
 
 void print_risks(const SavedModel& saved, uint64_t seed) {
@@ -45,19 +40,18 @@ void evaluate(const Options& options) {
   if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
   const SavedModel saved = load_saved(options.target.path, overrides);
   const auto seed = static_cast<uint64_t>(saved.config.seed.data);
-  int64_t batch = saved.config.train.batch / saved.config.train.accumulate;
-  if (const int64_t windows = saved.data->validation_windows(saved.config.model.context))
-    batch = std::min(batch, windows);
-  const int64_t batches = validation_batches(saved, batch);
+  const TrainConfig& train = saved.config.train;
+  const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);
+  const Validation validation = {seed, covers.sequences, train.batch / train.accumulate};
   std::string table;
   if (options.evict)
-    table = to_text(
-        measure_cache_losses(*saved.model, *saved.data, options.cache, seed, batch, batches));
+    table = to_text(measure_cache_losses(*saved.model, *saved.data, options.cache, validation));
   Arena arena;
-  const double loss = validation_loss(*saved.model, *saved.data, seed, batch, batches, arena);
+  const double loss = validation_loss(*saved.model, *saved.data, validation, arena);
+  if (!std::isfinite(loss))
+    throw Error(saved.checkpoint.string(), "its validation loss is no number (NaN or infinity)");
   print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  print(saved, "validation loss", loss,
-        fmt::format("{} sequences of {}", batch * batches, saved.config.model.context));
+  print(saved, "validation loss", loss, covers.text());
   if (saved.data->is_task() || saved.data->features() > 0) print_risks(saved, seed);
   if (!table.empty()) print_result("\n{}", table);
 }
@@ -69,8 +63,8 @@ void add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
   verb->add_option("--context", options->context,
-                   "tokens of a sequence, instead of model.context; more of them where positions "
-                   "are not added to the embeddings")
+                   "tokens of a sequence, instead of model.context; more than the model was "
+                   "trained with only where positions are not added to the embeddings")
       ->type_name("T");
   auto* window = verb->add_option("--window", options->cache.window,
                                   "evict keys and values older than the last W tokens, and compare "

@@ -18,14 +18,25 @@ struct Options {
   SampleOptions sample;
 };
 
-// The tokens that the data begins with and the prompt; without either the prompt is a line break.
-std::vector<int32_t> prompt_tokens(const Dataset& data, const std::string& prompt) {
-  std::vector<int32_t> tokens = data.front();
-  const std::vector<int32_t> rest = data.encode(tokens.empty() && prompt.empty() ? "\n" : prompt);
+// A line break where that is a token, else the first token to validate on.
+int32_t opening_token(const SavedModel& saved) {
+  for (int32_t token = 0; token < saved.data->vocabulary(); ++token)
+    if (saved.data->text(token) == "\n") return token;
+  Batch batch;
+  batch.resize(1, saved.config.model.context);
+  saved.data->batch(static_cast<uint64_t>(saved.config.seed.data), Split::validation, 0, batch);
+  return batch.inputs[0];
+}
+
+// The tokens that all sequences begin with and the prompt; without either, an opening token.
+std::vector<int32_t> prompt_tokens(const SavedModel& saved, const std::string& prompt) try {
+  std::vector<int32_t> tokens = saved.data->front();
+  const std::vector<int32_t> rest = saved.data->encode(prompt);
   tokens.insert(tokens.end(), rest.begin(), rest.end());
-  if (tokens.empty())
-    throw UsageError("--prompt", "this data needs a prompt of at least one token id");
+  if (tokens.empty()) tokens.push_back(opening_token(saved));
   return tokens;
+} catch (const UsageError& problem) {
+  throw UsageError("--prompt", problem.problem());
 }
 
 void write(const Options& options) {
@@ -41,7 +52,7 @@ void write(const Options& options) {
                      "Sample from one of train.objective next_token.");
   const std::vector<int32_t> front = saved.data->front();
   const auto tokens =
-      sample(*saved.model, prompt_tokens(*saved.data, options.prompt), front, options.sample);
+      sample(*saved.model, prompt_tokens(saved, options.prompt), front, options.sample);
   for (size_t i = front.size(); i < tokens.size(); ++i)
     print_result("{}{}", saved.data->text(tokens[i]), saved.data->separator());
   print_result("\n");
@@ -54,7 +65,8 @@ void add_sample(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
   verb->add_option("--prompt", options->prompt,
-                   "what to continue; token ids where data has no text");
+                   "what to continue; token ids where data has no text; none: the first tokens of "
+                   "every sequence, else a line break, else the first token to validate on");
   verb->add_option("--tokens", options->sample.tokens, "how many tokens to write")
       ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();

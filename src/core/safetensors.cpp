@@ -156,8 +156,8 @@ const Safetensors::Entry* Safetensors::find(std::string_view name) const {
   return it == entries_.end() ? nullptr : &*it;
 }
 
-void Safetensors::copy(const Entry& entry, float* out) const {
-  std::memcpy(out, bytes_.data() + arrays_ + entry.begin, entry.shape.size() * sizeof(float));
+void Safetensors::copy(const Entry& entry, float* out, int64_t count) const {
+  std::memcpy(out, bytes_.data() + arrays_ + entry.begin, count * sizeof(float));
 }
 
 std::vector<float> Safetensors::read(const Entry& entry) const {

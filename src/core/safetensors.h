@@ -49,8 +49,10 @@ class Safetensors {
   /// The entry of this name, or none.
   const Entry* find(std::string_view name) const;
   /// Copies an entry's numbers. REQUIRES: `out` has room for shape.size() of them.
-  void copy(const Entry& entry, float* out) const;
-  /// A copy of them.
+  void copy(const Entry& entry, float* out) const { copy(entry, out, entry.shape.size()); }
+  /// Copies its first `count` numbers.
+  void copy(const Entry& entry, float* out, int64_t count) const;
+  /// A copy of all of them.
   std::vector<float> read(const Entry& entry) const;
 
  private:

@@ -6,18 +6,6 @@
 
 namespace waiver {
 
-std::string_view split_name(Split split) {
-  switch (split) {
-    case Split::train:
-      return "train";
-    case Split::validation:
-      return "validation";
-    case Split::probe:
-      return "probe";
-  }
-  return "";
-}
-
 int64_t count_targets(std::span<const int32_t> targets) {
   return std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kind.h"
+#include "data/draws.h"
 
 namespace waiver {
 
@@ -41,10 +42,6 @@ struct TokenRange {
   }
 };
 
-/// Which stream of sequences a batch is drawn from. They never share randomness.
-enum class Split { train, validation, probe };
-std::string_view split_name(Split split);
-
 /// What a query position is for, in tasks that know.
 enum class Role : uint8_t { plain, trigger };
 
@@ -55,7 +52,7 @@ struct DataFile {
   std::string sha256;
 };
 
-/// A source of sequences. `batch` is a pure function of the seed, the split and the index.
+/// A source of sequences. A batch is a pure function of the seed, the split and the index.
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -79,7 +76,12 @@ class Dataset {
   virtual int64_t features() const { return 0; }
   /// Fills out.inputs and out.targets, and out.features and out.answers where there are features;
   /// REQUIRES: `out` has its size.
-  virtual void batch(uint64_t seed, Split split, int64_t index, Batch& out) const = 0;
+  virtual void fill(const Draws& draws, Batch& out) const = 0;
+  /// The same by seed, split and index, which is the number of the batch, and of validation that of
+  /// its first sequence.
+  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const {
+    fill({seed, split, index}, out);
+  }
 
   /// How many validation sequences of T tokens there are before they repeat; 0: no end.
   virtual int64_t validation_windows(int64_t /*T*/) const { return 0; }
@@ -95,7 +97,8 @@ class Dataset {
   virtual std::string text(int32_t token) const { return std::to_string(token); }
   /// What stands between two tokens of a text.
   virtual std::string_view separator() const { return " "; }
-  /// The tokens of a text; throws UsageError at what cannot be written in this vocabulary.
+  /// The tokens of a text; throws UsageError about `prompt` at what cannot be written in this
+  /// vocabulary.
   virtual std::vector<int32_t> encode(std::string_view text) const;
 
   /// The ids of the data's own tokens, without those that only mark a place.

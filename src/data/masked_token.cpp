@@ -1,4 +1,3 @@
-#include "core/random.h"
 #include "core/threads.h"
 #include "data/registry.h"
 #include "data/wrapped.h"
@@ -24,13 +23,12 @@ class MaskedDataset : public WrappedDataset {
   }
   int64_t vocabulary() const override { return data_->vocabulary() + 1; }
   int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
-    data_->batch(seed, split, index, out);
+  void fill(const Draws& draws, Batch& out) const override {
+    data_->fill(draws, out);
     out.whole = out.inputs;
-    const Random random(seed, std::string(split_name(split)) + " masks",
-                        static_cast<uint64_t>(index));
     parallel_ranges(out.batch, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; ++b) hide_some(random, b, out);
+      for (int64_t b = begin; b < end; ++b)
+        hide_some(draws.numbers("masks", b, 3 * out.tokens), b, out);
     });
   }
 
@@ -43,30 +41,31 @@ class MaskedDataset : public WrappedDataset {
   }
 
  private:
-  // Three numbers belong to each place of the batch: whether, how, and by which token it is hidden.
-  void hide_some(const Random& random, int64_t b, Batch& out) const {
+  // Three numbers belong to each place t: whether, how, and by which token it is hidden.
+  void hide_some(const SequenceRandom& random, int64_t b, Batch& out) const {
     const int64_t T = out.tokens;
+    int32_t *x = &out.inputs[b * T], *y = &out.targets[b * T];
     double lowest = 1;
     int64_t nearest = -1, hidden = 0;
-    for (int64_t n = b * T; n < (b + 1) * T; ++n) {
-      out.targets[n] = -1;
-      if (n - b * T < given_ || data_->fixed(n - b * T)) continue;
-      const double u = random.uniform(3 * n);
-      if (u < lowest) lowest = u, nearest = n;
+    for (int64_t t = 0; t < T; ++t) {
+      y[t] = -1;
+      if (t < given_ || data_->fixed(t)) continue;
+      const double u = random.uniform(3 * t);
+      if (u < lowest) lowest = u, nearest = t;
       if (u >= shares_.rate) continue;
-      hide(random, n, out);
+      hide(random, t, x[t], y[t]);
       ++hidden;
     }
-    if (hidden == 0 && nearest >= 0) hide(random, nearest, out);
+    if (hidden == 0 && nearest >= 0) hide(random, nearest, x[nearest], y[nearest]);
   }
 
-  void hide(const Random& random, int64_t n, Batch& out) const {
-    out.targets[n] = out.inputs[n];
-    const double u = random.uniform(3 * n + 1);
+  void hide(const SequenceRandom& random, int64_t t, int32_t& input, int32_t& target) const {
+    target = input;
+    const double u = random.uniform(3 * t + 1);
     if (u < shares_.mask)
-      out.inputs[n] = mask_token();
+      input = mask_token();
     else if (u < shares_.mask + shares_.random)
-      out.inputs[n] = content()(random.uniform(3 * n + 2));
+      input = content()(random.uniform(3 * t + 2));
   }
 
   Shares shares_;

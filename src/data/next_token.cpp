@@ -14,8 +14,8 @@ class GivenPrefix : public WrappedDataset {
   std::unique_ptr<Dataset> clone() const override {
     return std::make_unique<GivenPrefix>(given_, data_->clone());
   }
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
-    data_->batch(seed, split, index, out);
+  void fill(const Draws& draws, Batch& out) const override {
+    data_->fill(draws, out);
     const int64_t skipped =
         std::min(given_ - 1, out.tokens);  // the target of place t is token t + 1
     for (int64_t b = 0; b < out.batch; ++b)

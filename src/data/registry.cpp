@@ -12,7 +12,8 @@ std::span<const Registered<Dataset>> registry<Dataset>() {
       {"bigram_backcopy_random", "the same task over a random bigram table, without a corpus",
        make_bigram_backcopy_random},
       {"text", "a text file, by bytes or by characters", make_text},
-      {"tokens", "token files as nanoGPT writes them: uint16, little endian, no header",
+      {"tokens",
+       "files of token ids: NumPy's .npy, or without a header uint16 as nanoGPT writes it, or uint32",
        make_tokens},
       {"unigram",
        "tokens drawn independently from Zipf's law: nothing before a token tells anything of it "

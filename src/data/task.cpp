@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/random.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -24,17 +23,15 @@ int32_t Task::token(const int32_t* x, int64_t t, double u) const {
   return held == kData ? law(x, t)(u) : held;
 }
 
-void Task::batch(uint64_t seed, Split split, int64_t index, Batch& out) const {
+void Task::fill(const Draws& draws, Batch& out) const {
   const int64_t T = out.tokens;
-  const auto substream = static_cast<uint64_t>(index);
-  const Random random(seed, split_name(split), substream);
-  const Random begin_random(seed, std::string(split_name(split)) + " begin", substream);
   parallel_ranges(out.batch, 8, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
+      const SequenceRandom random = draws.numbers("", b, T);
       int32_t *x = &out.inputs[b * T], *y = &out.targets[b * T];
-      x[0] = token(x, 0, begin_random.uniform(b));
+      x[0] = token(x, 0, draws.numbers("begin", b, 1).uniform(0));
       for (int64_t t = 0; t < T; ++t) {
-        y[t] = token(x, t + 1, random.uniform(b * T + t));
+        y[t] = token(x, t + 1, random.uniform(t));
         if (t + 1 < T) x[t + 1] = y[t];
       }
     }

@@ -20,7 +20,7 @@ struct Law {
 /// an edit puts in place counts like any other, so the law of what follows stays true.
 class Task : public FramedDataset {
  public:
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const final;
+  void fill(const Draws& draws, Batch& out) const final;
   bool is_task() const final { return true; }
   void next(const int32_t* inputs, int64_t t, std::span<float> p) const final;
 

@@ -12,8 +12,8 @@
 namespace waiver {
 namespace {
 
-// The next UTF-8 character of `text`, moved past; throws at a byte that begins none.
-std::string_view next_character(std::string_view& text, const std::string& where) {
+// The UTF-8 character that `text` begins with; empty where its bytes are none.
+std::string_view first_character(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const size_t length = lead < 0x80       ? 1
                         : lead >> 5 == 6  ? 2
@@ -23,11 +23,13 @@ std::string_view next_character(std::string_view& text, const std::string& where
   const bool good = length > 0 && length <= text.size() &&
                     std::all_of(text.begin() + 1, text.begin() + length,
                                 [](unsigned char c) { return c >> 6 == 2; });
-  if (!good)
-    throw UsageError(where, "the text is not UTF-8", "Use tokenizer: byte for such a file.");
-  const std::string_view character = text.substr(0, length);
-  text.remove_prefix(length);
-  return character;
+  return text.substr(0, good ? length : 0);
+}
+
+// As a message shows it.
+std::string shown(std::string_view character) {
+  const auto c = static_cast<unsigned char>(character[0]);
+  return c < 0x20 || c == 0x7f ? fmt::format("U+{:04X}", c) : fmt::format("'{}'", character);
 }
 
 /// A text file. `char`: the distinct UTF-8 characters, sorted; `byte`: 256 bytes. The first
@@ -54,7 +56,7 @@ class Text : public WindowDataset {
       collect_characters(text);
     else
       set_characters(words_);
-    std::vector<int32_t> tokens = encode(text);
+    std::vector<int32_t> tokens = encode(text, "data.path");
     const auto content = static_cast<int32_t>(pieces_.size());
     if (first() > 0) pieces_.push_back("<s>");
     set_frame(context, std::ssize(pieces_), {0, content}, content);
@@ -73,33 +75,54 @@ class Text : public WindowDataset {
 
   std::string_view separator() const override { return {}; }
   std::vector<int32_t> encode(std::string_view text) const override {
+    return encode(text, "prompt");
+  }
+
+ private:
+  std::string word(int32_t token) const override { return pieces_[token]; }
+
+  // `where`: whose the text is.
+  std::vector<int32_t> encode(std::string_view text, const std::string& where) const {
     std::vector<int32_t> tokens;
     tokens.reserve(text.size());
     if (tokenizer_ == "byte") {
       for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
       return tokens;
     }
-    while (!text.empty()) {
+    for (size_t at = 0; at < text.size();) {
       check_stop();
-      const std::string_view character = next_character(text, path_);
-      const auto at = ids_.find(character);
-      if (at == ids_.end())
-        throw UsageError(
-            "prompt", "the character '" + std::string(character) + "' does not occur in " + path_,
-            "A model of characters knows those of its training text only.");
-      tokens.push_back(at->second);
+      const std::string_view character = first_character(text.substr(at));
+      if (character.empty()) refuse_byte(where, text, at);
+      const auto id = ids_.find(character);
+      if (id == ids_.end())
+        throw UsageError(where,
+                         fmt::format("the character {} {}", shown(character),
+                                     where == "prompt" ? "does not occur in " + path_
+                                                       : "of " + path_ + " is none of the model's"),
+                         "A model of characters knows those of its training text only.");
+      tokens.push_back(id->second);
+      at += character.size();
     }
     return tokens;
   }
 
- private:
-  std::string word(int32_t token) const override { return pieces_[token]; }
+  [[noreturn]] void refuse_byte(const std::string& where, std::string_view text, size_t at) const {
+    const bool file = where == "data.path";
+    throw UsageError(where,
+                     fmt::format("{} is not UTF-8: byte {} is 0x{:02X}",
+                                 file ? "the file " + path_ : "it", at,
+                                 static_cast<unsigned char>(text[at])),
+                     file ? "Use tokenizer: byte for such a file." : "");
+  }
 
   void collect_characters(std::string_view text) {
     std::set<std::string, std::less<>> found;
-    while (!text.empty()) {
+    for (size_t at = 0; at < text.size();) {
       check_stop();
-      found.emplace(next_character(text, path_));
+      const std::string_view character = first_character(text.substr(at));
+      if (character.empty()) refuse_byte("data.path", text, at);
+      found.emplace(character);
+      at += character.size();
     }
     set_characters({found.begin(), found.end()});
   }

@@ -1,35 +1,25 @@
 #include "core/error.h"
 #include "data/registry.h"
+#include "data/token_file.h"
 #include "data/windows.h"
 
 namespace waiver {
 namespace {
 
-// The tokens in the bytes of the file `path`.
-std::vector<int32_t> parse_tokens(const std::string& bytes, const std::string& path, int64_t V) {
-  if (bytes.size() % 2 != 0)
-    throw UsageError(path, "its " + std::to_string(bytes.size()) +
-                               " bytes are not a whole number of uint16 tokens");
-  const auto* raw = reinterpret_cast<const unsigned char*>(bytes.data());
-  std::vector<int32_t> tokens(bytes.size() / 2);
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = raw[2 * i] | raw[2 * i + 1] << 8;
-    if (tokens[i] >= V)
-      throw UsageError(path, "token " + std::to_string(i) + " is " + std::to_string(tokens[i]) +
-                                 ", beyond data.vocabulary = " + std::to_string(V));
-  }
-  return tokens;
-}
-
-/// Two files of uint16 tokens, as nanoGPT's prepare scripts write them.
+/// Two files of tokens.
 class Tokens : public WindowDataset {
  public:
   std::unique_ptr<Dataset> clone() const override { return std::make_unique<Tokens>(*this); }
   void options(FieldVisitor& v) override {
     v.field("train", train_path_, true, "tokens to train on, relative to the working directory");
     v.field("validation", validation_path_, true, "tokens to validate on");
-    v.field("vocabulary", vocabulary_, between(2, 65536), "how many token ids there are");
-    v.field("first_id", first_id_, between(-1, 65535),
+    static constexpr Choice formats[] = {
+        {"uint16", "2 bytes a token, little-endian, as nanoGPT's prepare scripts write them"},
+        {"uint32", "4 bytes a token, little-endian, for ids above 65,535"}};
+    v.choice("format", format_, formats,
+             "the numbers of a file without a header; a .npy file says itself what it holds");
+    v.field("vocabulary", vocabulary_, between(2, kMostIds), "how many token ids there are");
+    v.field("first_id", first_id_, between(-1, kMostIds - 1),
             "the id of the first token; -1: one of its own after the vocabulary");
     WindowDataset::options(v);
   }
@@ -43,14 +33,20 @@ class Tokens : public WindowDataset {
     const auto ids = static_cast<int32_t>(vocabulary_);
     const bool own = first() > 0 && first_id_ < 0;
     set_frame(context, ids + own, {0, ids}, own ? ids : static_cast<int32_t>(first_id_));
-    train_ = parse_tokens(read_corpus("data.train", train_path_), train_path_, vocabulary_);
-    validation_ = parse_tokens(read_corpus("data.validation", validation_path_), validation_path_,
-                               vocabulary_);
+    train_ = read_tokens("data.train", train_path_);
+    validation_ = read_tokens("data.validation", validation_path_);
     cut_to_length(context, train_path_ + ", " + validation_path_);
   }
 
  private:
+  static constexpr int32_t kMostIds = 1 << 30;  // so that ids, and those added, fit into int32
+
+  std::vector<int32_t> read_tokens(const std::string& key, const std::string& path) {
+    return parse_tokens(key, path, read_corpus(key, path), format_, vocabulary_);
+  }
+
   std::string train_path_, validation_path_;
+  std::string format_ = "uint16";
   int64_t vocabulary_ = 50304;
   int64_t first_id_ = -1;
 };

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/random.h"
 #include "core/threads.h"
 #include "data/registry.h"
 
@@ -30,15 +29,14 @@ class TriggerAverage : public Dataset {
   }
   int64_t vocabulary() const override { return 3; }
   int64_t features() const override { return features_; }
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
+  void fill(const Draws& draws, Batch& out) const override {
     const int64_t T = out.tokens, F = features_;
-    const auto substream = static_cast<uint64_t>(index);
-    const Random numbers(seed, split_name(split), substream);
-    const Random places(seed, std::string(split_name(split)) + " trigger", substream);
     out.features.assign(out.batch * T * F, 0.0f);
     out.answers.assign(out.batch * T * F, 0.0f);
     parallel_ranges(out.batch, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; ++b) draw(numbers, b, 2 + places.below(b, T - 2), out);
+      for (int64_t b = begin; b < end; ++b)
+        draw(draws.numbers("", b, T * F), b, 2 + draws.numbers("trigger", b, 1).below(0, T - 2),
+             out);
     });
     out.targets = out.inputs;
   }
@@ -53,7 +51,7 @@ class TriggerAverage : public Dataset {
  private:
   enum Kind : int32_t { kFirst, kPlain, kTrigger };
 
-  void draw(const Random& numbers, int64_t b, int64_t trigger, Batch& out) const {
+  void draw(const SequenceRandom& numbers, int64_t b, int64_t trigger, Batch& out) const {
     const int64_t T = out.tokens, F = features_;
     float *x = &out.features[b * T * F], *answer = &out.answers[(b * T + trigger) * F];
     x[0] = 1;
@@ -62,7 +60,7 @@ class TriggerAverage : public Dataset {
     for (int64_t t = 1; t < T; ++t) {
       float* row = x + t * F;
       for (int64_t f = 2; f < F - 1; ++f)
-        row[f] = static_cast<float>(2.0 * numbers.uniform((b * T + t) * F + f) - 1.0);
+        row[f] = static_cast<float>(2.0 * numbers.uniform(t * F + f) - 1.0);
       row[t == trigger ? 1 : F - 1] = 1;
       out.inputs[b * T + t] = t == trigger ? kTrigger : kPlain;
       for (int64_t f = 0; f < F && t <= trigger; ++f) sum[f] += row[f];

@@ -1,13 +1,22 @@
 #include "data/windows.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "core/random.h"
 
 namespace waiver {
+namespace {
+
+std::string working_directory() {
+  std::error_code none;
+  const auto path = std::filesystem::current_path(none);
+  return none ? "which is gone" : path.string();
+}
+
+}  // namespace
 
 void WindowDataset::options(FieldVisitor& v) {
   v.field("limit", limit_, at_least(0),
@@ -19,21 +28,19 @@ int64_t WindowDataset::validation_windows(int64_t T) const {
   return (std::ssize(validation_) - 1) / fresh(T);
 }
 
-void WindowDataset::batch(uint64_t seed, Split split, int64_t index, Batch& out) const {
+void WindowDataset::fill(const Draws& draws, Batch& out) const {
   const int64_t T = out.tokens, step = fresh(T);
-  const std::vector<int32_t>& from = split == Split::train ? train_ : validation_;
-  const auto substream = static_cast<uint64_t>(index);
-  const Random random(seed, split_name(split), substream);
-  const Random edits(seed, std::string(split_name(split)) + " edits", substream);
+  const std::vector<int32_t>& from = draws.split() == Split::train ? train_ : validation_;
   for (int64_t b = 0; b < out.batch; ++b) {
-    const int64_t start = split == Split::validation
-                              ? (index * out.batch + b) % validation_windows(T) * step
-                              : random.below(b, std::ssize(from) - step);
+    const SequenceRandom edits = draws.numbers("edits", b, T + 1);
+    const int64_t start = draws.split() == Split::validation
+                              ? draws.sequence(b) % validation_windows(T) * step
+                              : draws.numbers("", b, 1).below(0, std::ssize(from) - step);
     int32_t *x = &out.inputs[b * T], *y = &out.targets[b * T];
     for (int64_t t = 0; t <= T; ++t) {
       int32_t token = place(t);
       if (token == kData) token = from[start + std::max<int64_t>(t - first(), 0)];
-      if (token == kRandom) token = content()(edits.uniform(b * (T + 1) + t));
+      if (token == kRandom) token = content()(edits.uniform(t));
       if (t < T) x[t] = token;
       if (t > 0) y[t - 1] = token;
     }
@@ -42,13 +49,20 @@ void WindowDataset::batch(uint64_t seed, Split split, int64_t index, Batch& out)
 
 std::string WindowDataset::read_corpus(const std::string& key, const std::string& path,
                                        const std::string& hint) {
+  std::string bytes;
   try {
-    std::string bytes = read_file(path);
-    files_.push_back({key, path, std::ssize(bytes), sha256(bytes)});
-    return bytes;
-  } catch (const Error&) {
-    throw UsageError(key, "the file " + path + " cannot be read", hint);
+    bytes = read_file(path);
+  } catch (const Error& problem) {
+    const bool relative = std::filesystem::path(path).is_relative();
+    throw UsageError(key, "the file " + path + " " + problem.problem() +
+                              (relative ? " Its path counts from the working directory, " +
+                                              working_directory() + "."
+                                        : ""),
+                     hint);
   }
+  if (bytes.empty()) throw UsageError(key, "the file " + path + " is empty", hint);
+  files_.push_back({key, path, std::ssize(bytes), sha256(bytes)});
+  return bytes;
 }
 
 void WindowDataset::cut_to_length(int64_t context, const std::string& where) {

@@ -7,19 +7,19 @@
 namespace waiver {
 
 /// Sequences cut from one long row of tokens. Training and probe windows begin at random places;
-/// validation walks through its part from the front, window after window, so that enough batches
+/// validation walks through its part from the front, window after window, so that enough sequences
 /// are the whole part, once. What an edit puts over a token takes its place.
 class WindowDataset : public FramedDataset {
  public:
   void options(FieldVisitor& v) override;
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override;
+  void fill(const Draws& draws, Batch& out) const override;
   int64_t validation_windows(int64_t T) const override;
   std::vector<DataFile> files() const override { return files_; }
 
  protected:
   WindowDataset() : FramedDataset(0) {}
   /// The bytes of the file that `key` names, which is among `files` from then on; throws UsageError
-  /// where it cannot be read.
+  /// where it cannot be read or is empty.
   std::string read_corpus(const std::string& key, const std::string& path,
                           const std::string& hint = {});
   /// Drops what lies beyond the limit; throws UsageError where a part is shorter than one window.

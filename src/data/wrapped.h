@@ -15,9 +15,7 @@ class WrappedDataset : public Dataset {
   void use_words(std::vector<std::string> words) override { data_->use_words(std::move(words)); }
   int64_t vocabulary() const override { return data_->vocabulary(); }
   int64_t features() const override { return data_->features(); }
-  void batch(uint64_t seed, Split split, int64_t index, Batch& out) const override {
-    data_->batch(seed, split, index, out);
-  }
+  void fill(const Draws& draws, Batch& out) const override { data_->fill(draws, out); }
   int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
   bool is_task() const override { return data_->is_task(); }
   Role role(const int32_t* inputs, int64_t t) const override { return data_->role(inputs, t); }

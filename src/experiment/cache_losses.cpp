@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "core/random.h"
-#include "train/trainer.h"
 
 namespace waiver {
 namespace {
@@ -75,12 +74,14 @@ double CacheLosses::recovery(const CacheLoss& loss) const {
 }
 
 CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, const Cache& cache,
-                                 uint64_t seed, int64_t batch, int64_t batches) {
+                                 const Validation& validation) {
   const int64_t T = model.config().context;
   Arena arena;
   const auto loss = [&](Intervention* change, std::vector<int64_t> kept) {
     const int64_t first[] = {0, cache.window};
-    const Validation how = {seed, batch, batches, part_size(model.config()), change};
+    Validation how = validation;
+    how.part = std::min(how.part, part_size(model.config()));
+    how.intervention = change;
     const std::vector<double> losses = validation_losses(model, data, how, first, arena);
     return CacheLoss{std::move(kept), losses[0], losses[1]};
   };
@@ -103,7 +104,7 @@ CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, 
   if (std::size(others) < std::size(kept)) return out;
   for (int64_t i = 0; i < kDraws; ++i)
     out.random.push_back(
-        keeping(draw(others, std::ssize(kept), Random(seed, "kept at random", i))));
+        keeping(draw(others, std::ssize(kept), Random(validation.seed, "kept at random", i))));
   return out;
 }
 

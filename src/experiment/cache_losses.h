@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "probe/eviction.h"
+#include "train/validation.h"
 
 namespace waiver {
 
@@ -30,10 +31,11 @@ struct CacheLosses {
   double recovery(const CacheLoss& loss) const;
 };
 
-/// Runs the model once for each cache, over validation batches 0 … batches − 1. The random ones are
-/// a function of the seed, all of them positions that would be evicted. Throws as Eviction does.
+/// Runs the model once for each cache, over the sequences of `validation`, fewer at a time where
+/// their maps would take too much memory. The random ones are a function of the seed, all of them
+/// positions that would be evicted. Throws as Eviction does.
 CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, const Cache& cache,
-                                 uint64_t seed, int64_t batch, int64_t batches);
+                                 const Validation& validation);
 
 /// A table with a line for each cache: both losses, their rise over the full cache, the recovery.
 std::string to_text(const CacheLosses& losses);

@@ -25,6 +25,7 @@
 #include "probe/prober.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
+#include "train/validation.h"
 
 namespace fs = std::filesystem;
 
@@ -169,8 +170,7 @@ class Run {
     const Log& log = log_->log();
     const auto rows = std::ssize(log.steps("eval"));
     if (rows > 0)
-      out.push_back(fmt::format("validation loss {:.4f}",
-                                log.read_rows("eval", "loss", rows - 1, rows).values[0]));
+      out.push_back(validation_text(log.read_rows("eval", "loss", rows - 1, rows).values[0]));
     if (!waiver_.empty()) out.push_back(waiver_);
     return out;
   }
@@ -213,9 +213,7 @@ class Run {
     }
     const int64_t every = config_.train.eval.every;
     if (step_ == steps || (every > 0 && step_ % every == 0)) {
-      const double loss = validation_loss(model_, data_, static_cast<uint64_t>(config_.seed.data),
-                                          config_.train.batch / config_.train.accumulate,
-                                          config_.train.eval.batches, trainer_.arena());
+      const double loss = validate();
       log_->validation(step_, loss);
       if (!std::isfinite(loss)) trainer_.check_state(step_);
       if (!std::isfinite(loss))
@@ -223,8 +221,21 @@ class Run {
                         "the loss is no number (NaN or infinity)",
                         "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
                         "train.clip.");
-      if (every > 0) console_.line(fmt::format("step {}  validation loss {:.4f}", step_, loss));
+      if (every > 0) console_.line(fmt::format("step {}  {}", step_, validation_text(loss)));
     }
+  }
+
+  Coverage coverage() const { return train_coverage(config_.train, data_, config_.model.context); }
+
+  double validate() {
+    const int64_t part = config_.train.batch / config_.train.accumulate;
+    return validation_loss(
+        model_, data_,
+        {static_cast<uint64_t>(config_.seed.data), coverage().sequences, part}, trainer_.arena());
+  }
+
+  std::string validation_text(double loss) const {
+    return fmt::format("validation loss {} ({})", loss_text(loss, data_), coverage().text());
   }
 
   void train(int64_t first) {

@@ -14,7 +14,8 @@ std::vector<SeriesSpec> own_series(const Objective& objective) {
       {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
       {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
       {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
-      {"eval", "loss", {}, unit, "validation loss", "mean over the validation batches"},
+      {"eval", "loss", {}, unit, "validation loss", "mean over all targets of the first min(windows, train.eval.batches · train.batch) validation "
+       "sequences"},
       {"timing",
        "seconds",
        {},

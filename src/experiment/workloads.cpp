@@ -23,7 +23,7 @@ class UniformTokens : public Dataset {
       tokens_[i] = static_cast<int32_t>(random.below(i, vocabulary_));
   }
   int64_t vocabulary() const override { return vocabulary_; }
-  void batch(uint64_t, Split, int64_t, Batch& out) const override {
+  void fill(const Draws&, Batch& out) const override {
     for (size_t i = 0; i < out.inputs.size(); ++i) {
       out.inputs[i] = tokens_[i % (tokens_.size() - 1)];
       out.targets[i] = tokens_[i % (tokens_.size() - 1) + 1];

@@ -24,6 +24,7 @@ struct Parameter {
   Shape shape;
   Init init;
   Variable variable;  // without a gradient: frozen
+  bool by_position = false;  // row p is that of position p: a shorter context has the first rows
 
   bool is_matrix() const { return shape.rank >= 2; }
 };

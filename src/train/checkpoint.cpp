@@ -114,11 +114,19 @@ void check_finite(const fs::path& file, const std::string& name, std::span<const
   if (!all_finite(values)) refuse(file, "its " + name + " holds NaN or infinity");
 }
 
-void check_model(const Files& files, const ParameterSet& parameters) {
+// Whether saved numbers of this shape are the parameter's, or begin with them where a table by
+// position may be cut.
+bool fits(const Shape& saved, const Parameter& p, bool cut) {
+  Shape first_rows = saved;
+  if (cut && p.by_position) first_rows.dims[0] = std::min(saved[0], p.shape[0]);
+  return first_rows == p.shape;
+}
+
+void check_model(const Files& files, const ParameterSet& parameters, bool cut) {
   for (const Parameter& p : parameters.all()) {
     const auto* entry = files.model.find(p.name);
     if (!entry) refuse(files.model_path, "it lacks this model's parameter " + p.name);
-    if (!(entry->shape == p.shape))
+    if (!fits(entry->shape, p, cut))
       refuse(files.model_path, fmt::format("its {} has the shape {}, this model's has {}", p.name,
                                            entry->shape.text(), p.shape.text()));
   }
@@ -232,7 +240,7 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info
 CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer) {
   const Files files = open_files(checkpoint);
-  check_model(files, parameters);
+  check_model(files, parameters, !optimizer);
   if (optimizer) {
     const auto values = read_states(files, parameters, *optimizer);
     auto next = values.begin();
@@ -241,7 +249,7 @@ CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& paramet
         std::ranges::copy(*next++, part(array.values, parameters, p).begin());
   }
   for (Parameter& p : parameters.all())
-    files.model.copy(*files.model.find(p.name), p.variable.value.data);
+    files.model.copy(*files.model.find(p.name), p.variable.value.data, p.shape.size());
   return files.info;
 }
 

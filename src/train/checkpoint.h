@@ -35,6 +35,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
 /// Fills the parameters and, where one is given, the optimizer's state. Throws Error for whatever
 /// is missing, damaged, not finite, or made for another model or optimizer; then nothing in memory
 /// has changed.
+/// Without an optimizer a table by position may be longer than the model's, which takes its front.
 CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer);
 

@@ -49,50 +49,6 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
   return 1.0;
 }
 
-double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
-                       int64_t batches, Arena& arena) {
-  const int64_t all[] = {0};
-  return validation_losses(model, data, {seed, batch, batches}, all, arena).front();
-}
-
-std::vector<double> validation_losses(const Transformer& model, const Dataset& data,
-                                      const Validation& validation, std::span<const int64_t> first,
-                                      Arena& arena) {
-  const int64_t B = validation.batch, T = model.config().context;
-  const int64_t part = validation.part > 0 ? validation.part : B;
-  Batch sequences;
-  sequences.resize(B, T);
-  std::vector<double> sums(first.size()), weights(first.size());
-  for (int64_t i = 0; i < validation.batches; ++i) {
-    data.batch(validation.seed, Split::validation, i, sequences);
-    for (int64_t b = 0; b < B; b += part) {
-      const int64_t rows = std::min(part, B - b);
-      const auto cut = [&](auto& all) {
-        const int64_t sequence = std::ssize(all) / B;
-        return std::span(all).subspan(b * sequence, rows * sequence);
-      };
-      const std::span targets = cut(sequences.targets);
-      Input input{cut(sequences.inputs), rows, T};
-      input.features = cut(sequences.features);
-      input.whole = cut(sequences.whole);
-      input.intervention = validation.intervention;
-      arena.reset();
-      Tape tape(arena, false);
-      const Variable output = model.forward(tape, input);
-      for (size_t f = 0; f < first.size(); ++f) {
-        for (int64_t row = 0; row < rows; ++row)
-          std::fill_n(&targets[row * T], std::min(first[f], T), -1);
-        const double weight =
-            static_cast<double>(count_targets(targets)) / static_cast<double>(B * T);
-        sums[f] += weight * loss_of(tape, output, targets, cut(sequences.answers)).value.data[0];
-        weights[f] += weight;
-      }
-    }
-  }
-  for (size_t f = 0; f < first.size(); ++f) sums[f] /= weights[f];
-  return sums;
-}
-
 Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
     : config_(config),
       model_(model),

@@ -25,25 +25,6 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
-/// Mean loss over the targets (cross-entropy in nats, or the squared error of answers) of
-/// validation batches 0 … batches − 1 of `batch` sequences each, the same every time.
-double validation_loss(const Transformer& model, const Dataset& data, uint64_t seed, int64_t batch,
-                       int64_t batches, Arena& arena);
-
-/// Validation batches 0 … batches − 1 of `batch` sequences each, and how they pass the model: at
-/// most `part` sequences at a time (0: a whole batch), changed by `intervention` (may be null).
-struct Validation {
-  uint64_t seed = 0;
-  int64_t batch = 0, batches = 0;
-  int64_t part = 0;
-  Intervention* intervention = nullptr;
-};
-/// The mean loss over the targets at places ≥ f, for each f of `first`, which ascends; NaN where
-/// there is none. In whole batches, the one from place 0 on has the bits of validation_loss.
-std::vector<double> validation_losses(const Transformer& model, const Dataset& data,
-                                      const Validation& validation, std::span<const int64_t> first,
-                                      Arena& arena);
-
 /// Makes updates. The update after `step` updates depends on the weights, the optimizer's state,
 /// the step and the seed, and on nothing else.
 class Trainer {

@@ -14,6 +14,7 @@ class Learned : public PositionEncoding {
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {
     table_ = &parameters.add(sizes.name + ".weight", {sizes.context, sizes.width},
                              Init::normal(sizes.init_std));
+    table_->by_position = true;
   }
   Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
     return add_positions(tape, x, table_->variable, positions);

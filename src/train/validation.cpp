@@ -1,0 +1,109 @@
+#include "train/validation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/math.h"
+#include "core/threads.h"
+
+namespace waiver {
+namespace {
+
+double cross_entropy(const float* logits, int64_t V, int32_t target) {
+  float top = logits[0];
+  for (int64_t v = 1; v < V; ++v) top = logits[v] > top ? logits[v] : top;
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t v = 0; v < V; ++v) sum += static_cast<double>(fast_exp(logits[v] - top));
+  return (static_cast<double>(top) - static_cast<double>(logits[target])) + std::log(sum);
+}
+
+double squared_error(const float* found, const float* wanted, int64_t C) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t c = 0; c < C; ++c) {
+    const double error = static_cast<double>(found[c]) - static_cast<double>(wanted[c]);
+    sum += error * error;
+  }
+  return sum / static_cast<double>(C);
+}
+
+// Of every place that has a target, [B·T].
+std::vector<double> token_losses(const Tensor& output, const Batch& batch) {
+  const int64_t N = output.dim(0), C = output.dim(1);
+  std::vector<double> losses(N);
+  parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n)
+      if (batch.targets[n] >= 0)
+        losses[n] = batch.answers.empty()
+                        ? cross_entropy(output.row(n), C, batch.targets[n])
+                        : squared_error(output.row(n), &batch.answers[n * C], C);
+  });
+  return losses;
+}
+
+Input input_of(const Batch& batch, Intervention* intervention) {
+  Input input{batch.inputs, batch.batch, batch.tokens};
+  input.features = batch.features;
+  input.whole = batch.whole;
+  input.intervention = intervention;
+  return input;
+}
+
+}  // namespace
+
+std::string Coverage::text() const {
+  if (windows == 0)
+    return fmt::format("{} {} of {}", sequences, sequences == 1 ? "sequence" : "sequences", tokens);
+  if (sequences < windows)
+    return fmt::format("{} of {} sequences of {}", sequences, windows, tokens);
+  return windows == 1 ? fmt::format("the one sequence of {}", tokens)
+                      : fmt::format("all {} sequences of {}", windows, tokens);
+}
+
+Coverage train_coverage(const TrainConfig& config, const Dataset& data, int64_t T) {
+  const int64_t windows = data.validation_windows(T), asked = config.eval.batches * config.batch;
+  return {windows > 0 ? std::min(windows, asked) : asked, windows, T};
+}
+
+Coverage full_coverage(const TrainConfig& config, const Dataset& data, int64_t T) {
+  const int64_t windows = data.validation_windows(T);
+  return {windows > 0 ? windows : config.eval.batches * config.batch, windows, T};
+}
+
+double validation_loss(const Transformer& model, const Dataset& data, const Validation& validation,
+                       Arena& arena) {
+  const int64_t all[] = {0};
+  return validation_losses(model, data, validation, all, arena).front();
+}
+
+std::vector<double> validation_losses(const Transformer& model, const Dataset& data,
+                                      const Validation& validation, std::span<const int64_t> first,
+                                      Arena& arena) {
+  const int64_t T = model.config().context;
+  Batch batch;
+  std::vector<double> sums(first.size()), counts(first.size());
+  for (int64_t at = 0; at < validation.sequences; at += batch.batch) {
+    batch.resize(std::min(validation.part, validation.sequences - at), T);
+    data.batch(validation.seed, Split::validation, at, batch);
+    arena.reset();
+    Tape tape(arena, false);
+    const Variable output = model.forward(tape, input_of(batch, validation.intervention));
+    const std::vector<double> losses = token_losses(output.value, batch);
+    for (size_t f = 0; f < first.size(); ++f)
+      for (int64_t n = 0; n < std::ssize(losses); ++n)
+        if (n % T >= first[f] && batch.targets[n] >= 0) sums[f] += losses[n], counts[f] += 1;
+  }
+  for (size_t f = 0; f < first.size(); ++f) sums[f] /= counts[f];
+  return sums;
+}
+
+std::string loss_text(double loss, const Dataset& data) {
+  const bool small = loss != 0 && std::abs(loss) < 1e-3;
+  return (small ? fmt::format("{:.3e}", loss) : fmt::format("{:.6f}", loss)) +
+         (data.features() > 0 ? "" : " nat");
+}
+
+}  // namespace waiver
