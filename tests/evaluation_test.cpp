@@ -44,9 +44,10 @@ class EveryDataset {
   void each(bool random, const std::function<void(const Dataset&)>& f) const {
     for (const auto& entry : registry<Dataset>()) {
       const bool features = entry.name == "trigger_average";
-      SetFields::Values options = {
-          {"path", path("text.txt")}, {"split", "0.5"}, {"train", path("train.bin")},
-          {"validation", path("validation.bin")}};
+      SetFields::Values options = {{"path", path("text.txt")},
+                                   {"split", "0.5"},
+                                   {"train", path("train.bin")},
+                                   {"validation", path("validation.bin")}};
       if (entry.name == "tokens") options["vocabulary"] = "40";
       if (random && !features) options["edits.random"] = "1,4";
       for (const auto& objective : registry<Objective>()) {
@@ -115,16 +116,17 @@ TEST_CASE("validation sequences are drawn anew, each by its own number") {
   EveryDataset().each([](const Dataset& data) {
     if (data.mask_token() < 0 && data.validation_windows(T) > 0) return;
     const Batch whole = validation_batch(data, 0, 10);
-    const auto& drawn = whole.features.empty() ? std::vector<float>(whole.inputs.begin(),
-                                                                    whole.inputs.end())
-                                               : whole.features;
+    const auto& drawn = whole.features.empty()
+                            ? std::vector<float>(whole.inputs.begin(), whole.inputs.end())
+                            : whole.features;
     for (int64_t s = 1; s < 10; ++s) CHECK(part_of(drawn, s, 1, 10) != part_of(drawn, 0, 1, 10));
   });
 }
 
 TEST_CASE("training batches keep their own draws, by step and place") {
   // Numbers of the streams "train" and "train begin" at step 5, written out.
-  const auto data = open_with("unigram", {{"exponent", "0"}, {"tokens", "1000"}, {"first", "0"}}, T);
+  const auto data =
+      open_with("unigram", {{"exponent", "0"}, {"tokens", "1000"}, {"first", "0"}}, T);
   Batch batch;
   batch.resize(4, T);
   data->batch(9, Split::train, 5, batch);
@@ -162,11 +164,11 @@ TEST_CASE("a validation is the reference's mean over every sequence, however it 
 
 TEST_CASE("eviction's losses cover the same sequences, the last pass smaller") {
   const EveryDataset files;
-  const auto data = open_with(
-      "tokens",
-      {{"train", files.path("train.bin")}, {"validation", files.path("validation.bin")},
-       {"vocabulary", "40"}},
-      T);
+  const auto data = open_with("tokens",
+                              {{"train", files.path("train.bin")},
+                               {"validation", files.path("validation.bin")},
+                               {"vocabulary", "40"}},
+                              T);
   const reference::Pair pair(model_for(*data), reference::make_problem(40, 1, T));
   Arena arena;
   const double loss = validation_loss(pair.model, *data, {0, 10, 10}, arena);
@@ -177,11 +179,11 @@ TEST_CASE("eviction's losses cover the same sequences, the last pass smaller") {
 
 TEST_CASE("what a validation covers, and how it is said") {
   const EveryDataset files;
-  const auto data = open_with(
-      "tokens",
-      {{"train", files.path("train.bin")}, {"validation", files.path("validation.bin")},
-       {"vocabulary", "40"}},
-      T);
+  const auto data = open_with("tokens",
+                              {{"train", files.path("train.bin")},
+                               {"validation", files.path("validation.bin")},
+                               {"vocabulary", "40"}},
+                              T);
   TrainConfig train;
   train.batch = 3;
   train.accumulate = 3;
@@ -225,9 +227,9 @@ std::string token_config(const TemporaryFolder& folder, const std::string& train
                          const std::string& model = "") {
   put_bytes(folder / "train.bin", little_endian_bytes(some_ids(2000)));
   put_bytes(folder / "validation.bin", little_endian_bytes(some_ids(241)));
-  return kModel + model + "}\ndata: {kind: tokens, vocabulary: 40, train: " +
-         (folder / "train.bin").string() + ", validation: " +
-         (folder / "validation.bin").string() + "}\ntrain: {steps: 6, " + train +
+  return kModel + model +
+         "}\ndata: {kind: tokens, vocabulary: 40, train: " + (folder / "train.bin").string() +
+         ", validation: " + (folder / "validation.bin").string() + "}\ntrain: {steps: 6, " + train +
          "}\nprobe: {every: 0}\n";
 }
 
@@ -244,11 +246,10 @@ std::string after(const std::string& output, const std::string& begin) {
 TEST_CASE("eval drops no window, and batch and parts change nothing that it prints") {
   for (const std::string objective : {"next_token", "masked_token"}) {
     const TemporaryFolder folder;
-    const std::string done =
-        trained(folder, token_config(folder, "batch: 10, objective: " + objective,
-                                     objective == "masked_token"
-                                         ? ", attention: {mask: bidirectional}"
-                                         : ""));
+    const std::string done = trained(
+        folder,
+        token_config(folder, "batch: 10, objective: " + objective,
+                     objective == "masked_token" ? ", attention: {mask: bidirectional}" : ""));
     const std::string whole = after(run_verb("eval", folder).output, "validation loss ");
     CHECK(contains(whole, "(all 10 sequences of 24)"));
     // The same passes, so the same digits.
@@ -267,15 +268,16 @@ TEST_CASE("eval drops no window, and batch and parts change nothing that it prin
 
 TEST_CASE("a validation of train says how much it covers") {
   const TemporaryFolder folder;
-  const std::string output =
-      trained(folder, token_config(folder, "batch: 4, accumulate: 2, eval: {every: 3, batches: 2}"));
+  const std::string output = trained(
+      folder, token_config(folder, "batch: 4, accumulate: 2, eval: {every: 3, batches: 2}"));
   CHECK(contains(output, "step 3  validation loss "));
   CHECK(contains(output, " nat (8 of 10 sequences of 24)"));
 }
 
 TEST_CASE("eval --context takes less than a learned table, whose first rows count") {
   const TemporaryFolder folder;
-  for (const std::string position : {"learned", "sinusoidal", "rope", "alibi", "relative", "none"}) {
+  for (const std::string position :
+       {"learned", "sinusoidal", "rope", "alibi", "relative", "none"}) {
     CAPTURE(position);
     trained(folder, token_config(folder, "batch: 4, tokens: 96", ", position: " + position));
     const std::string run = (folder / "run").string();
@@ -378,8 +380,8 @@ TEST_CASE("a data path that cannot be read says from where it counts") {
   CHECK(ended.status == 2);
   CHECK_MESSAGE(contains(ended.output, "the file gone.bin cannot be opened: No such file"),
                 ended.output);
-  CHECK(contains(ended.output, "counts from the working directory, " +
-                                   std::filesystem::current_path().string()));
+  CHECK(contains(ended.output,
+                 "counts from the working directory, " + std::filesystem::current_path().string()));
   std::filesystem::remove(folder / "train.bin");
   const Ended absolute = run_verb("eval", folder);
   CHECK(absolute.status == 2);

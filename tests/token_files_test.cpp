@@ -23,8 +23,8 @@ std::string raw(const std::vector<int64_t>& ids) {
 // As numpy.save writes it; `version` 2 has a longer length.
 std::string npy(const std::string& numbers, const std::string& descr, const std::string& shape,
                 const std::string& fortran = "False", char version = 1) {
-  std::string dict = "{'descr': " + descr + ", 'fortran_order': " + fortran + ", 'shape': " + shape +
-                     ", }";
+  std::string dict =
+      "{'descr': " + descr + ", 'fortran_order': " + fortran + ", 'shape': " + shape + ", }";
   const size_t before = version == 1 ? 10 : 12;
   dict.append(63 - (before + dict.size()) % 64, ' ').append("\n");
   std::string out = "\x93NUMPY" + std::string{version, '\0'};
@@ -112,7 +112,8 @@ TEST_CASE("a .npy file that is no row of token ids is refused by what it is") {
   refuses(npy(two, "'<u2'", "(2, 50)"), "has 2 axes, where tokens have one");
   refuses(npy(two, "'<u2'", "()"), "has 0 axes");
   refuses(npy(two, "'<u2'", "(2, 50)", "True"), "is in Fortran order");
-  refuses(npy(two, "'<u2'", "(99,)"), "has 200 bytes behind its header, which speaks of 99 numbers");
+  refuses(npy(two, "'<u2'", "(99,)"),
+          "has 200 bytes behind its header, which speaks of 99 numbers");
   refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which speaks of 18446744073709551615");
   refuses(npy(two, "'<u2'", "(99999999999999999999,)"), "has a .npy header without a shape");
   refuses(npy(two, "'<u2'", "(-100,)"), "has a .npy header without a shape");
@@ -166,8 +167,8 @@ TEST_CASE("both files of tokens are read alike, and a bad one is known before tr
   data->batch(0, Split::validation, 0, batch);
   for (int64_t i = 0; i < 16; ++i) CHECK(batch.inputs[i] == ids(100)[i]);
 
-  std::ofstream(folder / "c.yaml") << "data: {kind: tokens, train: " << a << ", validation: " << b
-                                   << "}\nmodel: {context: 8}\n";
+  std::ofstream(folder / "c.yaml")
+      << "data: {kind: tokens, train: " << a << ", validation: " << b << "}\nmodel: {context: 8}\n";
   const std::string config = (folder / "c.yaml").string();
   const Ended bad = run_program({"config", "check", config});
   CHECK(bad.status == 2);

@@ -52,7 +52,8 @@ bool is_text(std::string_view b) {
   constexpr size_t enough = 64, most = 4096;
   b = b.substr(0, most);
   return b.size() >= enough && std::ranges::all_of(b, [](unsigned char c) {
-           return (c >= 0x20 && c != 0x7f) || "\t\n\v\f\r"sv.find(static_cast<char>(c)) != ""sv.npos;
+           return (c >= 0x20 && c != 0x7f) ||
+                  "\t\n\v\f\r"sv.find(static_cast<char>(c)) != ""sv.npos;
          });
 }
 

@@ -108,11 +108,11 @@ class Text : public WindowDataset {
 
   [[noreturn]] void refuse_byte(const std::string& where, std::string_view text, size_t at) const {
     const bool file = where == "data.path";
-    throw UsageError(where,
-                     fmt::format("{} is not UTF-8: byte {} is 0x{:02X}",
-                                 file ? "the file " + path_ : "it", at,
-                                 static_cast<unsigned char>(text[at])),
-                     file ? "Use tokenizer: byte for such a file." : "");
+    throw UsageError(
+        where,
+        fmt::format("{} is not UTF-8: byte {} is 0x{:02X}", file ? "the file " + path_ : "it", at,
+                    static_cast<unsigned char>(text[at])),
+        file ? "Use tokenizer: byte for such a file." : "");
   }
 
   void collect_characters(std::string_view text) {

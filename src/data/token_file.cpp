@@ -89,9 +89,9 @@ class TokenFile {
 
     std::string_view type() const { return std::string_view(descr).substr(descr.empty() ? 0 : 1); }
     std::string numbers() const {
-      const bool plain = descr.size() < 8 && std::ranges::all_of(descr, [](unsigned char c) {
-                           return c > 0x20 && c < 0x7f;
-                         });
+      const bool plain =
+          descr.size() < 8 &&
+          std::ranges::all_of(descr, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
       return descr.empty() || !plain ? "records" : "numbers of type " + descr;
     }
   };
@@ -135,10 +135,10 @@ class TokenFile {
     const bool wide = format == "uint32";
     const size_t width = wide ? 4 : 2;
     if (!wide && vocabulary_ > 65536)
-      throw UsageError("data.format",
-                       fmt::format("uint16 has no ids above 65535, but data.vocabulary is {}",
-                                   vocabulary_),
-                       "Write format: uint32, or give .npy files.");
+      throw UsageError(
+          "data.format",
+          fmt::format("uint16 has no ids above 65535, but data.vocabulary is {}", vocabulary_),
+          "Write format: uint32, or give .npy files.");
     if (bytes.size() % width != 0)
       refuse(fmt::format("does not fit: its {} bytes are not a whole number of {} tokens",
                          bytes.size(), format),

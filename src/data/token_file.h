@@ -10,8 +10,8 @@ namespace waiver {
 /// The token ids in the bytes of a file:
 ///   NumPy's .npy, one axis of integers, little-endian, of any width;
 ///   else, without a header, little-endian numbers of `format`: uint16 | uint32.
-/// Throws UsageError about `key` where the file is cut short or of another known format (llm.c, HDF5,
-/// zip, …, text), where its numbers look twice as wide as said, and where an id is not below
+/// Throws UsageError about `key` where the file is cut short or of another known format (llm.c,
+/// HDF5, zip, …, text), where its numbers look twice as wide as said, and where an id is not below
 /// `vocabulary`.
 std::vector<int32_t> parse_tokens(const std::string& key, const std::string& path,
                                   std::string_view bytes, const std::string& format,

@@ -54,11 +54,12 @@ std::string WindowDataset::read_corpus(const std::string& key, const std::string
     bytes = read_file(path);
   } catch (const Error& problem) {
     const bool relative = std::filesystem::path(path).is_relative();
-    throw UsageError(key, "the file " + path + " " + problem.problem() +
-                              (relative ? " Its path counts from the working directory, " +
-                                              working_directory() + "."
-                                        : ""),
-                     hint);
+    throw UsageError(
+        key,
+        "the file " + path + " " + problem.problem() +
+            (relative ? " Its path counts from the working directory, " + working_directory() + "."
+                      : ""),
+        hint);
   }
   if (bytes.empty()) throw UsageError(key, "the file " + path + " is empty", hint);
   files_.push_back({key, path, std::ssize(bytes), sha256(bytes)});

@@ -68,8 +68,7 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   const CheckpointInfo& info = found.info;
   saved.checkpoint = found.checkpoint;
   saved.step = info.step;
-  const std::string name =
-      "the config in " + (saved.checkpoint / "model.safetensors").string();
+  const std::string name = "the config in " + (saved.checkpoint / "model.safetensors").string();
   // No step is made: what follows from train.tokens is there, and a context need not divide it.
   std::vector<std::string> changes = {"train.tokens=0"};
   changes.insert(changes.end(), overrides.begin(), overrides.end());

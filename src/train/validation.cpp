@@ -37,9 +37,8 @@ std::vector<double> token_losses(const Tensor& output, const Batch& batch) {
   parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n)
       if (batch.targets[n] >= 0)
-        losses[n] = batch.answers.empty()
-                        ? cross_entropy(output.row(n), C, batch.targets[n])
-                        : squared_error(output.row(n), &batch.answers[n * C], C);
+        losses[n] = batch.answers.empty() ? cross_entropy(output.row(n), C, batch.targets[n])
+                                          : squared_error(output.row(n), &batch.answers[n * C], C);
   });
   return losses;
 }
