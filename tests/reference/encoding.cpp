@@ -36,7 +36,8 @@ int64_t bucket_of(const Encoding& e, int64_t distance) {
   if (distance < exact) return offset + distance;
   const double steps = std::log(distance / static_cast<double>(exact)) /
                        std::log(e.max_distance / static_cast<double>(exact)) * (buckets - exact);
-  return offset + std::min(buckets - 1, exact + static_cast<int64_t>(steps));
+  // Where steps is a whole number, rounding may leave it just short.
+  return offset + std::min(buckets - 1, exact + static_cast<int64_t>(steps + 1e-9));
 }
 
 double sinusoid(int64_t position, int64_t channel, int64_t C) {

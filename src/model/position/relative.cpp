@@ -2,15 +2,18 @@
 #include <cmath>
 #include <vector>
 
+#include "core/natural.h"
 #include "model/position/registry.h"
 
 namespace waiver {
 namespace {
 
 /// s_ij += b_h[bucket(position_i − position_j)], b learned per head and shared by all blocks
-/// (Raffel et al., 1910.10683, §2.1). With n buckets for one direction, distances below n/2 have
-/// one each; the others share the rest on a logarithmic scale up to max_distance, and the last
-/// takes all beyond. Without `bidirectional` every later key is at distance 0.
+/// (Raffel et al., 1910.10683, §2.1). With n buckets for one direction, distances below e = ⌊n/2⌋
+/// have one each; the others share the rest on a logarithmic scale up to max_distance,
+///   bucket(d) = e + ⌊(n − e) ln(d/e) ÷ ln(max_distance/e)⌋,
+/// and the last takes all beyond. The floor is exact: powers of whole numbers decide where
+/// rounding of the logarithms could. Without `bidirectional` every later key is at distance 0.
 class Relative : public PositionEncoding, public ScoreBias {
  public:
   std::unique_ptr<PositionEncoding> clone() const override {
@@ -58,11 +61,26 @@ class Relative : public PositionEncoding, public ScoreBias {
     const int64_t n = bidirectional_ ? std::abs(distance) : std::max<int64_t>(distance, 0);
     const int64_t offset = bidirectional_ && distance < 0 ? one_direction() : 0;
     if (n < exact()) return offset + n;
-    const double share =
-        std::log(static_cast<double>(n) / static_cast<double>(exact())) /
-        std::log(static_cast<double>(max_distance_) / static_cast<double>(exact()));
-    const auto far = static_cast<int64_t>(share * static_cast<double>(one_direction() - exact()));
-    return offset + std::min(one_direction() - 1, exact() + far);
+    return offset + exact() + far_bucket(n);
+  }
+  // Of those that share the logarithmic scale, for a distance of at least exact().
+  int64_t far_bucket(int64_t n) const {
+    const int64_t shared = one_direction() - exact();
+    if (n >= max_distance_) return shared - 1;
+    const auto ratio = [&](int64_t x) {
+      return std::log(static_cast<double>(x) / static_cast<double>(exact()));
+    };
+    const double found = static_cast<double>(shared) * ratio(n) / ratio(max_distance_);
+    const double nearest = std::round(found);
+    if (std::abs(found - nearest) > 1e-6) return static_cast<int64_t>(found);
+    const auto whole = static_cast<int64_t>(nearest);
+    return reaches(n, whole) ? whole : whole - 1;
+  }
+  // (n/e)^shared ≥ (max_distance/e)^far
+  bool reaches(int64_t n, int64_t far) const {
+    const int64_t shared = one_direction() - exact();
+    return Natural::power(n, shared) >=
+           Natural::power(max_distance_, far).times(exact(), shared - far);
   }
 
   int64_t buckets_ = 32, max_distance_ = 128, context_ = 0;
