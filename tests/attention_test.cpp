@@ -271,6 +271,42 @@ void check_extreme(Kind<Normalizer>& kind, const reference::Normalization<Dual>&
   }
 }
 
+// Beside a score of 20 the weights near 0 are e^−20 of it; a difference of two powers would carry
+// the rounding of s − 20.
+TEST_CASE("softpick's weights and gradients near 0 are as exact as floats are") {
+  const Kind<Normalizer> softpick("softpick");
+  const double eps = 1e-6;
+  const std::vector<std::vector<float>> rows = {
+      {1e-6f, -1e-6f, 3e-6f, 2e-5f}, {1e-4f, -1e-3f, 1e-3f, 5e-4f}, {0.36f, -0.36f, 0.4f, 1e-3f},
+      {0.36f, 0.4f, -0.5f, 20},      {1e-6f, 1e-3f, 0.36f, 20},     {-1e-3f, 0.7f, 1.5f, 60}};
+  for (const std::vector<float>& s : rows) {
+    const auto n = std::ssize(s);
+    double top = 0, Z = eps;
+    for (const float x : s) top = std::max(top, static_cast<double>(x));
+    for (const float x : s) Z += std::abs(std::expm1(static_cast<double>(x))) * std::exp(-top);
+    RowState state = softpick->start(0, n, n);
+    std::vector<float> weights = s;
+    softpick->extend(state, weights.data(), n);
+    softpick->weigh(state, s.data(), weights.data(), n);
+    const auto weight = [&](int64_t j) {
+      return std::max(0.0, std::expm1(static_cast<double>(s[j]))) * std::exp(-top) / Z;
+    };
+    for (int64_t j = 0; j < n; ++j) {
+      CHECK(std::abs(weights[j] - weight(j)) <= 1e-6 * weight(j));
+      std::vector<float> grad(n, 0.0f);
+      grad[j] = 1;
+      softpick->backward(state, static_cast<float>(weight(j)), s.data(), weights.data(),
+                         grad.data(), n);
+      for (int64_t k = 0; k < n; ++k) {
+        const double slope = std::exp(s[k] - top) / Z, sign = s[k] > 0 ? 1 : -1;
+        const double right = slope * ((k == j && s[k] > 0 ? 1.0 : 0.0) - sign * weight(j));
+        // fast_exp of s − top, whose rounding at 60 is 4e-6; 1 − A_j cancels.
+        CHECK(std::abs(grad[k] - right) < 5e-6 * slope);
+      }
+    }
+  }
+}
+
 TEST_CASE("scores of ±1e4 and rows of one key have the weights and gradients of the formula") {
   for (const auto& entry : registry<Normalizer>())
     for (const double normalized : {0.0, 1.0}) {

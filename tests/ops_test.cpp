@@ -242,6 +242,19 @@ TEST_CASE("fast_log is the logarithm") {
   CHECK(fast_log(1.0f) == 0.0f);
 }
 
+TEST_CASE("fast_expm1 is e^x − 1 without cancellation") {
+  for (const float sign : {1.0f, -1.0f})
+    for (int i = 0; i < 20000; ++i) {
+      const float x = sign * std::exp(static_cast<float>(i) * 0.0037f - 69.6f);  // 6e-31 … 81
+      const double truth = std::expm1(static_cast<double>(x));
+      REQUIRE(std::abs(fast_expm1(x) - truth) < 2e-7 * std::abs(truth));
+    }
+  CHECK(fast_expm1(0.0f) == 0.0f);
+  CHECK(fast_expm1(-1000.0f) == -1.0f);
+  CHECK(std::isfinite(fast_expm1(1000.0f)));
+  CHECK(std::isnan(fast_expm1(NAN)));
+}
+
 TEST_CASE("relu lets NaN through") {
   Arena arena;
   Tape tape(arena, false);

@@ -6,13 +6,12 @@
 namespace waiver {
 namespace {
 
-// (e^s − 1) e^{−top}, top ≥ max(0, s). Near 0 the difference would cancel, so a series takes over;
-// its error at ±0.35 is 6e-8.
+// (e^s − 1) e^{−top}, top ≥ max(0, s), low = e^{−top}. The difference of the two powers would
+// cancel near 0 and carry the rounding of s − top; only where e^s leaves nothing of the 1 is it
+// taken, before e^s overflows.
 float shifted(float s, float top, float low) {
-  const float series =
-      s * (1 + s * (1 / 2.f + s * (1 / 6.f + s * (1 / 24.f + s * (1 / 120.f + s / 720.f)))));
-  const float difference = fast_exp(s - top) - low;
-  return s > -0.35f && s < 0.35f ? series * low : difference;
+  const float product = fast_expm1(s) * low, difference = fast_exp(s - top) - low;
+  return s < 40.0f ? product : difference;
 }
 
 /// A_j = ReLU(e^{s_j} − 1) / (Σ |e^s − 1| + ε), computed with e^{s−m} − e^{−m}, m = max(0, max s)
