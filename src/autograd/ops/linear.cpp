@@ -99,9 +99,9 @@ void multiply_rows(const Tensor& a, const Tensor& b, float keep, const Tensor& c
 // threads find work; a batch that is large enough to be given to many threads has 64 tiles, and
 // pays for them with the sum over the parts.
 int64_t parts_of_sum(int64_t N, int64_t row_tiles) {
-  constexpr int64_t whole = 8192, least = 512;
+  constexpr int64_t whole = 8192, least = 512, tiles = 64;
   if (N <= whole) return 1;
-  return std::min((TileLoops::kMany + row_tiles - 1) / row_tiles, N / least);
+  return std::min((tiles + row_tiles - 1) / row_tiles, N / least);
 }
 
 // dW += leftᵀ right, left [N, rows], right [N, columns].
