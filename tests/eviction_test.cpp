@@ -51,6 +51,13 @@ TEST_CASE("one pass with eviction is a decoder with a cache, for every encoding"
   }
 }
 
+TEST_CASE("a window beyond all numbers evicts nothing, and a key within it cannot be kept") {
+  const Model model{"rope"};
+  CHECK(model.evicted({INT64_MAX, 0, {}, false}) == model.logits());
+  CHECK(model.evicted({INT64_MAX, 3, {}, true}) == model.logits());
+  CHECK_THROWS_AS(Eviction(model.transformer, {INT64_MAX, 0, {5}, false}), UsageError);
+}
+
 TEST_CASE(
     "positions within the cache matter to encodings in attention, once a kept key is nearer") {
   for (const auto& entry : registry<PositionEncoding>()) {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/random.h"
+#include "core/set_fields.h"
 #include "distance.h"
 #include "model/transformer.h"
 #include "reference/encoding.h"
@@ -137,6 +138,34 @@ TEST_CASE("a window of T or more is causal, a prefix of T is bidirectional") {
   CHECK(masked("window", kTokens - 1) != causal.logits(kText));
   CHECK(masked("prefix", kTokens) == both.logits(kText));
   CHECK(masked("prefix", kTokens - 1) != both.logits(kText));
+}
+
+TEST_CASE("the separator beats the prefix: no query sees that of another document") {
+  // kText ends documents at 1, at positions 1 and 3; the prefix reaches into the second.
+  const Model model({{}, {{"attention.mask.prefix", 3}, {"attention.mask.separator", 1}}});
+  Arena arena;
+  Tape tape(arena, false);
+  Patterns patterns;
+  model.transformer.forward(tape, {kText, 1, kTokens}, &patterns);
+  const auto A = [&](int64_t i, int64_t k) { return patterns.kept[0][i * kTokens + k]; };
+  CHECK(A(0, 1) > 0);   // within the prefix and the first document
+  CHECK(A(0, 2) == 0);  // within the prefix, but of the second
+  CHECK(A(3, 2) > 0);
+  for (int64_t i = 4; i < kTokens; ++i)
+    for (int64_t k = 0; k < 4; ++k) CHECK(A(i, k) == 0);
+}
+
+TEST_CASE("a window of any size is clear of overflow") {
+  for (const char* kind : {"causal", "bidirectional"})
+    for (const int64_t window : {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2}) {
+      Kind<Mask> mask(kind), open(kind);
+      SetFields fields(SetFields::Values{{"window", std::to_string(window)},
+                                         {"separator", "9223372036854775807"}});
+      mask->options(fields);
+      for (int64_t i = 0; i < 5; ++i)
+        for (int64_t k = 0; k < 5; ++k)
+          CHECK(mask->visible_tokens(i, 5).contains(k) == open->visible_tokens(i, 5).contains(k));
+    }
 }
 
 // Sink tokens have constant keys and values: nothing of the sequence reaches them.

@@ -49,7 +49,7 @@ void check_cache(const Cache& cache, int64_t T) {
                        fmt::format("It is one of the first {}.", cache.keep_first));
     if (std::count(cache.keep.begin(), cache.keep.end(), k) > 1)
       throw UsageError("keep", fmt::format("position {} is named twice", k));
-    if (k + cache.window >= T)
+    if (cache.window >= T - k)
       throw UsageError(
           "keep", fmt::format("position {} never leaves the window of {} tokens", k, cache.window),
           fmt::format("A sequence has {}: keep positions below {}, or lower the window.", T,
@@ -71,6 +71,7 @@ Eviction::Eviction(const Transformer& model, const Cache& cache) : model_(model)
   const int64_t T = model.config().context;
   check_model(model.config(), cache);
   check_cache(cache, T);
+  cache_.window = std::min(cache.window, T);
   kept_ = cache.kept(T);
   stays_.assign(T, 0);
   for (const int64_t k : kept_) stays_[k] = 1;

@@ -9,13 +9,13 @@ namespace waiver {
 void Mask::options(FieldVisitor& v) {
   v.field("window", window_, at_least(0),
           "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit");
-  v.field(
-      "prefix", prefix_, at_least(0),
-      "the first tokens of a sequence, seen by every query; none of them is to be predicted (Gu et "
-      "al., 2410.10781)");
+  v.field("prefix", prefix_, at_least(0),
+          "the first tokens of a sequence, seen by every query of their document; none of them is "
+          "to be "
+          "predicted (Gu et al., 2410.10781)");
   v.field("separator", separator_, at_least(-1),
           "token id that ends a document; no query sees another document (as in Llama 3, "
-          "2407.21783); -1: one document");
+          "2407.21783), not its part of the prefix either; -1: one document");
   v.field("self_only", self_only_, 0, at_least(0),
           "positions that see only themselves (2605.06611); later queries still see them");
   v.field("self_only_layers", layers_, 0, at_least(0),
@@ -60,7 +60,8 @@ VisibleKeys Mask::visible_tokens(int64_t query, int64_t tokens) const {
   for (int64_t k : self_only_)
     if (k == query) return {{}, {query, query + 1}};
   KeyRange main = open_side(query, tokens);
-  if (window_ > 0) main = main.within(query - window_ + 1, query + window_);
+  if (const int64_t reach = std::min(window_, tokens); reach > 0)
+    main = main.within(query - reach + 1, query + reach);
   const int64_t lead = std::min(prefix_, tokens);
   if (main.begin <= lead) return {{}, {lead > 0 ? 0 : main.begin, std::max(main.end, lead)}};
   return {{0, lead}, main};

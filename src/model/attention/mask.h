@@ -13,7 +13,8 @@ namespace waiver {
 ///   main   = open side ∩ (i − window, i + window)
 ///   lead   = [0, prefix), seen by all, its tokens by each other too (Gu et al., 2410.10781, §5)
 ///   row k of self_only, in the layers named: only k itself; later queries still see k
-/// and all of it within a query's own document.
+/// and all of it within a query's own document: the separator goes before the prefix, whose tokens
+/// no query of a later document sees.
 /// Sink tokens stand in front of all other tokens: every query sees all of them, whatever the
 /// above hides, and they see each other alone, so that no sequence reaches them.
 class Mask : public KeyMask {
@@ -36,7 +37,7 @@ class Mask : public KeyMask {
   std::unique_ptr<Mask> in_layer(int64_t layer, int64_t sinks) const;
   /// The token that ends a document, or −1: sequences are one document each.
   int64_t separator() const { return separator_; }
-  /// Tokens that every query sees.
+  /// Tokens that every query of their document sees.
   int64_t prefix() const { return prefix_; }
 
  protected:
