@@ -8,6 +8,8 @@
 
 #include "core/files.h"
 #include "core/safetensors.h"
+#include "core/set_fields.h"
+#include "model/transformer.h"
 #include "temporary.h"
 #include "train/registry.h"
 
@@ -305,4 +307,41 @@ TEST_CASE("a folder that cannot be read does not count as one without checkpoint
   const TemporaryFolder folder;
   put_bytes(folder / "file", "x");
   CHECK(contains(error_of([&] { list_checkpoints(folder / "file"); }), "file: this folder cannot"));
+}
+
+TEST_CASE("a checkpoint holds the constants of a model, and one without them still loads") {
+  const TemporaryFolder folder;
+  const auto make = [](double value_norm) {
+    ModelConfig config;
+    config.layers = 1;
+    config.heads = 2;
+    config.width = 8;
+    config.context = 4;
+    config.mlp.width = 8;
+    config.attention.slot.set("key_value");
+    SetFields fields({{"value_norm", value_norm}});
+    config.attention.slot->options(fields);
+    return Transformer(config, 5, 1);
+  };
+  Transformer model = make(3), other = make(2), learned = make(0);
+  const auto optimizer = make_adamw();
+  optimizer->build(model.parameters(), 0);
+  const fs::path saved =
+      save_checkpoint(folder.path(), {1, "seed: 1\n"}, model.parameters(), *optimizer);
+  const Safetensors file = Safetensors::open(saved / "model.safetensors");
+  const auto* entry = file.find("blocks.0.attn.slot.value");
+  REQUIRE(entry);
+  CHECK(entry->shape == Shape{2, 4});
+  CHECK(file.read(*entry) == std::vector<float>(8, 1.5f));           // 3 ÷ √4
+  CHECK(model.parameters().count() < learned.parameters().count());  // it is no weight
+  CHECK(load_checkpoint(saved, model.parameters(), optimizer.get()).step == 1);
+  CHECK(contains(error_of([&] { load_checkpoint(saved, other.parameters(), nullptr); }),
+                 "its blocks.0.attn.slot.value is not the one that this model's config fixes"));
+
+  Training before(1), after(2);
+  const fs::path old =
+      save_checkpoint(folder.path(), {2, "seed: 1\n"}, before.parameters, *before.optimizer);
+  after.parameters.add_constant("block.constant", {2, 2}, 0.5f);
+  CHECK(load_error(after, old).empty());
+  CHECK(after.numbers() == before.numbers());
 }

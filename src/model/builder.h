@@ -40,6 +40,10 @@ class Builder {
     return parameters_.add(std::move(name), shape, init);
   }
 
+  const Constant& constant(std::string name, const Shape& shape, double value) {
+    return parameters_.add_constant(std::move(name), shape, static_cast<float>(value));
+  }
+
  private:
   ParameterSet& parameters_;
   const InitConfig& init_;

@@ -1,5 +1,6 @@
 #include "model/parameters.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/random.h"
@@ -41,6 +42,12 @@ bool matches(std::string_view pattern, std::string_view name) {
 Parameter& ParameterSet::add(std::string name, const Shape& shape, Init init) {
   parameters_.push_back({std::move(name), shape, init, {}});
   return parameters_.back();
+}
+
+const Constant& ParameterSet::add_constant(std::string name, const Shape& shape, float value) {
+  constants_.push_back({std::move(name), arena_.tensor(shape)});
+  std::fill_n(constants_.back().value.data, shape.size(), value);
+  return constants_.back();
 }
 
 void ParameterSet::allocate(uint64_t seed) {

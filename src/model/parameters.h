@@ -29,6 +29,13 @@ struct Parameter {
   bool is_matrix() const { return shape.rank >= 2; }
 };
 
+/// Numbers that the config fixes. They are no weights: nothing trains, counts or freezes them.
+/// Files of the weights hold them all the same, so that these can be used without the config.
+struct Constant {
+  std::string name;
+  Tensor value;
+};
+
 /// Whether `name` fits the pattern; `*` stands for any characters, dots included.
 bool matches(std::string_view pattern, std::string_view name);
 
@@ -38,6 +45,8 @@ class ParameterSet {
  public:
   /// Declares a parameter; the reference stays valid. REQUIRES: before `allocate`.
   Parameter& add(std::string name, const Shape& shape, Init init);
+  /// Declares a constant, every number of which is `value`; the reference stays valid.
+  const Constant& add_constant(std::string name, const Shape& shape, float value);
   /// Gives every parameter its memory and its first value.
   void allocate(uint64_t seed);
   /// Takes their gradients from the parameters whose name matches, so that no op computes them and
@@ -47,6 +56,7 @@ class ParameterSet {
 
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }
+  const std::deque<Constant>& constants() const { return constants_; }
   int64_t count() const;  // how many numbers the parameters hold, padding left out
 
   /// Flat views, every parameter padded with zeros to 64 bytes.
@@ -58,6 +68,7 @@ class ParameterSet {
 
  private:
   std::deque<Parameter> parameters_;
+  std::deque<Constant> constants_;
   Arena arena_;
   Tensor values_, grads_;
 };

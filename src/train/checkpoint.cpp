@@ -47,6 +47,7 @@ std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
                         const ParameterSet& parameters) {
   std::vector<NamedTensor> tensors;
   for (const Parameter& p : parameters.all()) tensors.push_back({p.name, p.variable.value});
+  for (const Constant& c : parameters.constants()) tensors.push_back({c.name, c.value});
   return safetensors_bytes(
       file, tensors,
       {{"format", kFormat},
@@ -122,6 +123,22 @@ bool fits(const Shape& saved, const Parameter& p, bool cut) {
   return first_rows == p.shape;
 }
 
+/// Files written before constants were kept lack them.
+void check_constant(const Files& files, const Constant& c) {
+  const auto* entry = files.model.find(c.name);
+  if (!entry) return;
+  const std::vector<float> found = files.model.read(*entry);
+  if (!(entry->shape == c.value.shape) || !std::equal(found.begin(), found.end(), c.value.data))
+    refuse(files.model_path,
+           fmt::format("its {} is not the one that this model's config fixes", c.name));
+}
+
+bool has(const ParameterSet& parameters, const std::string& name) {
+  return std::ranges::count(parameters.all(), name, &Parameter::name) +
+             std::ranges::count(parameters.constants(), name, &Constant::name) >
+         0;
+}
+
 void check_model(const Files& files, const ParameterSet& parameters, bool cut) {
   for (const Parameter& p : parameters.all()) {
     const auto* entry = files.model.find(p.name);
@@ -132,9 +149,9 @@ void check_model(const Files& files, const ParameterSet& parameters, bool cut) {
   }
   for (const Parameter& p : parameters.all())
     check_finite(files.model_path, p.name, files.model.read(*files.model.find(p.name)));
-  if (files.model.entries().size() == parameters.all().size()) return;
+  for (const Constant& c : parameters.constants()) check_constant(files, c);
   for (const auto& entry : files.model.entries())
-    if (std::ranges::find(parameters.all(), entry.name, &Parameter::name) == parameters.all().end())
+    if (!has(parameters, entry.name))
       refuse(files.model_path, "it has " + entry.name + ", which this model lacks");
 }
 

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <vector>
 
 #include "model/attention/registry.h"
 
@@ -32,29 +31,28 @@ class KeyValueSlot : public Slot {
  public:
   std::unique_ptr<Slot> clone() const override { return std::make_unique<KeyValueSlot>(*this); }
   void options(FieldVisitor& v) override {
-    v.field(
-        "value_norm", value_norm_, at_least(0),
-        "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781); 0: it "
-        "is learned");
+    v.field("value_norm", value_norm_, at_least(0),
+            "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) but "
+            "stands in the checkpoints all the same; 0: it is learned");
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
     if (value_norm_ == 0)
       value_ = &builder.add(name + ".slot.value", {heads, D}, Init::normal(0.02));
     else
-      fixed_ = std::make_shared<std::vector<float>>(
-          heads * D, static_cast<float>(value_norm_ / std::sqrt(static_cast<double>(D))));
+      fixed_ = &builder.constant(name + ".slot.value", {heads, D},
+                                 value_norm_ / std::sqrt(static_cast<double>(D)));
   }
   Variable key() const override { return key_->variable; }
   Variable value() const override {
     if (value_) return value_->variable;
-    return {{fixed_->data(), key_->shape}, {}};
+    return {fixed_->value, {}};
   }
 
  private:
   double value_norm_ = 0;
   const Parameter *key_ = nullptr, *value_ = nullptr;
-  std::shared_ptr<std::vector<float>> fixed_;
+  const Constant* fixed_ = nullptr;
 };
 
 }  // namespace
