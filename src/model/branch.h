@@ -21,11 +21,14 @@ class Branch {
   Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
          const std::string& place);
 
-  template <class F>
-  Variable join(Tape& tape, Variable x, const Input& input, const F& f) const {
+  /// `added` is shown what joins x: f's part behind norm_out and dropout, before `post` norms the
+  /// sum.
+  template <class F, class G>
+  Variable join(Tape& tape, Variable x, const Input& input, const F& f, const G& added) const {
     Variable y = f(in_ ? in_->apply(tape, x) : x);
     if (out_) y = out_->apply(tape, y);
     y = dropout_.apply(tape, y, input.noise, input.batch);
+    added(y.value);
     x = residual_ ? add(tape, x, y) : y;
     return after_ ? after_->apply(tape, x) : x;
   }

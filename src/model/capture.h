@@ -21,7 +21,9 @@ namespace waiver {
 /// | blocks.{l}.attn.slot   | [B, H, S]    | the same for the slot's key, where there is a slot |
 /// | blocks.{l}.attn.mix    | [B·S, C]     | Σ_j A_ij v_j, heads side by side, before any gate  |
 /// | blocks.{l}.attn.out    | [B·S, C]     | the above, gated, through the output projection    |
+/// | blocks.{l}.attn.added  | [B·S, C]     | the same, as it joins the stream (model/branch.h)  |
 /// | blocks.{l}.mlp.out     | [B·S, C]     | what the MLP gives, before any norm                |
+/// | blocks.{l}.mlp.added   | [B·S, C]     | the same, as it joins the stream                   |
 /// | blocks.{l}.resid       | [B·S, C]     | residual stream after the block                    |
 /// | final.norm             | [B·T, C]     | what the output layer gets                         |
 /// | logits                 | [B·T, V]     | or what the model answers to features [B·T, C]     |

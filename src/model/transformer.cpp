@@ -200,17 +200,23 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
     if (block.attention)
-      x = block.attention->branch.join(tape, x, input, [&](Variable in) {
-        Variable a = attend(tape, l, in, input, documents, capture);
-        pass(input, capture, l, "attn.out", a.value);
-        return a;
-      });
+      x = block.attention->branch.join(
+          tape, x, input,
+          [&](Variable in) {
+            Variable a = attend(tape, l, in, input, documents, capture);
+            pass(input, capture, l, "attn.out", a.value);
+            return a;
+          },
+          [&](const Tensor& added) { show(capture, l, "attn.added", added); });
     if (block.perceptron)
-      x = block.perceptron->branch.join(tape, x, input, [&](Variable in) {
-        Variable m = block.perceptron->mlp->forward(tape, in);
-        pass(input, capture, l, "mlp.out", m.value);
-        return m;
-      });
+      x = block.perceptron->branch.join(
+          tape, x, input,
+          [&](Variable in) {
+            Variable m = block.perceptron->mlp->forward(tape, in);
+            pass(input, capture, l, "mlp.out", m.value);
+            return m;
+          },
+          [&](const Tensor& added) { show(capture, l, "mlp.added", added); });
     pass(input, capture, l, "resid", x.value);
   }
   if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
