@@ -19,4 +19,11 @@ inline double distance(const std::vector<float>& x, const std::vector<float>& y)
   return worst / scale;
 }
 
+/// Whether two series are equal number by number, NaN in the same places.
+template <class X, class Y>
+bool same_numbers(const X& x, const Y& y) {
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                    [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
+}
+
 }  // namespace waiver

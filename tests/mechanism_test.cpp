@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "core/random.h"
+#include "distance.h"
+#include "keep_all.h"
 #include "reference/settings.h"
 #include "temporary.h"
 
@@ -248,7 +250,61 @@ TEST_CASE(
   CHECK(finding(m, "W7").outcome == "refuted");
   CHECK(std::equal(weights.begin(), weights.end(), values.begin()));
   prober.measure();
-  CHECK(prober.value("received_attention") == before);
+  CHECK(same_numbers(prober.value("received_attention"), before));
+}
+
+// Rows whose rest goes to a slot and a sink token count for as much less.
+TEST_CASE("the first choice goes by shares of whole rows where weights are none") {
+  constexpr int64_t tokens = 12, R = 1, S = R + tokens;
+  ModelConfig config;
+  config.layers = 1;
+  config.heads = 2;
+  config.width = 16;
+  config.context = tokens;
+  config.sink_tokens = R;
+  config.mlp.width = 8;
+  config.attention.normalizer.set("relu");
+  config.attention.slot.set("key_value");
+  Transformer model(config, V, 3);
+  for (Parameter& p : model.parameters().all())
+    if (p.name.ends_with("slot.key"))
+      for (int64_t i = 0; i < p.shape.size(); ++i) p.variable.value.data[i] *= 200;
+  const Letters data(false);
+  ProbeConfig probe;
+  probe.batch = 8;
+  Prober prober(model, data, probe, 0);
+  Passes passes(model, prober);
+  const std::vector<int64_t> candidates = {1, 2, 3, 4, 5};
+  KeepAll kept;
+  Arena arena;
+  Tape tape(arena, false);
+  model.forward(tape, {prober.sequences(), 8, tokens}, &kept);
+  const auto share = [&](int64_t k, bool whole) {
+    double chosen = 0;
+    for (int64_t map = 0; map < 8 * 2; ++map) {
+      std::vector<double> E;
+      for (const int64_t j : candidates) {
+        double sum = 0, uniform = 0;
+        for (int64_t i = j + 1; i < tokens; ++i) {
+          const int64_t query = map * S + R + i;
+          const float* row = &kept.at(0, "attn.pattern")[query * S];
+          double total = 1e-8 + (whole ? kept.at(0, "attn.slot")[query] : 0.0f);
+          for (int64_t n = whole ? 0 : R; n < S; ++n) total += row[n];
+          sum += row[R + j] / total;
+          uniform += 1.0 / (i + 1);
+        }
+        E.push_back(sum / uniform);
+      }
+      chosen += std::ranges::count_if(E, [&](double x) { return x >= E[k - 1]; }) == 1;
+    }
+    return chosen / 16;
+  };
+  bool differs = false;
+  for (const int64_t k : candidates) {
+    CHECK(passes.first_choice({}, {}, passes.all_heads(), candidates, k) == share(k, true));
+    differs |= share(k, true) != share(k, false);
+  }
+  CHECK(differs);
 }
 
 }  // namespace waiver

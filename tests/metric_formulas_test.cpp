@@ -111,11 +111,15 @@ TEST_CASE("proxy attention is measured where weights are no shares, and there al
             all += mine / m.B;
             sinks += (mine > 0.1) / static_cast<double>(m.B);
           }
-          const bool last = k == m.T - 1;
-          CHECK(m.got("proxy_received_attention", l, h, k) ==
-                near(last ? 0 : others / (m.B * (m.T - 1 - k))));
           CHECK(m.got("proxy_received_attention_inclusive", l, h, k) == near(all));
-          CHECK(m.got("proxy_enrichment", l, h, k) == near(last ? 0 : others / uniform));
+          if (k == m.T - 1) {
+            CHECK(std::isnan(m.got("proxy_received_attention", l, h, k)));
+            CHECK(std::isnan(m.got("proxy_enrichment", l, h, k)));
+          } else {
+            CHECK(m.got("proxy_received_attention", l, h, k) ==
+                  near(others / (m.B * (m.T - 1 - k))));
+            CHECK(m.got("proxy_enrichment", l, h, k) == near(others / uniform));
+          }
           CHECK(m.got("proxy_sink_rate", l, h, k) == near(sinks));
         }
       }
@@ -163,7 +167,7 @@ TEST_CASE("residual peak, outliers, massive activations and over-mixing equal th
     CHECK(got("over_mixing") == near(mixing));
 
     for (const auto& [prefix, point] :
-         {std::pair("residual_", "resid"), {"attention_", "attn.out"}}) {
+         {std::pair("residual_", "resid"), {"attention_", "attn.added"}}) {
       double largest = 0, kurtosis = 0;
       for (int64_t b = 0; b < m.B; ++b) {
         const float* x = m.rows(l, point, b);

@@ -77,14 +77,16 @@ Log new_log(const std::filesystem::path& path, const Config& config, const std::
 void define_probe(Log& log, const Prober& prober) {
   for (const SeriesSpec& spec : prober.series()) log.define(spec);
   const auto visibility = prober.key_visibility();
-  log.set({"probe",
-           "key_visibility",
-           {"layer", "key"},
-           "1",
-           "key visibility",
-           "share of the queries that see the key, itself included, mean over sequences",
-           between(0, 1)},
-          std::span<const float>(visibility));
+  log.set(
+      {"probe",
+       "key_visibility",
+       {"layer", "key"},
+       "1",
+       "key visibility",
+       "share of the queries that see the key, itself included, mean over sequences; NaN without "
+       "attention",
+       between(0, 1)},
+      std::span<const float>(visibility));
 }
 
 Log::Row row_of(const Prober::Values& values) {

@@ -20,24 +20,24 @@ class AddedAttention : public Metric {
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * c_.heads * 2 * c_.added, 0.0);
+    means_.assign(c_.layers * c_.heads * 2 * c_.added, {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, A = c_.added;
-    reduce_heads(view, c_.heads, 2 * A, sums_, [&](int64_t b, int64_t h, double* row) {
-      const float* weights = view.added.data + (b * c_.heads + h) * T * A;
-      for (int64_t i = 0; i < T; ++i)
-        for (int64_t a = 0; a < A; ++a) row[a] += weights[i * A + a] / static_cast<double>(T);
-      for (int64_t a = 0; a < A; ++a) row[A + a] = row[a] > c_.config.sink_threshold;
+    reduce_heads(view, c_.heads, 2 * A, means_, [&](int64_t b, int64_t h, Mean* row) {
+      for (int64_t a = 0; a < A; ++a) {
+        double sum = 0;
+        for (int64_t i = 0; i < T; ++i) sum += view.added_row(b, h, i)[a] / static_cast<double>(T);
+        row[a].add(sum);
+        row[A + a].add(sum > c_.config.sink_threshold);
+      }
     });
   }
-  void finish() override {
-    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 2, c_.added);
-  }
+  void finish() override { values_ = values_of_each(means_, 2, c_.added); }
 
  private:
   ProbeContext c_;
-  std::vector<double> sums_;  // per head: A means, A ones where a sequence has a sink
+  std::vector<Mean> means_;  // per head: A weights, A ones where a sequence has a sink
 };
 
 }  // namespace

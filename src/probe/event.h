@@ -22,12 +22,13 @@ struct EventKind {
 /// The events, in the order in which they are told:
 ///   risk        backcopy risk below 1 nat: copying is learned (only tasks that have it)
 ///   enrichment  E_k above 3: t_E of W11
-///   sink        α_k above probe.sink_threshold
+///   sink        α_k above probe.waiver.received_attention
 ///   value       r_V(k) below 0.5: t_V of W11
 ///   residual    residual ratio of k above 2. Published as a rise, the peak of the first token's
 ///               norm (Guo et al., 2410.13835), as a ratio because in small models all norms grow;
 ///               2: the norm is twice that of the other tokens
-/// E > 3, α > 0.3 and r_V < 0.5 are the thresholds of the waiver score.
+/// Those of E, α and r_V are the thresholds of the waiver score, probe.waiver; 3, 0.3 and 0.5 are
+/// its defaults.
 std::vector<EventKind> event_kinds(const ProbeConfig& config);
 
 /// One event of one run: when it came, and the change point of the same quantity, which has no

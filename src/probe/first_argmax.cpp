@@ -16,14 +16,16 @@ float largest(const float* x, int64_t n) {
 class FirstArgmax : public RowMean {
  public:
   std::vector<SeriesSpec> series() const override {
-    return {{"",
-             "first_argmax_share",
-             {"layer", "head"},
-             "1",
-             "first-argmax share",
-             "share of the queries, the first included, whose largest weight is on key 0 and above "
-             "0; its mean over layers and heads is the share of Kaul et al. (2410.17174)",
-             between(0, 1)}};
+    return {
+        {"",
+         "first_argmax_share",
+         {"layer", "head"},
+         "1",
+         "first-argmax share",
+         "share of the queries, the first included, whose largest weight on a token, sink tokens "
+         "and a slot left out, is on key 0 and above 0; its mean over layers and heads is the "
+         "share of Kaul et al. (2410.17174)",
+         between(0, 1)}};
   }
 
  private:

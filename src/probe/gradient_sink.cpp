@@ -12,8 +12,9 @@ class GradientSink : public Metric {
              {"layer", "position"},
              "1",
              "gradient sink",
-             "‖∂L/∂x[k]‖ ÷ mean over t ≠ k of ‖∂L/∂x[t]‖ in the same sequence, mean over sequences "
-             "(2603.17771); x is what queries, keys and values are made of, L the loss. Where no "
+             "‖∂L/∂x[k]‖ ÷ mean over t ≠ k of ‖∂L/∂x[t]‖ in the same sequence, mean over the "
+             "sequences whose other gradients are not all 0 (2603.17771); x is what queries, keys "
+             "and values are made of, L the loss. Where no "
              "norm stands before attention, x is the residual stream and all that follows it "
              "counts",
              at_least(0)}};
@@ -22,7 +23,7 @@ class GradientSink : public Metric {
   bool of_gradients() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * c_.tokens, 0.0);
+    means_.assign(c_.layers * c_.tokens, {});
   }
   void gradient(int64_t layer, const Tensor& grad, const Batch& batch) override {
     const int64_t T = c_.tokens;
@@ -30,17 +31,16 @@ class GradientSink : public Metric {
     for (int64_t b = 0; b < batch.batch; ++b) {
       double total = 0;
       for (int64_t t = 0; t < T; ++t) total += norms[t] = norm(grad.row(b * T + t), c_.width);
-      for (int64_t t = 0; t < T; ++t) {
-        const double others = (total - norms[t]) / static_cast<double>(T - 1);
-        sums_[layer * T + t] += others > 0 ? norms[t] / others : 0.0;
-      }
+      for (int64_t t = 0; t < T; ++t)
+        if (const double others = total - norms[t]; others != 0)
+          means_[layer * T + t].add(norms[t] / (others / static_cast<double>(T - 1)));
     }
   }
-  void finish() override { values_ = {mean_of(sums_, static_cast<double>(c_.sequences))}; }
+  void finish() override { values_ = {values_of(means_)}; }
 
  private:
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace

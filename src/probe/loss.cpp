@@ -14,18 +14,18 @@ std::vector<double> log_softmax(const float* logits, int64_t V) {
   return out;
 }
 
-// Adds f(sequence, t, log-probabilities, sums) over all rows with a target: parallel over
-// sequences, summed in order.
+// Calls f(sequence, t, log-probabilities, means) for all rows with a target: parallel over
+// sequences, added in order.
 template <class F>
-void add_rows(const Tensor& logits, const Batch& batch, std::vector<double>& sums, const F& f) {
-  const int64_t T = batch.tokens, V = logits.dim(1), width = std::ssize(sums);
-  std::vector<double> rows(batch.batch * width, 0.0);
+void add_rows(const Tensor& logits, const Batch& batch, std::vector<Mean>& means, const F& f) {
+  const int64_t T = batch.tokens, V = logits.dim(1), width = std::ssize(means);
+  std::vector<Mean> rows(batch.batch * width);
   parallel_tiles(batch.batch, [&](int64_t b) {
     for (int64_t t = 0; t < T; ++t)
       if (batch.targets[b * T + t] >= 0)
         f(b, t, log_softmax(logits.row(b * T + t), V), &rows[b * width]);
   });
-  for (int64_t i = 0; i < std::ssize(rows); ++i) sums[i % width] += rows[i];
+  for (int64_t i = 0; i < std::ssize(rows); ++i) means[i % width].add(rows[i]);
 }
 
 /// Cross-entropy against the targets.
@@ -41,47 +41,40 @@ class Loss : public Metric {
              "the hidden tokens of masked_token",
              at_least(0)}};
   }
-  void begin(const ProbeContext&) override { sums_.assign(2, 0.0); }
+  void begin(const ProbeContext&) override { mean_.assign(1, {}); }
   void logits(const Tensor& logits, const Batch& batch) override {
-    add_rows(logits, batch, sums_,
-             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
-               row[0] -= p[batch.targets[b * batch.tokens + t]];
-               row[1] += 1;
+    add_rows(logits, batch, mean_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, Mean* mean) {
+               mean->add(-p[batch.targets[b * batch.tokens + t]]);
              });
   }
-  void finish() override { values_ = {{static_cast<float>(sums_[0] / sums_[1])}}; }
+  void finish() override { values_ = {values_of(mean_)}; }
 
  private:
-  std::vector<double> sums_;
+  std::vector<Mean> mean_;
 };
 
-/// Two means of a loss: over what triggers decide, and over the rest.
+/// Two means of a loss: over what triggers decide, and over the rest; NaN where there is no such
+/// position.
 class TwoRisks : public Metric {
  public:
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(4, 0.0);
+    risks_.assign(2, {});
   }
-  void finish() override {
-    values_.clear();
-    for (int role : {0, 2})
-      values_.push_back(
-          {static_cast<float>(sums_[role + 1] > 0 ? sums_[role] / sums_[role + 1] : 0.0)});
-  }
+  void finish() override { values_ = values_of_each(risks_, 2, 1); }
 
  protected:
   static std::vector<SeriesSpec> named(const std::string& copied, const std::string& others) {
     return {{"", "backcopy_risk", {}, "nat", "backcopy risk", copied, at_least(0)},
             {"", "bigram_risk", {}, "nat", "bigram risk", others, at_least(0)}};
   }
-  static void add(double* row, Role role, double risk) {
-    row += role == Role::trigger ? 0 : 2;
-    row[0] += risk;
-    row[1] += 1;
+  static void add(Mean* risks, Role role, double risk) {
+    risks[role == Role::trigger ? 0 : 1].add(risk);
   }
 
   ProbeContext c_;
-  std::vector<double> sums_;  // per role a sum and a count
+  std::vector<Mean> risks_;
 };
 
 /// Cross-entropy against the task's own distribution of the next token.
@@ -90,13 +83,13 @@ class Risks : public TwoRisks {
   std::vector<SeriesSpec> series() const override {
     return named(
         "cross-entropy against the true next-token distribution, mean over trigger positions "
-        "(Guo et al., 2410.13835)",
+        "(Guo et al., 2410.13835); NaN without one",
         "cross-entropy against the true next-token distribution, mean over the other positions");
   }
   void logits(const Tensor& logits, const Batch& batch) override {
     const int64_t V = logits.dim(1);
-    add_rows(logits, batch, sums_,
-             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
+    add_rows(logits, batch, risks_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, Mean* row) {
                const int32_t* inputs = &batch.inputs[b * batch.tokens];
                std::vector<float> truth(V);
                c_.data->next(inputs, t, truth);
@@ -117,8 +110,8 @@ class MaskedRisks : public TwoRisks {
                  "−log p(hidden token), mean over the other hidden tokens");
   }
   void logits(const Tensor& logits, const Batch& batch) override {
-    add_rows(logits, batch, sums_,
-             [&](int64_t b, int64_t t, const std::vector<double>& p, double* row) {
+    add_rows(logits, batch, risks_,
+             [&](int64_t b, int64_t t, const std::vector<double>& p, Mean* row) {
                const int32_t* whole = &batch.whole[b * batch.tokens];
                add(row, t > 0 ? c_.data->role(whole, t - 1) : Role::plain,
                    -p[batch.targets[b * batch.tokens + t]]);

@@ -21,8 +21,9 @@ class MassiveActivations : public Metric {
          at_least(0)},
         {"", "activation_median", axes, "1", "median activation", "median of" + of, at_least(0)},
         {"", "activation_ratio", axes, "1", "largest activation ÷ median",
-         "largest |h| ÷ median of |h| in the same sequence, mean over sequences; for models too "
-         "small for massive_activations",
+         "largest |h| ÷ median of |h| in the same sequence, mean over the sequences whose median "
+         "is "
+         "not 0; for models too small for massive_activations",
          at_least(0)},
         {"",
          "massive_activations",
@@ -35,23 +36,30 @@ class MassiveActivations : public Metric {
   }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * (kSizes + c_.tokens), 0.0);
+    means_.assign(c_.layers * (kSizes + c_.tokens), {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, C = c_.width;
-    reduce_heads(view, 1, kSizes + T, sums_, [&](int64_t b, int64_t, double* row) {
+    reduce_heads(view, 1, kSizes + T, means_, [&](int64_t b, int64_t, Mean* row) {
       const float* h = view.resid.row(b * T);
-      std::vector<double> sizes(T * C);
+      std::vector<double> sizes(T * C), largest(3, std::nan(""));
       for (int64_t i = 0; i < T * C; ++i) sizes[i] = std::abs(h[i]);
-      std::partial_sort_copy(sizes.begin(), sizes.end(), row, row + 3, std::greater<>());
-      const double middle = row[3] = median(sizes);
-      row[4] = middle > 0 ? row[0] / middle : 0.0;
-      for (int64_t i = 0; i < T * C; ++i)
-        row[kSizes + i / C] += std::abs(h[i]) > 100 && std::abs(h[i]) > 1000 * middle;
+      std::partial_sort_copy(sizes.begin(), sizes.end(), largest.begin(), largest.end(),
+                             std::greater<>());
+      const double middle = median(sizes);
+      for (int64_t i = 0; i < 3; ++i) row[i].add(largest[i]);
+      row[3].add(middle);
+      if (middle != 0) row[4].add(largest[0] / middle);
+      for (int64_t t = 0; t < T; ++t) {
+        const float* x = h + t * C;
+        row[kSizes + t].add(static_cast<double>(std::count_if(x, x + C, [&](float value) {
+          return std::abs(value) > 100 && std::abs(value) > 1000 * middle;
+        })));
+      }
     });
   }
   void finish() override {
-    const std::vector<float> means = mean_of(sums_, static_cast<double>(c_.sequences));
+    const std::vector<float> means = values_of(means_);
     values_.assign(kSizes + 1, {});
     for (auto at = means.begin(); at != means.end(); at += kSizes + c_.tokens) {
       for (int64_t which = 0; which < kSizes; ++which) values_[which].push_back(at[which]);
@@ -62,7 +70,7 @@ class MassiveActivations : public Metric {
  private:
   static constexpr int64_t kSizes = 5;  // three largest, median, ratio
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace

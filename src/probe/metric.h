@@ -32,9 +32,10 @@ struct LayerView {
   const Batch* batch = nullptr;  // B sequences
   Tensor qkv;                    // [B·T, 3C]; it and the maps are empty without attention
   Tensor scores, pattern;        // [B, H, T, T]
-  Tensor attention_out;          // [B·T, C]; empty without attention
+  Tensor attention_added;        // [B·T, C] to the stream; empty without attention
   Tensor resid;                  // [B·T, C]
-  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the slot
+  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the
+                 // slot; empty where there are none
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
   std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
 
@@ -44,6 +45,10 @@ struct LayerView {
   const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
   const double* received_by_keys(int64_t b, int64_t h) const {
     return &received[(b * pattern.dim(1) + h) * batch->tokens];
+  }
+  /// Query i's weights on the A keys that are no token's.
+  const float* added_row(int64_t b, int64_t h, int64_t i) const {
+    return map(added, b, h) + i * added.dim(3);
   }
   const float* map(const Tensor& maps, int64_t b, int64_t h) const {
     return maps.data + (b * maps.dim(1) + h) * maps.dim(2) * maps.dim(3);

@@ -37,7 +37,8 @@ class Outliers : public Metric {
   std::vector<SeriesSpec> series() const override {
     const std::string prefix = of_attention_ ? "attention_" : "residual_";
     const std::string what = of_attention_
-                                 ? "x of the attention's output, which is added to the stream"
+                                 ? "x of what attention adds to the residual stream, behind the "
+                                   "second norm of sandwich"
                                  : "x of the residual stream after the block";
     return {{"",
              prefix + "max_norm",
@@ -59,25 +60,23 @@ class Outliers : public Metric {
   bool of_attention() const override { return of_attention_; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * 2, 0.0);
+    means_.assign(c_.layers * 2, {});
   }
   void layer(const LayerView& view) override {
-    const Tensor& x = of_attention_ ? view.attention_out : view.resid;
+    const Tensor& x = of_attention_ ? view.attention_added : view.resid;
     const int64_t T = c_.tokens;
-    reduce_heads(view, 1, 2, sums_, [&](int64_t b, int64_t, double* row) {
+    reduce_heads(view, 1, 2, means_, [&](int64_t b, int64_t, Mean* row) {
       const Moments m = moments(x.row(b * T), T * c_.width);
-      row[0] = m.largest;
-      row[1] = m.kurtosis;
+      row[0].add(m.largest);
+      row[1].add(m.kurtosis);
     });
   }
-  void finish() override {
-    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 2, 1);
-  }
+  void finish() override { values_ = values_of_each(means_, 2, 1); }
 
  private:
   bool of_attention_;
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace

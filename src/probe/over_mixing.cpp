@@ -19,11 +19,11 @@ class OverMixing : public Metric {
   }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers, 0.0);
+    means_.assign(c_.layers, {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, C = c_.width;
-    reduce_heads(view, 1, 1, sums_, [&](int64_t b, int64_t, double* row) {
+    reduce_heads(view, 1, 1, means_, [&](int64_t b, int64_t, Mean* row) {
       std::vector<double> mean(C, 0.0);
       for (int64_t t = 0; t < T; ++t)
         for (int64_t c = 0; c < C; ++c)
@@ -34,14 +34,14 @@ class OverMixing : public Metric {
           const double d = view.resid.row(b * T + t)[c] - mean[c];
           sum += d * d;
         }
-      *row = std::sqrt(sum);
+      row->add(std::sqrt(sum));
     });
   }
-  void finish() override { values_ = {mean_of(sums_, static_cast<double>(c_.sequences))}; }
+  void finish() override { values_ = {values_of(means_)}; }
 
  private:
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace

@@ -47,7 +47,7 @@ class Prober::Watch : public Capture {
     if (point == "attn.in") return gradients();
     if (!blocks_) return false;
     return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "attn.slot" || point == "attn.out" || point == "resid";
+           point == "attn.slot" || point == "attn.added" || point == "resid";
   }
   void take(int64_t layer, std::string_view point, const Tensor& t) override {
     if (point == "logits")
@@ -55,7 +55,7 @@ class Prober::Watch : public Capture {
     if (point == "attn.qkv") view_.qkv = t;
     if (point == "attn.scores") view_.scores = t;
     if (point == "attn.pattern") view_.pattern = t;
-    if (point == "attn.out") view_.attention_out = t;
+    if (point == "attn.added") view_.attention_added = t;
     if (point == "attn.slot") slot_ = t;
     if (point == "resid") block_done(layer, t);
   }
@@ -82,7 +82,7 @@ class Prober::Watch : public Capture {
     view_.layer = layer;
     view_.resid = rows_of_tokens(arena, resid, B, sinks);
     if (view_.pattern) {
-      view_.attention_out = rows_of_tokens(arena, view_.attention_out, B, sinks);
+      view_.attention_added = rows_of_tokens(arena, view_.attention_added, B, sinks);
       view_.qkv = rows_of_tokens(arena, view_.qkv, B, sinks);
       view_.added = added_weights(arena, view_.pattern, slot_, sinks);
       view_.scores = map_of_tokens(arena, view_.scores, sinks);
@@ -97,7 +97,7 @@ class Prober::Watch : public Capture {
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
-    view_.qkv = view_.scores = view_.pattern = view_.attention_out = view_.added =
+    view_.qkv = view_.scores = view_.pattern = view_.attention_added = view_.added =
         slot_ = {};  // the next has its own
   }
   void keep_maps() {
@@ -263,16 +263,20 @@ std::vector<SeriesSpec> Prober::snapshot_series() {
 
 std::vector<float> Prober::key_visibility() const {
   const int64_t T = context_.tokens, B = batch_.batch;
-  std::vector<double> seen(context_.layers * T, 0.0);
+  std::vector<float> shares(context_.layers * T, std::nanf(""));
   for (int64_t l = 0; l < context_.layers; ++l) {
     if (!model_.config().has_attention(l)) continue;
+    std::vector<int64_t> seen(T, 0);
     for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T})) {
       check_stop();
       for (const KeyRange& range : keys.ranges())
-        for (int64_t k = range.begin; k < range.end; ++k) seen[l * T + k] += 1;
+        for (int64_t k = range.begin; k < range.end; ++k) ++seen[k];
     }
+    for (int64_t k = 0; k < T; ++k)
+      shares[l * T + k] =
+          static_cast<float>(static_cast<double>(seen[k]) / static_cast<double>(B * T));
   }
-  return mean_of(seen, static_cast<double>(B * T));
+  return shares;
 }
 
 std::vector<std::string> Prober::snapshot_tokens() const {

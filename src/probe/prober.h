@@ -51,7 +51,7 @@ class Prober {
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
   /// How many of the queries see key k, itself included: share, mean over the probe sequences,
-  /// [layer, key]; 0 in a block without attention.
+  /// [layer, key]; NaN in a block without attention.
   std::vector<float> key_visibility() const;
   /// The tokens of the first probe sequence, as a person reads them.
   std::vector<std::string> snapshot_tokens() const;

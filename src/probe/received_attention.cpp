@@ -5,6 +5,32 @@
 namespace waiver {
 namespace {
 
+/// The queries that see one key of one sequence.
+struct Seen {
+  double all = 0;      // itself included
+  double others = 0;   // itself left out
+  double uniform = 0;  // Σ over the others of 1 / (tokens they see)
+};
+
+// Of every key of every sequence, [B·T].
+std::vector<Seen> count_queries(const LayerView& view) {
+  const int64_t T = view.batch->tokens;
+  std::vector<Seen> seen(view.batch->batch * T);
+  for (int64_t n = 0; n < std::ssize(seen); ++n) {
+    const int64_t i = n % T;
+    const VisibleKeys& keys = view.seen[n];
+    for (const KeyRange& range : keys.ranges())
+      for (int64_t k = range.begin; k < range.end; ++k) {
+        Seen& key = seen[n - i + k];
+        key.all += 1;
+        if (k == i) continue;
+        key.others += 1;
+        key.uniform += 1.0 / static_cast<double>(keys.size());
+      }
+  }
+  return seen;
+}
+
 /// α_k, its enrichment and the sink rate, from the weights A [T, T] or their proxy.
 class ReceivedAttention : public Metric {
  public:
@@ -12,14 +38,18 @@ class ReceivedAttention : public Metric {
     const std::vector<std::string> per_key = {"layer", "head", "key"};
     return {
         {"", "received_attention", per_key, "1", "received attention α_k",
-         "mean over the queries i ≠ k that see key k of A[i,k], then over sequences; causal: i > "
-         "k",
+         "mean over the queries i ≠ k that see key k of A[i,k], then over the sequences that have "
+         "one; causal: i > k, and NaN for the last key",
          at_least(0)},
         {"", "received_attention_inclusive", per_key, "1", "received attention, i = k included",
-         "mean over the queries i that see key k of A[i,k]; causal: i ≥ k, the literature's form",
+         "mean over the queries i that see key k of A[i,k], then over sequences; causal: i ≥ k, "
+         "the "
+         "literature's form",
          at_least(0)},
         {"", "enrichment", per_key, "1", "enrichment E_k",
-         "α_k divided by its value under uniform attention over the visible keys", at_least(0)},
+         "α_k of a sequence divided by its value under uniform attention over the tokens that each "
+         "query sees, mean over the sequences that have one; NaN like α_k",
+         at_least(0)},
         {"", "sink_rate", per_key, "1", "sink rate",
          "share of sequences whose received_attention_inclusive exceeds probe.sink_threshold; its "
          "mean over layers and heads at key k is Sink_k (Gu et al., 2410.10781)",
@@ -29,48 +59,27 @@ class ReceivedAttention : public Metric {
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    const int64_t L = c_.layers, H = c_.heads, T = c_.tokens;
-    others_.assign(L * H * T, 0.0);
-    all_.assign(L * H * T, 0.0);
-    sinks_.assign(L * H * T, 0.0);
-    seen_.assign(L * T, 0.0);
-    others_seen_.assign(L * T, 0.0);
-    uniform_.assign(L * T, 0.0);
+    means_.assign(c_.layers * c_.heads * 4 * c_.tokens, {});
   }
 
   void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens, H = c_.heads;
-    const std::vector<double> seen = count_visible(view);
-    // Per head: T sums over all queries, T diagonal entries, T ones where a sequence has a sink.
-    std::vector<double> sums(c_.layers * H * 3 * T, 0.0);
-    reduce_heads(view, H, 3 * T, sums, [&](int64_t b, int64_t h, double* row) {
-      add_weights(view, b, h, row, row + T);
+    const int64_t T = c_.tokens;
+    const std::vector<Seen> queries = count_queries(view);
+    reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
+      std::vector<double> all(T), own(T);
+      add_weights(view, b, h, all.data(), own.data());
       for (int64_t k = 0; k < T; ++k) {
-        const double queries = seen[b * T + k];
-        row[2 * T + k] = queries > 0 && row[k] / queries > c_.config.sink_threshold;
+        const Seen& seen = queries[b * T + k];
+        const double others = all[k] - own[k], inclusive = all[k] / seen.all;
+        if (seen.others > 0) row[k].add(others / seen.others);
+        if (seen.all > 0) row[T + k].add(inclusive);
+        if (seen.others > 0) row[2 * T + k].add(others / seen.uniform);
+        if (seen.all > 0) row[3 * T + k].add(inclusive > c_.config.sink_threshold);
       }
     });
-    for (int64_t h = 0; h < H; ++h)
-      for (int64_t k = 0; k < T; ++k) {
-        const int64_t head = view.layer * H + h;
-        const double* of_head = &sums[head * 3 * T];
-        all_[head * T + k] += of_head[k];
-        others_[head * T + k] += of_head[k] - of_head[T + k];
-        sinks_[head * T + k] += of_head[2 * T + k];
-      }
   }
 
-  void finish() override {
-    const int64_t T = c_.tokens;
-    std::vector<float> alpha(others_.size()), inclusive(others_.size()), enrichment(others_.size());
-    for (size_t i = 0; i < others_.size(); ++i) {
-      const int64_t at = static_cast<int64_t>(i) / (c_.heads * T) * T + static_cast<int64_t>(i) % T;
-      alpha[i] = ratio(others_[i], others_seen_[at]);
-      inclusive[i] = ratio(all_[i], seen_[at]);
-      enrichment[i] = ratio(others_[i], uniform_[at]);
-    }
-    values_ = {alpha, inclusive, enrichment, mean_of(sinks_, static_cast<double>(c_.sequences))};
-  }
+  void finish() override { values_ = values_of_each(means_, 4, c_.tokens); }
 
  protected:
   /// Adds up what each key of a sequence gets from all queries, and what from its own, [T] each.
@@ -83,35 +92,8 @@ class ReceivedAttention : public Metric {
   }
 
  private:
-  static float ratio(double sum, double count) {
-    return static_cast<float>(count > 0 ? sum / count : 0.0);
-  }
-
-  // How many queries see each key of each sequence, [B·T].
-  std::vector<double> count_visible(const LayerView& view) {
-    const int64_t T = c_.tokens, at = view.layer * T;
-    std::vector<double> seen(view.batch->batch * T, 0.0);
-    for (int64_t b = 0; b < view.batch->batch; ++b) {
-      for (int64_t i = 0; i < T; ++i) {
-        const VisibleKeys& keys = view.visible(b, i);
-        for (const KeyRange& range : keys.ranges())
-          for (int64_t k = range.begin; k < range.end; ++k) {
-            seen[b * T + k] += 1;
-            if (k == i) continue;
-            others_seen_[at + k] += 1;
-            uniform_[at + k] += 1.0 / static_cast<double>(keys.size());
-          }
-      }
-      for (int64_t k = 0; k < T; ++k) seen_[at + k] += seen[b * T + k];
-    }
-    return seen;
-  }
-
   ProbeContext c_;
-  std::vector<double> others_, all_, sinks_;
-  // Per layer and key, over all sequences: how many queries see it, itself included; how many
-  // others; and Σ over these of 1 / (keys they see).
-  std::vector<double> seen_, others_seen_, uniform_;
+  std::vector<Mean> means_;  // per head: T of each series
 };
 
 /// The same where weights are no shares: Gu et al. (2410.10781) make shares of them to measure.
@@ -124,8 +106,9 @@ class ProxyAttention : public ReceivedAttention {
       spec.long_name += " *";
       if (!spec.name.ends_with("enrichment")) spec.range = between(0, 1);
       spec.description +=
-          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), because this normalizer's weights are no "
-          "shares";
+          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), j over all keys, sink tokens and the "
+          "slot "
+          "included, because this normalizer's weights are no shares";
     }
     return out;
   }
@@ -133,13 +116,14 @@ class ProxyAttention : public ReceivedAttention {
  protected:
   void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
                    double* own) const override {
-    const int64_t T = view.batch->tokens;
+    const int64_t T = view.batch->tokens, added = view.added ? view.added.dim(3) : 0;
     const float* A = view.map(view.pattern, b, h);
     float* shares = scratch(0, T * T);
     for (int64_t i = 0; i < T; ++i) {
-      double sum = 1e-8;
-      for (int64_t k = 0; k < T; ++k) sum += A[i * T + k];
-      for (int64_t k = 0; k < T; ++k) shares[i * T + k] = static_cast<float>(A[i * T + k] / sum);
+      const double divisor =
+          proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);
+      for (int64_t k = 0; k < T; ++k)
+        shares[i * T + k] = static_cast<float>(A[i * T + k] / divisor);
     }
     add_columns(view, b, shares, all);
     for (int64_t k = 0; k < T; ++k) own[k] = shares[k * T + k];
@@ -155,37 +139,29 @@ class BosAttention : public Metric {
              {"layer", "head"},
              "1",
              "attention to the first token",
-             "mean of A[t,0] over plain (non-trigger) queries t, t = 0 included (Guo et al., "
-             "2410.13835)",
+             "mean of A[t,0] over the plain (non-trigger) queries t of all sequences, t = 0 "
+             "included (Guo et al., 2410.13835); NaN without such a query",
              at_least(0)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * c_.heads * 2, 0.0);
+    means_.assign(c_.layers * c_.heads, {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
-    reduce_heads(view, c_.heads, 2, sums_, [&](int64_t b, int64_t h, double* row) {
+    reduce_heads(view, c_.heads, 1, means_, [&](int64_t b, int64_t h, Mean* mean) {
       const float* A = view.map(view.pattern, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
-      for (int64_t t = 0; t < T; ++t) {
-        if (c_.data->role(inputs, t) == Role::trigger) continue;
-        row[0] += A[t * T];
-        row[1] += 1;
-      }
+      for (int64_t t = 0; t < T; ++t)
+        if (c_.data->role(inputs, t) != Role::trigger) mean->add(A[t * T]);
     });
   }
-  void finish() override {
-    std::vector<float> means(sums_.size() / 2);
-    for (size_t i = 0; i < means.size(); ++i)
-      means[i] = static_cast<float>(sums_[2 * i] / sums_[2 * i + 1]);
-    values_ = {means};
-  }
+  void finish() override { values_ = {values_of(means_)}; }
 
  private:
   ProbeContext c_;
-  std::vector<double> sums_;  // per head a sum and a count
+  std::vector<Mean> means_;
 };
 
 }  // namespace

@@ -2,14 +2,21 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace waiver {
 
-std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, double divisor,
-                                              int64_t count, int64_t width) {
-  const std::vector<float> means = mean_of(sums, divisor);
+std::vector<float> values_of(const std::vector<Mean>& means) {
+  std::vector<float> out;
+  for (const Mean& mean : means) out.push_back(static_cast<float>(mean.value()));
+  return out;
+}
+
+std::vector<std::vector<float>> values_of_each(const std::vector<Mean>& means, int64_t count,
+                                               int64_t width) {
+  const std::vector<float> values = values_of(means);
   std::vector<std::vector<float>> out(count);
-  for (auto at = means.begin(); at != means.end();)
+  for (auto at = values.begin(); at != values.end();)
     for (int64_t which = 0; which < count; ++which, at += width)
       out[which].insert(out[which].end(), at, at + width);
   return out;
@@ -31,6 +38,10 @@ std::vector<double> received_by_keys(const LayerView& view) {
   return sums;
 }
 
+double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others) {
+  return std::accumulate(added, added + others, std::accumulate(A, A + tokens, 1e-8));
+}
+
 void Metric::leave_out(int64_t layer, int64_t layers) {
   for (std::vector<float>& v : values_) {
     const int64_t row = std::ssize(v) / layers;
@@ -39,6 +50,7 @@ void Metric::leave_out(int64_t layer, int64_t layers) {
 }
 
 double median(std::vector<double>& x) {
+  if (std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return std::nan("");
   const auto middle = x.begin() + std::ssize(x) / 2;
   std::nth_element(x.begin(), middle, x.end());
   if (x.size() % 2 == 1) return *middle;

@@ -8,23 +8,37 @@
 
 namespace waiver {
 
-/// Calls f(b, h, row) for every sequence and head in parallel, each with its own zeroed `row` of
-/// `width` doubles, and adds the rows to sums[(layer·H + h)·width …] in the order of b.
+/// The mean of what was added, NaN of nothing: whatever is undefined is left out, and what is
+/// undefined everywhere stays so.
+struct Mean {
+  double sum = 0, count = 0;
+
+  void add(double x) { sum += x, count += 1; }
+  void add(const Mean& other) { sum += other.sum, count += other.count; }
+  double value() const { return count > 0 ? sum / count : std::nan(""); }
+};
+
+/// Calls f(b, h, row) for every sequence and head in parallel, each with its own empty `row` of
+/// `width` means, and adds the rows to means[(layer·H + h)·width …] in the order of b.
 template <class F>
-void reduce_heads(const LayerView& view, int64_t heads, int64_t width, std::vector<double>& sums,
+void reduce_heads(const LayerView& view, int64_t heads, int64_t width, std::vector<Mean>& means,
                   const F& f) {
   const int64_t B = view.batch->batch;
-  std::vector<double> rows(B * heads * width, 0.0);
+  std::vector<Mean> rows(B * heads * width);
   parallel_tiles(B * heads, [&](int64_t i) { f(i / heads, i % heads, &rows[i * width]); });
   for (int64_t i = 0; i < B * heads; ++i)
     for (int64_t w = 0; w < width; ++w)
-      sums[(view.layer * heads + i % heads) * width + w] += rows[i * width + w];
+      means[(view.layer * heads + i % heads) * width + w].add(rows[i * width + w]);
 }
 
 /// Adds Σ_i map[i,k] over the queries i of sequence b that see key k to sums[k]: map [T, T].
 void add_columns(const LayerView& view, int64_t b, const float* map, double* sums);
 /// The same of the pattern of every sequence and head, [B, H, T].
 std::vector<double> received_by_keys(const LayerView& view);
+/// What makes a query's weights shares of its row where they are none: Σ_j A[i,j] + 1e-8 over all
+/// keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of Gu
+/// et al., 2410.10781).
+double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others);
 
 inline double norm(const float* x, int64_t n) {
   double sum = 0;
@@ -33,19 +47,14 @@ inline double norm(const float* x, int64_t n) {
   return std::sqrt(sum);
 }
 
-/// sums / count, as the floats that are logged.
-inline std::vector<float> mean_of(const std::vector<double>& sums, double count) {
-  std::vector<float> out(sums.size());
-  for (size_t i = 0; i < sums.size(); ++i) out[i] = static_cast<float>(sums[i] / count);
-  return out;
-}
-
-/// Sums laid out [group][which of `count`][width] → the means of each of the `count`,
+/// The means as the floats that are logged.
+std::vector<float> values_of(const std::vector<Mean>& means);
+/// Means laid out [group][which of `count`][width] → the values of each of the `count`,
 /// [group][width].
-std::vector<std::vector<float>> means_of_each(const std::vector<double>& sums, double divisor,
-                                              int64_t count, int64_t width);
+std::vector<std::vector<float>> values_of_each(const std::vector<Mean>& means, int64_t count,
+                                               int64_t width);
 
-/// The median; reorders `x`. REQUIRES: not empty.
+/// The median, NaN where one of them is; reorders `x`. REQUIRES: not empty.
 double median(std::vector<double>& x);
 
 }  // namespace waiver

@@ -14,32 +14,35 @@ class Residual : public Metric {
              "‖h[k]‖ − mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences (Guo et "
              "al., 2410.13835)"},
             {"", "residual_ratio", axes, "1", "residual ratio",
-             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences",
+             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over the sequences in "
+             "which that is not 0",
              at_least(0)}};
   }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * 3 * c_.tokens, 0.0);
+    means_.assign(c_.layers * 3 * c_.tokens, {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
-    reduce_heads(view, 1, 3 * T, sums_, [&](int64_t b, int64_t, double* row) {
+    reduce_heads(view, 1, 3 * T, means_, [&](int64_t b, int64_t, Mean* row) {
+      std::vector<double> norms(T);
       double total = 0;
-      for (int64_t t = 0; t < T; ++t) total += row[t] = norm(view.resid.row(b * T + t), c_.width);
       for (int64_t t = 0; t < T; ++t) {
-        const double others = (total - row[t]) / static_cast<double>(T - 1);
-        row[T + t] = row[t] - others;
-        row[2 * T + t] = others > 0 ? row[t] / others : 0.0;
+        total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
+        row[t].add(norms[t]);
+      }
+      for (int64_t t = 0; T > 1 && t < T; ++t) {
+        const double others = (total - norms[t]) / static_cast<double>(T - 1);
+        row[T + t].add(norms[t] - others);
+        if (others != 0) row[2 * T + t].add(norms[t] / others);
       }
     });
   }
-  void finish() override {
-    values_ = means_of_each(sums_, static_cast<double>(c_.sequences), 3, c_.tokens);
-  }
+  void finish() override { values_ = values_of_each(means_, 3, c_.tokens); }
 
  private:
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace

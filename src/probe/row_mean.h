@@ -11,24 +11,23 @@ class RowMean : public Metric {
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    sums_.assign(c_.layers * c_.heads, 0.0);
+    means_.assign(c_.layers * c_.heads, {});
   }
   void layer(const LayerView& view) override {
-    reduce_heads(view, c_.heads, 1, sums_, [&](int64_t b, int64_t h, double* sum) {
+    reduce_heads(view, c_.heads, 1, means_, [&](int64_t b, int64_t h, Mean* mean) {
       const float* A = view.map(view.pattern, b, h);
-      for (int64_t i = 0; i < c_.tokens; ++i) *sum += of_row(A + i * c_.tokens, view.visible(b, i));
+      for (int64_t i = 0; i < c_.tokens; ++i)
+        mean->add(of_row(A + i * c_.tokens, view.visible(b, i)));
     });
   }
-  void finish() override {
-    values_ = {mean_of(sums_, static_cast<double>(c_.sequences * c_.tokens))};
-  }
+  void finish() override { values_ = {values_of(means_)}; }
 
  private:
-  /// The number of a query's weights [T], of which it sees `seen`.
+  /// The number of a query's weights on tokens [T], of which it sees `seen`.
   virtual double of_row(const float* A, const VisibleKeys& seen) const = 0;
 
   ProbeContext c_;
-  std::vector<double> sums_;
+  std::vector<Mean> means_;
 };
 
 }  // namespace waiver

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace waiver {
 
@@ -25,7 +26,7 @@ std::vector<WaiverPlace> waiver_places(std::span<const double> received_attentio
       WaiverPlace place = {l, h, -1, 0};
       for (const int64_t k : keys)
         if (const double alpha = received_attention[(l * heads + h) * T + k];
-            place.key < 0 || alpha > place.attention) {
+            !std::isnan(alpha) && (place.key < 0 || alpha > place.attention)) {
           place.key = k;
           place.attention = alpha;
         }
@@ -42,8 +43,11 @@ std::optional<WaiverPlace> strongest_waiver(const std::vector<WaiverPlace>& plac
   return best;
 }
 
-std::string to_text(const WaiverPlace& place) {
-  return fmt::format("waiver {}.{} at {}: {:.2f}", place.layer, place.head, place.key,
+std::string to_text(const WaiverPlace& place, Verdict verdict) {
+  const char* what = verdict == Verdict::waiver      ? "waiver"
+                     : verdict == Verdict::sink_only ? "sink"
+                                                     : "strongest attention";
+  return fmt::format("{} {}.{} at {}: {:.2f}", what, place.layer, place.head, place.key,
                      place.attention);
 }
 

@@ -1,6 +1,7 @@
 #include "probe/waiver_score.h"
 
 #include "probe/metric.h"
+#include "probe/shares.h"
 
 namespace waiver {
 namespace {
@@ -23,9 +24,8 @@ class WaiverScore : public Metric {
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override { thresholds_ = context.config.waiver; }
   void combine(const Found& found) override {
-    const auto* proxy = found("proxy_received_attention");
-    const auto& alpha = proxy ? *proxy : *found("received_attention");
-    const auto& enrichment = *found(proxy ? "proxy_enrichment" : "enrichment");
+    const auto& alpha = *found(as_shares("received_attention", found));
+    const auto& enrichment = *found(as_shares("enrichment", found));
     const auto& ratio = *found("value_ratio");
     std::vector<float> score(alpha.size());
     for (size_t i = 0; i < score.size(); ++i)

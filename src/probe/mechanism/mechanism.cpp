@@ -114,6 +114,10 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   Passes passes(model, prober);
   Subject s{passes, passes.natural(), thresholds};
   s.candidates = passes.candidates();
+  // Of a key that no query sees but its own, nothing could be compared.
+  std::erase_if(s.candidates, [&](int64_t key) {
+    return std::isnan(passes.mean(s.natural.received, passes.all_heads(), key));
+  });
   if (s.candidates.size() < 2)
     throw UsageError("model.attention.mask",
                      "queries have one key in common at most, so there is none to compare it with",

@@ -1,37 +1,44 @@
 #include "probe/mechanism/passes.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <numeric>
 
 #include "core/set_fields.h"
 #include "probe/reduce.h"
+#include "probe/shares.h"
 #include "probe/waiver_place.h"
 
 namespace waiver {
 namespace {
 
-// The attention patterns of one sequence.
+// The attention patterns [1, H, S, S] of one sequence, and what its queries give to a slot
+// [1, H, S], which all stay in the memory of the pass.
 struct Patterns : Capture {
-  explicit Patterns(bool shares) : shares(shares) {}
-  bool wants(int64_t, std::string_view point) const override { return point == "attn.pattern"; }
-  void take(int64_t layer, std::string_view, const Tensor& t) override {
-    maps[layer] = t;
-    if (!shares) make_shares(t);
+  bool wants(int64_t, std::string_view point) const override {
+    return point == "attn.pattern" || point == "attn.slot";
   }
-  // The proxy of metrics: every row divided by its sum. Nothing reads the weights after this point.
-  static void make_shares(const Tensor& t) {
-    const int64_t S = t.shape[-1];
-    for (int64_t row = 0; row < t.size() / S; ++row) {
-      float* A = t.data + row * S;
-      const double sum = std::accumulate(A, A + S, 1e-8);
-      for (int64_t k = 0; k < S; ++k) A[k] = static_cast<float>(A[k] / sum);
+  void take(int64_t layer, std::string_view point, const Tensor& t) override {
+    (point == "attn.pattern" ? maps : slots)[layer] = t;
+  }
+  // The proxy of metrics: every row divided by its sum.
+  void make_shares() {
+    for (const auto& [layer, map] : maps) {
+      const int64_t S = map.shape[-1], has_slot = static_cast<int64_t>(slots.count(layer));
+      for (int64_t row = 0; row < map.size() / S; ++row) {
+        float* A = map.data + row * S;
+        const double divisor =
+            proxy_divisor(A, S, has_slot ? slots[layer].data + row : nullptr, has_slot);
+        for (int64_t k = 0; k < S; ++k) A[k] = static_cast<float>(A[k] / divisor);
+      }
     }
   }
-  bool shares;
-  std::map<int64_t, Tensor> maps;
+  std::map<int64_t, Tensor> maps, slots;
 };
 
-// E_k of one head of one sequence, from weights [T, T] whose rows are `stride` apart.
+// E_k of one head of one sequence, from weights [T, T] whose rows are `stride` apart; NaN where no
+// other query sees k.
 double enrichment_of(const float* A, int64_t stride, const std::vector<VisibleKeys>& seen,
                      int64_t k) {
   const int64_t T = std::ssize(seen);
@@ -41,7 +48,7 @@ double enrichment_of(const float* A, int64_t stride, const std::vector<VisibleKe
     sum += A[i * stride + k];
     uniform += 1.0 / static_cast<double>(seen[i].size());
   }
-  return uniform > 0 ? sum / uniform : 0;
+  return uniform > 0 ? sum / uniform : std::nan("");
 }
 
 }  // namespace
@@ -51,10 +58,10 @@ Passes::Passes(const Transformer& model, Prober& prober) : model_(model), prober
 Pass Passes::run(std::vector<EditConfig> edits, const PositionNames& names) {
   Edits all(std::move(edits), config(), tokens(), names);
   prober_.measure(false, &all);
-  const std::string shares = prober_.find("proxy_received_attention") ? "proxy_" : "";
-  return {prober_.value("loss").front(), prober_.value(shares + "received_attention"),
-          prober_.value(shares + "enrichment"), prober_.value("value_ratio"),
-          prober_.value(shares + "sink_rate")};
+  const auto has = [&](const std::string& name) { return prober_.find(name) != nullptr; };
+  const auto shares = [&](const char* name) { return prober_.value(as_shares(name, has)); };
+  return {prober_.value("loss").front(), shares("received_attention"), shares("enrichment"),
+          prober_.value("value_ratio"), shares("sink_rate")};
 }
 
 double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& names,
@@ -73,17 +80,20 @@ double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& 
     all.edit_tokens(tokens, model_.vocabulary());
     arena.reset();
     Tape tape(arena, false);
-    Patterns patterns(config().attention.normalizer->shares());
+    Patterns patterns;
     const Input input = {tokens, 1, T, positions, {}, &all};
     model_.forward(tape, input, &patterns);
+    if (!config().attention.normalizer->shares()) patterns.make_shares();
     for (const HeadIndex& h : heads) {
       const std::vector<VisibleKeys> seen = model_.visible_keys(h.layer, input);
       const int64_t S = config().sink_tokens + T;
       const float* A =
           patterns.maps.at(h.layer).data + h.head * S * S + config().sink_tokens * (S + 1);
       const double own = enrichment_of(A, S, seen, k);
-      chosen += std::ranges::all_of(
-          candidates, [&](int64_t j) { return j == k || enrichment_of(A, S, seen, j) < own; });
+      // A candidate that no other query of this sequence sees has none, and is no rival.
+      chosen += !std::isnan(own) && std::ranges::all_of(candidates, [&](int64_t j) {
+        return j == k || !(enrichment_of(A, S, seen, j) >= own);
+      });
     }
   }
   return chosen / static_cast<double>(B * std::ssize(heads));
