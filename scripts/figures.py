@@ -4,7 +4,8 @@
     scripts/figures.py RUN_OR_SWEEP [--reference CSV] [--out DIR]
 
 Writes PNG and PDF into RUN_OR_SWEEP/figures (or DIR):
-  emergence   first-token attention, sink logit, value norm and residual ratio of the strongest head
+  emergence   first-token attention, sink logit, value norm and residual ratio of the strongest
+              head, the one that at the end gives most attention to the first token
   attention   its attention map at the snapshot steps
   heads       first-token attention of every head over the steps
   reference   with --reference: one run over a published trajectory (columns step, backcopy_risk,
@@ -31,7 +32,7 @@ plt.rcParams.update({
 
 
 class Run:
-    """One log, opened: its series, and the head that carries its waiver."""
+    """One log, opened: its series, and the head with the most attention to the first token."""
 
     def __init__(self, directory: pathlib.Path, group: str, seed: str):
         self.directory, self.group, self.seed = directory, group, seed
@@ -135,7 +136,7 @@ def emergence(title: str, runs: list[Run], folder: pathlib.Path) -> None:
     if len(groups_of(runs)) > 1:
         axes[0, 0].legend(loc="upper left")
     seeds = max(len(m) for m in groups_of(runs).values())
-    figure.suptitle(f"{title}\nstrongest head of each run" +
+    figure.suptitle(f"{title}\nhead of each run with the most attention to the first token" +
                     (f"; thin: {seeds} seeds, thick: their mean, band: their range"
                      if seeds > 1 else ""), fontsize=10)
     save(figure, folder, "emergence")
@@ -225,7 +226,10 @@ def reference(run: Run, published: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def spread(values: list[float], form: str) -> str:
-    """The median and, for several seeds, the range."""
+    """The median and, for several seeds, the range; undefined values are left out."""
+    values = [value for value in values if not np.isnan(value)]
+    if not values:
+        return "–"
     if len(values) == 1:
         return form.format(values[0])
     return f"{form.format(np.median(values))} [{form.format(min(values))}, {form.format(max(values))}]"
@@ -247,7 +251,7 @@ def table(runs: list[Run]) -> None:
                ("bigram risk", "bigram_risk", "{:.3f}"), ("loss", "loss", "{:.3f}")]
     columns = [c for c in columns if f"probe/{c[1]}" in runs[0].file]
     varied = runs[0].group.partition("=")[0].removesuffix(".kind").rpartition(".")[2]
-    rows = [[varied or "run", "onset step", "layer.head", "Sink_0", *(c[0] for c in columns)]]
+    rows = [[varied or "run", "BOS onset", "layer.head", "Sink_0", *(c[0] for c in columns)]]
     for group, members in groups_of(runs).items():
         places = sorted({f"{run.layer}.{run.head}" for run in members})
         rows.append([label(group), onset(members), " ".join(places),
@@ -260,9 +264,10 @@ def table(runs: list[Run]) -> None:
         if number == 0:
             print("  ".join("─" * width for width in widths))
     threshold = runs[0].file["summary/threshold"][()]
-    print(f"\nThe strongest head of each run, at the last step: median [range] over the seeds. Onset: "
-          f"first step\nwith BOS attention above {threshold:g} for three probes in a row. "
-          f"r_V and residual ratio: of the first token. Sink_0: over all heads.")
+    print(f"\nThe head of each run with the most BOS attention, at the last step: median [range] over "
+          f"the seeds.\nBOS onset: first step with BOS attention above {threshold:g} for three probes "
+          f"in a row; as it counts the first\ntoken's own query, it can come before the event sink, "
+          f"which asks for α. r_V and residual ratio: of the first\ntoken. Sink_0: over all heads.")
 
 
 def main() -> None:

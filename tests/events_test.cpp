@@ -17,15 +17,16 @@ namespace {
 constexpr int64_t L = 2, H = 2, T = 4, N = 7;  // layers, heads, tokens, probes at 0, 10, … 60
 const std::vector<double> kFlat(N, 0.1);
 
-// Sets what one place of a series is at the seven probes; everything else is 1, α is 0.
+// Sets what one place of a series is at the seven probes; everything else is 1, α is 0. Where
+// weights are no shares, that holds of the proxies, and the weights' own α is .9 everywhere.
 class HandLog {
  public:
   using Curve = std::vector<double>;
   void alpha(int64_t layer, int64_t head, int64_t key, const Curve& c) {
-    put("received_attention", (layer * H + head) * T + key, c);
+    put(proxy + "received_attention", (layer * H + head) * T + key, c);
   }
   void enrichment(int64_t layer, int64_t head, int64_t key, const Curve& c) {
-    put("enrichment", (layer * H + head) * T + key, c);
+    put(proxy + "enrichment", (layer * H + head) * T + key, c);
   }
   void value(int64_t layer, int64_t head, int64_t key, const Curve& c) {
     put("value_ratio", (layer * H + head) * T + key, c);
@@ -37,6 +38,8 @@ class HandLog {
     has_risk = true;
     put("backcopy_risk", 0, c);
   }
+  // α and E that are set from now on are those of the proxy.
+  void no_shares() { proxy = "proxy_"; }
   // Which share of the queries sees the keys of a layer; all of them at first.
   void see(int64_t layer, const std::vector<float>& shares) {
     std::ranges::copy(shares, visibility.begin() + layer * T);
@@ -50,7 +53,7 @@ class HandLog {
     std::map<std::string, std::vector<float>> numbers;
     for (const auto& [name, axes] : series()) {
       log.define({"probe", name, axes, "1", name, ""});
-      numbers[name].assign(size(axes), name == "received_attention" ? 0.0f : 1.0f);
+      numbers[name].assign(size(axes), start(name));
       row.emplace_back(name, std::span<const float>(numbers[name]));
     }
     log.set({"probe", "key_visibility", {"layer", "key"}, "1", "", ""},
@@ -73,7 +76,14 @@ class HandLog {
         {"residual_ratio", {"layer", "position"}},
         {"bos_attention", {"layer", "head"}}};
     if (has_risk) all.push_back({"backcopy_risk", {}});
+    if (!proxy.empty())
+      for (const char* name : {"received_attention", "enrichment"})
+        all.push_back({proxy + name, per_key});
     return all;
+  }
+  float start(const std::string& name) const {
+    if (name == proxy + "received_attention") return 0;
+    return name == "received_attention" ? 0.9f : 1.0f;
   }
   static size_t size(const std::vector<std::string>& axes) {
     size_t out = 1;
@@ -83,6 +93,7 @@ class HandLog {
   void put(const std::string& name, int64_t index, const Curve& c) { curves[{name, index}] = c; }
 
   bool has_risk = false;
+  std::string proxy;
   std::vector<float> visibility = std::vector<float>(L * T, 1.0f);
   std::map<std::pair<std::string, int64_t>, Curve> curves;
 };
@@ -99,8 +110,9 @@ std::vector<double> falls_at(int64_t probe, double to) {
 }
 
 // Head 1.0 sends its attention to `key`: risk 10, enrichment 20, sink 30, value 40.
-HandLog emerging(int64_t key, int64_t value_probe = 4) {
+HandLog emerging(int64_t key, int64_t value_probe = 4, bool shares = true) {
   HandLog log;
+  if (!shares) log.no_shares();
   log.risk({3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5});
   log.enrichment(1, 0, key, rises_at(2, 4));
   log.alpha(1, 0, key, rises_at(3, 0.8));
@@ -131,8 +143,70 @@ TEST_CASE("events follow the key with the most attention, wherever it is") {
     CHECK(events->step("value") == 40);
     CHECK(!events->step("residual"));
     CHECK(events->onset_layer == 1);  // layer 0 has its sink at another key
-    CHECK(to_text(events->at) == "waiver 1.0 at " + std::to_string(key) + ": 0.80");
+    CHECK(strongest_text(log, {}) == "waiver 1.0 at " + std::to_string(key) + ": 0.80");
   }
+}
+
+TEST_CASE("the strongest key is called a waiver only where it is one") {
+  const TemporaryFolder folder;
+  const auto text = [&](double alpha, double enrichment, double ratio) {
+    HandLog hand;
+    hand.alpha(1, 0, 2, std::vector<double>(N, alpha));
+    hand.enrichment(1, 0, 2, std::vector<double>(N, enrichment));
+    hand.value(1, 0, 2, std::vector<double>(N, ratio));
+    return strongest_text(hand.make(folder / "log.h5"), ProbeConfig{});
+  };
+  CHECK(text(0.8, 4, 0.25) == "waiver 1.0 at 2: 0.80");
+  CHECK(text(0.8, 4, 0.75) == "sink 1.0 at 2: 0.80");
+  CHECK(text(0.06, 4, 0.25) == "strongest attention 1.0 at 2: 0.06");
+  CHECK(text(0.8, 2, 0.25) == "strongest attention 1.0 at 2: 0.80");
+  CHECK(text(0.8, 4, NAN) == "sink 1.0 at 2: 0.80");
+}
+
+TEST_CASE("where weights are no shares, place, numbers and onset are all the proxy's") {
+  const TemporaryFolder folder;
+  Log log = emerging(2, 4, false).make(folder / "log.h5");
+  write_summary(log, ProbeConfig{});
+  const int64_t head = 2;  // 1.0
+  CHECK(summary(log, "waiver_key")[head] == 2);
+  CHECK(summary(log, "waiver_received_attention")[head] == doctest::Approx(0.8));
+  CHECK(summary(log, "waiver_enrichment")[head] == 4);
+  CHECK(summary(log, "waiver_onset_step")[head] == 30);
+  CHECK(summary(log, "event_step") == std::vector<double>{10, 20, 30, 40, -1});
+  CHECK(strongest_text(log, ProbeConfig{}) == "waiver 1.0 at 2: 0.80");
+}
+
+TEST_CASE("the summary's onset of α and the event sink ask for the same threshold") {
+  const TemporaryFolder folder;
+  HandLog hand = emerging(2);
+  hand.alpha(1, 0, 2, {0, 0.1, 0.35, 0.45, 0.6, 0.7, 0.8});
+  for (const auto& [threshold, step] : {std::pair(0.3, 20), {0.4, 30}, {0.5, 40}}) {
+    ProbeConfig config;
+    config.sink_threshold = 0.9;  // of the sink rate
+    config.waiver.received_attention = threshold;
+    Log log = hand.make(folder / "log.h5");
+    write_summary(log, config);
+    CHECK(summary(log, "waiver_onset_step")[2] == step);
+    CHECK(summary(log, "event_step")[2] == step);
+    CHECK(summary(log, "onset_layer") == std::vector<double>{1});
+    CHECK(summary(log, "threshold") == std::vector<double>{0.9});
+    CHECK(summary(log, "waiver_threshold") == std::vector<double>{threshold});
+  }
+}
+
+TEST_CASE("a quantity that is undefined at first, or always, has its event later, or never") {
+  const TemporaryFolder folder;
+  HandLog hand = emerging(2);
+  hand.risk({NAN, NAN, 0.5, 0.5, 0.5, 0.5, 0.5});
+  Log log = hand.make(folder / "log.h5");
+  write_summary(log, ProbeConfig{});
+  CHECK(summary(log, "event_step")[0] == 20);
+  CHECK(std::isnan(summary(log, "event_before")[0]));
+  hand.risk(std::vector<double>(N, NAN));
+  Log never = hand.make(folder / "never.h5");
+  write_summary(never, ProbeConfig{});
+  CHECK(summary(never, "event_step")[0] == -1);
+  CHECK(summary(never, "event_change_step")[0] == -1);
 }
 
 TEST_CASE("keys that few queries see are no candidates") {
@@ -155,13 +229,13 @@ TEST_CASE("a block without attention has no waiver, and a model of such blocks n
   HandLog hand = emerging(0);
   for (int64_t h = 0; h < H; ++h)
     for (int64_t k = 0; k < T; ++k) hand.alpha(0, h, k, std::vector<double>(N, NAN));
-  hand.see(0, {0, 0, 0, 0});
+  hand.see(0, std::vector<float>(T, NAN));
   Log log = hand.make(folder / "log.h5");
   CHECK(strongest_waiver(log)->layer == 1);
   write_summary(log, ProbeConfig{});
   CHECK(summary(log, "waiver_key") == std::vector<double>{-1, -1, 0, 0});
   CHECK(summary(log, "onset_layer") == std::vector<double>{1});
-  hand.see(1, {0, 0, 0, 0});
+  hand.see(1, std::vector<float>(T, NAN));
   Log none = hand.make(folder / "none.h5");
   CHECK(!strongest_waiver(none));
   CHECK(!find_events(none, ProbeConfig{}));

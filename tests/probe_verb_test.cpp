@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "distance.h"
 #include "experiment/log.h"
 #include "experiment/saved.h"
 #include "probe/mechanism/mechanism.h"
@@ -53,11 +54,6 @@ std::vector<std::string> words(const std::string& text) {
   return {std::istream_iterator<std::string>(in), {}};
 }
 
-bool same(const std::vector<double>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](double x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); });
-}
-
 }  // namespace
 
 TEST_CASE("probe writes every series of a trained model, and prints heads, layers and losses") {
@@ -74,11 +70,11 @@ TEST_CASE("probe writes every series of a trained model, and prints heads, layer
   int in_training = 0;
   for (const SeriesSpec& spec : prober.series()) {
     CAPTURE(spec.name);
-    CHECK(same(log.read("probe", spec.name).values, prober.value(spec.name)));
+    CHECK(same_numbers(log.read("probe", spec.name).values, prober.value(spec.name)));
     CHECK(log.spec("probe", spec.name).description == spec.description);
     if (!own.has("probe", spec.name)) continue;
     ++in_training;
-    CHECK(same(own.read_rows("probe", spec.name, 1, 2).values, prober.value(spec.name)));
+    CHECK(same_numbers(own.read_rows("probe", spec.name, 1, 2).values, prober.value(spec.name)));
   }
   CHECK(in_training > 15);
   CHECK(in_training < std::ssize(prober.series()));
@@ -99,6 +95,35 @@ TEST_CASE("probe writes every series of a trained model, and prints heads, layer
   for (const char* part : {"1.0       no attention", "gradient sink", "backcopy_risk", "(step 4)",
                            "3 sequences of 24, tokens natural, bos keep"})
     CHECK_MESSAGE(contains(ended.output, part), part);
+}
+
+// A window of one token: no key is seen by another query, so that α, E and Δlogit are undefined.
+TEST_CASE(
+    "a model in which nothing attends to others is trained, probed and changed all the same") {
+  const TrainedRun run({"model.attention.mask.window=1", "data.triggers=3"});
+  const Log log = Log::open(run.path("run/log.h5"));
+  for (const double key : log.read("summary", "waiver_key").values) CHECK(key == -1);
+  CHECK_FALSE(log.has("summary", "event_step"));
+  CHECK_FALSE(contains(file_text(run.path("run/train.log")), "attention"));
+  const Ended ended = run.probe({});
+  INFO(ended.output);
+  CHECK(ended.status == 0);
+  CHECK(contains(ended.output, "every query sees itself alone"));
+  CHECK_FALSE(contains(ended.output, "nan"));
+  put_bytes(fs::path(run.path("spec.yaml")),
+            "positions: {waiver: 0}\narms:\n  - name: zero\n    edits:\n"
+            "      - {at: blocks.*.attn.v, edit: zero, positions: [waiver]}\n");
+  const Ended changed = run_program({"intervene", run.path("run"), run.path("spec.yaml")});
+  INFO(changed.output);
+  CHECK(changed.status == 0);
+  CHECK_FALSE(contains(changed.output, "nan"));
+}
+
+TEST_CASE("a sequence of two tokens has the waiver at the first, whose α alone is defined") {
+  const TrainedRun run({"model.context=2"});
+  const Log log = Log::open(run.path("run/log.h5"));
+  CHECK(log.read("summary", "waiver_key").values == std::vector<double>{0, 0, -1, -1, 0, 0});
+  CHECK(run.probe({}).status == 0);
 }
 
 TEST_CASE("probe gives the same bytes at any thread count, and other tokens give other numbers") {

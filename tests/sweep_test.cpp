@@ -110,7 +110,7 @@ TEST_CASE("the figures and their table are drawn from the logs alone") {
       CHECK(file_text(path / "figures" / (std::string(name) + ".pdf")).starts_with("%PDF"));
     }
     const std::string table = file_text(runs.at("table"));
-    CHECK(table.find("onset step") != std::string::npos);
+    CHECK(table.find("BOS onset") != std::string::npos);
     CHECK(table.find("backcopy risk") != std::string::npos);
   }
   CHECK(file_text(runs.at("table")).find("none") != std::string::npos);

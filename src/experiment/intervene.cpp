@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "experiment/run_log.h"
 #include "probe/prober.h"
+#include "probe/shares.h"
 
 namespace waiver {
 namespace {
@@ -29,8 +30,9 @@ void check_distinct(const PositionNames& positions, const std::string& path) {
 void find_waiver(Effects& effects, const InterventionSpec& spec) {
   if (!effects.positions.contains(kWaiver)) {
     if (!effects.strongest)
-      throw UsageError(spec.path, "this model has no attention, so there is no waiver to be found",
-                       "Choose a position with positions.waiver=N.");
+      throw UsageError(
+          spec.path, "no query of this model sees another token, so there is no waiver to be found",
+          "Choose a position with positions.waiver=N.");
     effects.positions[kWaiver] = effects.strongest->key;
   }
   check_distinct(effects.positions, spec.path);
@@ -76,8 +78,8 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
   Effects effects{prober.series(), spec.positions};
   prober.measure();
   effects.natural = copy(prober);
-  const std::vector<float>* proxy = prober.find("proxy_received_attention");
-  const std::vector<float>& alpha = proxy ? *proxy : prober.value("received_attention");
+  const std::vector<float>& alpha = prober.value(as_shares(
+      "received_attention", [&](const std::string& name) { return prober.find(name) != nullptr; }));
   const std::vector<float> visibility = prober.key_visibility();
   effects.strongest = strongest_waiver(waiver_places(
       std::vector<double>(alpha.begin(), alpha.end()),

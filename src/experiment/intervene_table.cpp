@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "experiment/intervene.h"
+#include "experiment/table.h"
+#include "probe/shares.h"
 
 namespace waiver {
 namespace {
@@ -34,7 +36,7 @@ std::string without_spaces_at_ends(const std::string& text) {
 class Table {
  public:
   Table(const ModelConfig& model, const InterventionSpec& spec, const Effects& effects)
-      : spec_(spec), effects_(effects), H_(model.heads), T_(model.context) {
+      : model_(model), spec_(spec), effects_(effects), H_(model.heads), T_(model.context) {
     positions_.emplace_back(kWaiver, effects.positions.at(kWaiver));
     for (const auto& named : effects.positions)
       if (named.first != kWaiver) positions_.push_back(named);
@@ -57,9 +59,10 @@ class Table {
 
  private:
   float value(const Effects::Values& values, const Quantity& q, int64_t head, int64_t key) const {
-    const std::string proxy = std::string("proxy_") + q.series;
-    const bool has_proxy = std::ranges::count(effects_.series, proxy, &SeriesSpec::name) > 0;
-    return effects_.of(values, has_proxy ? proxy : q.series)[head * T_ + key];
+    const std::string series = as_shares(q.series, [&](const std::string& name) {
+      return std::ranges::count(effects_.series, name, &SeriesSpec::name) > 0;
+    });
+    return effects_.of(values, series)[head * T_ + key];
   }
 
   // The heads of blocks with attention; of many, those that attend most to a named position.
@@ -72,9 +75,7 @@ class Table {
     };
     heads_.resize(count);
     std::iota(heads_.begin(), heads_.end(), 0);
-    std::erase_if(heads_, [&](int64_t head) {
-      return std::isnan(value(effects_.natural, kQuantities[0], head, 0));
-    });
+    std::erase_if(heads_, [&](int64_t head) { return !model_.has_attention(head / H_); });
     if (std::ssize(heads_) <= kMostHeads) return;
     hidden_ = std::ssize(heads_) - kMostHeads;
     std::ranges::stable_sort(heads_, std::greater<>(), strength);
@@ -88,9 +89,9 @@ class Table {
     for (const SeriesSpec& series : effects_.series) {
       if (series.name != "loss" && !series.name.ends_with("_risk")) continue;
       const float now = effects_.of(values, series.name)[0];
-      out += fmt::format("   {} {:.4f}", series.name, now);
+      out += fmt::format("   {} {}", series.name, number_cell(now, 0, 4));
       if (changes)
-        out += fmt::format(" {:+.4f}", now - effects_.of(effects_.natural, series.name)[0]);
+        out += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 0, 4, true);
     }
     return out;
   }
@@ -103,8 +104,8 @@ class Table {
       for (const Quantity& q : kQuantities) {
         const float before = value(effects_.natural, q, head, key);
         const float now = arm ? value(*arm, q, head, key) : before;
-        out += fmt::format("{:>{}.{}f}", now, q.width, q.decimals);
-        out += arm ? fmt::format("{:>+{}.{}f}", now - before, q.change_width, q.decimals)
+        out += number_cell(now, q.width, q.decimals);
+        out += arm ? number_cell(now - before, q.change_width, q.decimals, true)
                    : std::string(q.change_width, ' ');
       }
     }
@@ -158,6 +159,7 @@ class Table {
     return out;
   }
 
+  const ModelConfig& model_;
   const InterventionSpec& spec_;
   const Effects& effects_;
   int64_t H_, T_, hidden_ = 0;

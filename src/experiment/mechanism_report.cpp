@@ -183,9 +183,12 @@ void write_mechanism(Log& log, const Mechanism& m) {
 
 std::string to_text(const Mechanism& m) {
   std::string text = fmt::format(
-      "waiver        position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"
+      "{:<14}position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"
       "selected by   {}\n"
       "follows       encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}\n\n",
+      m.status == "waiver"    ? "waiver"
+      : m.status == "neither" ? "strongest key"
+                              : "sink",
       m.waiver, head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.status,
       m.selected_by, m.follows.encoding, m.follows.content, m.follows.both,
       fmt::join(m.others, ", "));

@@ -7,6 +7,8 @@
 
 #include "experiment/run_events.h"
 #include "experiment/run_log.h"
+#include "experiment/table.h"
+#include "probe/shares.h"
 #include "probe/waiver_score.h"
 
 namespace waiver {
@@ -38,12 +40,14 @@ class LastProbe {
 std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& places) {
   const int64_t T = probe.axis("key");
   const bool proxy = probe.has("proxy_received_attention");
-  const std::string prefix = proxy ? "proxy_" : "";
-  const auto alpha = probe.read(prefix + "received_attention"),
-             enrichment = probe.read(prefix + "enrichment"), ratio = probe.read("value_ratio"),
-             share = probe.read("contribution_share"), score = probe.read("waiver_score"),
-             bos = probe.read("bos_attention"), argmax = probe.read("first_argmax_share"),
-             entropy = probe.read("attention_entropy");
+  const auto shares = [&](const char* name) {
+    return probe.read(
+        as_shares(name, [&](const std::string& series) { return probe.has(series); }));
+  };
+  const auto alpha = shares("received_attention"), enrichment = shares("enrichment"),
+             ratio = probe.read("value_ratio"), share = probe.read("contribution_share"),
+             score = probe.read("waiver_score"), bos = probe.read("bos_attention"),
+             argmax = probe.read("first_argmax_share"), entropy = probe.read("attention_entropy");
   std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
                                  "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
                                  "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
@@ -51,14 +55,16 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
     const auto& [layer, of_layer, key, attention] = places[head];
     text += fmt::format("{:<6}", fmt::format("{}.{}", layer, of_layer));
     if (key < 0) {
-      text += "    no attention\n";
+      text +=
+          std::isnan(argmax[head]) ? "    no attention\n" : "    every query sees itself alone\n";
       continue;
     }
     const size_t at = head * T + key;
-    text += fmt::format(
-        "{:>6}  {:<7}{:>8.3f}{:>8.2f}{:>8.3f}{:>8.3f}{:>8.3f}{:>9.3f}{:>9.3f}  {}\n", key,
-        probe.token(key), alpha[at], enrichment[at], ratio[at], share[at], bos[head], argmax[head],
-        entropy[head], verdict_text(static_cast<Verdict>(std::lround(score[at]))));
+    text += fmt::format("{:>6}  {:<7}", key, probe.token(key)) + number_cell(alpha[at], 8, 3) +
+            number_cell(enrichment[at], 8, 2) + number_cell(ratio[at], 8, 3) +
+            number_cell(share[at], 8, 3) + number_cell(bos[head], 8, 3) +
+            number_cell(argmax[head], 9, 3) + number_cell(entropy[head], 9, 3) +
+            fmt::format("  {}\n", verdict_text(static_cast<Verdict>(std::lround(score[at]))));
   }
   text +=
       "key: the one with the most attention among those that many queries see; α received "
@@ -70,11 +76,13 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
   return text;
 }
 
-// `1.84 at 0`: the largest of a layer's positions.
+// `1.84 at 0`: the largest of a layer's positions that have one.
 std::string largest(const std::vector<double>& values, int64_t layer, int64_t T) {
-  const auto begin = values.begin() + layer * T;
-  const auto at = std::max_element(begin, begin + T);
-  return std::isnan(*at) ? "none" : fmt::format("{:.2f} at {}", *at, at - begin);
+  const double* of_layer = &values[layer * T];
+  int64_t best = 0;
+  for (int64_t t = 1; t < T; ++t)
+    if (std::isnan(of_layer[best]) || of_layer[t] > of_layer[best]) best = t;
+  return std::isnan(of_layer[best]) ? "none" : fmt::format("{:.2f} at {}", of_layer[best], best);
 }
 
 std::string layer_table(const LastProbe& probe) {
@@ -92,9 +100,10 @@ std::string layer_table(const LastProbe& probe) {
   for (int64_t l = 0; l < std::ssize(entropy); ++l) {
     double count = 0;
     for (int64_t t = 0; t < T; ++t) count += massive[l * T + t];
-    text += fmt::format("{:<6}{:>15}{:>15}{:>10.2f}{:>9.2f}{:>9.1f}{:>9.1f}{:>9.3f}{:>8.1f}\n", l,
-                        largest(ratio, l, T), largest(sink, l, T), kurtosis[l], top[l],
-                        activation[l], count, entropy[l], mixing[l]);
+    text += fmt::format("{:<6}{:>15}{:>15}{:>10.2f}{:>9.2f}", l, largest(ratio, l, T),
+                        largest(sink, l, T), kurtosis[l], top[l]) +
+            number_cell(activation[l], 9, 1) + fmt::format("{:>9.1f}", count) +
+            number_cell(entropy[l], 9, 3) + fmt::format("{:>8.1f}\n", mixing[l]);
   }
   return text +
          "of the residual stream after the block: the largest ratio to the mean of the other "
@@ -123,9 +132,10 @@ std::string probe_report(const Log& log) {
   std::string text = head_table(probe, waiver_places(log)) + "\n" + layer_table(probe) + "\n";
   for (const char* name : {"loss", "max_error", "backcopy_risk", "bigram_risk"})
     if (probe.has(name)) {
-      const std::string unit = log.spec("probe", name).units;
-      text +=
-          fmt::format("{:<15}{:.6f}{}\n", name, probe.read(name)[0], unit == "1" ? "" : " " + unit);
+      const double value = probe.read(name)[0];
+      const std::string unit = std::isnan(value) ? "1" : log.spec("probe", name).units;
+      text += fmt::format("{:<15}{}{}\n", name, number_cell(value, 0, 6),
+                          unit == "1" ? "" : " " + unit);
     }
   return text;
 }

@@ -209,7 +209,7 @@ class Run {
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);
       probe_seconds_ += seconds_since(start);
-      if (const auto place = strongest_waiver(log_->log())) waiver_ = to_text(*place);
+      waiver_ = strongest_text(log_->log(), config_.probe);
     }
     const int64_t every = config_.train.eval.every;
     if (step_ == steps || (every > 0 && step_ % every == 0)) {

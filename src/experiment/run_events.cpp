@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/shares.h"
+
 namespace waiver {
 namespace {
 
@@ -19,14 +21,11 @@ int64_t index_of(const Log& log, const std::string& series, const WaiverPlace& a
   return index;
 }
 
-int64_t find_onset_layer(const Log& log, int64_t key, double threshold) {
+int64_t find_onset_layer(const Log& log, ProbeValues& probe, int64_t key, double threshold) {
   const std::vector<int64_t> steps = log.steps("probe");
-  const std::string series = shares_prefix(log) + "received_attention";
-  const Log::Data alpha = log.read("probe", series);
   for (int64_t l = 0; l < log.axes().at("layer"); ++l)
     for (int64_t h = 0; h < log.axes().at("head"); ++h)
-      if (find_onset(steps, alpha.over_rows(index_of(log, series, {l, h, key})), threshold).step >=
-          0)
+      if (find_onset(steps, probe.at("received_attention", {l, h, key}), threshold).step >= 0)
         return l;
   return -1;
 }
@@ -56,20 +55,42 @@ int64_t order_of(const RunEvents& events, int64_t step) {
 
 }  // namespace
 
-std::string shares_prefix(const Log& log) {
-  return log.has("probe", "proxy_received_attention") ? "proxy_" : "";
+std::string ProbeValues::name_of(const std::string& series) const {
+  return as_shares(series, [&](const std::string& name) { return has(name); });
+}
+
+const Log::Data& ProbeValues::all(const std::string& series) {
+  const std::string name = name_of(series);
+  const auto [at, fresh] = read_.try_emplace(name);
+  if (fresh) at->second = log_.read_rows("probe", name, first_, std::ssize(log_.steps("probe")));
+  return at->second;
+}
+
+std::vector<double> ProbeValues::at(const std::string& series, const WaiverPlace& place) {
+  return all(series).over_rows(index_of(log_, name_of(series), place));
 }
 
 std::vector<WaiverPlace> waiver_places(const Log& log) {
   const int64_t rows = std::ssize(log.steps("probe"));
   if (rows == 0) return {};
-  return waiver_places(
-      log.read_rows("probe", shares_prefix(log) + "received_attention", rows - 1, rows).values,
-      log.read("probe", "key_visibility").values, log.axes().at("layer"), log.axes().at("head"));
+  return waiver_places(ProbeValues(log, rows - 1).all("received_attention").values,
+                       log.read("probe", "key_visibility").values, log.axes().at("layer"),
+                       log.axes().at("head"));
 }
 
 std::optional<WaiverPlace> strongest_waiver(const Log& log) {
   return strongest_waiver(waiver_places(log));
+}
+
+std::string strongest_text(const Log& log, const ProbeConfig& config) {
+  const auto place = strongest_waiver(log);
+  if (!place) return {};
+  ProbeValues probe(log, std::ssize(log.steps("probe")) - 1);
+  const auto last = [&](const char* series) {
+    return static_cast<float>(probe.at(series, *place).back());
+  };
+  return to_text(*place, classify(config.waiver, last("received_attention"), last("enrichment"),
+                                  last("value_ratio")));
 }
 
 const Event* RunEvents::find(std::string_view name) const {
@@ -89,14 +110,13 @@ std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config) 
   if (!at) return {};
   RunEvents events;
   events.at = *at;
-  events.onset_layer = find_onset_layer(log, at->key, config.waiver.received_attention);
+  ProbeValues probe(log);
+  events.onset_layer = find_onset_layer(log, probe, at->key, config.waiver.received_attention);
   const std::vector<int64_t> steps = log.steps("probe");
   for (const EventKind& kind : event_kinds(config)) {
-    std::string series = shares_prefix(log) + std::string(kind.series);
-    if (!log.has("probe", series)) series = kind.series;
-    if (!log.has("probe", series)) continue;
-    const auto values = log.read("probe", series).over_rows(index_of(log, series, *at));
-    events.entries.push_back({kind, find_event(kind, steps, values)});
+    const std::string series(kind.series);
+    if (!probe.has(series)) continue;
+    events.entries.push_back({kind, find_event(kind, steps, probe.at(series, *at))});
   }
   return events;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "experiment/log.h"
@@ -19,20 +21,41 @@ struct RunEvents {
   WaiverPlace at;
   std::vector<Entry> entries;  // in the order of event_kinds; none that the log has no series of
   int64_t onset_layer = -1;    // the first layer with a head whose α at key at.key rose above
-                               // the sink threshold to stay; −1: none
+                               // probe.waiver.received_attention to stay; −1: none
   /// An event; null where it is not among the entries.
   const Event* find(std::string_view name) const;
   /// Its step; none where it never came, or is not among the entries.
   std::optional<int64_t> step(std::string_view name) const;
 };
 
-/// `proxy_` where a model's weights are no shares, and α, E and the sink rate are those of the
-/// proxy.
-std::string shares_prefix(const Log& log);
+/// What the series of /probe were at a place, each read once. Every number that is told of a waiver
+/// comes through here: α, E and the sink rate are those of the proxy where the model's weights are
+/// no shares (probe/shares.h).
+class ProbeValues {
+ public:
+  /// From this row on. REQUIRES: the log outlives it.
+  explicit ProbeValues(const Log& log, int64_t first_row = 0) : log_(log), first_(first_row) {}
+  bool has(const std::string& series) const { return log_.has("probe", series); }
+  /// The whole series. REQUIRES: the log has it.
+  const Log::Data& all(const std::string& series);
+  /// Of one place, probe by probe. REQUIRES: the log has the series.
+  std::vector<double> at(const std::string& series, const WaiverPlace& place);
+
+ private:
+  std::string name_of(const std::string& series) const;
+
+  const Log& log_;
+  int64_t first_;
+  std::map<std::string, Log::Data> read_;
+};
+
 /// Of every head its strongest key at the last probe; empty where the log has no probes.
 std::vector<WaiverPlace> waiver_places(const Log& log);
 /// The strongest of them; none without probes or attention.
 std::optional<WaiverPlace> strongest_waiver(const Log& log);
+/// The strongest of them as a person reads it (to_text), a waiver only where it is one at the last
+/// probe; empty where there is none.
+std::string strongest_text(const Log& log, const ProbeConfig& config);
 
 /// None where the log has no probes, or no block attention.
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);

@@ -14,8 +14,6 @@ SeriesSpec spec_of(const std::string& name, std::vector<std::string> axes, std::
   return {"summary", name, std::move(axes), std::move(units), name, std::move(text)};
 }
 
-double last(const Log::Data& data, int64_t place) { return data.over_rows(place).back(); }
-
 void write_onsets(Log& log, const std::string& name, const std::string& what,
                   const std::vector<Onset>& onsets) {
   const std::vector<std::string> axes = {"layer", "head"};
@@ -37,42 +35,47 @@ void write_onsets(Log& log, const std::string& name, const std::string& what,
           std::span<const double>(after));
 }
 
+void write_threshold(Log& log, const std::string& name, const std::string& text, double value) {
+  log.set(spec_of(name, {}, "1", text), std::span<const double>(&value, 1));
+}
+
 }  // namespace
 
 void write_summary(Log& log, const ProbeConfig& config) {
   const std::vector<int64_t> steps = log.steps("probe");
   if (steps.empty()) return;
-  const double threshold = config.sink_threshold;
-  const int64_t T = log.axes().at("key");
-  const Log::Data bos = log.read("probe", "bos_attention");
-  const Log::Data alpha = log.read("probe", "received_attention");
-  const Log::Data enrichment = log.read("probe", "enrichment");
-  const Log::Data ratio = log.read("probe", "value_ratio");
-  const Log::Data residual = log.read("probe", "residual_ratio");
-
   std::vector<Onset> bos_onsets, waiver_onsets;
   std::vector<int64_t> keys;
   std::vector<double> received, enriched, value, norm;
+  ProbeValues probe(log);
   for (const WaiverPlace& place : waiver_places(log)) {
-    const int64_t head = place.layer * log.axes().at("head") + place.head;
-    const bool attends = place.key >= 0;
-    const int64_t key = attends ? place.key : 0, at = head * T + key;
+    const auto at_place = [&](const char* series) {
+      return place.key < 0 ? std::vector<double>(steps.size(), NAN) : probe.at(series, place);
+    };
+    const std::vector<double> alpha = at_place("received_attention");
     keys.push_back(place.key);
-    bos_onsets.push_back(find_onset(steps, bos.over_rows(head), threshold));
-    waiver_onsets.push_back(find_onset(steps, alpha.over_rows(at), threshold));
-    received.push_back(last(alpha, at));
-    enriched.push_back(last(enrichment, at));
-    value.push_back(last(ratio, at));
-    norm.push_back(attends ? last(residual, place.layer * T + key) : NAN);
+    bos_onsets.push_back(
+        find_onset(steps, probe.at("bos_attention", place), config.sink_threshold));
+    waiver_onsets.push_back(find_onset(steps, alpha, config.waiver.received_attention));
+    received.push_back(alpha.back());
+    enriched.push_back(at_place("enrichment").back());
+    value.push_back(at_place("value_ratio").back());
+    norm.push_back(at_place("residual_ratio").back());
   }
 
   const std::vector<std::string> axes = {"layer", "head"};
-  log.set(spec_of("threshold", {}, "1", "probe.sink_threshold"), std::span(&threshold, 1));
-  write_onsets(log, "bos_onset", "attention to the first token", bos_onsets);
+  write_threshold(log, "threshold", "probe.sink_threshold, which bos_onset asks for",
+                  config.sink_threshold);
+  write_onsets(log, "bos_onset", "attention to the first token, its own query included,",
+               bos_onsets);
   log.set(
       spec_of("waiver_key", axes, "1",
-              "key with the largest received attention at the end; −1: the block has no attention"),
+              "key with the largest received attention at the end; −1: no attention, or none but "
+              "to each query's own token"),
       std::span<const int64_t>(keys));
+  write_threshold(log, "waiver_threshold",
+                  "probe.waiver.received_attention, which waiver_onset and the event sink ask for",
+                  config.waiver.received_attention);
   write_onsets(log, "waiver_onset", "received attention of waiver_key", waiver_onsets);
   log.set(spec_of("waiver_received_attention", axes, "1", "its received attention at the end"),
           std::span<const double>(received));

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace waiver {
 namespace {
@@ -13,6 +14,12 @@ size_t characters(const std::string& text) {
 }
 
 }  // namespace
+
+std::string number_cell(double x, int width, int decimals, bool sign) {
+  if (std::isnan(x)) return fmt::format("{:>{}}", "–", width);
+  return sign ? fmt::format("{:>+{}.{}f}", x, width, decimals)
+              : fmt::format("{:>{}.{}f}", x, width, decimals);
+}
 
 std::string aligned(std::vector<std::vector<std::string>> rows) {
   std::vector<std::string> rule;
