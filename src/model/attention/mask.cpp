@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/threads.h"
+
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
@@ -60,7 +62,8 @@ VisibleKeys Mask::visible_tokens(int64_t query, int64_t tokens) const {
   for (int64_t k : self_only_)
     if (k == query) return {{}, {query, query + 1}};
   KeyRange main = open_side(query, tokens);
-  if (window_ > 0) main = main.within(query - window_ + 1, query + window_);
+  if (const int64_t reach = std::min(window_, tokens); reach > 0)
+    main = main.within(query - reach + 1, query + reach);
   const int64_t lead = std::min(prefix_, tokens);
   if (main.begin <= lead) return {{}, {lead > 0 ? 0 : main.begin, std::max(main.end, lead)}};
   return {{0, lead}, main};
@@ -82,7 +85,7 @@ std::unique_ptr<Mask> Mask::in_layer(int64_t layer, int64_t sinks) const {
 
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
                     int64_t sinks, KeyRange* documents) {
-  for (int64_t b = 0; b < batch; ++b) {
+  parallel_tiles(batch, [&](int64_t b) {
     KeyRange* of_sequence = documents + b * (sinks + length);
     std::fill_n(of_sequence, sinks, KeyRange{});
     for (int64_t begin = 0; begin < length;) {
@@ -91,7 +94,7 @@ void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_
       std::fill_n(of_sequence + sinks + begin, end - begin, KeyRange{sinks + begin, sinks + end});
       begin = end;
     }
-  }
+  });
 }
 
 }  // namespace waiver
