@@ -17,18 +17,27 @@ import json
 import pathlib
 import sys
 
-import h5py
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
+try:
+    import h5py
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+except ImportError as missing:
+    sys.exit(f"figures.py needs the Python package {missing.name}, which is not installed here. "
+             "apt-get install python3-h5py python3-matplotlib, or pip install h5py matplotlib.")
 
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999"]
+REFERENCE = ["step", "backcopy_risk", "attn_bos_nontrigger", "norm_V_bos",
+             "delta_logit_bos_mean_nontrigger_tokens"]
 SHOWN = 32  # tokens of an attention map: more, and a waiver's column is too thin to see
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False,
     "legend.frameon": False, "figure.constrained_layout.use": True, "savefig.dpi": 160})
+
+
+class Refused(Exception):
+    """What cannot be drawn, as a sentence."""
 
 
 class Run:
@@ -36,13 +45,20 @@ class Run:
 
     def __init__(self, directory: pathlib.Path, group: str, seed: str):
         self.directory, self.group, self.seed = directory, group, seed
-        self.file = h5py.File(directory / "log.h5", "r")
-        if "probe/bos_attention" not in self.file:
-            sys.exit(f"{directory}/log.h5: there are no probes in this log (probe.every: 0)")
+        log = directory / "log.h5"
+        try:
+            self.file = h5py.File(log, "r")
+        except OSError as problem:
+            raise Refused(f"{log}: this is not a log, or it is cut short ({problem})") from None
+        if not str(self.file.attrs.get("format", "")).startswith("waiver"):
+            raise Refused(f"{log}: this HDF5 file is not a log of this program")
+        if "probe/bos_attention" not in self.file or not len(self.file["probe/step"]):
+            raise Refused(f"{log}: there are no probes in this log (probe.every: 0, or the run has "
+                          "just begun)")
         self.step = self.file["probe/step"][:]
         final = self.file["probe/bos_attention"][-1]
         if np.isnan(final).all():
-            sys.exit(f"{directory}/log.h5: no block of this model has attention")
+            raise Refused(f"{log}: no block of this model has attention")
         self.layer, self.head = np.unravel_index(np.nanargmax(final), final.shape)
 
     def series(self, name: str, *index) -> np.ndarray:
@@ -60,6 +76,9 @@ class Run:
         return float(np.nanmean(self.file["probe/sink_rate"][-1, :, :, 0]))
 
     def summary(self, name: str) -> float:
+        if f"summary/{name}" not in self.file:
+            raise Refused(f"{self.directory}/log.h5: there is no summary in it: the run is not "
+                          "finished")
         data = self.file[f"summary/{name}"]
         return data[self.layer, self.head] if data.ndim == 2 else data[()]
 
@@ -68,15 +87,21 @@ def load(path: pathlib.Path) -> tuple[str, list[Run]]:
     """The title and the finished runs of a sweep, or one run."""
     if (path / "log.h5").exists():
         return path.name, [Run(path, path.name, "")]
+    if not path.exists():
+        raise Refused(f"{path}: there is nothing of that name")
     if not (path / "sweep.json").exists():
-        sys.exit(f"{path}: neither a run (log.h5) nor a sweep (sweep.json)")
-    sweep = json.loads((path / "sweep.json").read_text())
-    done = [r for r in sweep["runs"] if (path / r["name"] / "status").is_file()
-            and (path / r["name"] / "status").read_text().startswith("done")]
-    runs = [Run(path / r["name"], r["group"], str(r["seed"])) for r in done]
-    if not runs:
-        sys.exit(f"{path}: the sweep has no finished run yet")
-    return sweep["title"], runs
+        raise Refused(f"{path}: neither a run (log.h5) nor a sweep (sweep.json)")
+    try:
+        sweep = json.loads((path / "sweep.json").read_text())
+        runs = [(path / r["name"], r["group"], str(r["seed"])) for r in sweep["runs"]]
+        title = sweep["title"]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Refused(f"{path}/sweep.json: this is not the index of a sweep ({problem!r})") from None
+    done = [run for run in runs if (run[0] / "status").is_file()
+            and (run[0] / "status").read_text().startswith("done")]
+    if not done:
+        raise Refused(f"{path}: the sweep has no finished run yet")
+    return title, [Run(*run) for run in done]
 
 
 def groups_of(runs: list[Run]) -> dict[str, list[Run]]:
@@ -200,9 +225,15 @@ def heads(runs: list[Run], folder: pathlib.Path) -> None:
 
 
 def reference(run: Run, published: pathlib.Path, folder: pathlib.Path) -> None:
-    with open(published, newline="") as file:
-        rows = list(csv.DictReader(file))
-    theirs = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    try:
+        with open(published, newline="") as file:
+            rows = list(csv.DictReader(file))
+        theirs = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    except (ValueError, TypeError, IndexError):
+        raise Refused(f"{published}: this is not a table of numbers with names above them") from None
+    lacks = [name for name in REFERENCE if name not in theirs]
+    if lacks:
+        raise Refused(f"{published}: the column {lacks[0]} is missing")
     near = theirs["step"] <= run.step[-1]
     panels = [("backcopy_risk", "backcopy_risk", "backcopy risk (nat)"),
               ("bos_attention", "attn_bos_nontrigger", "attention to the first token"),
@@ -277,14 +308,21 @@ def main() -> None:
     parser.add_argument("--reference", type=pathlib.Path, help="a published trajectory (CSV)")
     parser.add_argument("--out", type=pathlib.Path, help="where the figures go")
     given = parser.parse_args()
-    title, runs = load(given.path)
-    folder = given.out or given.path / "figures"
-    emergence(title, runs, folder)
-    attention(runs, folder)
-    heads(runs, folder)
-    if given.reference:
-        reference(runs[0], given.reference, folder)
-    table(runs)
+    try:
+        title, runs = load(given.path)
+        folder = given.out or given.path / "figures"
+        emergence(title, runs, folder)
+        attention(runs, folder)
+        heads(runs, folder)
+        if given.reference:
+            reference(runs[0], given.reference, folder)
+        table(runs)
+    except Refused as problem:
+        sys.exit(f"{problem}.")
+    except OSError as problem:
+        sys.exit(f"{problem.filename or given.path}: {problem.strerror or problem}.")
+    except KeyError as problem:
+        sys.exit(f"{given.path}: a log lacks what is drawn here: {problem.args[0]}.")
 
 
 if __name__ == "__main__":

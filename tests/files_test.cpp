@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "core/digest.h"
 #include "core/safetensors.h"
@@ -59,13 +63,45 @@ TEST_CASE("a full device is an error, and the old file stays") {
 TEST_CASE("errors of files name the path and the reason") {
   const TemporaryFolder folder;
   CHECK(contains(error_of([&] { read_file(folder / "none"); }), "none: cannot be opened: No such"));
-  CHECK(contains(error_of([&] { read_file(folder.path()); }), "Is a directory"));
+  CHECK(contains(error_of([&] { read_file(folder.path()); }), "this is a folder, not a file"));
   CHECK(
       contains(error_of([&] { write_atomically(folder / "no/a", "x"); }), "no/a: cannot be writ"));
   CHECK(contains(error_of([&] { sync_folder(folder / "no"); }), "No such file"));
   put_bytes(folder / "file", "x");
   CHECK(contains(error_of([&] { make_folder(folder / "file/b"); }), "cannot be made"));
   CHECK(contains(error_of([&] { move_path(folder / "no", folder / "b"); }), "cannot be renamed"));
+}
+
+TEST_CASE("devices and what is too long are refused by name, and a sparse file is not waited for") {
+  const TemporaryFolder folder;
+  CHECK(contains(error_of([] { read_file("/dev/zero"); }),
+                 "/dev/zero: this is a device, not a file"));
+  put_bytes(folder / "long", std::string(1001, 'x'));
+  CHECK(contains(error_of([&] { read_file(folder / "long", 1000); }), "there is more in it than"));
+  CHECK(read_file(folder / "long", 1001).size() == 1001);
+  put_bytes(folder / "sparse", "x");
+  std::filesystem::resize_file(folder / "sparse", uintmax_t{1} << 43);
+  CHECK(contains(error_of([&] { read_file(folder / "sparse"); }), "there is more in it than"));
+}
+
+TEST_CASE("a pipe is read to its end, however its bytes come") {
+  const TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  std::string sent;
+  for (int i = 0; i < 100000; ++i) sent += "some more of it\n";
+  std::thread writer([&] {
+    std::ofstream out(pipe, std::ios::binary);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    out << sent.substr(0, 7) << std::flush;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    out << sent.substr(7);
+  });
+  CHECK(read_file(pipe) == sent);
+  writer.join();
+  std::thread silent([&] { std::ofstream(pipe) << ""; });
+  CHECK(read_file(pipe) == "");
+  silent.join();
 }
 
 TEST_CASE("crc32 has its published check value") {

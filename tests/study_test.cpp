@@ -89,7 +89,8 @@ TEST_CASE("every error of a study and of its runs is found before anything start
     const char *text, *message;
   } cases[] = {
       {"title: x\n", "s.yaml:1:1: base: missing; it has no default."},
-      {"base: no.yaml\n", "s.yaml:1:7: base: no.yaml: the file cannot be read."},
+      {"base: nowhere.yaml\n",
+       "s.yaml:1:7: base: nowhere.yaml: cannot be opened: No such file or directory."},
       {"base: base.yaml\ngird: {}\n", "s.yaml:2:1: gird: unknown key. Did you mean grid?"},
       {"base: base.yaml\nset: 5\n", "s.yaml:2:6: set: expected a block of keys."},
       {"base: base.yaml\nset: {model: {widht: 5}}\nseeds: [0, 1]\n",

@@ -5,19 +5,17 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/output.h"
-#include "experiment/config.h"
-#include "model/transformer.h"
+#include "experiment/memory.h"
 
 namespace waiver {
 namespace {
 
 void check(const Target& target) {
   const Config config = load_config(target.path, target.overrides);
-  const auto data = open_data(config);
-  const Transformer model(config.model, data->vocabulary(), 0);
+  const MemoryUse memory = require_memory(config, *open_data(config));
   print_result("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
-               model.parameters().count(), config.train.steps, config.train.batch,
-               config.model.context);
+               memory.parameters, config.train.steps, config.train.batch, config.model.context);
+  print_result("Memory: {}.\n", memory.text());
   for (const std::string& note : notes_on(config)) print_result("{}\n", note);
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/output.h"
 #include "experiment/cache_losses.h"
+#include "experiment/mistaken.h"
 #include "experiment/saved.h"
 #include "probe/prober.h"
 #include "train/validation.h"
@@ -38,6 +39,7 @@ void print_risks(const SavedModel& saved, uint64_t seed) {
 void evaluate(const Options& options) {
   std::vector<std::string> overrides = options.target.overrides;
   if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
+  require_run(options.target.path, "eval");
   const SavedModel saved = load_saved(options.target.path, overrides);
   const auto seed = static_cast<uint64_t>(saved.config.seed.data);
   const TrainConfig& train = saved.config.train;

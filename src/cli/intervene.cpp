@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/output.h"
 #include "experiment/intervene.h"
+#include "experiment/mistaken.h"
 
 namespace fs = std::filesystem;
 
@@ -31,7 +32,17 @@ fs::path output_place(const Options& options) {
   return path;
 }
 
+// A run is a folder, and a spec a file.
+void check_order(const Options& options) {
+  std::error_code ignored;
+  if (fs::is_regular_file(options.run, ignored) && fs::is_directory(options.spec, ignored))
+    throw UsageError(options.run, "the run comes first, then the spec",
+                     fmt::format("Write waiver intervene {} {}.", options.spec, options.run));
+  require_run(options.run, "intervene");
+}
+
 void intervene(const Options& options) {
+  check_order(options);
   std::vector<std::string> of_config, of_spec;
   for (const std::string& o : options.overrides)
     (o.starts_with("positions.") ? of_spec : of_config).push_back(o);

@@ -1,12 +1,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -52,12 +55,7 @@ int run(int argc, char** argv) {
       "Exit status: 0 done, 1 failed while running, 2 bad usage or config, 3 stopped by Ctrl-C, "
       "TERM, HUP or USR1.");
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    std::string verb = failed->get_name();
-    while (!failed->get_subcommands().empty()) {
-      failed = failed->get_subcommands().front();
-      verb += " " + failed->get_name();
-    }
-    return fmt::format("{}\nSee {} --help.\n", error.what(), verb);
+    return waiver::explain_usage(*failed, error);
   });
   waiver::add_train(app);
   waiver::add_sweep(app);
@@ -69,7 +67,10 @@ int run(int argc, char** argv) {
   waiver::add_bench(app);
   waiver::add_doctor(app);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = waiver::words_of(argc, argv);
+    words.erase(words.begin());
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app.parse(std::move(words));
     return 0;
   } catch (const CLI::ParseError& error) {
     return answer(app, error);

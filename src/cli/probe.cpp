@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/output.h"
 #include "experiment/mechanism_report.h"
+#include "experiment/mistaken.h"
 #include "experiment/probe_report.h"
 #include "experiment/sweep_index.h"
 
@@ -35,6 +36,7 @@ void probe(const Options& options) {
     print_result(study_mechanism(options.target.path));
     return;
   }
+  require_run(options.target.path, "probe");
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
   ProbeTokens tokens;
   if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;

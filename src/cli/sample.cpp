@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
+#include "experiment/mistaken.h"
 #include "experiment/saved.h"
 #include "model/sampler.h"
 
@@ -40,6 +41,7 @@ std::vector<int32_t> prompt_tokens(const SavedModel& saved, const std::string& p
 }
 
 void write(const Options& options) {
+  require_run(options.target.path, "sample");
   const SavedModel saved = load_saved(options.target.path, options.target.overrides);
   if (saved.data->mask_token() >= 0)
     throw UsageError(saved.checkpoint.string(),

@@ -29,7 +29,7 @@ void add_sweep(CLI::App& app) {
     const Study study = load_study(options->target.path, options->target.overrides);
     const std::string directory =
         options->directory.empty() ? "runs/" + study.name : options->directory;
-    run_sweep(study, options->target.path, directory, options->resume);
+    run_sweep(study, directory, options->resume);
   });
 }
 

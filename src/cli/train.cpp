@@ -16,11 +16,10 @@ struct Options {
 
 void train(const Options& options) {
   RunPlan plan = options.plan;
-  plan.config_path = options.target.path;
+  const std::string& path = options.target.path;
   plan.overrides = options.target.overrides;
-  const Config config = load_config(plan.config_path, plan.overrides);
-  if (plan.directory.empty())
-    plan.directory = "runs/" + run_name(plan.config_path, plan.overrides, config);
+  const Config config = load_config(path, plan.overrides);
+  if (plan.directory.empty()) plan.directory = "runs/" + run_name(path, plan.overrides, config);
   train_run(config, plan);
 }
 

@@ -1,11 +1,13 @@
 #include "core/arena.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "core/error.h"
+#include "core/rehearsal.h"
 
 namespace waiver {
 namespace {
@@ -19,21 +21,41 @@ std::string Shape::text() const {
   return out + "]";
 }
 
-void Arena::Release::operator()(std::byte* p) const { std::free(p); }
+void Shape::refuse() const {
+  throw TooLarge("memory", "no memory holds numbers of the shape " + text());
+}
+
+void Arena::Release::operator()(std::byte* p) const {
+  if (mapped > 0)
+    ::munmap(p, mapped);
+  else
+    std::free(p);
+}
+
+Arena::Memory Arena::take(size_t size) {
+  if (!rehearsing())
+    return Memory(static_cast<std::byte*>(std::aligned_alloc(kAlign, size)), Release{0});
+  void* addresses = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (addresses == MAP_FAILED) return nullptr;
+  return Memory(static_cast<std::byte*>(addresses), Release{size});
+}
 
 void Arena::grow(size_t least) {
   const size_t size = std::max(least, blocks_.empty() ? kBlock : 2 * blocks_.back().size);
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlign, size));
+  Memory memory = take(size);
+  if (!memory && rehearsing()) throw TooLarge("memory", "there are no addresses for that much");
   if (!memory)
     throw Error("memory", "the system has no " + std::to_string(size >> 20) + " MiB to give",
                 "Lower train.batch, model.context or model.width, or raise train.accumulate.");
-  blocks_.push_back({std::unique_ptr<std::byte[], Release>(memory), size});
+  blocks_.push_back({std::move(memory), size});
   offset_ = 0;
   capacity_ += size;
   ++allocations_;
 }
 
 void* Arena::bytes(size_t count) {
+  if (rehearsing()) Rehearsal::take(static_cast<int64_t>(count));
   count = (std::max<size_t>(count, 1) + kAlign - 1) / kAlign * kAlign;
   if (blocks_.empty() || offset_ + count > blocks_.back().size) grow(count);
   void* out = blocks_.back().memory.get() + offset_;
@@ -44,7 +66,7 @@ void* Arena::bytes(size_t count) {
 
 Tensor Arena::zeros(const Shape& shape) {
   Tensor t = tensor(shape);
-  std::memset(t.data, 0, t.size() * sizeof(float));
+  if (!rehearsing()) std::memset(t.data, 0, t.size() * sizeof(float));
   return t;
 }
 

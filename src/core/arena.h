@@ -11,7 +11,8 @@ namespace waiver {
 
 /// Memory that is given out in order and taken back all at once, 64-byte aligned. After the first
 /// `reset` it is one block as large as the largest round so far, so that a steady training step
-/// asks the system for nothing.
+/// asks the system for nothing. Throws Error where the system has no more, and in a rehearsal
+/// (rehearsal.h) TooLarge where that may take no more.
 class Arena {
  public:
   Arena() = default;
@@ -29,7 +30,7 @@ class Arena {
   /// A matrix whose rows stand fast_pitch apart.
   Tensor matrix(int64_t rows, int64_t columns) {
     const int64_t pitch = fast_pitch(columns);
-    return {array<float>(rows * pitch), {rows, columns}, pitch};
+    return {array<float>(Shape{rows, pitch}.size()), {rows, columns}, pitch};
   }
 
   /// Everything given out so far becomes invalid.
@@ -41,10 +42,13 @@ class Arena {
 
  private:
   struct Release {
+    size_t mapped;  // bytes of a block that only a rehearsal uses; 0: allocated
     void operator()(std::byte* p) const;
   };
+  using Memory = std::unique_ptr<std::byte[], Release>;
+  static Memory take(size_t size);
   struct Block {
-    std::unique_ptr<std::byte[], Release> memory;
+    Memory memory;
     size_t size = 0;
   };
   void grow(size_t least);

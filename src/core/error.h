@@ -4,15 +4,19 @@
 #include <string>
 #include <string_view>
 
+#include "core/printable.h"
+
 namespace waiver {
 
-/// What went wrong, as a sentence: `where: what. hint`. Thrown by every room.
+/// What went wrong, as a sentence: `where: what. hint`. Thrown by every room. Its parts may quote
+/// anything: what a terminal should not show is escaped, and what is endless is cut (printable.h).
 /// `where` is `file:line:column`, a key, a path, or a step and layer; `hint` says what to do next.
 class Error : public std::runtime_error {
  public:
   enum class Kind { run = 1, usage = 2 };  // the exit status of the program
 
-  Error(std::string where, std::string what, std::string hint = {}, Kind kind = Kind::run)
+  Error(const std::string& where, const std::string& what, const std::string& hint = {},
+        Kind kind = Kind::run)
       : std::runtime_error(sentence(where, what, hint)),
         kind_(kind),
         where_(where),
@@ -26,10 +30,10 @@ class Error : public std::runtime_error {
  private:
   static std::string sentence(const std::string& where, const std::string& what,
                               const std::string& hint) {
-    std::string text = where.empty() ? what : where + ": " + what;
+    std::string text = (where.empty() ? "" : printable(where) + ": ") + printable_lines(what);
     if (text.empty() || std::string_view(".?!").find(text.back()) == std::string_view::npos)
       text += '.';
-    return hint.empty() ? text : text + " " + hint;
+    return hint.empty() ? text : text + " " + printable_lines(hint);
   }
   Kind kind_;
   std::string where_, problem_;
@@ -37,8 +41,13 @@ class Error : public std::runtime_error {
 
 /// Bad usage or a bad config: exit status 2.
 struct UsageError : Error {
-  UsageError(std::string where, std::string what, std::string hint = {})
-      : Error(std::move(where), std::move(what), std::move(hint), Kind::usage) {}
+  UsageError(const std::string& where, const std::string& what, const std::string& hint = {})
+      : Error(where, what, hint, Kind::usage) {}
+};
+
+/// What is asked for is more than any memory holds, or more than a rehearsal may take.
+struct TooLarge : Error {
+  using Error::Error;
 };
 
 /// What went wrong, as a sentence, whoever threw it: of the system's own exceptions too.

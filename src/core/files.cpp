@@ -1,6 +1,8 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -13,6 +15,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/machine.h"
 #include "core/stop.h"
 
 namespace waiver {
@@ -48,6 +51,24 @@ std::string hint_for_write(int code) {
   return {};
 }
 
+[[noreturn]] void refuse_length(const fs::path& path, int64_t most) {
+  throw Error(path.string(),
+              fmt::format("there is more in it than {:.1f} MiB, the most that is read here",
+                          static_cast<double>(most) / (1 << 20)));
+}
+
+void wait_for_bytes(const fs::path& path, int fd) {
+  constexpr int seconds = 10, slice = 100;  // milliseconds, after which a stop is heeded
+  pollfd pipe{fd, POLLIN, 0};
+  for (int waited = 0; ::poll(&pipe, 1, slice) <= 0; waited += slice) {
+    check_stop();
+    if (waited >= 1000 * seconds)
+      throw Error(path.string(),
+                  fmt::format("nothing has come through this pipe for {} seconds", seconds),
+                  "Start what writes to it, or give a file.");
+  }
+}
+
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -70,20 +91,28 @@ void check(const std::error_code& code, const fs::path& path, const std::string&
 
 }  // namespace
 
-std::string read_file(const fs::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+std::string read_file(const fs::path& path, int64_t most) {
+  // Without waiting: a pipe that nobody writes to would keep the program for ever.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail(path, "cannot be opened", errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) fail(path, "cannot be read", errno);
+  if (S_ISDIR(info.st_mode)) throw Error(path.string(), "this is a folder, not a file");
+  if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+    throw Error(path.string(), "this is a device, not a file");
+  if (most == 0) most = memory_limit();
+  if (info.st_size > most) refuse_length(path, most);
   std::string bytes;
-  bytes.reserve(info.st_size > 0 ? static_cast<size_t>(info.st_size) : 0);
+  bytes.reserve(static_cast<size_t>(info.st_size));
   char part[1 << 16];
   for (;;) {
     check_stop();
+    if (S_ISFIFO(info.st_mode)) wait_for_bytes(path, file.get());
     const ssize_t n = ::read(file.get(), part, sizeof part);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) fail(path, "cannot be read", errno);
     if (n == 0) return bytes;
+    if (std::ssize(bytes) > most - n) refuse_length(path, most);
     bytes.append(part, static_cast<size_t>(n));
   }
 }

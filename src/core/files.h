@@ -11,8 +11,10 @@ namespace waiver {
 
 // All of these throw Error with the path and the system's reason.
 
-/// The bytes of a file. Throws Stopped where a stop is due.
-std::string read_file(const std::filesystem::path& path);
+/// The bytes of a file, or of a pipe until its end; a pipe may take ten seconds for its next bytes.
+/// Folders, devices and sockets are refused by name, and what has more than `most` bytes (0: than
+/// this process may have memory). Throws Stopped where a stop is due.
+std::string read_file(const std::filesystem::path& path, int64_t most = 0);
 
 /// Replaces a file in one step: writes `temporary_of(path)`, flushes it to the disk, renames it and
 /// flushes the folder. A reader, or a run killed at any moment, finds the old bytes or the new ones.

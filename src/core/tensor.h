@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 
 namespace waiver {
@@ -16,9 +17,12 @@ struct Shape {
     for (int64_t extent : extents) dims[rank++] = extent;
   }
   int64_t operator[](int i) const { return dims[i < 0 ? rank + i : i]; }
+  /// Throws TooLarge where the product is beyond what memory could ever hold (2^58 numbers).
   int64_t size() const {
     int64_t n = 1;
-    for (int i = 0; i < rank; ++i) n *= dims[i];
+    bool large = false;
+    for (int i = 0; i < rank; ++i) large |= __builtin_mul_overflow(n, dims[i], &n);
+    if (large || n > kMost) refuse();
     return n;
   }
   bool operator==(const Shape& other) const {
@@ -28,13 +32,18 @@ struct Shape {
     return true;
   }
   std::string text() const;  // "[2, 3]"
+
+ private:
+  static constexpr int64_t kMost = int64_t{1} << 58;
+  [[noreturn]] void refuse() const;
 };
 
 /// Numbers from one row of a matrix to the next that keep a product fast: rows that start a multiple
 /// of 2 KiB apart compete for the same few cache sets, and a product of such matrices takes up to a
 /// third longer, so those get 64 bytes more.
 constexpr int64_t fast_pitch(int64_t columns) {
-  return columns % 512 == 0 ? columns + 16 : columns;
+  return columns % 512 == 0 && columns < std::numeric_limits<int64_t>::max() - 16 ? columns + 16
+                                                                                  : columns;
 }
 
 /// A view of fp32 numbers, row-major, contiguous unless `pitch` says otherwise. The Arena that gave

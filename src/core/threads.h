@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 
+#include "core/rehearsal.h"
 #include "core/stop.h"
 
 namespace waiver {
@@ -60,9 +61,11 @@ class TileLoop {
 
 /// Calls f(0) … f(tiles − 1), each once, in any order, on all threads. A tile writes only what no
 /// other tile touches; sums over tiles are added afterwards in the order of the tiles. Where a stop
-/// is due, the tiles that have not begun are left out, and Stopped is thrown.
+/// is due, the tiles that have not begun are left out, and Stopped is thrown. In a
+/// rehearsal nothing is called.
 template <class F>
 void parallel_tiles(int64_t tiles, const F& f) {
+  if (rehearsing()) return;
   TileErrors errors;
   const TileLoop loop(tiles);
 #pragma omp parallel for schedule(dynamic, 1)

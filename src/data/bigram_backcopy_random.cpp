@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/machine.h"
 #include "core/random.h"
 #include "data/backcopy.h"
 #include "data/registry.h"
@@ -31,6 +32,9 @@ class BigramBackcopyRandom : public BackcopyTask {
                        std::to_string(triggers_) + " of " + std::to_string(V) +
                            " tokens leave no plain token beside the first",
                        "At most vocabulary − 2.");
+    if (V * V * static_cast<int64_t>(sizeof(double)) > memory_limit())
+      throw UsageError("data.vocabulary", "the bigram table of " + std::to_string(V) +
+                                              " tokens does not fit into this machine's memory");
     is_trigger_.assign(V, false);
     for (int64_t v = plain_end; v < V; ++v) is_trigger_[v] = true;
     const Random random(static_cast<uint64_t>(table_seed_), "bigram_table");

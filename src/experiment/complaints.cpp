@@ -1,5 +1,7 @@
 #include "experiment/complaints.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <tuple>
@@ -27,10 +29,13 @@ void Complaints::throw_if_any() const {
     };
     return order(a.place) < order(b.place);
   });
+  constexpr size_t kMost = 50;
   std::string text;
   std::set<std::string> told;
   for (const Line& line : sorted)
-    if (told.insert(line.text).second) text += (text.empty() ? "" : "\n") + line.text;
+    if (told.insert(line.text).second && told.size() <= kMost)
+      text += (text.empty() ? "" : "\n") + line.text;
+  if (told.size() > kMost) text += fmt::format("\nAnd {} more.", told.size() - kMost);
   throw UsageError("", text);
 }
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "core/machine.h"
+#include "core/tensor.h"
 #include "experiment/frozen.h"
 #include "experiment/keys.h"
 #include "experiment/layers.h"
 #include "experiment/reader.h"
+#include "train/trainer.h"
 
 namespace waiver {
 
@@ -89,25 +92,18 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
         {"train.accumulate",
          fmt::format("{} does not divide train.batch ({})", train.accumulate, train.batch),
          "Every part of a batch has batch / accumulate sequences."});
-  if (train.schedule.warmup > train.steps)
-    out.push_back({"train.schedule.warmup",
-                   fmt::format("{} is beyond train.steps ({})", train.schedule.warmup, train.steps),
-                   "The warm-up must end within the run."});
   if (const std::string reason = train.optimizer->refuse(); !reason.empty())
     out.push_back({"train.optimizer", reason, ""});
   if (config.probe.every == 0 && !config.probe.snapshots.empty())
     out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
                    "Write snapshots: []."});
-  for (const int64_t step : config.probe.snapshots)
-    if (step > train.steps)
-      out.push_back({"probe.snapshots",
-                     fmt::format("step {} is beyond train.steps ({})", step, train.steps),
-                     "Leave it out, or raise train.steps."});
   return out;
 }
 
 // The first sequence speaks for all: which places are predicted does not hang on the tokens.
 void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
+  if (Shape{context, 2 + 2 * data.features(), sizeof(float)}.size() > memory_limit())
+    throw UsageError("model.context", "a single sequence does not fit into this machine's memory");
   Batch first;
   first.resize(1, context);
   data.batch(0, Split::train, 0, first);
@@ -117,6 +113,38 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
                      fmt::format("Of {} tokens, the prefix ({}) is given, and what is the same in "
                                  "every sequence is not to be guessed.",
                                  context, prefix));
+}
+
+// Steps of a list that the run never comes to.
+std::vector<std::string> beyond(const std::vector<int64_t>& steps, int64_t last) {
+  std::vector<std::string> out;
+  for (const int64_t step : steps)
+    if (step > last) out.push_back(std::to_string(step));
+  return out;
+}
+
+// What a shorter trial of a longer run leaves out.
+void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
+  const TrainConfig& train = config.train;
+  const int64_t warmup = train.schedule.warmup, every = train.checkpoint.every;
+  if (warmup > train.steps)
+    out.push_back(fmt::format(
+        "Note: the run ends at step {}, within the warm-up of {} steps: the learning rate rises as "
+        "in a longer run, and ends at {:.3g} of lr.",
+        train.steps, warmup,
+        schedule_factor(train.schedule, std::max<int64_t>(train.steps - 1, 0), train.steps)));
+  const ProbeConfig plain;
+  if (const auto late = beyond(config.probe.snapshots, train.steps); !late.empty())
+    out.push_back(fmt::format("Note: no snapshot is taken at step{} {}: the run ends at step {}.",
+                              late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (const auto late = beyond(config.probe.first, train.steps);
+      !late.empty() && config.probe.first != plain.first)
+    out.push_back(fmt::format("Note: no probe is made at step{} {}: the run ends at step {}.",
+                              late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (every > train.steps && every != CheckpointConfig{}.every)
+    out.push_back(fmt::format(
+        "Note: the run ends at step {}, before its first checkpoint at {}; the last step is saved.",
+        train.steps, every));
 }
 
 Config finish(Node map, std::span<const std::string> overrides, Complaints& complaints) {
@@ -155,33 +183,38 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
   check_targets(*data, config.model.context, mask.prefix());
   return data;
 } catch (const UsageError& problem) {
+  throw_placed(config, problem);
+}
+
+void throw_placed(const Config& config, const UsageError& problem) {
   const std::vector<KeyInfo>& keys = config_keys();
   if (!config.source || std::ranges::find(keys, problem.where(), &KeyInfo::name) == keys.end())
-    throw;
+    throw problem;
   Complaints placed;
   placed.add(place_of(*config.source, problem.where()), problem.where(), problem.problem());
   placed.throw_if_any();
-  throw;
+  throw problem;
 }
 
 std::vector<std::string> notes_on(const Config& config) {
   std::vector<std::string> out;
   if (config.train.objective->hides_tokens() && !config.model.attention.mask->sees_future())
     out.push_back("Note: with this mask hidden tokens are guessed from those before them alone.");
+  note_what_is_cut(config, out);
   return out;
 }
 
 Config load_config(const std::string& path, std::span<const std::string> overrides) {
-  Complaints complaints;
-  Node map = read_layers(path, complaints);
-  return finish(std::move(map), overrides, complaints);
+  return parse_config(read_text(path), path, overrides);
 }
 
 Config parse_config(const std::string& text, const std::string& name,
                     std::span<const std::string> overrides) {
   Complaints complaints;
   Node map = read_layers_from(text, name, complaints);
-  return finish(std::move(map), overrides, complaints);
+  Config config = finish(std::move(map), overrides, complaints);
+  config.original = text;
+  return config;
 }
 
 }  // namespace waiver

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/dataset.h"
 #include "model/config.h"
 #include "probe/config.h"
@@ -30,6 +31,7 @@ struct Config {
   ProbeConfig probe;
   SeedConfig seed;
   std::shared_ptr<const Node> source;  // what it was read from, with places; null: nothing
+  std::string original;                // the text of its own file, without bases and overrides
 
   void visit(FieldVisitor& v);
 };
@@ -49,6 +51,9 @@ Config read_config(const Node& map, Complaints& complaints);
 /// key where it is about one, if it cannot be opened, if the model names a token that it lacks, and
 /// if nothing is left to predict. `words`: the tokens that a text is told in, in place of its own.
 std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words = {});
+
+/// Throws what is wrong, with the place of the key that it is about, where it is about one.
+[[noreturn]] void throw_placed(const Config& config, const UsageError& problem);
 
 /// What is allowed, but likely not meant: a sentence each.
 std::vector<std::string> notes_on(const Config& config);

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <set>
 
+#include "core/rehearsal.h"
 #include "experiment/keys.h"
 #include "model/transformer.h"
 
@@ -28,8 +30,9 @@ std::string nearest_pattern(const ParameterSet& parameters, const std::string& p
 }  // namespace
 
 std::vector<ModelConfig::Misfit> freeze_misfits(const ModelConfig& model,
-                                                const std::vector<std::string>& patterns) {
+                                                const std::vector<std::string>& patterns) try {
   if (patterns.empty()) return {};
+  const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());
   // Names do not depend on the vocabulary.
   Transformer transformer(model, 1, 0);
   ParameterSet& parameters = transformer.parameters();
@@ -42,6 +45,8 @@ std::vector<ModelConfig::Misfit> freeze_misfits(const ModelConfig& model,
     if (p.variable.wants_grad()) return out;
   out.push_back({kKey, "nothing is left to learn", ""});
   return out;
+} catch (const TooLarge&) {
+  return {};  // whatever its weights are called, it is refused before it is built
 }
 
 }  // namespace waiver

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "experiment/docs.h"
 #include "experiment/layers.h"
+#include "experiment/mistaken.h"
 #include "experiment/reader.h"
 
 namespace waiver {
@@ -150,8 +151,9 @@ InterventionSpec load_intervention(const std::string& path, std::span<const std:
   Complaints complaints;
   InterventionSpec spec;
   spec.path = path;
-  spec.text = read_file(path);
+  spec.text = read_text(path);
   Node file = read_map(spec.text, path, complaints);
+  require_document(file, path, Document::spec);
   merge(file, read_overrides(overrides), false);
   const Node::Entry* given = file.find("positions");
   const Node positions = given && given->value.is_map() ? given->value : Node::map();

@@ -164,6 +164,8 @@ class KeyCollector : public FieldVisitor {
 };
 
 size_t edit_distance(std::string_view a, std::string_view b) {
+  constexpr size_t kLongest = 200;  // longer words are far from any name
+  if (std::max(a.size(), b.size()) > kLongest) return kLongest;
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -210,7 +212,7 @@ class Nearest {
     if (std::find(names_.begin(), names_.end(), name) == names_.end() && names_.size() < 3)
       names_.emplace_back(name);
   }
-  std::string text() const { return did_you_mean(names_); }
+  const std::vector<std::string>& names() const { return names_; }
 
  private:
   std::optional<size_t> best_;
@@ -269,7 +271,7 @@ std::string did_you_mean(const std::vector<std::string>& names) {
   return names.empty() ? "" : "Did you mean " + join_or(names) + "?";
 }
 
-std::string nearest_choice(std::span<const Choice> choices, std::string_view word) {
+std::vector<std::string> nearest_names(std::span<const Choice> choices, std::string_view word) {
   Nearest nearest;
   const auto offer = [&](std::string_view name) {
     const size_t distance = edit_distance(word, name);
@@ -279,7 +281,11 @@ std::string nearest_choice(std::span<const Choice> choices, std::string_view wor
     offer(choice.name);
     if (!choice.alias.empty()) offer(choice.alias);
   }
-  return nearest.text();
+  return nearest.names();
+}
+
+std::string nearest_choice(std::span<const Choice> choices, std::string_view word) {
+  return did_you_mean(nearest_names(choices, word));
 }
 
 std::string nearest_key(std::span<const KeyInfo> keys, const std::string& path) {
@@ -291,7 +297,7 @@ std::string nearest_key(std::span<const KeyInfo> keys, const std::string& path) 
     const size_t apart = sibling ? 0 : first_name(key.name) == first_name(path) ? 1 : 2;
     nearest.offer(key.name, 3 * distance + apart);
   }
-  return nearest.text();
+  return did_you_mean(nearest.names());
 }
 
 }  // namespace waiver

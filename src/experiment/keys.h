@@ -46,6 +46,8 @@ std::string allowed_list(bool whole, const Range& range, size_t length);
 
 /// `Did you mean a, b or c?`, or nothing when nothing is near.
 std::string did_you_mean(const std::vector<std::string>& names);
+/// The names that are nearest to `word`, by edit distance, at most three; none that is too far.
+std::vector<std::string> nearest_names(std::span<const Choice> choices, std::string_view word);
 std::string nearest_choice(std::span<const Choice> choices, std::string_view word);
 /// Known keys near to `path`, or of the same last name in another block.
 std::string nearest_key(std::span<const KeyInfo> keys, const std::string& path);

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "experiment/keys.h"
+#include "experiment/mistaken.h"
+#include "experiment/overrides.h"
 
 namespace fs = std::filesystem;
 
@@ -61,6 +62,7 @@ void complain_of_duplicates(const Node& map, const std::string& path, Complaints
 Node read_chain(const std::string& text, const std::string& name, std::vector<std::string> above,
                 Complaints& complaints) {
   Node top = read_map(text, name, complaints);
+  require_document(top, name, Document::config);
   const Node::Entry* base = top.find("base");
   if (!base) return top;
   const std::string where = base->value.place.text() + ": base";
@@ -72,7 +74,7 @@ Node read_chain(const std::string& text, const std::string& name, std::vector<st
     throw UsageError(where, path + " is already based on this file",
                      "A chain of bases must come to an end.");
   std::erase_if(top.entries, [](const Node::Entry& entry) { return entry.name == "base"; });
-  Node below = read_chain(read_file(path, where), path, above, complaints);
+  Node below = read_chain(read_text(path, where), path, above, complaints);
   merge(below, top, true);
   below.place = top.place;
   return below;
@@ -97,14 +99,14 @@ void merge(Node& below, const Node& above, bool complete, const std::string& pat
     }
     const std::string key = under(path, entry.name);
     const KeyInfo* kind = kind_of_block(config_keys(), key);
-    const bool by_word = kind && kind->type == KeyInfo::Type::kind;
-    Node value = by_word ? as_kind_map(entry.value) : entry.value;
-    if (by_word) old->value = as_kind_map(std::move(old->value));
+    Node value = kind ? as_kind_map(entry.value) : entry.value;
+    if (kind) old->value = as_kind_map(std::move(old->value));
     if (old->value.is_map() && value.is_map()) {
       merge(old->value, value, complete, key);
       old->value.place = value.place;
-    } else if (!(old->value.is_map() && value.is_null() &&
-                 !by_word)) {  // an empty block sets nothing
+    } else if (const bool needs_kind = kind && kind->type == KeyInfo::Type::kind;
+               needs_kind || !old->value.is_map() || !value.is_null()) {
+      // An empty block sets nothing.
       old->value = std::move(value);
     }
     old->place = entry.place;
@@ -120,24 +122,19 @@ Node read_map(const std::string& text, const std::string& name, Complaints& comp
   return top;
 }
 
-std::string read_file(const std::string& path, const std::string& where) {
-  std::error_code problem;
-  const bool folder = fs::is_directory(path, problem);
-  std::ifstream file(path, std::ios::binary);
-  if (folder || !file)
-    throw UsageError(where.empty() ? path : where + ": " + path,
-                     folder ? "this is a folder, not a file" : "the file cannot be read");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
+std::string read_text(const std::string& path, const std::string& where) try {
+  constexpr int64_t kMost = 16 << 20;
+  return read_file(path, kMost);
+} catch (const Error& problem) {
+  std::error_code ignored;
+  const std::string hint = fs::is_directory(path, ignored) ? hint_for_folder(path)
+                           : fs::exists(path, ignored)     ? ""
+                                                           : nearest_path(path);
+  throw UsageError(where.empty() ? path : where + ": " + path, problem.problem(), hint);
 }
 
 std::string beside(const std::string& file, const std::string& named) {
   return (fs::path(file).parent_path() / named).lexically_normal().string();
-}
-
-Node read_layers(const std::string& path, Complaints& complaints) {
-  return read_layers_from(read_file(path), path, complaints);
 }
 
 Node read_layers_from(const std::string& text, const std::string& name, Complaints& complaints) {
@@ -155,16 +152,15 @@ Node nested(const std::string& key, const Place& place, Node value) {
 
 Node read_overrides(std::span<const std::string> overrides) {
   Node all = Node::map({"override", 0, 0});
-  for (const std::string& text : overrides) {
+  for (size_t i = 0; i < overrides.size(); ++i) {
+    const std::string& text = overrides[i];
     const Place place{"override " + text, 0, 0};
+    check_override(overrides.subspan(i), place);
     const size_t equals = text.find('=');
-    const std::string key = text.substr(0, equals);
-    const bool gap = key.empty() || key.front() == '.' || key.back() == '.' ||
-                     key.find("..") != key.npos || key.find(' ') != key.npos;
-    if (equals == text.npos || gap)
-      throw UsageError(place.text(), "expected key.path=value",
-                       "For example model.position.kind=rope.");
-    merge(all, nested(key, place, parse_yaml(text.substr(equals + 1), place.source, place)), false);
+    merge(all,
+          nested(text.substr(0, equals), place,
+                 parse_yaml(text.substr(equals + 1), place.source, place)),
+          false);
   }
   return all;
 }

@@ -17,16 +17,17 @@ void merge(Node& below, const Node& above, bool complete, const std::string& pat
 Node as_kind_map(Node node);
 
 /// The map of a config file, with those that its `base:` names beneath it.
-Node read_layers(const std::string& path, Complaints& complaints);
 Node read_layers_from(const std::string& text, const std::string& name, Complaints& complaints);
 /// A document that is a map, its duplicate keys complained of.
 Node read_map(const std::string& text, const std::string& name, Complaints& complaints);
-/// The contents of a file; throws UsageError, with `where` before the sentence.
-std::string read_file(const std::string& path, const std::string& where = {});
+/// The text of a config's, an experiment's or a spec's file; throws UsageError, with `where` before
+/// the sentence.
+std::string read_text(const std::string& path, const std::string& where = {});
 /// The path of a file that another file names.
 std::string beside(const std::string& file, const std::string& named);
 
-/// `key.path=value`, each over the ones before it, as one map.
+/// `key.path=value`, each over the ones before it, as one map. What is not of that form is refused
+/// with a guess at what was meant.
 Node read_overrides(std::span<const std::string> overrides);
 /// A map that holds `value` at a dotted key.
 Node nested(const std::string& key, const Place& place, Node value);

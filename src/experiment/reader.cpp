@@ -1,6 +1,7 @@
 #include "experiment/reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +9,9 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
+#include "core/printable.h"
 #include "experiment/layers.h"
 
 namespace waiver {
@@ -22,9 +25,32 @@ std::errc parse_number(const std::string& text, T& value) {
   return problem;
 }
 
+constexpr char kManyHint[] =
+    "A run has one value; several are an experiment's grid (waiver sweep).";
+
+// `1e-3,3e-4` as its parts; empty where there is no comma.
+std::vector<std::string> parts_of(const std::string& text) {
+  std::vector<std::string> parts;
+  if (text.find(',') == text.npos) return parts;
+  std::istringstream words(text);
+  for (std::string part; std::getline(words, part, ',');)
+    parts.push_back(part.substr(std::min(part.find_first_not_of(' '), part.size())));
+  return parts;
+}
+
+// How a text that should be a number or a word becomes one.
+std::string unquote_hint(const Node& node) {
+  return node.tagged ? "Leave out !!str." : "Remove the quotes.";
+}
+
 bool is_number(const std::string& text) {
   double value;
   return parse_number(text, value) != std::errc::invalid_argument;
+}
+
+bool all_numbers(const std::string& text) {
+  const std::vector<std::string> parts = parts_of(text);
+  return !parts.empty() && std::ranges::all_of(parts, is_number);
 }
 
 std::string describe(const Node& node) {
@@ -40,7 +66,7 @@ std::string describe(const Node& node) {
   }
   const bool plain =
       !node.quoted && (is_number(node.scalar) || node.scalar == "true" || node.scalar == "false");
-  return plain ? node.scalar : "\"" + node.scalar + "\"";
+  return plain ? printable(node.scalar, 80) : quoted(node.scalar);
 }
 
 template <class T>
@@ -84,7 +110,7 @@ class Reader : public FieldVisitor {
     if (node.is_scalar() && !node.quoted && known)
       value = node.scalar == "true";
     else
-      misfit(*entry, told(name), "true or false", node.quoted && known ? "Remove the quotes." : "");
+      misfit(*entry, told(name), "true or false", node.quoted && known ? unquote_hint(node) : "");
   }
   void field(std::string_view name, std::string& value, bool required, std::string_view) override {
     const auto* entry = take(name);
@@ -128,10 +154,13 @@ class Reader : public FieldVisitor {
 
   void block(std::string_view name, std::string_view, const Visit& visit) override {
     const auto* entry = take(name);
-    if (entry && !entry->value.is_map() && !entry->value.is_null())
-      misfit(*entry, told(name), "a block of keys", kind_hint(dotted(name), entry->value));
+    const bool has_kind = kind_of_block(keys_, dotted(name)) != nullptr;
+    const Node value = !entry ? Node{} : has_kind ? as_kind_map(entry->value) : entry->value;
+    if (!value.is_map() && !value.is_null())
+      misfit(*entry, told(name), has_kind ? kKindOrBlock : "a block of keys",
+             block_hint(dotted(name), entry->value));
     else
-      inner(entry, entry ? &entry->value : nullptr, name).read(visit);
+      inner(entry, entry ? &value : nullptr, name).read(visit);
   }
 
   void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
@@ -139,7 +168,7 @@ class Reader : public FieldVisitor {
     const auto* entry = take(name);
     const Node map = entry ? as_kind_map(entry->value) : Node::map();
     if (!map.is_map()) {
-      misfit(*entry, told(name), "a kind or a block of keys with a kind");
+      misfit(*entry, told(name), kKindOrBlock);
       return;
     }
     if (const auto* word = map.find("kind"); word && !choose(*word, told(name), choices, kind))
@@ -154,7 +183,12 @@ class Reader : public FieldVisitor {
              const std::function<void(FieldVisitor&, size_t)>& item) override {
     const auto* entry = take(name);
     count = 0;
-    if (!entry || !entry->value.is_list()) return item(*this, 0);
+    if (!entry || !entry->value.is_list()) {
+      listable_ = true;
+      item(*this, 0);
+      listable_ = false;
+      return;
+    }
     const std::vector<Node>& items = entry->value.items;
     if (items.empty()) misfit(*entry, told(name), "a kind, or a list with one for each layer");
     count = items.size();
@@ -203,14 +237,14 @@ class Reader : public FieldVisitor {
       return true;
     }
     if (problem == std::errc{} && entry.value.quoted)
-      misfit(entry, key, expected, "Remove the quotes.");
+      misfit(entry, key, expected, unquote_hint(entry.value));
     else if (problem == std::errc::result_out_of_range)
       misfit(entry, key, expected, "No 64-bit number holds that.");
     else if (whole && problem != std::errc{} && parse_number(text, real) == std::errc{} &&
              real == std::floor(real) && std::abs(real) < 1e15)
       misfit(entry, key, expected, fmt::format("Write {:.0f}.", real));
     else
-      misfit(entry, key, expected);
+      misfit(entry, key, expected, entry.value.is_list() || all_numbers(text) ? kManyHint : "");
     return false;
   }
 
@@ -247,8 +281,22 @@ class Reader : public FieldVisitor {
     std::vector<std::string> names;
     for (const Choice& choice : choices) names.emplace_back(choice.name);
     misfit(entry, key, names.size() == 1 ? names[0] : "one of " + join_or(names),
-           nearest_choice(choices, entry.value.scalar));
+           choice_hint(entry.value, choices));
     return false;
+  }
+
+  std::string choice_hint(const Node& value, std::span<const Choice> choices) const {
+    const std::vector<std::string> parts = parts_of(value.scalar);
+    const bool several =
+        value.is_list() || (!parts.empty() && std::ranges::all_of(parts, [&](const auto& part) {
+          return find_choice(choices, part) != nullptr;
+        }));
+    if (!several) return nearest_choice(choices, value.scalar);
+    if (!listable_) return kManyHint;
+    return fmt::format(
+        "Write [{}] for one of each layer; several runs are an experiment's grid "
+        "(waiver sweep).",
+        fmt::join(parts, ", "));
   }
 
   void unknown(const Node::Entry& entry) {
@@ -272,11 +320,20 @@ class Reader : public FieldVisitor {
     }
   }
 
-  // A block with kinds is not to be given by the word alone.
-  std::string kind_hint(const std::string& path, const Node& node) const {
-    const KeyInfo* kind = kind_of_block(keys_, path);
-    if (!kind || !node.is_scalar() || !find_choice(kind->choices, node.scalar)) return "";
-    return "Write {kind: " + node.scalar + "}.";
+  // What may be given for a block; of two seeds, one number is likely meant for both.
+  std::string block_hint(const std::string& path, const Node& node) const {
+    std::vector<std::string> names;
+    for (const KeyInfo& key : keys_)
+      if (key.name.starts_with(path + ".") &&
+          key.name.find('.', path.size() + 1) == key.name.npos &&
+          std::ranges::find(names, key.name) == names.end())
+        names.push_back(key.name);
+    if (path == "seed" && is_number(node.scalar))
+      return node.place.line > 0 ? fmt::format("Write {{init: {0}, data: {0}}}.", node.scalar)
+                                 : fmt::format("Write seed.init={0} seed.data={0}.", node.scalar);
+    return names.empty() || names.size() > 4
+               ? ""
+               : fmt::format("Its keys are {}.", join_or(names, "and"));
   }
 
   std::string hint_for(const std::string& name, const std::string& path) const {
@@ -290,8 +347,11 @@ class Reader : public FieldVisitor {
     return hint;
   }
 
+  static constexpr char kKindOrBlock[] = "a kind or a block of keys with a kind";
+
   const Node* map_;
   Place place_;
+  bool listable_ = false;              // the kind that is read next may also be a list of kinds
   std::string prefix_, told_, index_;  // `index_`: of the item of a list, `[1]`
   std::span<const KeyInfo> keys_;
   Complaints& complaints_;

@@ -18,6 +18,7 @@
 #include "core/threads.h"
 #include "experiment/console.h"
 #include "experiment/log.h"
+#include "experiment/memory.h"
 #include "experiment/run_directory.h"
 #include "experiment/run_events.h"
 #include "experiment/run_log.h"
@@ -34,8 +35,10 @@ namespace {
 
 class Run {
  public:
-  Run(const Config& config, const Dataset& data, const RunPlan& plan, const RunDirectory& directory)
+  Run(const Config& config, const Dataset& data, const RunPlan& plan, const RunDirectory& directory,
+      const MemoryUse& memory)
       : config_(config),
+        memory_(memory),
         data_(data),
         plan_(plan),
         directory_(directory),
@@ -124,6 +127,7 @@ class Run {
                               directory_.folder().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
+    console_.line(fmt::format("Memory: {}.", memory_.text()));
     for (const std::string& note : notes_on(config_)) console_.line(note);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left as they were: {}.", fmt::join(foreign, ", ")));
@@ -267,6 +271,7 @@ class Run {
   }
 
   const Config& config_;
+  const MemoryUse memory_;
   const Dataset& data_;
   const RunPlan& plan_;
   const RunDirectory& directory_;
@@ -293,10 +298,10 @@ void with_readable_errors(const RunDirectory& directory, const F& f) try {
 }
 
 void train_in(const RunDirectory& directory, const Config& config, const Dataset& data,
-              const RunPlan& plan) {
+              const RunPlan& plan, const MemoryUse& memory) {
   std::optional<Run> run;
   try {
-    run.emplace(config, data, plan, directory);
+    run.emplace(config, data, plan, directory, memory);
     try {
       run->go();
     } catch (const Stopped&) {
@@ -315,6 +320,7 @@ void train_in(const RunDirectory& directory, const Config& config, const Dataset
 
 void train_run(const Config& config, const RunPlan& plan) {
   const auto data = open_data(config);
+  const MemoryUse memory = require_memory(config, *data);
   const DataRecord record = DataRecord::of(*data);
   const RunDirectory directory = [&] {
     const Uninterrupted whole;
@@ -323,7 +329,7 @@ void train_run(const Config& config, const RunPlan& plan) {
   try {
     with_readable_errors(directory, [&] {
       directory.set_status("running");
-      train_in(directory, config, *data, plan);
+      train_in(directory, config, *data, plan, memory);
       directory.set_status("done");
     });
   } catch (const Stopped& stopped) {

@@ -9,7 +9,6 @@ namespace waiver {
 
 /// What a run is made from and where it goes.
 struct RunPlan {
-  std::string config_path;             // copied into the run directory as config.original.yaml
   std::vector<std::string> overrides;  // as given on the command line
   std::string directory;
   bool resume = false;     // go on from the newest good checkpoint; start when there is none

@@ -86,8 +86,6 @@ std::string against_other_steps(const Config& config) {
 
 RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data)
     : folder_(plan.directory) {
-  // Before anything is removed: it may lie in the folder.
-  const std::string original = plan.config_path.empty() ? "" : read_file(plan.config_path);
   const bool there = is_run(folder_);
   if (!there && fs::exists(folder_) && !(fs::is_directory(folder_) && is_unbegun(folder_)))
     throw UsageError(plan.directory, "this is not a run directory, and it is not empty",
@@ -101,7 +99,7 @@ RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const Data
   if (there && plan.resume)
     open(config, data);
   else
-    create(plan, config, original, data);
+    create(plan, config, data);
 }
 
 void RunDirectory::open(const Config& config, const DataRecord& data) {
@@ -117,15 +115,15 @@ void RunDirectory::open(const Config& config, const DataRecord& data) {
   if (!is_same_config(folder_, config)) write_atomically(folder_ / kConfig, to_yaml(config));
 }
 
-void RunDirectory::create(const RunPlan& plan, const Config& config, const std::string& original,
-                          const DataRecord& data) {
+void RunDirectory::create(const RunPlan& plan, const Config& config, const DataRecord& data) {
   clear(folder_);
   identity_ = identity_of(config, data);
   IdentityFile{identity_, data}.write(folder_);
   std::string overrides;
   for (const std::string& o : plan.overrides) overrides += o + "\n";
   write_atomically(folder_ / "overrides.txt", overrides);
-  if (!plan.config_path.empty()) write_atomically(folder_ / "config.original.yaml", original);
+  if (!config.original.empty())
+    write_atomically(folder_ / "config.original.yaml", config.original);
   write_atomically(folder_ / kConfig, to_yaml(config));
 }
 

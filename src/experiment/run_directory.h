@@ -43,8 +43,7 @@ class RunDirectory {
     ~Lock();
   };
   void open(const Config& config, const DataRecord& data);
-  void create(const RunPlan& plan, const Config& config, const std::string& original,
-              const DataRecord& data);
+  void create(const RunPlan& plan, const Config& config, const DataRecord& data);
   void lock();
   std::filesystem::path held() const;
 

@@ -7,6 +7,7 @@
 
 #include "core/stop.h"
 #include "experiment/layers.h"
+#include "experiment/mistaken.h"
 #include "experiment/reader.h"
 
 namespace waiver {
@@ -130,7 +131,9 @@ StudyRun make_run(const Node& base, const Node& set, const Point& point, const N
 
 Study load_study(const std::string& path, std::span<const std::string> overrides) {
   Complaints complaints;
-  Node file = read_map(read_file(path), path, complaints);
+  const std::string text = read_text(path);
+  Node file = read_map(text, path, complaints);
+  require_document(file, path, Document::experiment);
   const Place grid_place = place_of(file, "grid"), seeds_place = place_of(file, "seeds"),
               base_place = place_of(file, "base");
   const Node set = take_block(file, "set", complaints), grid = take_block(file, "grid", complaints);
@@ -150,16 +153,19 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   complaints.throw_if_any();
 
   Study study{std::filesystem::path(path).stem().string(),
+              text,
               read.title,
               read.question,
               beside(path, read.base),
               {}};
   const std::string where = base_place.text() + ": base";
-  const Node base = read_layers_from(read_file(study.base, where), study.base, complaints);
+  const std::string original = read_text(study.base, where);
+  const Node base = read_layers_from(original, study.base, complaints);
   std::set<std::string> names;
   for (const Point& point : expand(grid, read.seeds)) {
     check_stop();
     study.runs.push_back(make_run(base, set, point, last, complaints));
+    study.runs.back().config.original = original;
     if (!names.insert(study.runs.back().name).second)
       complaints.add(grid_place, "grid", "two runs would both be called " + study.runs.back().name);
   }

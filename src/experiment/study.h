@@ -20,6 +20,7 @@ struct StudyRun {
 /// A base config and what is varied over it.
 struct Study {
   std::string name;  // the stem of its file
+  std::string text;  // of its file, as it was read
   std::string title, question;
   std::string base;  // the path of the run config beneath
   std::vector<StudyRun> runs;

@@ -11,6 +11,7 @@
 #include "core/output.h"
 #include "core/stop.h"
 #include "experiment/events_report.h"
+#include "experiment/memory.h"
 #include "experiment/run.h"
 #include "experiment/run_directory.h"
 #include "experiment/sweep_index.h"
@@ -45,7 +46,9 @@ void check_same_study(const Study& study, const fs::path& folder) {
   for (const StudyRun& run : study.runs) {
     check_stop();
     const fs::path place = folder / run.name;
-    const DataRecord data = DataRecord::of(*open_data(run.config));
+    const auto opened = open_data(run.config);
+    require_memory(run.config, *opened);
+    const DataRecord data = DataRecord::of(*opened);
     if (!is_run(place)) continue;
     check_same_config(place, run.config);
     if (fs::exists(place / IdentityFile::kName))
@@ -66,21 +69,20 @@ void check_same_study(const Study& study, const fs::path& folder) {
   }
 }
 
-void begin(const Study& study, const std::string& study_path, const fs::path& folder) {
+void begin(const Study& study, const fs::path& folder) {
   const Uninterrupted whole;
   make_folder(folder);
   index_of(study).write(folder);
-  write_atomically(folder / "experiment.yaml", read_file(study_path));
+  write_atomically(folder / "experiment.yaml", study.text);
 }
 
 }  // namespace
 
-void run_sweep(const Study& study, const std::string& study_path, const std::string& directory,
-               bool resume) {
+void run_sweep(const Study& study, const std::string& directory, bool resume) {
   const fs::path folder = directory;
   check_folder(folder, resume);
   check_same_study(study, folder);
-  begin(study, study_path, folder);
+  begin(study, folder);
   std::vector<std::string> failed;
   for (size_t i = 0; i < study.runs.size(); ++i) {
     check_stop();
@@ -92,7 +94,6 @@ void run_sweep(const Study& study, const std::string& study_path, const std::str
       continue;
     }
     RunPlan plan;
-    plan.config_path = study.base;
     plan.overrides = run.overrides;
     plan.directory = place;
     plan.resume = is_run(place);

@@ -12,7 +12,6 @@ namespace waiver {
 /// `resume`, finished runs are skipped and begun ones continued; without it a folder that is not
 /// empty is refused. A run that stops being numbers does not stop the others: the sweep throws
 /// Error at its end. Stopped leaves it where it is; the run that was at work has saved its state.
-void run_sweep(const Study& study, const std::string& study_path, const std::string& directory,
-               bool resume);
+void run_sweep(const Study& study, const std::string& directory, bool resume);
 
 }  // namespace waiver

@@ -25,6 +25,7 @@ struct Node {
   Kind kind = Kind::null;
   std::string scalar;
   bool quoted = false;  // a quoted scalar is text, whatever it looks like
+  bool tagged = false;  // quoted by the tag !!str alone
   std::vector<Node> items;
   std::vector<Entry> entries;  // in the order of the file; a name may occur twice
   Place place;
@@ -63,8 +64,8 @@ void for_each_leaf(const Node& node, const std::string& prefix, const Leaf& leaf
 }
 
 /// The one document in `text`. Throws UsageError, with the place, where it is not plain YAML:
-/// syntax errors, aliases, keys that are no words, a second document. When `fixed` is given, it
-/// stands for every place.
+/// syntax errors, bytes that are no text, aliases, tags of one's own, keys that are no words,
+/// endless nesting, a second document. When `fixed` is given, it stands for every place.
 Node parse_yaml(const std::string& text, const std::string& source,
                 const std::optional<Place>& fixed = {});
 

@@ -52,7 +52,7 @@ const Constant& ParameterSet::add_constant(std::string name, const Shape& shape,
 
 void ParameterSet::allocate(uint64_t seed) {
   int64_t total = 0;
-  for (const Parameter& p : parameters_) total += padded(p.shape.size());
+  for (const Parameter& p : parameters_) total = Shape{total + padded(p.shape.size())}.size();
   values_ = arena_.zeros({total});
   grads_ = arena_.zeros({total});
   int64_t at = 0;

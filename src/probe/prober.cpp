@@ -158,12 +158,12 @@ bool Prober::snapshot_due(int64_t step) const {
                                   config_.snapshots.end();
 }
 
-int64_t Prober::part_size() const {
+int64_t Prober::part_size(const ModelConfig& model, int64_t batch) {
   // Scores and weights of all blocks stay below 128 MiB, or hold a single sequence.
   constexpr int64_t most = int64_t{1} << 24;
-  const int64_t keys = context_.tokens + model_.config().sink_tokens;
-  const int64_t maps = context_.layers * context_.heads * keys * keys;
-  return std::clamp<int64_t>(most / maps, 1, batch_.batch);
+  const int64_t keys = model.context + model.sink_tokens;
+  const int64_t maps = Shape{model.layers, model.heads, keys, keys}.size();
+  return std::clamp<int64_t>(most / maps, 1, batch);
 }
 
 Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
@@ -206,7 +206,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
   if (edits && of_gradients_)
     throw Error("probe", "gradients cannot be measured under edits",
                 "Measure the metrics of training alone.");
-  const int64_t T = context_.tokens, size = part_size();
+  const int64_t T = context_.tokens, size = part_size(model_.config(), batch_.batch);
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
     first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);

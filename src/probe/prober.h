@@ -25,6 +25,8 @@ class Prober {
 
   /// How many keys of a model are no token's: its sink tokens, and its slot.
   static int64_t added_keys(const ModelConfig& model);
+  /// How many sequences of a probe batch pass the model at once.
+  static int64_t part_size(const ModelConfig& model, int64_t batch);
 
   /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
@@ -50,6 +52,8 @@ class Prober {
   /// all; valid after `measure(true)`.
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
+  /// The memory of its passes.
+  const Arena& arena() const { return arena_; }
   /// How many of the queries see key k, itself included: share, mean over the probe sequences,
   /// [layer, key]; NaN in a block without attention.
   std::vector<float> key_visibility() const;
@@ -65,7 +69,6 @@ class Prober {
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;
   void run(const Batch& part, bool hidden, Watch& watch, Edits* edits);
-  int64_t part_size() const;
   const std::vector<float>* values_of(size_t series) const {
     return &sources_[series].first->values()[sources_[series].second];
   }

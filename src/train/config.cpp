@@ -8,7 +8,8 @@ void ScheduleConfig::visit(FieldVisitor& v) {
       {"cosine", "half a cosine from lr down towards final · lr, reached at the end"},
       {"linear", "a straight line from lr down towards final · lr, reached at the end"}};
   v.choice("kind", kind, kinds, "how the learning rate moves after the warm-up");
-  v.field("warmup", warmup, at_least(0), "steps over which lr rises linearly from 0");
+  v.field("warmup", warmup, at_least(0),
+          "steps over which lr rises linearly from 0; a shorter run ends on the way");
   if (kind != "constant")
     v.field("final", final, between(0, 1), "where the learning rate ends, as a share of lr");
 }
@@ -41,7 +42,7 @@ void TrainConfig::visit(FieldVisitor& v) {
   v.field("clip", clip, at_least(0), "largest gradient norm; 0: no clipping");
   v.field("freeze", freeze,
           "names of parameters that stay as they began, without gradient and decay; * stands for "
-          "any characters: embed.*, blocks.0.*");
+          "any characters: embed.*, blocks.0.*, and in quotes \"*.bias\"");
   v.field("log_every", log_every, at_least(1), "steps between rows of /train");
   v.block("eval", "validation", [this](FieldVisitor& inner) { eval.visit(inner); });
   v.block("checkpoint", "saved states", [this](FieldVisitor& inner) { checkpoint.visit(inner); });

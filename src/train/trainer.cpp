@@ -40,7 +40,7 @@ Variable loss_of(Tape& tape, Variable output, std::span<const int32_t> targets,
 
 double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t steps) {
   if (step < schedule.warmup)
-    return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup + 1);
+    return static_cast<double>(step + 1) / (static_cast<double>(schedule.warmup) + 1.0);
   const int64_t rest = std::max<int64_t>(1, steps - schedule.warmup);
   const double p = std::min(1.0, static_cast<double>(step - schedule.warmup) / rest);
   if (schedule.kind == "linear") return 1.0 - p * (1.0 - schedule.final);

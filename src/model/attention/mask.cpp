@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/threads.h"
+
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
@@ -83,7 +85,7 @@ std::unique_ptr<Mask> Mask::in_layer(int64_t layer, int64_t sinks) const {
 
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
                     int64_t sinks, KeyRange* documents) {
-  for (int64_t b = 0; b < batch; ++b) {
+  parallel_tiles(batch, [&](int64_t b) {
     KeyRange* of_sequence = documents + b * (sinks + length);
     std::fill_n(of_sequence, sinks, KeyRange{});
     for (int64_t begin = 0; begin < length;) {
@@ -92,7 +94,7 @@ void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_
       std::fill_n(of_sequence + sinks + begin, end - begin, KeyRange{sinks + begin, sinks + end});
       begin = end;
     }
-  }
+  });
 }
 
 }  // namespace waiver

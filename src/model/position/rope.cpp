@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "autograd/ops/ops.h"
+#include "core/threads.h"
 #include "model/position/registry.h"
 
 namespace waiver {
@@ -41,23 +42,27 @@ class Rope : public PositionEncoding {
     memory_ = std::make_shared<Arena>();
     cos_ = memory_->tensor({sizes.context, half});
     sin_ = memory_->tensor({sizes.context, half});
-    for (int64_t p = 0; p < sizes.context; ++p)
-      for (int64_t d = 0; d < half; ++d) {
-        const double angle = static_cast<double>(p) / interpolation_ *
-                             std::pow(base_, -static_cast<double>(d) / half);
-        cos_.row(p)[d] = static_cast<float>(std::cos(angle));
-        sin_.row(p)[d] = static_cast<float>(std::sin(angle));
-      }
+    parallel_ranges(sizes.context, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p)
+        for (int64_t d = 0; d < half; ++d) {
+          const double angle = static_cast<double>(p) / interpolation_ *
+                               std::pow(base_, -static_cast<double>(d) / half);
+          cos_.row(p)[d] = static_cast<float>(std::cos(angle));
+          sin_.row(p)[d] = static_cast<float>(std::sin(angle));
+        }
+    });
   }
   void rotate(Tape& tape, Variable qkv, std::span<const int32_t> positions) const override {
     const int64_t T = static_cast<int64_t>(positions.size()), half = cos_.dim(1);
     Tensor cos = tape.arena().tensor({T, half}), sin = tape.arena().tensor({T, half});
-    for (int64_t t = 0; t < T; ++t) {
-      const int64_t p = std::abs(positions[t]);
-      std::memcpy(cos.row(t), cos_.row(p), half * sizeof(float));
-      for (int64_t d = 0; d < half; ++d)
-        sin.row(t)[d] = positions[t] < 0 ? -sin_.row(p)[d] : sin_.row(p)[d];
-    }
+    parallel_ranges(T, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t p = std::abs(positions[t]);
+        std::memcpy(cos.row(t), cos_.row(p), half * sizeof(float));
+        for (int64_t d = 0; d < half; ++d)
+          sin.row(t)[d] = positions[t] < 0 ? -sin_.row(p)[d] : sin_.row(p)[d];
+      }
+    });
     waiver::rotate(tape, qkv, heads_, cos, sin);
   }
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "autograd/ops/ops.h"
+#include "core/threads.h"
 #include "model/position/registry.h"
 
 namespace waiver {
@@ -20,13 +21,15 @@ class Sinusoidal : public PositionEncoding {
   void build(ParameterSet&, const EncodingSizes& sizes) override {
     memory_ = std::make_shared<Arena>();
     table_ = memory_->tensor({sizes.context, sizes.width});
-    for (int64_t p = 0; p < sizes.context; ++p)
-      for (int64_t c = 0; c < sizes.width; ++c) {
-        const double rate = std::pow(10000.0, -static_cast<double>(c - c % 2) / sizes.width);
-        const double angle = static_cast<double>(p) * rate;
-        table_.row(p)[c] =
-            static_cast<float>(scale_ * (c % 2 == 0 ? std::sin(angle) : std::cos(angle)));
-      }
+    parallel_ranges(sizes.context, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p)
+        for (int64_t c = 0; c < sizes.width; ++c) {
+          const double rate = std::pow(10000.0, -static_cast<double>(c - c % 2) / sizes.width);
+          const double angle = static_cast<double>(p) * rate;
+          table_.row(p)[c] =
+              static_cast<float>(scale_ * (c % 2 == 0 ? std::sin(angle) : std::cos(angle)));
+        }
+    });
   }
   Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
     return add_positions(tape, x, {table_, {}}, positions);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+namespace waiver {
+
+/// While one lives, this thread only goes through the motions, to learn what a pass would take:
+/// loops over tiles call nothing, and arenas give out addresses that cost no memory until they are
+/// written to. What arenas have given out is counted; values mean nothing.
+class Rehearsal {
+ public:
+  /// Arenas throw TooLarge once they have given out more than `most` bytes.
+  explicit Rehearsal(int64_t most);
+  Rehearsal(const Rehearsal&) = delete;
+  Rehearsal& operator=(const Rehearsal&) = delete;
+  ~Rehearsal();
+
+  /// Counts what an arena gives out, or what the like of it would take. REQUIRES: rehearsing().
+  static void take(int64_t bytes);
+  int64_t taken() const { return taken_; }
+
+ private:
+  int64_t most_, taken_ = 0;
+  Rehearsal* outer_;
+};
+
+/// Whether this thread is in a rehearsal.
+bool rehearsing();
+
+}  // namespace waiver

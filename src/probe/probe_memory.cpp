@@ -1,0 +1,112 @@
+#include "probe/probe_memory.h"
+
+#include <algorithm>
+#include <map>
+
+#include "autograd/ops/ops.h"
+#include "probe/event.h"
+#include "probe/prober.h"
+
+namespace waiver {
+namespace {
+
+/// What one pass of a probe is for; where tokens are hidden, there is one for each.
+struct Purpose {
+  bool blocks = true, logits = true;
+};
+
+/// Asks for all that a probe asks for, and has the same copies made of what added keys share.
+class Rehearsed : public Capture {
+ public:
+  Rehearsed(Arena& arena, const ModelConfig& model, int64_t batch, Purpose purpose, bool gradients)
+      : arena_(arena),
+        batch_(batch),
+        sinks_(model.sink_tokens),
+        added_(Prober::added_keys(model)),
+        purpose_(purpose),
+        gradients_(gradients) {}
+  bool wants(int64_t layer, std::string_view point) const override {
+    if (layer < 0) return purpose_.logits && point == "logits";
+    if (point == "attn.in") return gradients_;
+    if (!purpose_.blocks) return false;
+    return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
+           point == "attn.slot" || point == "attn.out" || point == "resid";
+  }
+  void take(int64_t, std::string_view point, const Tensor& t) override {
+    if (point == "attn.pattern" && added_ > 0)
+      arena_.tensor({t.dim(0), t.dim(1), t.dim(3) - sinks_, added_});
+    if (sinks_ == 0 || point == "logits" || point == "attn.slot") return;
+    const bool map = point == "attn.scores" || point == "attn.pattern";
+    const int64_t S = map ? t.dim(3) : t.dim(0) / batch_, T = S - sinks_;
+    if (map)
+      arena_.tensor({t.dim(0), t.dim(1), T, T});
+    else
+      arena_.tensor({batch_ * T, t.dim(1)});
+  }
+
+ private:
+  Arena& arena_;
+  int64_t batch_, sinks_, added_;
+  Purpose purpose_;
+  bool gradients_;
+};
+
+// What one pass over `rows` sequences takes.
+int64_t pass_bytes(const Transformer& model, int64_t rows, Purpose purpose, bool gradients) {
+  const int64_t T = model.config().context;
+  const auto count = static_cast<size_t>(Shape{rows, T}.size());
+  Arena given, arena;
+  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
+  Rehearsed watch(arena, model.config(), rows, purpose, gradients);
+  Tape tape(arena, gradients);
+  const Variable logits =
+      model.forward(tape, {tokens, rows, T, tokens.first(static_cast<size_t>(T))}, &watch);
+  if (gradients) tape.backward(cross_entropy(tape, logits, tokens));
+  return static_cast<int64_t>(arena.used());
+}
+
+// Numbers of a series in one row of the log.
+int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const ProbeConfig& config) {
+  const std::map<std::string, int64_t> extents = {{"layer", m.layers},
+                                                  {"head", m.heads},
+                                                  {"position", m.context},
+                                                  {"query", m.context},
+                                                  {"key", m.context},
+                                                  {"added", Prober::added_keys(m)},
+                                                  {"event", std::ssize(event_kinds(config))}};
+  int64_t size = 1;
+  for (const std::string& axis : series.axes)
+    if (const auto at = extents.find(axis); at != extents.end())
+      size = Shape{size, at->second}.size();
+  return size;
+}
+
+}  // namespace
+
+ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config) {
+  ProbeMemory out;
+  if (config.every == 0) return out;
+  const ModelConfig& m = model.config();
+  bool gradients = false;
+  for (const RegisteredMetric& entry : metrics()) {
+    if (entry.when == When::on_demand || (entry.suited && !entry.suited->suits(m, data))) continue;
+    const std::unique_ptr<Metric> metric = entry.make();
+    gradients |= metric->of_gradients();
+    for (const SeriesSpec& series : metric->series())
+      out.row += row_size(series, m, config) * static_cast<int64_t>(sizeof(float));
+  }
+  const int64_t rows = Prober::part_size(m, config.batch);
+  if (data.mask_token() >= 0)
+    out.pass = std::max(pass_bytes(model, rows, {true, false}, false),
+                        pass_bytes(model, rows, {false, true}, gradients));
+  else
+    out.pass = pass_bytes(model, rows, {}, gradients);
+  if (gradients) out.gradients = std::ssize(model.parameters().grads()) * sizeof(float);
+  if (!config.snapshots.empty()) {
+    out.map = 2 * Shape{m.layers, m.heads, m.context, m.context, sizeof(float)}.size();
+    out.maps = out.map;
+  }
+  return out;
+}
+
+}  // namespace waiver

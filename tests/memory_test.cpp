@@ -1,0 +1,158 @@
+// What a run takes, as it is told before anything is created.
+#include "experiment/memory.h"
+
+#include "config_files.h"
+#include "core/machine.h"
+#include "experiment/keys.h"
+#include "probe/prober.h"
+#include "train/trainer.h"
+
+using namespace waiver;
+
+namespace {
+
+// What a config adds to a small one.
+const Strings kConfigs = {
+    "",
+    "model: {context: 300, heads: 2, position: rope}\ntrain: {accumulate: 2}\n",
+    "data: {kind: unigram, tokens: 5000}\nmodel: {output: {tied: true, bias: true}}\n",
+    "model: {layers: 9, mlp: {kind: swiglu, bias: true}, norm: {kind: rms, place: sandwich}}\n",
+    "model: {mlp: none, norm: none, position: {kind: sinusoidal}, dropout: {residual: 0.1}}\n",
+    "model: {attention: {slot: key_value, qk_norm: rms, gate: head, normalizer: sigmoid, bias: "
+    "true}, "
+    "position: relative, sink_tokens: 2, dropout: {attention: 0.1}}\n",
+    "model: {mlp: {kind: gelu, width: 512}, attention: {mask: {separator: 3}}, init: gpt2}\n"
+    "train: {freeze: [blocks.0.*]}\n",
+    "model: {attention: {mask: bidirectional, gate: value}, norm: {kind: layer, place: post}}\n"
+    "train: {objective: masked_token}\n",
+    "data: {kind: trigger_average, features: 16}\n"
+    "model: {input: features, width: 16, heads: 1, position: none}\ntrain: {objective: "
+    "regression}\n",
+    "probe: {every: 1, snapshots: [0], batch: 5}\ntrain: {optimizer: lion}\n",
+};
+
+Config small(const std::string& more, const Strings& overrides = {}) {
+  Strings all = {"train.batch=6", "probe.every=0"};
+  if (more.find("width: 16") == more.npos) all.push_back("model.width=32");
+  if (more.find("context") == more.npos) all.push_back("model.context=40");
+  if (more.find("every") != more.npos) all.erase(all.begin() + 1);
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return parse(more, all);
+}
+
+constexpr int64_t kPlenty = int64_t{1} << 40;
+
+}  // namespace
+
+TEST_CASE("a rehearsal gives out as much as a step takes, to the byte") {
+  for (const std::string& more : kConfigs) {
+    CAPTURE(more);
+    const Config config = small(more);
+    const auto data = open_data(config);
+    const MemoryUse use = estimate_memory(config, *data, kPlenty);
+    Transformer model(config.model, data->vocabulary(), 0);
+    Trainer trainer(config.train, model, *data, 0);
+    trainer.update(0);
+    CHECK(use.activations + use.logits == static_cast<int64_t>(trainer.arena().used()));
+    CHECK(use.parameters == model.parameters().count());
+    CHECK(use.weights >= 8 * std::ssize(model.parameters().values()));
+  }
+}
+
+TEST_CASE("what an optimizer keeps is counted") {
+  const struct {
+    const char* name;
+    int64_t arrays;
+  } optimizers[] = {{"sgd", 1}, {"adam", 2}, {"adamw", 2}, {"lion", 1}, {"ortho_adam", 2}};
+  for (const auto& [name, arrays] : optimizers) {
+    CAPTURE(name);
+    const Config config = small("", {std::string("train.optimizer=") + name});
+    const MemoryUse use = estimate_memory(config, *open_data(config), kPlenty);
+    const int64_t bytes = arrays * use.parameters * static_cast<int64_t>(sizeof(float));
+    CHECK(use.moments >= bytes);
+    if (std::string(name) != "ortho_adam") CHECK(use.moments <= bytes + bytes / 10);
+  }
+}
+
+TEST_CASE("a rehearsal gives out as much as a probe takes, to the byte") {
+  for (const std::string& more : kConfigs) {
+    CAPTURE(more);
+    const Config config = small(more, {"probe.every=1", "probe.batch=5", "probe.snapshots=[0]"});
+    const auto data = open_data(config);
+    const MemoryUse use = estimate_memory(config, *data, kPlenty);
+    const Transformer model(config.model, data->vocabulary(), 0);
+    Prober prober(model, *data, config.probe, 0);
+    prober.measure(true);
+    int64_t maps = 0;
+    for (const auto& [name, numbers] : prober.snapshot()) maps += 4 * std::ssize(*numbers);
+    const auto pass = static_cast<int64_t>(prober.arena().used());
+    const int64_t gradients = 4 * std::ssize(model.parameters().grads());
+    const int64_t found = use.probes - maps;
+    if (data->mask_token() < 0)
+      CHECK((found == pass || found == pass + gradients));
+    else  // two passes, of which the last is not the greatest
+      CHECK(found >= pass);
+  }
+}
+
+TEST_CASE("a rehearsal neither computes nor keeps memory") {
+  const Config config = small("", {"model.width=4096", "model.mlp.width=16384", "train.batch=256"});
+  const auto data = open_data(config);
+  reset_peak_resident();
+  const int64_t before = peak_resident();
+  const MemoryUse use = estimate_memory(config, *data, kPlenty);
+  CHECK(use.total() > (int64_t{3} << 30));
+  CHECK(peak_resident() - before < (int64_t{64} << 20));
+}
+
+TEST_CASE("what cannot fit is refused at the key that it is due to, before anything is created") {
+  const struct {
+    const char *override, *key;
+  } cases[] = {{"model.mlp.width=4611686018427387904", "model.mlp.width"},
+               {"model.mlp.width=9223372036854775807", "model.mlp.width"},
+               {"train.tokens=1099511627776", "train.batch"},
+               {"train.steps=9223372036854775807", "train.steps"},
+               {"model.context=1048576", "model.context"}};
+  for (const auto& [override, key] : cases) {
+    CAPTURE(override);
+    const Config config = small("probe: {every: 1000000000000000000}\nmodel: {context: 64}\n",
+                                {"train.batch=1024", override});
+    const std::string message = complaint_of([&] { require_memory(config, *open_data(config)); });
+    CHECK(contains(message, std::string(key) + ": the run does not fit into memory"));
+  }
+}
+
+TEST_CASE("a config with any whole number at its extreme is refused or trains") {
+  const Folder folder;
+  const std::string text = folder.write("t.txt", std::string(3000, 'x') + "yz");
+  const std::string ids = folder.write("t.bin", std::string(6000, '\0'));
+  const Strings base = {"model.width=8", "model.context=8", "model.layers=1",
+                        "train.batch=2", "train.steps=1",   "probe.batch=2"};
+  for (const KeyInfo& key : config_keys()) {
+    if (key.allowed.find("whole number") == key.allowed.npos) continue;
+    for (const char* number :
+         {"0", "1", "1000", "1000000000000000000", "4611686018427387904", "9223372036854775807"}) {
+      const std::string value =
+          key.allowed.starts_with("a list") ? fmt::format("[{0}, {0}]", number) : number;
+      Strings overrides = base;
+      if (!key.condition.empty()) overrides.push_back(key.condition + "=" + key.values.front());
+      if (key.name.starts_with("data.") && key.condition == "data.kind" &&
+          key.values.front() == "text")
+        overrides.push_back("data.path=" + text);
+      if (key.condition == "data.kind" && key.values.front() == "tokens")
+        overrides.insert(overrides.end(), {"data.train=" + ids, "data.validation=" + ids});
+      overrides.push_back(key.name + "=" + value);
+      CAPTURE(overrides.back());
+      try {
+        const Config config = parse("", overrides);
+        const auto data = open_data(config);
+        require_memory(config, *data);
+        Transformer model(config.model, data->vocabulary(), 0);
+        Trainer(config.train, model, *data, 0).update(0);
+        Prober(model, *data, config.probe, 0).measure();
+      } catch (const Error& refused) {
+        CHECK(std::string(refused.what()).size() > 20);
+      }
+    }
+  }
+}
