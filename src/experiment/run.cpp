@@ -166,6 +166,11 @@ class Run {
     else if (info.identity != directory_.identity())
       throw UsageError(checkpoint.string(), "this checkpoint is of another run",
                        "Move it away: the run goes on from the newest of its own.");
+    if (info.step > config_.train.steps)
+      throw UsageError(checkpoint.string(),
+                       fmt::format("this checkpoint is of step {}, and train.steps is {}", info.step,
+                                   config_.train.steps),
+                       "Give at least as many steps, or move it away.");
   }
 
   // What the run came to.

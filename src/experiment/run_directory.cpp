@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -72,14 +73,17 @@ void clear(const fs::path& folder) {
     for (const fs::path& file : {temporary_of(folder / name), folder / name}) remove_path(file);
 }
 
-// What a run with other steps would have done otherwise; empty where nothing.
-std::string against_other_steps(const Config& config) {
+// Why the run in the folder cannot have as many steps as `config`; empty where it can.
+std::string against_other_steps(const fs::path& folder, const Config& config) {
   const ScheduleConfig& schedule = config.train.schedule;
-  if (schedule.kind == "constant") return {};
-  return fmt::format(
-      "the schedule {} has its end at the last step, so the steps that were made would have had "
-      "another learning rate",
-      schedule.kind);
+  if (schedule.kind != "constant")
+    return fmt::format(
+        "the schedule {} has its end at the last step, so the steps that were made would have had "
+        "another learning rate",
+        schedule.kind);
+  const auto saved = list_checkpoints(folder / "checkpoints");
+  const int64_t made = saved.empty() ? 0 : checkpoint_step(saved.back()).value_or(0);
+  return made > config.train.steps ? fmt::format("{} are made already", made) : "";
 }
 
 }  // namespace
@@ -203,21 +207,19 @@ void check_same_config(const fs::path& directory, const Config& config) {
   Config before = parse_config(read_file(file), file);
   const std::string old = to_yaml(before);
   if (old == text) return;
-  const int64_t steps = before.train.steps;
-  before.train.steps = config.train.steps;
-  std::string reason;
-  if (to_yaml(before) == text) reason = against_other_steps(config);
-  if (to_yaml(before) == text && reason.empty()) return;
-  if (!reason.empty())
+  const int64_t steps = std::exchange(before.train.steps, config.train.steps);
+  if (to_yaml(before) != text) {
+    const auto [was, is] = first_difference(old, text);
+    throw UsageError(file,
+                     fmt::format("the run was begun with another config: there '{}', here '{}'",
+                                 was, is),
+                     "Resume with the same config and overrides, or use --out for a new run.");
+  }
+  if (const std::string reason = against_other_steps(directory, config); !reason.empty())
     throw UsageError("train.steps",
-                     fmt::format("the run was begun with {}, here it has {}, and {}", steps,
-                                 config.train.steps, reason),
-                     "Train anew with --out, or with a constant schedule.");
-  const auto [was, is] = first_difference(old, text);
-  throw UsageError(file,
-                   fmt::format("the run was begun with another config: there '{}', here '{}'", was,
-                               is),
-                   "Resume with the same config and overrides, or use --out for a new run.");
+                     fmt::format("the run in {} has {}, here it has {}, but {}", directory.string(),
+                                 steps, config.train.steps, reason),
+                     "Train anew with --out.");
 }
 
 bool is_run(const fs::path& directory) {

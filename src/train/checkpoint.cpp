@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -182,16 +181,6 @@ std::vector<std::vector<float>> read_states(const Files& files, const ParameterS
   return values;
 }
 
-std::optional<int64_t> step_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  if (!name.starts_with(kPrefix)) return {};
-  const char *begin = name.data() + sizeof kPrefix - 1, *end = name.data() + name.size();
-  int64_t step = 0;
-  const auto [stop, error] = std::from_chars(begin, end, step);
-  if (error != std::errc{} || stop != end || step < 0) return {};
-  return step;
-}
-
 fs::path with(const fs::path& checkpoint, const char* suffix) {
   fs::path out = checkpoint;
   return out += suffix;
@@ -231,6 +220,16 @@ void install(const fs::path& unfinished, const fs::path& checkpoint) {
 
 
 }  // namespace
+
+std::optional<int64_t> checkpoint_step(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(kPrefix)) return {};
+  const char *begin = name.data() + sizeof kPrefix - 1, *end = name.data() + name.size();
+  int64_t step = 0;
+  const auto [stop, error] = std::from_chars(begin, end, step);
+  if (error != std::errc{} || stop != end || step < 0) return {};
+  return step;
+}
 
 fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info,
                          const ParameterSet& parameters, Optimizer& optimizer) {
@@ -277,8 +276,8 @@ CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
 std::vector<fs::path> list_checkpoints(const fs::path& checkpoints) {
   std::vector<fs::path> found;
   for (const fs::path& entry : entries_of(checkpoints))
-    if (step_of(entry) && is_folder(entry)) found.push_back(entry);
-  std::ranges::sort(found, {}, step_of);
+    if (checkpoint_step(entry) && is_folder(entry)) found.push_back(entry);
+  std::ranges::sort(found, {}, checkpoint_step);
   return found;
 }
 
@@ -287,7 +286,7 @@ void prune_checkpoints(const fs::path& checkpoints, int64_t keep,
   const auto found = list_checkpoints(checkpoints);
   if (keep <= 0) return;
   for (int64_t i = 0; i < std::ssize(found) - keep; ++i)
-    if (std::ranges::find(kept, *step_of(found[i])) == kept.end()) remove_checkpoint(found[i]);
+    if (std::ranges::find(kept, *checkpoint_step(found[i])) == kept.end()) remove_checkpoint(found[i]);
 }
 
 void remove_checkpoints(const fs::path& checkpoints) {
@@ -300,7 +299,7 @@ void clean_checkpoints(const fs::path& checkpoints) {
   for (const fs::path& entry : entries_of(checkpoints)) {
     fs::path checkpoint = entry;
     checkpoint.replace_extension();
-    if (!step_of(checkpoint)) continue;
+    if (!checkpoint_step(checkpoint)) continue;
     if (entry.extension() == kUnfinished) remove_own(entry);
     if (entry.extension() != kReplaced) continue;
     if (is_folder(checkpoint))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 /// The checkpoints in a folder, oldest step first; none where there is no such folder. Throws Error
 /// where it is there and cannot be read.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& checkpoints);
+
+/// The step in a checkpoint folder's name; none where it is not such a name.
+std::optional<int64_t> checkpoint_step(const std::filesystem::path& checkpoint);
 
 /// Removes all but the newest `keep` and those of the steps `kept`; a `keep` of 0 removes none.
 void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep,
