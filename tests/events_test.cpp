@@ -289,7 +289,7 @@ namespace {
 // Two groups of runs of 100 steps, finished but for one; `free` is a task without a risk.
 struct HandStudy {
   TemporaryFolder folder;
-  Study study = {"hand", "By hand", "", "base.yaml", {}, {}};
+  Study study = {"hand", "", "By hand", "", "base.yaml", {}};
 
   void add(const std::string& group, int64_t seed, const HandLog& log,
            const std::string& status = "done\n") {
