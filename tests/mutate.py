@@ -67,7 +67,8 @@ def cases():
                ["sweep", "study.yaml", "--out", "sweep", "--resume"])
     yield Case("sweep.json, mechanism", "sweep/sweep.json", ["probe", "sweep", "--mechanism"])
     yield Case("config, check", "text.yaml", ["config", "check", "text.yaml"])
-    yield Case("config, train", "text.yaml", ["train", "text.yaml", "--out", "new"])
+    # An empty config is a good one, which would train for an hour.
+    yield Case("config, train", "text.yaml", ["train", "text.yaml", "--out", "new", "train.steps=4"])
     yield Case("study", "study.yaml", ["sweep", "study.yaml", "--out", "other"])
     yield Case("spec", "spec.yaml", ["intervene", "run", "spec.yaml"])
     yield Case("corpus, train", "text.txt", ["train", "text.yaml", "--out", "new"])
