@@ -243,8 +243,12 @@ TEST_CASE("checkpoints are listed by step, whatever else lies beside them") {
   const TemporaryFolder folder;
   CHECK(list_checkpoints(folder / "none").empty());
   for (const char* name : {"step-100000000", "step-00000020", "step-00000003", "step-00000007.tmp",
-                           "step-00000008.old", "step-", "step-4x", "best"})
+                           "step-00000008.old", "step-", "step-4x", "best"}) {
     make_folder(folder / name);
+    put_bytes(folder / name / "state.h5", "some");
+  }
+  make_folder(folder / "step-00000005");  // of somebody else
+  put_bytes(folder / "step-00000005/notes.txt", "mine");
   put_bytes(folder / "step-00000009", "a file");
   CHECK(names(list_checkpoints(folder.path())) ==
         std::vector<std::string>{"step-00000003", "step-00000020", "step-100000000"});
@@ -253,13 +257,13 @@ TEST_CASE("checkpoints are listed by step, whatever else lies beside them") {
 TEST_CASE("pruning keeps the newest") {
   const TemporaryFolder folder;
   for (const int64_t step : {1, 2, 10}) save(folder, step);
-  prune_checkpoints(folder.path(), 0);
+  prune_checkpoints(folder.path(), 10, 0);
   CHECK(folder.entries() == 3);
-  prune_checkpoints(folder.path(), 2);
+  prune_checkpoints(folder.path(), 10, 2);
   CHECK(names(list_checkpoints(folder.path())) ==
         std::vector<std::string>{"step-00000002", "step-00000010"});
   CHECK(folder.entries() == 2);
-  prune_checkpoints(folder.path(), 5);
+  prune_checkpoints(folder.path(), 10, 5);
   CHECK(folder.entries() == 2);
 }
 
@@ -295,7 +299,7 @@ TEST_CASE("pruning keeps the steps that are to stay, and what is not of this pro
   const TemporaryFolder folder;
   for (const int64_t step : {0, 1, 2, 10}) save(folder, step);
   put_bytes(folder / "step-00000002/readme", "mine");
-  prune_checkpoints(folder.path(), 1, {0});
+  prune_checkpoints(folder.path(), 10, 1, {0});
   CHECK(names(list_checkpoints(folder.path())) ==
         std::vector<std::string>{"step-00000000", "step-00000010"});
   CHECK(read_file(folder / "step-00000002.tmp/readme") == "mine");
@@ -344,4 +348,21 @@ TEST_CASE("a checkpoint holds the constants of a model, and one without them sti
   after.parameters.add_constant("block.constant", {2, 2}, 0.5f);
   CHECK(load_error(after, old).empty());
   CHECK(after.numbers() == before.numbers());
+}
+
+TEST_CASE("pruning leaves later checkpoints, which are not of the run's past, out of its count") {
+  const TemporaryFolder folder;
+  for (const int64_t step : {1, 2, 10}) save(folder, step);
+  prune_checkpoints(folder.path(), 2, 1);
+  CHECK(names(list_checkpoints(folder.path())) ==
+        std::vector<std::string>{"step-00000002", "step-00000010"});
+}
+
+TEST_CASE("a checkpoint whose folder says another step is refused") {
+  const TemporaryFolder folder;
+  fs::rename(save(folder, 5), folder / "step-00000009");
+  CHECK(contains(error_of([&] { read_checkpoint_info(folder / "step-00000009"); }),
+                 "it holds the state of step 5"));
+  fs::rename(folder / "step-00000009", folder / "best");
+  CHECK(read_checkpoint_info(folder / "best").step == 5);
 }

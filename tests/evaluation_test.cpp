@@ -378,7 +378,7 @@ TEST_CASE("a data path that cannot be read says from where it counts") {
   trained(folder, token_config(folder, "batch: 2"));
   const Ended ended = run_verb("eval", folder, {"data.validation=gone.bin"});
   CHECK(ended.status == 2);
-  CHECK_MESSAGE(contains(ended.output, "the file gone.bin cannot be opened: No such file"),
+  CHECK_MESSAGE(contains(ended.output, "the file gone.bin: cannot be opened: No such file"),
                 ended.output);
   CHECK(contains(ended.output,
                  "counts from the working directory, " + std::filesystem::current_path().string()));

@@ -86,6 +86,7 @@ TEST_CASE("a text that changed is not decoded with other characters") {
   put_bytes(runs.text, changed);
   has(run_program({"eval", run}), 2, "data.path: ");
   has(run_program({"sample", run, "--prompt", "abc"}), 2, "is not what");
+  CHECK(run_program({"eval", run, "data=text"}).status == 2);  // that names no file
   has(run_program({"probe", run}), 2, "data.path=FILE");
   // Named anew, it is told in the model's own characters, by their strings and not by their ids.
   has(run_program({"eval", run, "data.path=" + runs.text}), 2, "'z'");
@@ -131,6 +132,55 @@ TEST_CASE("a checkpoint or a log of another run is refused when a run resumes") 
   has(resume(), 2, "this checkpoint is of another run");
   has(run_program({"eval", runs.at("0").string()}), 2, "this checkpoint is of another run");
   CHECK(file_text(runs.at("0") / "log.h5") == whole.at((runs.at("0") / "log.h5").string()));
+}
+
+TEST_CASE("a resume that is refused leaves the run as it was") {
+  const Runs runs;
+  const std::vector<std::string> plain = {"train.schedule.kind=constant", "probe.snapshots=[]"};
+  const auto train = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.end(), plain.begin(), plain.end());
+    return runs.train(name, more);
+  };
+  REQUIRE(train("run", {}).status == 0);
+  REQUIRE(train("other", {"seed.data=1"}).status == 0);
+  fs::copy_file(runs.at("other") / "log.h5", runs.at("run") / "log.h5",
+                fs::copy_options::overwrite_existing);
+  auto before = bytes_in(runs.at("run"));
+  has(train("run", {"train.steps=80", "--resume"}), 2, "this log is of another run");
+  auto after = bytes_in(runs.at("run"));
+  for (auto* all : {&before, &after}) all->erase((runs.at("run") / "train.log").string());
+  CHECK(after == before);
+}
+
+TEST_CASE("a foreign checkpoint is not taken for a damaged one, nor does it displace the run's") {
+  const Runs runs;
+  REQUIRE(runs.train("run", {"train.schedule.kind=constant"}).status == 0);
+  REQUIRE(runs.train("other", {"train.steps=61", "model.width=8", "train.schedule.kind=constant"})
+              .status == 0);
+  fs::copy(runs.at("other") / "checkpoints/step-00000061",
+           runs.at("run") / "checkpoints/step-00000061");
+  const auto longer = [&] {
+    return runs.train("run", {"train.steps=80", "train.schedule.kind=constant", "--resume"});
+  };
+  has(longer(), 2, "this checkpoint is of another run");
+  fs::remove_all(runs.at("run") / "checkpoints/step-00000061");
+  fs::create_directories(runs.at("run") / "checkpoints/step-00000070");
+  put_bytes(runs.at("run") / "checkpoints/step-00000070/notes.txt", "mine");
+  has(run_program({"eval", runs.at("run").string()}), 0, "(step 60)");
+  has(longer(), 0, "Resuming at step 60.");
+}
+
+TEST_CASE("a run whose identity.json is gone goes on, with other steps too") {
+  const Runs runs;
+  const auto train = [&](std::vector<std::string> more) {
+    more.push_back("train.schedule.kind=constant");
+    return runs.train("run", more);
+  };
+  REQUIRE(train({}).status == 0);
+  const std::string identity = file_text(runs.at("run") / "identity.json");
+  fs::remove(runs.at("run") / "identity.json");
+  CHECK(train({"train.steps=70", "--resume"}).status == 0);
+  CHECK(file_text(runs.at("run") / "identity.json") == identity);
 }
 
 TEST_CASE("an older log under a newer checkpoint is refused, and a newer log is cut back") {

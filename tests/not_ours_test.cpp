@@ -90,6 +90,45 @@ TEST_CASE("probe, intervene and bench replace no file of others") {
   CHECK(file_text(probe + ".tmp") == "mine too");
 }
 
+TEST_CASE("the log of a run is not replaced by a probe") {
+  const Runs runs;
+  REQUIRE(runs.train("run", with({})).status == 0);
+  const std::string run = runs.at("run").string(), log = file_text(runs.at("run") / "log.h5");
+  has(run_program({"probe", run, "--out", run + "/log.h5", "--overwrite"}), 2,
+      "this is the log of a run");
+  CHECK(file_text(runs.at("run") / "log.h5") == log);
+}
+
+TEST_CASE("another program's identity.json makes no run of a folder") {
+  const Runs runs;
+  const fs::path mine = runs.at("mine");
+  fs::create_directories(mine);
+  for (const char* name : {"identity.json", "config.yaml", "status"})
+    put_bytes(mine / name, "{}\n");
+  for (const char* how : {"--overwrite", "--resume"}) {
+    const Ended ended = runs.train("mine", with({how}));
+    CHECK(ended.status != 0);
+  }
+  CHECK(file_text(mine / "config.yaml") == "{}\n");
+  CHECK(file_text(mine / "status") == "{}\n");
+}
+
+TEST_CASE("a run with something else in the place of its files is not overwritten in part") {
+  const Runs runs;
+  REQUIRE(runs.train("run", with({})).status == 0);
+  const fs::path run = runs.at("run");
+  fs::remove(run / "log.h5");
+  fs::create_directories(run / "log.h5");
+  has(runs.train("run", with({"--overwrite"})), 2, "log.h5: this is no file of this program");
+  CHECK(fs::exists(run / "checkpoints/step-00000010/model.safetensors"));
+  fs::remove(run / "log.h5");
+  // Checkpoints on another disk.
+  fs::rename(run / "checkpoints", runs.at("elsewhere"));
+  fs::create_directory_symlink(runs.at("elsewhere"), run / "checkpoints");
+  has(runs.train("run", with({"--overwrite"})), 0, "Done");
+  CHECK(fs::exists(runs.at("elsewhere") / "step-00000010/model.safetensors"));
+}
+
 TEST_CASE("checkpoints that cannot be read are not none") {
   const Runs runs;
   REQUIRE(runs.train("run", with({})).status == 0);

@@ -25,6 +25,9 @@ void check_output(const fs::path& path, bool overwrite) {
     if (!Log::is_log(path))
       throw UsageError(name, "this file is not of this program, so it is not replaced",
                        "Choose another place with --out, or remove it yourself.");
+    if (!Log::open(path).names("train").empty())
+      throw UsageError(name, "this is the log of a run, which nothing else can give again",
+                       "Choose another place with --out.");
   }
   if (path.has_parent_path() && !fs::is_directory(path.parent_path()))
     throw UsageError(name, "there is no such folder to write it into");

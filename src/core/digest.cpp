@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "core/stop.h"
 
 namespace waiver {
 namespace {
@@ -23,7 +26,11 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
 }
 
 Sha256& Sha256::add(std::string_view bytes) {
-  check(EVP_DigestUpdate(of(context_.get()), bytes.data(), bytes.size()));
+  constexpr size_t kPart = size_t{16} << 20;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPart, bytes.size()))) {
+    check_stop();
+    check(EVP_DigestUpdate(of(context_.get()), bytes.data(), std::min(kPart, bytes.size())));
+  }
   return *this;
 }
 

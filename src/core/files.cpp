@@ -160,7 +160,8 @@ void remove_path(const fs::path& path) {
 }
 
 void remove_if_empty(const fs::path& folder) {
-  if (::rmdir(folder.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+  if (::rmdir(folder.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT &&
+      errno != ENOTDIR)
     fail(folder, "cannot be removed", errno);
 }
 

@@ -33,7 +33,7 @@ void make_folder(const std::filesystem::path& folder);
 void move_path(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Removes a file; nothing there is fine.
 void remove_path(const std::filesystem::path& path);
-/// Removes a folder unless something is in it; nothing there is fine.
+/// Removes a folder unless something is in it; nothing there is fine, and a link to one stays.
 void remove_if_empty(const std::filesystem::path& folder);
 /// What lies in a folder, sorted; nothing where there is no such folder.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);

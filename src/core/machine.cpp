@@ -111,8 +111,11 @@ int64_t memory_limit() {
   for (const std::string& group : memory_groups())
     if (int64_t bytes = 0; std::ifstream(group) >> bytes) least = std::min(least, bytes);
   rlimit addresses{};
-  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur < static_cast<rlim_t>(least))
-    least = static_cast<int64_t>(addresses.rlim_cur);
+  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur < static_cast<rlim_t>(least)) {
+    // That limit counts what libraries and stacks reserve without using it.
+    const int64_t reserved = status_bytes("VmSize:") - status_bytes("VmRSS:");
+    least = std::max<int64_t>(0, static_cast<int64_t>(addresses.rlim_cur) - reserved);
+  }
   return least;
 }
 

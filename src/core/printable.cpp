@@ -9,21 +9,6 @@ namespace {
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-// How many bytes the UTF-8 character at the front of `text` has; 0: there is none.
-size_t character_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
-  return std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length),
-                     continues)
-             ? length
-             : 0;
-}
-
 // U+0080 … U+009F are control characters; U+200E, U+200F, U+202A … U+202E and U+2066 … U+2069 turn
 // the direction of writing; U+2028 and U+2029 break lines.
 bool disturbs(std::string_view character) {
@@ -57,6 +42,25 @@ std::string legible(std::string_view text) {
 }
 
 }  // namespace
+
+size_t character_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  const size_t length = lead < 0x80                   ? 1
+                        : lead >= 0xc2 && lead < 0xe0 ? 2
+                        : lead >= 0xe0 && lead < 0xf0 ? 3
+                        : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                      : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i)
+    if (!continues(text[i])) return 0;
+  if (length < 3) return length;
+  // Longer forms than need be, surrogates, and what lies beyond U+10FFFF.
+  const unsigned second = byte(1);
+  const bool none = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
+                    (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);
+  return none ? 0 : length;
+}
 
 std::string printable(std::string_view text, size_t longest) {
   if (text.size() <= longest) return legible(text);

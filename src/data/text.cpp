@@ -5,26 +5,13 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/stop.h"
 #include "data/registry.h"
 #include "data/windows.h"
 
 namespace waiver {
 namespace {
-
-// The UTF-8 character that `text` begins with; empty where its bytes are none.
-std::string_view first_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const size_t length = lead < 0x80       ? 1
-                        : lead >> 5 == 6  ? 2
-                        : lead >> 4 == 14 ? 3
-                        : lead >> 3 == 30 ? 4
-                                          : 0;
-  const bool good = length > 0 && length <= text.size() &&
-                    std::all_of(text.begin() + 1, text.begin() + length,
-                                [](unsigned char c) { return c >> 6 == 2; });
-  return text.substr(0, good ? length : 0);
-}
 
 // As a message shows it.
 std::string shown(std::string_view character) {
@@ -91,7 +78,7 @@ class Text : public WindowDataset {
     }
     for (size_t at = 0; at < text.size();) {
       check_stop();
-      const std::string_view character = first_character(text.substr(at));
+      const std::string_view character = text.substr(at, character_length(text.substr(at)));
       if (character.empty()) refuse_byte(where, text, at);
       const auto id = ids_.find(character);
       if (id == ids_.end())
@@ -119,7 +106,7 @@ class Text : public WindowDataset {
     std::set<std::string, std::less<>> found;
     for (size_t at = 0; at < text.size();) {
       check_stop();
-      const std::string_view character = first_character(text.substr(at));
+      const std::string_view character = text.substr(at, character_length(text.substr(at)));
       if (character.empty()) refuse_byte("data.path", text, at);
       found.emplace(character);
       at += character.size();

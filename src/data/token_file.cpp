@@ -156,6 +156,7 @@ class TokenFile {
     if (bytes.size() % (2 * width) != 0 || bytes.size() < enough * 2 * width) return false;
     bool all_zero = true;
     for (size_t at = 0; at < bytes.size(); at += 2 * width) {
+      check_stop();
       if (little_endian(bytes.substr(at + width, width)) != 0) return false;
       all_zero &= little_endian(bytes.substr(at, width)) == 0;
     }

@@ -56,7 +56,7 @@ std::string WindowDataset::read_corpus(const std::string& key, const std::string
     const bool relative = std::filesystem::path(path).is_relative();
     throw UsageError(
         key,
-        "the file " + path + " " + problem.problem() +
+        "the file " + path + ": " + problem.problem() +
             (relative ? " Its path counts from the working directory, " + working_directory() + "."
                       : ""),
         hint);

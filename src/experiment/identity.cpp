@@ -46,6 +46,12 @@ const DataFile* find(const DataRecord& record, const std::string& key) {
   return at == record.files.end() ? nullptr : &*at;
 }
 
+bool names_other_kind(std::span<const std::string> overrides) {
+  return std::ranges::any_of(overrides, [](const std::string& text) {
+    return text.starts_with("data=") || text.starts_with("data.kind=");
+  });
+}
+
 std::string described(const DataFile& file) {
   return fmt::format("{} bytes, SHA-256 {}…", file.bytes, file.sha256.substr(0, 12));
 }
@@ -61,22 +67,24 @@ DataRecord DataRecord::parse(const std::string& json, const std::string& where) 
 std::string DataRecord::to_json() const { return as_json(*this).dump(); }
 
 bool names_anew(std::span<const std::string> overrides, std::string_view key) {
+  const std::string last = fmt::format("{}:", key.substr(key.rfind('.') + 1));
   return std::ranges::any_of(overrides, [&](const std::string& text) {
-    const std::string_view set = std::string_view(text).substr(0, text.find('='));
-    return set == key || set == "data" || set == "data.kind";
+    return text.starts_with(fmt::format("{}=", key)) ||
+           (text.starts_with("data=") && text.find(last) != text.npos);
   });
 }
 
 bool names_anew(std::span<const std::string> overrides, const DataRecord& record) {
-  return std::ranges::any_of(record.files,
+  return names_other_kind(overrides) ||
+         std::ranges::any_of(record.files,
                              [&](const DataFile& f) { return names_anew(overrides, f.key); });
 }
 
 void check_same_data(const DataRecord& before, const DataRecord& now,
                      std::span<const std::string> overrides, const std::string& where) {
   for (const DataFile& was : before.files) {
-    if (names_anew(overrides, was.key)) continue;
     const DataFile* is = find(now, was.key);
+    if (names_anew(overrides, was.key) || (!is && names_other_kind(overrides))) continue;
     if (is && is->sha256 == was.sha256) continue;
     const std::string found = is ? described(*is) : "no such file";
     const std::string hint =
@@ -119,6 +127,10 @@ IdentityFile IdentityFile::read(const std::filesystem::path& folder) {
       throw Error(path, "it is not of a run of this program's format");
     return IdentityFile{json.at("identity"), from_json(json.at("data"))};
   });
+}
+
+bool IdentityFile::is_own(const std::filesystem::path& folder) {
+  return read_file(folder / kName).find(kFormat) != std::string::npos;
 }
 
 void IdentityFile::write(const std::filesystem::path& folder) const {

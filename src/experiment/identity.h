@@ -22,9 +22,9 @@ struct DataRecord {
   std::string to_json() const;
 };
 
-/// Whether one of these overrides names the file at `key`, or other data altogether.
+/// Whether one of these overrides names the file at `key`.
 bool names_anew(std::span<const std::string> overrides, std::string_view key);
-/// Whether they name any file of the record.
+/// Whether they name any file of the record, or data of another kind.
 bool names_anew(std::span<const std::string> overrides, const DataRecord& record);
 
 /// Throws UsageError, which names the file, where `now` is not what `before` was read from; files
@@ -49,6 +49,8 @@ struct IdentityFile {
   /// Throws Error where it is damaged; REQUIRES: it is there.
   static IdentityFile read(const std::filesystem::path& folder);
   void write(const std::filesystem::path& folder) const;
+  /// Whether the one in `folder` is of this program; REQUIRES: it is there.
+  static bool is_own(const std::filesystem::path& folder);
 };
 
 }  // namespace waiver

@@ -35,7 +35,7 @@ namespace {
 
 class Run {
  public:
-  Run(const Config& config, const Dataset& data, const RunPlan& plan, const RunDirectory& directory,
+  Run(const Config& config, const Dataset& data, const RunPlan& plan, RunDirectory& directory,
       const MemoryUse& memory)
       : config_(config),
         memory_(memory),
@@ -51,9 +51,9 @@ class Run {
     introduce();
     const CheckpointInfo from = restore();
     step_ = from.step;
-    directory_.record_environment(step_);
     log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
                                     LogStart{step_, directory_.identity(), from.log_digest});
+    directory_.begin(config_, step_);
     if (!log_->log().has_checksum())
       console_.line("Note: log.h5 was begun without a checksum, so damage in it goes unnoticed.");
     const int64_t first = step_;
@@ -80,8 +80,7 @@ class Run {
   }
   static Stopped stopped_before() {
     return Stopped(
-        "the run was interrupted before it trained; what it had is as it was. --resume continues "
-        "it.");
+        "the run was interrupted before it trained. --resume continues it.");
   }
 
   /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
@@ -142,9 +141,9 @@ class Run {
     clean_checkpoints(directory_.path("checkpoints"));
     const auto saved = list_checkpoints(directory_.path("checkpoints"));
     for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
+        check_own(*checkpoint, read_checkpoint_info(*checkpoint));
         const CheckpointInfo info =
             load_checkpoint(*checkpoint, model_.parameters(), &trainer_.optimizer());
-        check_own(*checkpoint, info);
         console_.line(fmt::format("Resuming at step {}.", info.step));
         saved_step_ = info.step;
         return info;
@@ -204,7 +203,7 @@ class Run {
     save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
                     trainer_.optimizer());
     saved_step_ = step_;
-    prune_checkpoints(directory_.path("checkpoints"), c.keep, c.at);
+    prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
   }
 
   void flush() { log_->flush(directory_.path("log.h5")); }
@@ -279,7 +278,7 @@ class Run {
   const MemoryUse memory_;
   const Dataset& data_;
   const RunPlan& plan_;
-  const RunDirectory& directory_;
+  RunDirectory& directory_;
   Transformer model_;
   Trainer trainer_;
   Prober prober_;
@@ -302,7 +301,7 @@ void with_readable_errors(const RunDirectory& directory, const F& f) try {
               problem.kind());
 }
 
-void train_in(const RunDirectory& directory, const Config& config, const Dataset& data,
+void train_in(RunDirectory& directory, const Config& config, const Dataset& data,
               const RunPlan& plan, const MemoryUse& memory) {
   std::optional<Run> run;
   try {
@@ -327,23 +326,23 @@ void train_run(const Config& config, const RunPlan& plan) {
   const auto data = open_data(config);
   const MemoryUse memory = require_memory(config, *data);
   const DataRecord record = DataRecord::of(*data);
-  const RunDirectory directory = [&] {
+  RunDirectory directory = [&] {
     const Uninterrupted whole;
     return RunDirectory(plan, config, record);
   }();
   try {
     with_readable_errors(directory, [&] {
-      directory.set_status("running");
       train_in(directory, config, *data, plan, memory);
       directory.set_status("done");
     });
   } catch (const Stopped& stopped) {
     const Uninterrupted whole;
-    directory.set_status(fmt::format("stopped: {}", stopped.what()));
+    if (directory.begun()) directory.set_status(fmt::format("stopped: {}", stopped.what()));
     throw;
   } catch (const std::exception& problem) {
     try {
-      directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
+      if (directory.begun())
+        directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
     } catch (const Error&) {
       // A full disk cannot take the status either; the message below still reaches the user.
     }

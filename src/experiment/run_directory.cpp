@@ -47,6 +47,18 @@ bool is_older_run(const fs::path& folder) {
          fs::exists(folder / "environment.json") && fs::exists(folder / "status");
 }
 
+// Of a run whose folder does not say it: its newest checkpoint does, or its config and data.
+std::string identity_of_older(const fs::path& folder, const DataRecord& data) {
+  const auto saved = list_checkpoints(folder / "checkpoints");
+  for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
+      const std::string found = read_checkpoint_info(*checkpoint).identity;
+      if (!found.empty()) return found;
+    } catch (const Error&) {  // a damaged one is told of when it is to be loaded
+    }
+  const fs::path config = folder / kConfig;
+  return identity_of(parse_config(read_file(config), config.string()), data);
+}
+
 // Whether a run was about to begin, or to be replaced, when the process was killed.
 bool is_unbegun(const fs::path& folder) {
   if (fs::exists(folder / IdentityFile::kName)) {
@@ -56,6 +68,18 @@ bool is_unbegun(const fs::path& folder) {
   std::vector<fs::path> entries = entries_of(folder);
   std::erase(entries, temporary_of(folder / IdentityFile::kName));
   return entries.empty();
+}
+
+// Throws UsageError where something that this program never wrote has the name of what it would.
+void check_own_kinds(const fs::path& folder) {
+  const auto check = [](const fs::path& path, bool good, const char* what) {
+    if (fs::exists(path) && !good)
+      throw UsageError(path.string(), fmt::format("this is no {} of this program", what),
+                       "Move it away, or choose another place with --out.");
+  };
+  for (const char* name : {"checkpoints", "failed"})
+    check(folder / name, fs::is_directory(folder / name), "folder");
+  for (const char* name : kTexts) check(folder / name, fs::is_regular_file(folder / name), "file");
 }
 
 // Killed at any moment, it leaves a run that can be overwritten or begun again: what makes the
@@ -90,33 +114,44 @@ std::string against_other_steps(const fs::path& folder, const Config& config) {
 
 RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data)
     : folder_(plan.directory) {
+  if (fs::exists(folder_) && !fs::is_directory(folder_))
+    throw UsageError(plan.directory, "this is a file, not a folder for a run",
+                     "Choose another place with --out.");
   const bool there = is_run(folder_);
-  if (!there && fs::exists(folder_) && !(fs::is_directory(folder_) && is_unbegun(folder_)))
+  if (!there && fs::exists(folder_) && !is_unbegun(folder_))
     throw UsageError(plan.directory, "this is not a run directory, and it is not empty",
                      "Choose another place with --out.");
   if (there && !plan.resume && !plan.overwrite)
     throw UsageError(plan.directory, "a run is already there",
                      "--resume continues it, --overwrite replaces it, --out DIR goes elsewhere.");
   if (there && plan.resume) check_same_config(folder_, config);
+  if (there && plan.overwrite) check_own_kinds(folder_);
   make_folder(folder_);
   lock();
   if (there && plan.resume)
-    open(config, data);
+    open(data);
   else
     create(plan, config, data);
 }
 
-void RunDirectory::open(const Config& config, const DataRecord& data) {
+void RunDirectory::open(const DataRecord& data) {
   resumed_ = true;
-  if (fs::exists(folder_ / IdentityFile::kName)) {
-    const IdentityFile file = IdentityFile::read(folder_);
-    check_same_data(file.data, data, {}, folder_.string());
-    identity_ = file.identity;
-  } else {
-    identity_ = identity_of(config, data);
-    IdentityFile{identity_, data}.write(folder_);
+  data_ = data;
+  if (!fs::exists(folder_ / IdentityFile::kName)) {
+    identity_ = identity_of_older(folder_, data);
+    return;
   }
-  if (!is_same_config(folder_, config)) write_atomically(folder_ / kConfig, to_yaml(config));
+  const IdentityFile file = IdentityFile::read(folder_);
+  check_same_data(file.data, data, {}, folder_.string());
+  identity_ = file.identity;
+}
+
+void RunDirectory::begin(const Config& config, int64_t step) {
+  if (!fs::exists(path(IdentityFile::kName))) IdentityFile{identity_, data_}.write(held());
+  if (!is_same_config(held(), config)) write_atomically(path(kConfig), to_yaml(config));
+  record_environment(step);
+  begun_ = true;
+  set_status("running");
 }
 
 void RunDirectory::create(const RunPlan& plan, const Config& config, const DataRecord& data) {
@@ -129,6 +164,7 @@ void RunDirectory::create(const RunPlan& plan, const Config& config, const DataR
   if (!config.original.empty())
     write_atomically(folder_ / "config.original.yaml", config.original);
   write_atomically(folder_ / kConfig, to_yaml(config));
+  begun_ = true;
 }
 
 fs::path RunDirectory::folder() const {
@@ -224,7 +260,9 @@ void check_same_config(const fs::path& directory, const Config& config) {
 
 bool is_run(const fs::path& directory) {
   if (!fs::exists(directory / IdentityFile::kName)) return is_older_run(directory);
-  return fs::exists(directory / kConfig);
+  // Another program's file of that name makes no run of a folder; a damaged one of ours does.
+  return fs::exists(directory / kConfig) &&
+         (IdentityFile::is_own(directory) || is_older_run(directory));
 }
 
 std::string run_status(const std::string& directory) {

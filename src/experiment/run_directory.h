@@ -30,9 +30,12 @@ class RunDirectory {
   const std::string& identity() const { return identity_; }
   /// What lies in it and was there before the run: nothing of this program's.
   std::vector<std::string> foreign() const;
+  /// The run goes on from `step`: its status is `running` from now on. Whatever speaks against it is
+  /// to be found before, for then a run that was there is as it was.
+  void begin(const Config& config, int64_t step);
+  /// Whether the status is this process's to tell: of a new run always.
+  bool begun() const { return begun_; }
   void set_status(const std::string& status) const;
-  /// Adds this machine's facts to environment.json.
-  void record_environment(int64_t from_step) const;
 
  private:
   struct Lock {  // held while it lives
@@ -42,14 +45,17 @@ class RunDirectory {
     Lock& operator=(const Lock&) = delete;
     ~Lock();
   };
-  void open(const Config& config, const DataRecord& data);
+  void open(const DataRecord& data);
   void create(const RunPlan& plan, const Config& config, const DataRecord& data);
   void lock();
   std::filesystem::path held() const;
+  // Adds this machine's facts to environment.json.
+  void record_environment(int64_t from_step) const;
 
   std::filesystem::path folder_;
   std::string identity_;
-  bool resumed_ = false;
+  DataRecord data_;
+  bool resumed_ = false, begun_ = false;
   Lock lock_;
 };
 

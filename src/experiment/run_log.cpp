@@ -51,6 +51,12 @@ Log begin(const std::filesystem::path& path, const Config& config, const LogStar
     if (std::filesystem::exists(path)) check_own(Log::open(path), start);
     return new_log(path, config, start.identity);
   }
+  if (!std::filesystem::exists(path))
+    throw UsageError(path.string(),
+                     fmt::format("the log is missing whose rows before step {} belong to the "
+                                 "checkpoint",
+                                 start.step),
+                     "Put it back, or --overwrite the run.");
   Log log = Log::open(path);
   check_own(log, start);
   check_rows(log, start);

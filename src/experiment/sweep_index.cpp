@@ -17,7 +17,7 @@ SweepIndex SweepIndex::read(const std::filesystem::path& folder) try {
   return index;
 } catch (const nlohmann::json::exception&) {
   throw Error((folder / kName).string(), "this is no list of a sweep's runs, so it is damaged",
-              "Move it away: `waiver sweep … --resume` writes a new one.");
+              "Put the right one back, or sweep into another folder with --out.");
 }
 
 void SweepIndex::write(const std::filesystem::path& folder) const {

@@ -104,6 +104,8 @@ Files open_files(const fs::path& checkpoint) {
     const auto at = metadata.find(key);
     return at == metadata.end() ? std::string() : at->second;
   };
+  if (checkpoint_step(checkpoint).value_or(step) != step)
+    refuse(checkpoint, fmt::format("it holds the state of step {}, so its folder was renamed", step));
   CheckpointInfo info{step, text("config"), text("identity"), text("data")};
   if (state.has_attribute("/", "log_digest"))
     info.log_digest = state.string_attribute("/", "log_digest");
@@ -218,7 +220,6 @@ void install(const fs::path& unfinished, const fs::path& checkpoint) {
   remove_own(replaced);
 }
 
-
 }  // namespace
 
 std::optional<int64_t> checkpoint_step(const fs::path& folder) {
@@ -276,15 +277,17 @@ CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
 std::vector<fs::path> list_checkpoints(const fs::path& checkpoints) {
   std::vector<fs::path> found;
   for (const fs::path& entry : entries_of(checkpoints))
-    if (checkpoint_step(entry) && is_folder(entry)) found.push_back(entry);
+    if (checkpoint_step(entry) && (fs::exists(entry / kModel) || fs::exists(entry / kState)))
+      found.push_back(entry);
   std::ranges::sort(found, {}, checkpoint_step);
   return found;
 }
 
-void prune_checkpoints(const fs::path& checkpoints, int64_t keep,
+void prune_checkpoints(const fs::path& checkpoints, int64_t newest, int64_t keep,
                        const std::vector<int64_t>& kept) {
-  const auto found = list_checkpoints(checkpoints);
   if (keep <= 0) return;
+  auto found = list_checkpoints(checkpoints);
+  std::erase_if(found, [&](const fs::path& each) { return *checkpoint_step(each) > newest; });
   for (int64_t i = 0; i < std::ssize(found) - keep; ++i)
     if (std::ranges::find(kept, *checkpoint_step(found[i])) == kept.end()) remove_checkpoint(found[i]);
 }

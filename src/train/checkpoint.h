@@ -43,15 +43,16 @@ CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, Paramete
 /// Step and config alone, with the same checks of the files.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 
-/// The checkpoints in a folder, oldest step first; none where there is no such folder. Throws Error
-/// where it is there and cannot be read.
+/// The checkpoints in a folder, oldest step first; none where there is no such folder. A folder of
+/// such a name without any file of a checkpoint is none. Throws Error where it cannot be read.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& checkpoints);
 
 /// The step in a checkpoint folder's name; none where it is not such a name.
 std::optional<int64_t> checkpoint_step(const std::filesystem::path& checkpoint);
 
-/// Removes all but the newest `keep` and those of the steps `kept`; a `keep` of 0 removes none.
-void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep,
+/// Of the checkpoints up to step `newest` removes all but the last `keep` and those of the steps
+/// `kept`; a `keep` of 0 removes none. Later ones are not of this run's past: they stay.
+void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t newest, int64_t keep,
                        const std::vector<int64_t>& kept = {});
 
 /// Removes all checkpoints of a folder, whole or half written, and the folder where it is empty
