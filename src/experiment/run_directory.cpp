@@ -128,6 +128,9 @@ RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const Data
   if (there && plan.overwrite) check_own_kinds(folder_);
   make_folder(folder_);
   lock();
+  if (is_run(folder_) != there)
+    throw UsageError(plan.directory, "another process began a run here just now",
+                     "Choose another place with --out, or continue that run with --resume.");
   if (there && plan.resume)
     open(data);
   else
