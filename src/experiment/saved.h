@@ -20,9 +20,10 @@ struct SavedModel {
 };
 
 /// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
-/// config; a shorter model.context takes the first rows of a table by position. Throws Error where there is none or it is damaged, where the context is longer than the
-/// encoding's, and where the data's files are not those that the model learned from, unless the
-/// overrides name them (data.path=FILE): their tokens are then told by their strings.
+/// config; a shorter model.context takes the first rows of a table by position. Throws Error where
+/// there is none or it is damaged, where the context is longer than the encoding's, and where the
+/// data's files are not those that the model learned from, unless the overrides name them
+/// (data.path=FILE): their tokens are then told by their strings.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides);
 
 }  // namespace waiver
