@@ -281,7 +281,8 @@ TEST_CASE("eval --context takes less than a learned table, whose first rows coun
     CAPTURE(position);
     trained(folder, token_config(folder, "batch: 4, tokens: 96", ", position: " + position));
     const std::string run = (folder / "run").string();
-    const SavedModel full = load_saved(run, {}), cut = load_saved(run, {"model.context=11"});
+    const SavedModel full = load_saved(run, {}, {}),
+                     cut = load_saved(run, {"model.context=11"}, {});
     const Batch batch = [&] {
       Batch out;
       out.resize(3, 11);

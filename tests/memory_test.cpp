@@ -5,7 +5,9 @@
 #include "core/machine.h"
 #include "experiment/keys.h"
 #include "probe/prober.h"
+#include "program.h"
 #include "train/trainer.h"
+#include "train/validation.h"
 
 using namespace waiver;
 
@@ -93,6 +95,74 @@ TEST_CASE("a rehearsal gives out as much as a probe takes, to the byte") {
     else  // two passes, of which the last is not the greatest
       CHECK(found >= pass);
   }
+}
+
+TEST_CASE("what a saved model takes is told to the byte, and never what only training takes") {
+  for (const std::string& more : kConfigs) {
+    CAPTURE(more);
+    const Config config = small(more, {"probe.batch=5"});
+    const auto data = open_data(config);
+    const MemoryUse use = estimate_memory(config, *data, {true, true}, kPlenty);
+    const Transformer model(config.model, data->vocabulary(), 0);
+    Arena arena;
+    const int64_t part = config.train.batch / config.train.accumulate;
+    validation_loss(model, *data, {0, part, part}, arena);
+    CHECK(use.activations == static_cast<int64_t>(arena.used()));
+    Prober prober(model, *data, config.probe, 0, When::on_demand);
+    prober.measure();
+    const auto pass = static_cast<int64_t>(prober.arena().used());
+    const int64_t gradients = 4 * std::ssize(model.parameters().grads());
+    if (data->mask_token() < 0)
+      CHECK((use.probes == pass || use.probes == pass + gradients));
+    else  // two passes, of which the last is not the greatest
+      CHECK(use.probes >= pass);
+    CHECK(use.moments + use.batch + use.log + use.saving == 0);
+  }
+}
+
+TEST_CASE("a saved model that cannot read so long a text says so before it tries") {
+  const Folder folder;
+  const std::string config = folder.write(
+      "c.yaml", "model: {layers: 1, heads: 1, width: 8, position: rope}\n"
+                "data: {kind: unigram, tokens: 5000}\ntrain: {steps: 0}\n");
+  const std::string run = folder.path("run");
+  REQUIRE(run_program({"train", config, "--out", run}).status == 0);
+  for (const Strings& verb : {Strings{"eval", run, "--context", "1048576"},
+                              {"probe", run, "model.context=1048576"}}) {
+    CAPTURE(verb.front());
+    const Ended ended = run_program(verb);
+    CHECK(ended.status == 2);
+    CHECK_MESSAGE(contains(ended.output, "model.context: this model does not fit into memory"),
+                  ended.output);
+  }
+}
+
+TEST_CASE("a limit on addresses (ulimit -v) is a limit on memory") {
+#if defined(__SANITIZE_ADDRESS__)
+  MESSAGE("skipped: the address sanitizer reserves more than any such limit");
+#else
+  const Folder folder;
+  const std::string config = folder.write(
+      "c.yaml", "model: {layers: 1, heads: 1, width: 8}\ndata: {kind: unigram, tokens: 5000}\n"
+                "train: {steps: 1}\nprobe: {every: 0}\n");
+  const Program::Limits limits = {.prepare = [] {
+    const rlimit addresses = {rlim_t{3} << 30, rlim_t{3} << 30};
+    setrlimit(RLIMIT_AS, &addresses);
+  }};
+  const std::string out = folder.path("run");
+  const auto train = [&](const Strings& more) {
+    Strings command = {"train", config, "--out", out, "--threads", "2"};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command, limits);
+  };
+  const Ended large = train({"model.width=8192"});
+  CHECK(large.status == 2);
+  CHECK_MESSAGE(contains(large.output, "model.width: the run does not fit into memory"),
+                large.output);
+  CHECK(!std::filesystem::exists(out));
+  const Ended fits = train({});
+  CHECK_MESSAGE(fits.status == 0, fits.output);
+#endif
 }
 
 TEST_CASE("a rehearsal neither computes nor keeps memory") {

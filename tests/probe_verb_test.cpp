@@ -62,7 +62,7 @@ TEST_CASE("probe writes every series of a trained model, and prints heads, layer
   INFO(ended.output);
   REQUIRE(ended.status == 0);
 
-  const SavedModel saved = load_saved(run.path("run"), {});
+  const SavedModel saved = load_saved(run.path("run"), {}, {});
   Prober prober(*saved.model, *saved.data, saved.config.probe, 0, When::on_demand);
   prober.measure();
   const Log log = Log::open(run.path("probe.h5")), own = Log::open(run.path("run/log.h5"));

@@ -40,7 +40,7 @@ void evaluate(const Options& options) {
   std::vector<std::string> overrides = options.target.overrides;
   if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
   require_run(options.target.path, "eval");
-  const SavedModel saved = load_saved(options.target.path, overrides);
+  const SavedModel saved = load_saved(options.target.path, overrides, {.validates = true});
   const auto seed = static_cast<uint64_t>(saved.config.seed.data);
   const TrainConfig& train = saved.config.train;
   const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);

@@ -46,7 +46,7 @@ void intervene(const Options& options) {
   std::vector<std::string> of_config, of_spec;
   for (const std::string& o : options.overrides)
     (o.starts_with("positions.") ? of_spec : of_config).push_back(o);
-  const SavedModel saved = load_saved(options.run, of_config);
+  const SavedModel saved = load_saved(options.run, of_config, {.validates = true, .probes = true});
   const InterventionSpec spec =
       load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
   const fs::path path = output_place(options);

@@ -37,7 +37,7 @@ void probe(const Options& options) {
     return;
   }
   require_run(options.target.path, "probe");
-  const SavedModel saved = load_saved(options.target.path, options.target.overrides);
+  const SavedModel saved = load_saved(options.target.path, options.target.overrides, {.probes = true});
   ProbeTokens tokens;
   if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;
   if (options.bos == "drop") tokens.bos = ProbeTokens::Bos::drop;
@@ -62,7 +62,8 @@ void add_probe(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
   verb->add_option("--out", options->out, "an HDF5 file for every series, in the form of a log");
-  verb->add_flag("--overwrite", options->overwrite, "replace the file that is there, if it is of this program");
+  verb->add_flag("--overwrite", options->overwrite,
+                 "replace the file that is there, if it is of this program");
   verb->add_option("--tokens", options->tokens,
                    "natural: the data's probe batch; random: its own tokens, drawn uniformly")
       ->check(CLI::IsMember({"natural", "random"}))

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/options.h"
@@ -42,7 +43,7 @@ std::vector<int32_t> prompt_tokens(const SavedModel& saved, const std::string& p
 
 void write(const Options& options) {
   require_run(options.target.path, "sample");
-  const SavedModel saved = load_saved(options.target.path, options.target.overrides);
+  const SavedModel saved = load_saved(options.target.path, options.target.overrides, {});
   if (saved.data->mask_token() >= 0)
     throw UsageError(saved.checkpoint.string(),
                      "a model of train.objective masked_token guesses hidden tokens and cannot "
@@ -53,10 +54,12 @@ void write(const Options& options) {
                      "a model of real-valued features has no tokens to write",
                      "Sample from one of train.objective next_token.");
   const std::vector<int32_t> front = saved.data->front();
-  const auto tokens =
-      sample(*saved.model, prompt_tokens(saved, options.prompt), front, options.sample);
-  for (size_t i = front.size(); i < tokens.size(); ++i)
-    print_result("{}{}", saved.data->text(tokens[i]), saved.data->separator());
+  const std::vector<int32_t> prompt = prompt_tokens(saved, options.prompt);
+  const auto print = [&](int32_t token) {
+    print_result("{}{}", saved.data->text(token), saved.data->separator());
+  };
+  std::for_each(prompt.begin() + std::ssize(front), prompt.end(), print);
+  sample(*saved.model, prompt, front, options.sample, print);
   print_result("\n");
 }
 

@@ -43,7 +43,7 @@ std::vector<GroupMechanism> find_all(const fs::path& folder) {
     const fs::path place = folder / run.name;
     if (run_status(place) != "done") continue;
     if (groups.empty() || groups.back().name != run.group) groups.push_back({run.group, {}});
-    groups.back().runs.push_back({run.seed, mechanism_of(load_saved(place.string(), {}))});
+    groups.back().runs.push_back({run.seed, mechanism_of(load_saved(place.string(), {}, {.probes = true}))});
   }
   return groups;
 }

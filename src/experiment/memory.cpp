@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <optional>
 
@@ -117,18 +118,38 @@ constexpr std::array kKeys = {
     Key{"train.steps", [](Config& c) { at_most(c.train.steps, TrainConfig{}.steps); }},
 };
 
-// The key without whose value the run would take least.
-const char* greatest_key(const Config& config, const Dataset& data, int64_t most) {
+/// Throws TooLarge where it is more than the second.
+using Estimate = std::function<MemoryUse(const Config&, int64_t)>;
+
+// The key without whose value it would take least.
+const char* greatest_key(const Config& config, const Estimate& estimate, int64_t most) {
   const char* greatest = "model";
   int64_t least = most;
   for (const Key& key : kKeys) try {
       Config other = config;
       key.moderate(other);
-      const int64_t total = estimate_memory(other, data, most).total();
+      const int64_t total = estimate(other, most).total();
       if (total < least) least = total, greatest = key.name;
     } catch (const TooLarge&) {
     }
   return greatest;
+}
+
+MemoryUse require(const Config& config, const char* what, const Estimate& estimate) {
+  const int64_t limit = memory_limit(), most = 16 * limit;  // far enough to say how much it is
+  std::string takes;
+  try {
+    const MemoryUse use = estimate(config, most);
+    if (use.total() <= limit) return use;
+    takes = use.text();
+  } catch (const TooLarge&) {
+    takes = "more than " + amount(static_cast<double>(most));
+  }
+  throw_placed(config, UsageError(greatest_key(config, estimate, most),
+                                  fmt::format("{} does not fit into memory: it would take {}; {} "
+                                              "is what this process may have",
+                                              what, takes, amount(static_cast<double>(limit))),
+                                  "This key has the largest part in it."));
 }
 
 }  // namespace
@@ -176,22 +197,38 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
 }
 
 MemoryUse require_memory(const Config& config, const Dataset& data) {
-  const int64_t limit = memory_limit(), most = 16 * limit;  // far enough to say how much it is
-  std::string takes;
-  try {
-    const MemoryUse use = estimate_memory(config, data, most);
-    if (use.total() <= limit) return use;
-    takes = use.text();
-  } catch (const TooLarge&) {
-    takes = "more than " + amount(static_cast<double>(most));
+  return require(config, "the run", [&](const Config& other, int64_t most) {
+    return estimate_memory(other, data, most);
+  });
+}
+
+MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading reading,
+                          int64_t most) {
+  const Rehearsal rehearsal(most);
+  MemoryUse use;
+  const Transformer model(config.model, data.vocabulary(), 0);
+  use.parameters = model.parameters().count();
+  use.weights = rehearsal.taken();
+  const int64_t T = config.model.context;
+  const int64_t rows = reading.validates ? config.train.batch / config.train.accumulate : 1;
+  const auto count = static_cast<size_t>(Shape{std::max<int64_t>(1, rows), T}.size());
+  Arena given, arena;
+  Tape tape(arena, false);
+  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
+  model.forward(tape, {tokens, std::max<int64_t>(1, rows), T});
+  use.activations = static_cast<int64_t>(arena.used());
+  if (reading.probes) {
+    const ProbeMemory probe = probe_memory(model, data, config.probe, When::on_demand);
+    use.probes = probe.pass + probe.gradients;
   }
-  throw_placed(
-      config,
-      UsageError(greatest_key(config, data, most),
-                 fmt::format("the run does not fit into memory: it would take {}; {} is what "
-                             "this process may have",
-                             takes, amount(static_cast<double>(limit))),
-                 "This key has the largest part in it."));
+  use.program = resident() + kWork;
+  return use;
+}
+
+void require_memory(const Config& config, const Dataset& data, Reading reading) {
+  require(config, "this model", [&](const Config& other, int64_t most) {
+    return estimate_memory(other, data, reading, most);
+  });
 }
 
 }  // namespace waiver

@@ -33,4 +33,13 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
 /// run cannot fit into the memory that this process may have.
 MemoryUse require_memory(const Config& config, const Dataset& data);
 
+/// What a saved model is read for, beside single sequences.
+struct Reading {
+  bool validates = false;
+  bool probes = false;  // with every metric
+};
+/// The same for a saved model: what its passes take, without what only training needs.
+MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading reading, int64_t most);
+void require_memory(const Config& config, const Dataset& data, Reading reading);
+
 }  // namespace waiver

@@ -62,7 +62,8 @@ void check_context(const ModelConfig& trained, const ModelConfig& now) {
 
 }  // namespace
 
-SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides) {
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      Reading reading) {
   SavedModel saved;
   const Found found = find_checkpoint(path);
   const CheckpointInfo& info = found.info;
@@ -75,6 +76,7 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   saved.config = parse_config(info.config, name, changes);
   check_context(parse_config(info.config, name).model, saved.config.model);
   saved.data = open_own(found, saved.config, overrides);
+  require_memory(saved.config, *saved.data, reading);
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));
   load_checkpoint(saved.checkpoint, saved.model->parameters(), nullptr);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiment/config.h"
+#include "experiment/memory.h"
 #include "model/transformer.h"
 
 namespace waiver {
@@ -23,7 +24,9 @@ struct SavedModel {
 /// config; a shorter model.context takes the first rows of a table by position. Throws Error where
 /// there is none or it is damaged, where the context is longer than the encoding's, and where the
 /// data's files are not those that the model learned from, unless the overrides name them
-/// (data.path=FILE): their tokens are then told by their strings.
-SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides);
+/// (data.path=FILE): their tokens are then told by their strings. Throws UsageError before anything
+/// is computed where what it is read for cannot fit into memory.
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      Reading reading);
 
 }  // namespace waiver

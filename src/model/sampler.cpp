@@ -26,8 +26,8 @@ int32_t draw(const float* logits, int64_t V, const SampleOptions& options, doubl
 
 }  // namespace
 
-std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> tokens,
-                            std::span<const int32_t> front, const SampleOptions& options) {
+void sample(const Transformer& model, std::vector<int32_t> tokens, std::span<const int32_t> front,
+            const SampleOptions& options, const std::function<void(int32_t)>& write) {
   const Random random(options.seed, "sample");
   const int64_t context = model.config().context, V = model.vocabulary();
   Arena arena;
@@ -39,8 +39,9 @@ std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> token
     Tape tape(arena, false);
     const Variable logits = model.forward(tape, {window, 1, length});
     tokens.push_back(draw(logits.value.row(length - 1), V, options, random.uniform(n)));
+    write(tokens.back());
+    if (std::ssize(tokens) > context) tokens.erase(tokens.begin());
   }
-  return tokens;
 }
 
 }  // namespace waiver

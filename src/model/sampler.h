@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "model/transformer.h"
@@ -16,7 +17,8 @@ struct SampleOptions {
 /// Continues `prompt` (not empty) token by token; each is drawn from softmax(logits / temperature)
 /// given the last model.context tokens. Token n depends on the seed and what stands before it.
 /// The tokens of `front`, fewer than the context, stay in front when older tokens leave it.
-std::vector<int32_t> sample(const Transformer& model, std::vector<int32_t> prompt,
-                            std::span<const int32_t> front, const SampleOptions& options);
+/// `write` gets each token as soon as it is drawn.
+void sample(const Transformer& model, std::vector<int32_t> prompt, std::span<const int32_t> front,
+            const SampleOptions& options, const std::function<void(int32_t)>& write);
 
 }  // namespace waiver

@@ -83,13 +83,15 @@ int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const ProbeConf
 
 }  // namespace
 
-ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config) {
+ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,
+                         When which) {
   ProbeMemory out;
-  if (config.every == 0) return out;
+  if (config.every == 0 && which == When::training) return out;
   const ModelConfig& m = model.config();
   bool gradients = false;
   for (const RegisteredMetric& entry : metrics()) {
-    if (entry.when == When::on_demand || (entry.suited && !entry.suited->suits(m, data))) continue;
+    if (entry.when == When::on_demand && which == When::training) continue;
+    if (entry.suited && !entry.suited->suits(m, data)) continue;
     const std::unique_ptr<Metric> metric = entry.make();
     gradients |= metric->of_gradients();
     for (const SeriesSpec& series : metric->series())

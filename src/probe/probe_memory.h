@@ -12,7 +12,9 @@ struct ProbeMemory {
   int64_t pass = 0, gradients = 0, maps = 0;
   int64_t row = 0, map = 0;
 };
-/// Throws TooLarge. REQUIRES: a rehearsal, in which the model was built.
-ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config);
+/// `which`: the metrics of training alone, or with on_demand all of them. Throws TooLarge.
+/// REQUIRES: a rehearsal, in which the model was built.
+ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,
+                         When which = When::training);
 
 }  // namespace waiver
