@@ -3,7 +3,7 @@
 #include <array>
 #include <limits>
 
-#include "core/set_fields.h"
+#include "core/fields/set_fields.h"
 #include "model/attention/normalizer.h"
 #include "reference/op_check.h"
 #include "reference/settings.h"

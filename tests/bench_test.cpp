@@ -1,4 +1,4 @@
-#include "experiment/bench.h"
+#include "bench/bench.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -7,8 +7,8 @@
 #include <set>
 
 #include "autograd/profile.h"
+#include "config/config.h"
 #include "core/threads.h"
-#include "experiment/keys.h"
 #include "program.h"
 #include "temporary.h"
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/files.h"
-#include "core/safetensors.h"
-#include "core/set_fields.h"
+#include "core/fields/set_fields.h"
+#include "core/files/files.h"
+#include "core/files/safetensors.h"
 #include "model/transformer.h"
 #include "temporary.h"
 #include "train/registry.h"

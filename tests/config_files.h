@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "core/error.h"
-#include "experiment/config.h"
 #include "temporary.h"
 
 namespace waiver {

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <set>
 
+#include "config/config.h"
+#include "config/docs.h"
+#include "config/overlay.h"
 #include "config_files.h"
-#include "experiment/keys.h"
-#include "experiment/layers.h"
 
 using namespace waiver;
 

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "core/set_fields.h"
+#include "core/fields/set_fields.h"
 #include "data/dataset.h"
 #include "temporary.h"
 

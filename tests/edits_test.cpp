@@ -1,4 +1,4 @@
-#include "probe/edits.h"
+#include "probe/edits/edits.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/set_fields.h"
+#include "core/fields/set_fields.h"
 #include "distance.h"
 #include "model/transformer.h"
 #include "reference/settings.h"

@@ -2,8 +2,8 @@
 #include <functional>
 
 #include "datasets.h"
-#include "experiment/cache_losses.h"
-#include "experiment/saved.h"
+#include "inspect/cache_losses.h"
+#include "inspect/saved.h"
 #include "program.h"
 #include "reference/agreement.h"
 #include "train/checkpoint.h"

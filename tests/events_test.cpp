@@ -5,9 +5,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "experiment/events_report.h"
-#include "experiment/summary.h"
+#include "core/files/files.h"
+#include "run/summary.h"
+#include "study/events_report.h"
 #include "temporary.h"
 
 using namespace waiver;

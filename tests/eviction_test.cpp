@@ -1,4 +1,4 @@
-#include "probe/eviction.h"
+#include "probe/edits/eviction.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include "core/threads.h"
 #include "datasets.h"
 #include "distance.h"
-#include "experiment/cache_losses.h"
+#include "inspect/cache_losses.h"
 #include "model/attention/registry.h"
 #include "reference/decoder.h"
 #include "train/trainer.h"

@@ -1,4 +1,4 @@
-#include "core/files.h"
+#include "core/files/files.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "core/digest.h"
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
 #include "temporary.h"
 
 using namespace waiver;

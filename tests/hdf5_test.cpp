@@ -1,10 +1,10 @@
-#include "core/hdf5.h"
+#include "core/files/hdf5.h"
 
 #include <doctest/doctest.h>
 
 #include <numeric>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "temporary.h"
 
 using namespace waiver;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/fields/set_fields.h"
 #include "core/random.h"
-#include "core/set_fields.h"
 #include "distance.h"
 #include "model/transformer.h"
 #include "reference/encoding.h"

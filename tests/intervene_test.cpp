@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "config_files.h"
-#include "experiment/intervention_spec.h"
-#include "experiment/log.h"
+#include "inspect/spec.h"
 #include "program.h"
+#include "run/log.h"
 
 namespace fs = std::filesystem;
 using namespace waiver;

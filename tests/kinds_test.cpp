@@ -1,6 +1,6 @@
 // Kinds by a word alone, and shorter trials of a longer run.
+#include "config/config.h"
 #include "config_files.h"
-#include "experiment/keys.h"
 #include "train/trainer.h"
 
 using namespace waiver;

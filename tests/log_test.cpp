@@ -1,4 +1,4 @@
-#include "experiment/log.h"
+#include "run/log.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "temporary.h"
 
 using namespace waiver;

@@ -1,9 +1,9 @@
 // What a run takes, as it is told before anything is created.
-#include "experiment/memory.h"
+#include "run/memory.h"
 
+#include "config/config.h"
 #include "config_files.h"
-#include "core/machine.h"
-#include "experiment/keys.h"
+#include "core/memory.h"
 #include "probe/prober.h"
 #include "program.h"
 #include "train/trainer.h"

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "captured.h"
-#include "core/set_fields.h"
-#include "probe/reduce.h"
-#include "probe/waiver_place.h"
+#include "core/fields/set_fields.h"
+#include "probe/events/waiver_place.h"
+#include "probe/metrics/reduce.h"
 
 using namespace waiver;
 

@@ -6,9 +6,9 @@
 
 #include "captured.h"
 #include "distance.h"
-#include "probe/reduce.h"
-#include "probe/waiver_place.h"
-#include "probe/waiver_score.h"
+#include "probe/events/waiver_place.h"
+#include "probe/metrics/reduce.h"
+#include "probe/metrics/waiver_score.h"
 #include "train/trainer.h"
 
 using namespace waiver;

@@ -1,6 +1,6 @@
 // Only what this program wrote is replaced or removed; and numbers that are none are no result. By
 // the program itself.
-#include "core/files.h"
+#include "core/files/files.h"
 #include "runs.h"
 
 namespace fs = std::filesystem;

@@ -1,5 +1,5 @@
 // When a series changed: crossings, change points, and how well a median over seeds is known.
-#include "probe/onset.h"
+#include "probe/events/onset.h"
 
 #include <doctest/doctest.h>
 
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/random.h"
-#include "probe/bootstrap.h"
-#include "probe/change_point.h"
-#include "probe/event.h"
+#include "probe/events/bootstrap.h"
+#include "probe/events/change_point.h"
+#include "probe/events/event.h"
 
 using namespace waiver;
 

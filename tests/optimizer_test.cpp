@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "core/orthogonal.h"
+#include "core/fields/set_fields.h"
 #include "core/random.h"
-#include "core/set_fields.h"
 #include "core/threads.h"
+#include "train/orthogonal.h"
 
 // Every optimizer against its published formula as plain loops in double precision.
 

@@ -8,11 +8,11 @@
 #include <sstream>
 
 #include "distance.h"
-#include "experiment/log.h"
-#include "experiment/saved.h"
+#include "inspect/saved.h"
 #include "probe/mechanism/mechanism.h"
 #include "probe/prober.h"
 #include "program.h"
+#include "run/log.h"
 #include "temporary.h"
 
 namespace fs = std::filesystem;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "core/fields/set_fields.h"
 #include "core/natural.h"
-#include "core/set_fields.h"
 #include "model/position/registry.h"
 #include "reference/encoding.h"
 

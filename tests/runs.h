@@ -5,9 +5,9 @@
 #include <bit>
 #include <map>
 
-#include "core/safetensors.h"
-#include "experiment/log.h"
+#include "core/files/safetensors.h"
 #include "program.h"
+#include "run/log.h"
 #include "temporary.h"
 
 // Runs of a small model by the program itself, and what they left behind.

@@ -2,7 +2,7 @@
 #include "core/stop.h"
 
 #include "core/digest.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/signals.h"
 #include "core/threads.h"
 #include "data/token_file.h"

@@ -1,5 +1,5 @@
-#include "experiment/study.h"
 #include "config_files.h"
+#include "study/study.h"
 
 using namespace waiver;
 

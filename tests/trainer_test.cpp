@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/set_fields.h"
+#include "core/fields/set_fields.h"
 #include "data/dataset.h"
 #include "probe/prober.h"
 #include "train/trainer.h"

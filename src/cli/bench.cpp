@@ -5,14 +5,14 @@
 #include <filesystem>
 #include <memory>
 
+#include "bench/bench.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
-#include "experiment/bench.h"
 
 namespace waiver {
 namespace {

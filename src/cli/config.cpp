@@ -3,14 +3,17 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
+#include "config/docs.h"
 #include "core/output.h"
-#include "experiment/memory.h"
+#include "run/memory.h"
 
 namespace waiver {
 namespace {
 
 void check(const Target& target) {
+  require_file(target.path);
   const Config config = load_config(target.path, target.overrides);
   const MemoryUse memory = require_memory(config, *open_data(config));
   print_result("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
@@ -36,7 +39,10 @@ void add_config(CLI::App& app) {
       verb->add_subcommand("show", "Print the whole config, with bases, overrides and defaults");
   add_target(*show_verb, *shown, "config", "a run config (YAML)");
   show_verb->callback(
-      [shown] { print_result(to_yaml(load_config(shown->path, shown->overrides))); });
+      [shown] {
+        require_file(shown->path);
+        print_result(to_yaml(load_config(shown->path, shown->overrides)));
+      });
 
   verb->add_subcommand("docs", "Print every key with its default, what is allowed, its meaning")
       ->callback([] { print_result(config_docs()); });

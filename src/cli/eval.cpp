@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
-#include "experiment/cache_losses.h"
-#include "experiment/mistaken.h"
-#include "experiment/saved.h"
+#include "inspect/cache_losses.h"
+#include "inspect/saved.h"
 #include "probe/prober.h"
 #include "train/validation.h"
 

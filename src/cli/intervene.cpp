@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/output.h"
-#include "experiment/intervene.h"
-#include "experiment/mistaken.h"
+#include "inspect/intervene.h"
 
 namespace fs = std::filesystem;
 
@@ -47,6 +47,7 @@ void intervene(const Options& options) {
   for (const std::string& o : options.overrides)
     (o.starts_with("positions.") ? of_spec : of_config).push_back(o);
   const SavedModel saved = load_saved(options.run, of_config, {.validates = true, .probes = true});
+  require_file(options.spec);
   const InterventionSpec spec =
       load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
   const fs::path path = output_place(options);

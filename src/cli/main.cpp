@@ -12,7 +12,7 @@
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/output.h"
 #include "core/signals.h"
 #include "core/stop.h"

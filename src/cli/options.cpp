@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "experiment/log.h"
+#include "run/log.h"
 
 namespace fs = std::filesystem;
 

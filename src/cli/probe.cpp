@@ -4,13 +4,15 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
-#include "experiment/mechanism_report.h"
-#include "experiment/mistaken.h"
-#include "experiment/probe_report.h"
-#include "experiment/sweep_index.h"
+#include "inspect/mechanism_report.h"
+#include "inspect/probe_report.h"
+#include "probe/metrics/docs.h"
+#include "study/index.h"
+#include "study/mechanism_table.h"
 
 namespace waiver {
 namespace {

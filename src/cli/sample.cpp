@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
-#include "experiment/mistaken.h"
-#include "experiment/saved.h"
+#include "inspect/saved.h"
 #include "model/sampler.h"
 
 namespace waiver {

@@ -1,8 +1,9 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
-#include "experiment/sweep.h"
+#include "study/sweep.h"
 
 namespace waiver {
 namespace {
@@ -26,6 +27,7 @@ void add_sweep(CLI::App& app) {
                  "go on in a folder that is there: finished runs are skipped, begun ones resumed");
   add_threads(*verb);
   verb->callback([options] {
+    require_file(options->target.path);
     const Study study = load_study(options->target.path, options->target.overrides);
     const std::string directory =
         options->directory.empty() ? "runs/" + study.name : options->directory;

@@ -2,9 +2,10 @@
 #include <memory>
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
-#include "experiment/run.h"
-#include "experiment/study.h"
+#include "run/run.h"
+#include "study/study.h"
 
 namespace waiver {
 namespace {
@@ -18,6 +19,7 @@ void train(const Options& options) {
   RunPlan plan = options.plan;
   const std::string& path = options.target.path;
   plan.overrides = options.target.overrides;
+  require_file(path);
   const Config config = load_config(path, plan.overrides);
   if (plan.directory.empty()) plan.directory = "runs/" + run_name(path, plan.overrides, config);
   train_run(config, plan);

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/printable.h"
-#include "experiment/keys.h"
+#include "config/config.h"
+#include "config/suggest.h"
+#include "core/text/printable.h"
 
 namespace waiver {
 namespace {

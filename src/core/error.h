@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/printable.h"
+#include "core/text/printable.h"
 
 namespace waiver {
 

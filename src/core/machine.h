@@ -17,17 +17,6 @@ std::string machine_line();
 /// How many processors this process may run on, or has the time of in a container.
 int available_processors();
 
-/// How much memory this process may have, in bytes: the least of what the machine has, what its
-/// control group is granted, and its address space limit (ulimit -v).
-int64_t memory_limit();
-/// What it has now.
-int64_t resident();
-
-/// The most memory that this process had at once, in bytes; and from now on, where the system
-/// lets it be counted anew.
-int64_t peak_resident();
-void reset_peak_resident();
-
 /// What makes this machine slower than it need be, as sentences; empty when nothing is known.
 std::vector<std::string> machine_warnings();
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/machine.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "data/backcopy.h"
 #include "data/registry.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 #include "data/draws.h"
 
 namespace waiver {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 #include "data/task.h"
 
 namespace waiver {

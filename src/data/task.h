@@ -1,7 +1,7 @@
 #pragma once
 
+#include "data/categorical.h"
 #include "data/framed.h"
-#include "data/sampler.h"
 
 namespace waiver {
 

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/printable.h"
 #include "core/stop.h"
+#include "core/text/printable.h"
 #include "data/registry.h"
 #include "data/windows.h"
 

@@ -5,7 +5,7 @@
 
 #include "core/digest.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace waiver {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "autograd/ops/ops.h"
-#include "core/fields.h"
+#include "core/fields/fields.h"
 #include "model/parameters.h"
 
 namespace waiver {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "core/field_texts.h"
+#include "core/fields/field_texts.h"
 
 namespace waiver {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/fields.h"
+#include "core/fields/fields.h"
 #include "model/attention/gates/gate.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"

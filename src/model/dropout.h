@@ -4,7 +4,7 @@
 #include <string>
 
 #include "autograd/ops/ops.h"
-#include "core/fields.h"
+#include "core/fields/fields.h"
 
 namespace waiver {
 

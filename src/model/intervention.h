@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "autograd/ops/attention.h"
+#include "autograd/ops/attention_spec.h"
 
 namespace waiver {
 

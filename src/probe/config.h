@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/fields.h"
+#include "core/fields/fields.h"
 
 namespace waiver {
 

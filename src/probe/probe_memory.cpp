@@ -4,7 +4,7 @@
 #include <map>
 
 #include "autograd/ops/ops.h"
-#include "probe/event.h"
+#include "probe/events/event.h"
 #include "probe/prober.h"
 
 namespace waiver {

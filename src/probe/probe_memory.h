@@ -1,7 +1,7 @@
 #pragma once
 
 #include "data/dataset.h"
-#include "probe/metric.h"
+#include "probe/metrics/metric.h"
 
 namespace waiver {
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/stop.h"
 #include "probe/cut_sinks.h"
-#include "probe/reduce.h"
+#include "probe/metrics/reduce.h"
 
 namespace waiver {
 

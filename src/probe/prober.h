@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "probe/config.h"
-#include "probe/edits.h"
-#include "probe/metric.h"
+#include "probe/edits/edits.h"
+#include "probe/metrics/metric.h"
 #include "probe/probe_batch.h"
 
 namespace waiver {

@@ -7,10 +7,10 @@
 #include <charconv>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/hdf5.h"
+#include "core/files/files.h"
+#include "core/files/hdf5.h"
+#include "core/files/safetensors.h"
 #include "core/math.h"
-#include "core/safetensors.h"
 
 namespace waiver {
 namespace fs = std::filesystem;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/fields.h"
+#include "core/fields/fields.h"
 #include "data/objective.h"
 #include "train/optimizer.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 #include "model/parameters.h"
 
 namespace waiver {

@@ -2,9 +2,9 @@
 #include <map>
 
 #include "core/gemm.h"
-#include "core/orthogonal.h"
 #include "core/threads.h"
 #include "train/adam_rule.h"
+#include "train/orthogonal.h"
 #include "train/registry.h"
 
 namespace waiver {

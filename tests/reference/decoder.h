@@ -5,7 +5,7 @@
 #include <map>
 
 #include "core/random.h"
-#include "probe/eviction.h"
+#include "probe/edits/eviction.h"
 #include "reference/settings.h"
 
 // A plain decoder that reads token by token and has a cache, and the model that it decodes.

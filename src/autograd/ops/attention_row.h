@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/ops/attention.h"
+#include "autograd/ops/attention_spec.h"
 
 // One row of attention by itself, for passes that are changed on the way. No gradients, no dropout.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/ops/attention.h"
+#include "autograd/ops/attention_spec.h"
 
 // Where a tile of attention stands, and its scores. Shared by forward and backward.
 

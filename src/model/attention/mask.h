@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/ops/attention.h"
-#include "core/kind.h"
+#include "autograd/ops/attention_spec.h"
+#include "core/fields/kind.h"
 
 namespace waiver {
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "autograd/ops/attention.h"
-#include "core/kind.h"
+#include "autograd/ops/attention_spec.h"
+#include "core/fields/kind.h"
 #include "model/builder.h"
 
 namespace waiver {

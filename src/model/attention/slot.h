@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 #include "model/builder.h"
 
 namespace waiver {

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 #include "model/builder.h"
 
 namespace waiver {

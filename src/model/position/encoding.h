@@ -3,8 +3,8 @@
 #include <memory>
 #include <span>
 
-#include "autograd/ops/attention.h"
-#include "core/kind.h"
+#include "autograd/ops/attention_spec.h"
+#include "core/fields/kind.h"
 #include "model/parameters.h"
 
 namespace waiver {

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "core/kind.h"
+#include "core/fields/kind.h"
 
 namespace waiver {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "probe/reduce.h"
-#include "probe/waiver_score.h"
+#include "probe/metrics/reduce.h"
+#include "probe/metrics/waiver_score.h"
 
 namespace waiver {
 namespace {

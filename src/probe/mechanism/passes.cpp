@@ -5,10 +5,10 @@
 #include <map>
 #include <numeric>
 
-#include "core/set_fields.h"
-#include "probe/reduce.h"
+#include "core/fields/set_fields.h"
+#include "probe/events/waiver_place.h"
+#include "probe/metrics/reduce.h"
 #include "probe/shares.h"
-#include "probe/waiver_place.h"
 
 namespace waiver {
 namespace {

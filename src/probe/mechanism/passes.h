@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/set_fields.h"
-#include "probe/edits.h"
+#include "core/fields/set_fields.h"
+#include "probe/edits/edits.h"
 #include "probe/prober.h"
 
 namespace waiver {

@@ -1,0 +1,225 @@
+#include "bench/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+
+#include "bench/torch_step.h"
+#include "core/gemm.h"
+#include "core/machine.h"
+#include "core/memory.h"
+#include "core/threads.h"
+#include "probe/prober.h"
+#include "train/trainer.h"
+
+namespace waiver {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int64_t kProbeEvery = 10;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// The lower of the two in the middle where their number is even, so that it is a round's own.
+size_t median_index(const std::vector<double>& values) {
+  std::vector<size_t> order(values.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::sort(order, {}, [&](size_t i) { return values[i]; });
+  return order[(order.size() - 1) / 2];
+}
+double median(const std::vector<double>& values) { return values[median_index(values)]; }
+
+/// A model in training, the other things that are timed beside it, and what each round took.
+class Bench {
+ public:
+  Bench(const Workload& workload, const BenchOptions& options)
+      : workload_(workload),
+        data_(workload_data(workload)),
+        model_(workload.model, data_->vocabulary(), 0),
+        trainer_(workload_.train, model_, *data_, 0) {
+    if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
+    if (!workload.setting.empty()) plain_ = std::make_unique<Bench>(plain_workload(), options);
+    if (options.compare && workload.setting.empty()) torch_.emplace(workload);
+    warm_up(options.round_seconds);
+  }
+
+  void round() {
+    sgemm_.push_back(measure_gemm_rate());
+    profiles_.emplace_back();
+    const double plain = plain_ ? plain_->train(steps_per_round_, nullptr) : 0;
+    steps_.push_back(train(steps_per_round_, &profiles_.back()));
+    if (plain_) ratios_.push_back(steps_.back() / plain);
+    if (prober_) probes_.push_back(probe());
+    if (torch_) torch_steps_.push_back(torch_train());
+  }
+
+  BenchResult result() {
+    BenchResult r;
+    r.workload = workload_;
+    r.threads = threads();
+    r.rounds = std::ssize(steps_);
+    r.steps_per_round = steps_per_round_;
+    r.ms_per_step = median(steps_);
+    r.tokens_per_second = 1000.0 * static_cast<double>(workload_.tokens()) / r.ms_per_step;
+    r.useful_gflops = r.tokens_per_second * useful_flops_per_token(workload_) * 1e-9;
+    r.sgemm_gflops = median(sgemm_);
+    r.share_of_peak = r.useful_gflops / r.sgemm_gflops;
+    add_memory(r);
+    add_rows(r, profiles_[median_index(steps_)]);
+    if (prober_) {
+      r.probe_ms = median(probes_);
+      r.probe_share = *r.probe_ms / (*r.probe_ms + kProbeEvery * r.ms_per_step);
+    }
+    if (plain_) r.plain_ratio = median(ratios_);
+    if (torch_) {
+      const double ms = median(torch_steps_);
+      r.torch = {torch_->version(), torch_->gemm_rate(), ms, ms / r.ms_per_step};
+    }
+    return r;
+  }
+
+ private:
+  // The first step sizes the arena; the second tells how many make a round.
+  void warm_up(double round_seconds) {
+    train(1, nullptr);
+    const double ms = train(1, nullptr);
+    steps_per_round_ = std::max<int64_t>(1, std::llround(1000.0 * round_seconds / ms));
+    if (prober_) probe();
+    if (torch_)
+      for (int i = 0; i < 2; ++i) torch_->step();
+  }
+
+  double train(int64_t steps, Profile* profile) {
+    trainer_.set_profile(profile);
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < steps; ++i) trainer_.update(step_++);
+    const double ms = ms_since(start) / static_cast<double>(steps);
+    trainer_.set_profile(nullptr);
+    return ms;
+  }
+
+  double probe() {
+    const auto start = Clock::now();
+    prober_->measure();
+    return ms_since(start);
+  }
+
+  double torch_train() {
+    double ms = 0;
+    for (int64_t i = 0; i < steps_per_round_; ++i) ms += torch_->step();
+    return ms / static_cast<double>(steps_per_round_);
+  }
+
+  void add_memory(BenchResult& r) {
+    const ParameterSet& parameters = model_.parameters();
+    r.parameter_bytes =
+        static_cast<int64_t>(parameters.values().size_bytes() + parameters.grads().size_bytes());
+    for (const Optimizer::State& state : trainer_.optimizer().state())
+      r.optimizer_bytes += static_cast<int64_t>(state.values.size_bytes());
+    r.arena_bytes = static_cast<int64_t>(trainer_.arena().capacity());
+    r.peak_resident_bytes = peak_resident();
+  }
+
+  void add_rows(BenchResult& r, const Profile& profile) const {
+    const double per_step = 1.0 / static_cast<double>(steps_per_round_);
+    TileLoops all;
+    std::vector<TileLoops> loops;
+    double marked = 0;
+    for (const Profile::Entry& entry : profile.entries()) {
+      auto row = std::ranges::find(r.rows, entry.name, &BenchRow::name);
+      if (row == r.rows.end()) {
+        row = r.rows.insert(row, {.name = std::string(entry.name)});
+        loops.emplace_back();
+      }
+      const double ms = 1000.0 * entry.seconds * per_step;
+      (entry.pass == Profile::forward    ? row->forward_ms
+       : entry.pass == Profile::backward ? row->backward_ms
+                                         : row->around_ms) += ms;
+      marked += ms;
+      loops[row - r.rows.begin()] += entry.loops;
+      all += entry.loops;
+    }
+    for (size_t i = 0; i < loops.size(); ++i) {
+      if (loops[i].tiles == 0) continue;
+      r.rows[i].fewest_tiles = loops[i].fewest;
+      r.rows[i].microseconds_per_tile =
+          1e6 * loops[i].seconds * r.threads / static_cast<double>(loops[i].tiles);
+    }
+    r.rows.push_back({.name = "other", .around_ms = r.ms_per_step - marked});
+    const double step_seconds = 1e-3 * r.ms_per_step;
+    r.serial_share = 1.0 - all.seconds * per_step / step_seconds;
+    r.few_tiles_share = all.few_seconds * per_step / step_seconds;
+  }
+
+  Workload workload_;
+  std::unique_ptr<Dataset> data_;
+  Transformer model_;
+  Trainer trainer_;
+  std::optional<Prober> prober_;
+  std::optional<TorchStep> torch_;
+  std::unique_ptr<Bench> plain_;  // the same without the switch
+  int64_t step_ = 0, steps_per_round_ = 1;
+  std::vector<double> sgemm_, steps_, probes_, torch_steps_, ratios_;
+  std::deque<Profile> profiles_;
+};
+
+}  // namespace
+
+BenchResult measure(const Workload& workload, const BenchOptions& options) {
+  reset_peak_resident();
+  Bench bench(workload, options);
+  for (int64_t i = 0; i < options.rounds; ++i) bench.round();
+  return bench.result();
+}
+
+nlohmann::ordered_json to_json(const BenchResult& r) {
+  const ModelConfig& m = r.workload.model;
+  nlohmann::ordered_json out = {{"workload", r.workload.name},
+                                {"setting", r.workload.setting},
+                                {"layers", m.layers},
+                                {"heads", m.heads},
+                                {"width", m.width},
+                                {"mlp_width", m.mlp.width},
+                                {"context", m.context},
+                                {"vocabulary", r.workload.vocabulary},
+                                {"batch", r.workload.train.batch},
+                                {"threads", r.threads},
+                                {"rounds", r.rounds},
+                                {"steps_per_round", r.steps_per_round},
+                                {"ms_per_step", r.ms_per_step},
+                                {"tokens_per_second", r.tokens_per_second},
+                                {"useful_flops_per_token", useful_flops_per_token(r.workload)},
+                                {"useful_gflops", r.useful_gflops},
+                                {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
+                                {"sgemm_gflops", r.sgemm_gflops},
+                                {"share_of_peak", r.share_of_peak},
+                                {"serial_share", r.serial_share},
+                                {"few_tiles_share", r.few_tiles_share},
+                                {"parameter_bytes", r.parameter_bytes},
+                                {"optimizer_bytes", r.optimizer_bytes},
+                                {"arena_bytes", r.arena_bytes},
+                                {"peak_resident_bytes", r.peak_resident_bytes}};
+  for (const BenchRow& row : r.rows)
+    out["rows"].push_back({{"name", row.name},
+                           {"forward_ms", row.forward_ms},
+                           {"backward_ms", row.backward_ms},
+                           {"around_ms", row.around_ms},
+                           {"fewest_tiles", row.fewest_tiles},
+                           {"microseconds_per_tile", row.microseconds_per_tile}});
+  if (r.probe_ms) {
+    out["probe_ms"] = *r.probe_ms;
+    out["probe_share"] = *r.probe_share;
+  }
+  if (r.plain_ratio) out["plain_ratio"] = *r.plain_ratio;
+  if (r.torch)
+    out["torch"] = {{"version", r.torch->version},
+                    {"gemm_gflops", r.torch->gemm_gflops},
+                    {"ms_per_step", r.torch->ms_per_step},
+                    {"ratio", r.torch->ratio}};
+  return out;
+}
+
+}  // namespace waiver

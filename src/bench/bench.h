@@ -1,0 +1,60 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/workloads.h"
+
+namespace waiver {
+
+struct BenchOptions {
+  int64_t rounds = 5;
+  double round_seconds = 0.5;  // steps fill a round up to this; at least one
+  bool compare = false;        // with PyTorch
+};
+
+/// One row of where a step's time goes.
+struct BenchRow {
+  std::string name;
+  double forward_ms = 0, backward_ms = 0, around_ms = 0;
+  int64_t fewest_tiles = 0;          // of the loop over tiles that has fewest; 0: no loop
+  double microseconds_per_tile = 0;  // of one thread's work
+  double total_ms() const { return forward_ms + backward_ms + around_ms; }
+};
+
+/// Medians over rounds; the rows are of the round with the median step, and their sum is that step.
+struct BenchResult {
+  Workload workload;
+  int threads = 0;
+  int64_t rounds = 0, steps_per_round = 0;
+  double ms_per_step = 0, tokens_per_second = 0;
+  double useful_gflops = 0;  // useful FLOPs per second
+  double sgemm_gflops = 0, share_of_peak = 0;
+  double serial_share = 0;      // of the step, outside loops over tiles
+  double few_tiles_share = 0;   // of the step, in loops of fewer than 64 tiles
+  int64_t parameter_bytes = 0;  // weights and gradients
+  int64_t optimizer_bytes = 0;
+  int64_t arena_bytes = 0;  // activations and their gradients
+  int64_t peak_resident_bytes = 0;
+  std::vector<BenchRow> rows;
+  std::optional<double> probe_ms;     // one probe with every metric
+  std::optional<double> probe_share;  // of a run that probes every 10 steps
+  std::optional<double> plain_ratio;  // how much longer a step takes than without the switch
+  /// PyTorch's step, and how often this program's fits into it.
+  struct Torch {
+    std::string version;
+    double gemm_gflops = 0;  // what its own matrix products reach
+    double ms_per_step = 0, ratio = 0;
+  };
+  std::optional<Torch> torch;
+};
+
+/// Trains a workload for some rounds; each is a few products of matrices, training steps, and where
+/// they are asked for, a probe and PyTorch's steps.
+BenchResult measure(const Workload& workload, const BenchOptions& options);
+
+nlohmann::ordered_json to_json(const BenchResult& result);
+
+}  // namespace waiver

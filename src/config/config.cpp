@@ -1,0 +1,232 @@
+#include "config/config.h"
+
+#include <fmt/format.h>
+
+#include "config/frozen.h"
+#include "config/keys.h"
+#include "config/overlay.h"
+#include "config/reader.h"
+#include "config/suggest.h"
+#include "config/writer.h"
+#include "core/memory.h"
+#include "core/tensor.h"
+#include "train/trainer.h"
+
+namespace waiver {
+
+void SeedConfig::visit(FieldVisitor& v) {
+  v.field("init", init, at_least(0), "seed of the initial weights");
+  v.field("data", data, at_least(0), "seed of the batches");
+}
+
+void Config::visit(FieldVisitor& v) {
+  v.block("model", "The transformer", [this](FieldVisitor& inner) { model.visit(inner); });
+  data.visit(v, "data", "what is learned from");
+  v.block("train", "How the weights are learned",
+          [this](FieldVisitor& inner) { train.visit(inner); });
+  v.block("probe", "What is watched while training, on a fixed batch",
+          [this](FieldVisitor& inner) { probe.visit(inner); });
+  v.block("seed", "Where random numbers come from",
+          [this](FieldVisitor& inner) { seed.visit(inner); });
+}
+
+namespace {
+
+// What follows from several keys.
+void derive(Config& config) {
+  const int64_t tokens = config.train.tokens, T = config.model.context;
+  if (tokens > 0 && tokens % T == 0) config.train.batch = tokens / T;
+}
+
+// Whether model, data and objective speak of the same: tokens, or real-valued features.
+void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out) {
+  const int64_t features = config.data->features();
+  const std::string &data = config.data.name(), &objective = config.train.objective.name();
+  const std::string gives =
+      fmt::format("data.kind {} gives {}", data, features > 0 ? "real-valued features" : "tokens");
+  if (config.model.takes_features() != (features > 0))
+    out.push_back({"model.input",
+                   fmt::format("the model takes {}, but {}", config.model.input, gives),
+                   fmt::format("Write input: {}.", features > 0 ? "features" : "tokens")});
+  else if (features > 0 && config.model.width != features)
+    out.push_back({"model.width",
+                   fmt::format("{} is not data.features ({})", config.model.width, features),
+                   "Features are as wide as the residual stream, since nothing embeds them."});
+  if (config.train.objective->predicts_tokens() != (features == 0))
+    out.push_back(
+        {"train.objective",
+         fmt::format("{} is for {}, but {}", objective,
+                     features > 0 ? "tokens" : "real-valued answers", gives),
+         fmt::format("Write objective: {}.", features > 0 ? "regression" : "next_token")});
+}
+
+// Whether the mask leaves something to predict, and the objective something for it to do.
+void check_mask(const Config& config, std::vector<ModelConfig::Misfit>& out) {
+  const Mask& mask = *config.model.attention.mask;
+  const Objective& objective = *config.train.objective;
+  bool attends = false;
+  for (int64_t l = 0; l < config.model.layers; ++l) attends |= config.model.has_attention(l);
+  if (attends && mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
+    out.push_back({"model.attention.mask",
+                   "every query sees the next token, which it is to predict",
+                   "Write train.objective: masked_token."});
+  if (mask.prefix() > 0 && !mask.prefix_shows_more() && !objective.predicts_tokens())
+    out.push_back({"model.attention.mask.prefix",
+                   "every query sees every token anyway, so this would change nothing", ""});
+}
+
+// What no single key can tell.
+std::vector<ModelConfig::Misfit> misfits(const Config& config) {
+  std::vector<ModelConfig::Misfit> out = config.model.misfits();
+  const TrainConfig& train = config.train;
+  check_features(config, out);
+  check_mask(config, out);
+  if (out.empty()) out = freeze_misfits(config.model, train.freeze);
+  if (train.tokens % config.model.context != 0)
+    out.push_back({"train.tokens",
+                   fmt::format("{} is not a multiple of model.context ({})", train.tokens,
+                               config.model.context),
+                   "A step has whole sequences."});
+  if (const std::string reason = train.objective->refuse(); !reason.empty())
+    out.push_back({"train.objective", reason, ""});
+  if (train.batch % train.accumulate != 0)
+    out.push_back(
+        {"train.accumulate",
+         fmt::format("{} does not divide train.batch ({})", train.accumulate, train.batch),
+         "Every part of a batch has batch / accumulate sequences."});
+  if (const std::string reason = train.optimizer->refuse(); !reason.empty())
+    out.push_back({"train.optimizer", reason, ""});
+  if (config.probe.every == 0 && !config.probe.snapshots.empty())
+    out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
+                   "Write snapshots: []."});
+  return out;
+}
+
+// The first sequence speaks for all: which places are predicted does not hang on the tokens.
+void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
+  if (Shape{context, 2 + 2 * data.features(), sizeof(float)}.size() > memory_limit())
+    throw UsageError("model.context", "a single sequence does not fit into this machine's memory");
+  Batch first;
+  first.resize(1, context);
+  data.batch(0, Split::train, 0, first);
+  if (count_targets(first.targets) == 0)
+    throw UsageError(prefix > 0 ? "model.attention.mask.prefix" : "data",
+                     "nothing is left to predict in a sequence",
+                     fmt::format("Of {} tokens, the prefix ({}) is given, and what is the same in "
+                                 "every sequence is not to be guessed.",
+                                 context, prefix));
+}
+
+// Steps of a list that the run never comes to.
+std::vector<std::string> beyond(const std::vector<int64_t>& steps, int64_t last) {
+  std::vector<std::string> out;
+  for (const int64_t step : steps)
+    if (step > last) out.push_back(std::to_string(step));
+  return out;
+}
+
+// What a shorter trial of a longer run leaves out.
+void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
+  const TrainConfig& train = config.train;
+  const int64_t warmup = train.schedule.warmup, every = train.checkpoint.every;
+  if (warmup > train.steps)
+    out.push_back(fmt::format(
+        "Note: the run ends at step {}, within the warm-up of {} steps: the learning rate rises as "
+        "in a longer run, and ends at {:.3g} of lr.",
+        train.steps, warmup,
+        schedule_factor(train.schedule, std::max<int64_t>(train.steps - 1, 0), train.steps)));
+  const ProbeConfig plain;
+  if (const auto late = beyond(config.probe.snapshots, train.steps); !late.empty())
+    out.push_back(fmt::format("Note: no snapshot is taken at step{} {}: the run ends at step {}.",
+                              late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (const auto late = beyond(config.probe.first, train.steps);
+      !late.empty() && config.probe.first != plain.first)
+    out.push_back(fmt::format("Note: no probe is made at step{} {}: the run ends at step {}.",
+                              late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (every > train.steps && every != CheckpointConfig{}.every)
+    out.push_back(fmt::format(
+        "Note: the run ends at step {}, before its first checkpoint at {}; the last step is saved.",
+        train.steps, every));
+}
+
+Config finish(Node map, std::span<const std::string> overrides, Complaints& complaints) {
+  merge(map, read_overrides(overrides, config_keys()), config_keys(), true);
+  Config config = read_config(map, complaints);
+  complaints.throw_if_any();
+  return config;
+}
+
+}  // namespace
+
+const std::vector<KeyInfo>& config_keys() {
+  static const std::vector<KeyInfo> keys = collect_keys([](FieldVisitor& v) { Config{}.visit(v); });
+  return keys;
+}
+
+Config read_config(const Node& map, Complaints& complaints) {
+  Config config;
+  Complaints own;
+  read_fields(
+      map, [&](FieldVisitor& v) { config.visit(v); }, config_keys(), own);
+  derive(config);
+  config.source = std::make_shared<const Node>(map);
+  if (own.empty())
+    for (const auto& [key, what, hint] : misfits(config))
+      own.add(place_of(map, key), key, what, hint);
+  complaints.add(own);
+  return config;
+}
+
+std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words) try {
+  auto data = config.data.make();
+  data->use_words(std::move(words));
+  data->open(config.model.context);
+  const Mask& mask = *config.model.attention.mask;
+  if (mask.separator() >= data->vocabulary())
+    throw UsageError("model.attention.mask.separator",
+                     fmt::format("{} is no token id of this data", mask.separator()),
+                     fmt::format("Ids go up to {}; -1: one document.", data->vocabulary() - 1));
+  data = config.train.objective->apply(std::move(data), mask.prefix());
+  check_targets(*data, config.model.context, mask.prefix());
+  return data;
+} catch (const UsageError& problem) {
+  throw_placed(config, problem);
+}
+
+void throw_placed(const Config& config, const UsageError& problem) {
+  const std::vector<KeyInfo>& keys = config_keys();
+  if (!config.source || std::ranges::find(keys, problem.where(), &KeyInfo::name) == keys.end())
+    throw problem;
+  Complaints placed;
+  placed.add(place_of(*config.source, problem.where()), problem.where(), problem.problem());
+  placed.throw_if_any();
+  throw problem;
+}
+
+std::vector<std::string> notes_on(const Config& config) {
+  std::vector<std::string> out;
+  if (config.train.objective->hides_tokens() && !config.model.attention.mask->sees_future())
+    out.push_back("Note: with this mask hidden tokens are guessed from those before them alone.");
+  note_what_is_cut(config, out);
+  return out;
+}
+
+std::string to_yaml(const Config& config) {
+  Config copy = config;
+  return emit_yaml(write_fields([&](FieldVisitor& v) { copy.visit(v); }));
+}
+
+Config load_config(const std::string& path, std::span<const std::string> overrides) {
+  return parse_config(read_text(path), path, overrides);
+}
+
+Config parse_config(const std::string& text, const std::string& name,
+                    std::span<const std::string> overrides) {
+  Complaints complaints;
+  Node map = read_layers_from(text, name, config_keys(), complaints);
+  Config config = finish(std::move(map), overrides, complaints);
+  config.original = text;
+  return config;
+}
+
+}  // namespace waiver

@@ -1,0 +1,44 @@
+#include "config/document.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+
+namespace waiver {
+namespace {
+
+size_t count_keys(const Node& top, const std::set<std::string>& names) {
+  return static_cast<size_t>(std::ranges::count_if(
+      top.entries, [&](const Node::Entry& entry) { return names.contains(entry.name); }));
+}
+
+}  // namespace
+
+void require_document(const Node& top, const std::string& path, Document wanted) {
+  static const struct {
+    Document document;
+    std::string what, use;
+    std::set<std::string> keys;  // that only such a file has
+  } documents[] = {{Document::config,
+                    "the config of one run",
+                    "waiver train {} trains it.",
+                    {"model", "data", "train", "probe", "seed"}},
+                   {Document::experiment,
+                    "an experiment of several runs",
+                    "waiver sweep {} trains them.",
+                    {"grid", "seeds", "set"}},
+                   {Document::spec,
+                    "a spec of interventions",
+                    "waiver intervene RUN {} applies it.",
+                    {"arms", "positions"}}};
+  for (const auto& d : documents)
+    if (d.document == wanted && count_keys(top, d.keys) > 0) return;
+  for (const auto& d : documents)
+    if (d.document != wanted && count_keys(top, d.keys) > 0)
+      throw UsageError(path, "this is " + d.what, fmt::format(fmt::runtime(d.use), path));
+}
+
+}  // namespace waiver

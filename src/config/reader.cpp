@@ -1,0 +1,391 @@
+#include "config/reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "config/overlay.h"
+#include "config/suggest.h"
+#include "core/text/printable.h"
+
+namespace waiver {
+namespace {
+
+template <class T>
+std::errc parse_number(const std::string& text, T& value) {
+  const char* end = text.data() + text.size();
+  const auto [at, problem] = std::from_chars(text.data(), end, value);
+  if (at != end) return std::errc::invalid_argument;
+  return problem;
+}
+
+constexpr char kManyHint[] =
+    "A run has one value; several are an experiment's grid (waiver sweep).";
+
+// `1e-3,3e-4` as its parts; empty where there is no comma.
+std::vector<std::string> parts_of(const std::string& text) {
+  std::vector<std::string> parts;
+  if (text.find(',') == text.npos) return parts;
+  std::istringstream words(text);
+  for (std::string part; std::getline(words, part, ',');)
+    parts.push_back(part.substr(std::min(part.find_first_not_of(' '), part.size())));
+  return parts;
+}
+
+// How a text that should be a number or a word becomes one.
+std::string unquote_hint(const Node& node) {
+  return node.tagged ? "Leave out !!str." : "Remove the quotes.";
+}
+
+bool is_number(const std::string& text) {
+  double value;
+  return parse_number(text, value) != std::errc::invalid_argument;
+}
+
+bool all_numbers(const std::string& text) {
+  const std::vector<std::string> parts = parts_of(text);
+  return !parts.empty() && std::ranges::all_of(parts, is_number);
+}
+
+std::string describe(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a block";
+    case Node::Kind::scalar:
+      break;
+  }
+  const bool plain =
+      !node.quoted && (is_number(node.scalar) || node.scalar == "true" || node.scalar == "false");
+  return plain ? printable(node.scalar, 80) : in_quotes(node.scalar);
+}
+
+template <class T>
+bool within(T value, const Range& range) {
+  const auto x = static_cast<double>(value);
+  return std::isfinite(x) && (range.low_open ? x > range.low : x >= range.low) &&
+         (range.high_open ? x < range.high : x <= range.high);
+}
+
+/// Reads one block; nested ones have readers of their own.
+class Reader : public FieldVisitor {
+ public:
+  /// `map` is null where the block is not given.
+  Reader(const Node* map, Place place, std::string prefix, std::string told,
+         std::span<const KeyInfo> keys, Complaints& complaints)
+      : map_(map),
+        place_(std::move(place)),
+        prefix_(std::move(prefix)),
+        told_(std::move(told)),
+        keys_(keys),
+        complaints_(complaints) {}
+
+  void read(const Visit& visit) {
+    visit(*this);
+    if (!map_) return;
+    for (const Node::Entry& entry : map_->entries)
+      if (!seen_.contains(entry.name)) unknown(entry);
+  }
+
+  void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
+  }
+  void field(std::string_view name, double& value, Range range, std::string_view) override {
+    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
+  }
+  void field(std::string_view name, bool& value, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const Node& node = entry->value;
+    const bool known = node.scalar == "true" || node.scalar == "false";
+    if (node.is_scalar() && !node.quoted && known)
+      value = node.scalar == "true";
+    else
+      misfit(*entry, told(name), "true or false", node.quoted && known ? unquote_hint(node) : "");
+  }
+  void field(std::string_view name, std::string& value, bool required, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) {
+      if (required && value.empty())
+        complaints_.add(place_, told(name), "missing; it has no default");
+    } else if (!entry->value.is_scalar() || (required && entry->value.scalar.empty())) {
+      misfit(*entry, told(name), "text");
+    } else {
+      value = entry->value.scalar;
+    }
+  }
+  void field(std::string_view name, std::vector<int64_t>& value, size_t length, Range range,
+             std::string_view) override {
+    list(name, value, length, range);
+  }
+  void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
+             std::string_view) override {
+    list(name, value, length, range);
+  }
+  void field(std::string_view name, std::vector<std::string>& value, std::string_view) override {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const Node& node = entry->value;
+    std::vector<std::string> read;
+    for (const Node& item : node.items)
+      if (item.is_scalar()) read.push_back(item.scalar);
+    if (node.is_list() && read.size() == node.items.size())
+      value = std::move(read);
+    else
+      misfit(*entry, told(name), "a list of texts",
+             node.is_scalar() ? "Write [\"" + node.scalar + "\"]." : "");
+  }
+
+  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
+              std::string_view) override {
+    const auto* entry = take(name);
+    const bool good = !entry || choose(*entry, told(name), choices, value);
+    chosen_[dotted(name)] = good ? value : "";
+  }
+
+  void block(std::string_view name, std::string_view, const Visit& visit) override {
+    const auto* entry = take(name);
+    const bool has_kind = kind_of_block(keys_, dotted(name)) != nullptr;
+    const Node value = !entry ? Node{} : has_kind ? as_kind_map(entry->value) : entry->value;
+    if (!value.is_map() && !value.is_null())
+      misfit(*entry, told(name), has_kind ? kKindOrBlock : "a block of keys",
+             block_hint(dotted(name), entry->value));
+    else
+      inner(entry, entry ? &value : nullptr, name).read(visit);
+  }
+
+  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
+            std::string_view, const Visit& options) override {
+    const auto* entry = take(name);
+    const Node map = entry ? as_kind_map(entry->value) : Node::map();
+    if (!map.is_map()) {
+      misfit(*entry, told(name), kKindOrBlock);
+      return;
+    }
+    if (const auto* word = map.find("kind"); word && !choose(*word, told(name), choices, kind))
+      return;
+    Reader reader = inner(entry, &map, name);
+    reader.seen_.insert("kind");
+    reader.chosen_[dotted(name) + ".kind"] = kind;
+    reader.read(options);
+  }
+
+  void kinds(std::string_view name, size_t& count,
+             const std::function<void(FieldVisitor&, size_t)>& item) override {
+    const auto* entry = take(name);
+    count = 0;
+    if (!entry || !entry->value.is_list()) {
+      listable_ = true;
+      item(*this, 0);
+      listable_ = false;
+      return;
+    }
+    const std::vector<Node>& items = entry->value.items;
+    if (items.empty()) misfit(*entry, told(name), "a kind, or a list with one for each layer");
+    count = items.size();
+    for (size_t i = 0; i < count; ++i) {
+      Node map = Node::map(items[i].place);
+      map.entries.push_back({std::string(name), items[i].place, items[i]});
+      Reader reader(&map, items[i].place, prefix_, told_, keys_, complaints_);
+      reader.index_ = fmt::format("[{}]", i);
+      item(reader, i);
+    }
+  }
+
+ private:
+  // A key's name in the list of keys, and in sentences, which say the place in a list too.
+  std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
+  std::string told(std::string_view name) const { return told_ + std::string(name) + index_; }
+
+  const Node::Entry* take(std::string_view name) {
+    seen_.emplace(name);
+    return map_ ? map_->find(name) : nullptr;
+  }
+
+  Reader inner(const Node::Entry* entry, const Node* map, std::string_view name) const {
+    return {map,        entry ? entry->place : place_, dotted(name) + ".", told(name) + ".", keys_,
+            complaints_};
+  }
+
+  void misfit(const Node::Entry& entry, const std::string& key, const std::string& expected,
+              const std::string& hint = {}) {
+    const bool has_place = entry.value.is_scalar() || entry.value.is_list();
+    complaints_.add(has_place ? entry.value.place : entry.place, key,
+                    "expected " + expected + ", found " + describe(entry.value), hint);
+  }
+
+  template <class T>
+  bool number(const Node::Entry& entry, const std::string& key, Range range, T& value) {
+    constexpr bool whole = std::is_same_v<T, int64_t>;
+    const std::string& text = entry.value.scalar;
+    const std::string expected = allowed_number(whole, range);
+    T read{};
+    const std::errc problem =
+        entry.value.is_scalar() ? parse_number(text, read) : std::errc::invalid_argument;
+    double real = 0;
+    if (problem == std::errc{} && !entry.value.quoted && within(read, range)) {
+      value = read;
+      return true;
+    }
+    if (problem == std::errc{} && entry.value.quoted)
+      misfit(entry, key, expected, unquote_hint(entry.value));
+    else if (problem == std::errc::result_out_of_range)
+      misfit(entry, key, expected, "No 64-bit number holds that.");
+    else if (whole && problem != std::errc{} && parse_number(text, real) == std::errc{} &&
+             real == std::floor(real) && std::abs(real) < 1e15)
+      misfit(entry, key, expected, fmt::format("Write {:.0f}.", real));
+    else
+      misfit(entry, key, expected, entry.value.is_list() || all_numbers(text) ? kManyHint : "");
+    return false;
+  }
+
+  template <class T>
+  void list(std::string_view name, std::vector<T>& value, size_t length, Range range) {
+    const auto* entry = take(name);
+    if (!entry) return;
+    const std::string expected = allowed_list(std::is_same_v<T, int64_t>, range, length);
+    const Node& node = entry->value;
+    if (!node.is_list()) {
+      misfit(*entry, told(name), expected, node.is_scalar() ? "Write [" + node.scalar + "]." : "");
+      return;
+    }
+    if (length && node.items.size() != length) {
+      complaints_.add(node.place, told(name),
+                      fmt::format("expected {}, found a list of {}", expected, node.items.size()));
+      return;
+    }
+    std::vector<T> read(node.items.size());
+    bool good = true;
+    for (size_t i = 0; i < read.size(); ++i)
+      good &= number({"", node.items[i].place, node.items[i]}, fmt::format("{}[{}]", told(name), i),
+                     range, read[i]);
+    if (good) value = std::move(read);
+  }
+
+  bool choose(const Node::Entry& entry, const std::string& key, std::span<const Choice> choices,
+              std::string& value) {
+    if (entry.value.is_scalar())
+      if (const Choice* choice = find_choice(choices, entry.value.scalar)) {
+        value = choice->name;
+        return true;
+      }
+    std::vector<std::string> names;
+    for (const Choice& choice : choices) names.emplace_back(choice.name);
+    misfit(entry, key, names.size() == 1 ? names[0] : "one of " + join_or(names),
+           choice_hint(entry.value, choices));
+    return false;
+  }
+
+  std::string choice_hint(const Node& value, std::span<const Choice> choices) const {
+    const std::vector<std::string> parts = parts_of(value.scalar);
+    const bool several =
+        value.is_list() || (!parts.empty() && std::ranges::all_of(parts, [&](const auto& part) {
+          return find_choice(choices, part) != nullptr;
+        }));
+    if (!several) return nearest_choice(choices, value.scalar);
+    if (!listable_) return kManyHint;
+    return fmt::format(
+        "Write [{}] for one of each layer; several runs are an experiment's grid "
+        "(waiver sweep).",
+        fmt::join(parts, ", "));
+  }
+
+  void unknown(const Node::Entry& entry) {
+    const std::string path = dotted(entry.name);
+    std::vector<std::string> kinds;
+    std::string condition;
+    for (const KeyInfo& key : keys_)
+      if (key.name == path && chosen_.contains(key.condition)) {
+        condition = key.condition;
+        for (const std::string& value : key.values)
+          if (std::find(kinds.begin(), kinds.end(), value) == kinds.end()) kinds.push_back(value);
+      }
+    if (condition.empty()) {
+      complaints_.add(entry.place, told(entry.name), "unknown key", hint_for(entry.name, path));
+    } else if (!chosen_[condition].empty()) {  // an unknown kind is complained of already
+      const std::string word = condition.substr(condition.rfind('.') + 1);
+      complaints_.add(entry.place, told(entry.name),
+                      fmt::format("only {}{} {} {} it; the {} here is {}", word,
+                                  kinds.size() == 1 ? "" : "s", join_or(kinds, "and"),
+                                  kinds.size() == 1 ? "has" : "have", word, chosen_[condition]));
+    }
+  }
+
+  // What may be given for a block; of two seeds, one number is likely meant for both.
+  std::string block_hint(const std::string& path, const Node& node) const {
+    std::vector<std::string> names;
+    for (const KeyInfo& key : keys_)
+      if (key.name.starts_with(path + ".") &&
+          key.name.find('.', path.size() + 1) == key.name.npos &&
+          std::ranges::find(names, key.name) == names.end())
+        names.push_back(key.name);
+    if (path == "seed" && is_number(node.scalar))
+      return node.place.line > 0 ? fmt::format("Write {{init: {0}, data: {0}}}.", node.scalar)
+                                 : fmt::format("Write seed.init={0} seed.data={0}.", node.scalar);
+    return names.empty() || names.size() > 4
+               ? ""
+               : fmt::format("Its keys are {}.", join_or(names, "and"));
+  }
+
+  std::string hint_for(const std::string& name, const std::string& path) const {
+    for (const KeyInfo& key : keys_)
+      if (name.find('.') != name.npos && key.name == path)
+        return "Dots are for the command line: here, write blocks within blocks.";
+    std::string hint = nearest_key(keys_, path);
+    // Of an item of a list, the key has a place.
+    if (const size_t at = hint.find(prefix_); at != hint.npos && prefix_ != told_)
+      hint.replace(at, prefix_.size(), told_);
+    return hint;
+  }
+
+  static constexpr char kKindOrBlock[] = "a kind or a block of keys with a kind";
+
+  const Node* map_;
+  Place place_;
+  bool listable_ = false;              // the kind that is read next may also be a list of kinds
+  std::string prefix_, told_, index_;  // `index_`: of the item of a list, `[1]`
+  std::span<const KeyInfo> keys_;
+  Complaints& complaints_;
+  std::set<std::string, std::less<>> seen_;
+  std::map<std::string, std::string> chosen_;  // what each choice of this block has come to
+};
+
+}  // namespace
+
+void read_fields(const Node& map, const Visit& visit, std::span<const KeyInfo> keys,
+                 Complaints& complaints) {
+  Reader(&map, map.place, "", "", keys, complaints).read(visit);
+}
+
+Place place_of(const Node& map, const std::string& key) {
+  const Node* node = &map;
+  Place place = map.place;
+  for (size_t at = 0; at < key.size();) {
+    const size_t dot = std::min(key.find('.', at), key.size());
+    const size_t name = std::min(key.find('[', at), dot);
+    const Node::Entry* entry = node->find(key.substr(at, name - at));
+    if (!entry) break;
+    node = &entry->value;
+    place = node->is_scalar() || node->is_list() ? node->place : entry->place;
+    if (name < dot && node->is_list()) {
+      const size_t index = std::stoul(key.substr(name + 1));
+      if (index >= node->items.size()) break;
+      node = &node->items[index];
+      place = node->place;
+    }
+    at = dot + 1;
+  }
+  return place;
+}
+
+}  // namespace waiver

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "config/complaints.h"
+#include "config/keys.h"
+#include "config/yaml.h"
+
+namespace waiver {
+
+/// Reads the map into the fields that `visit` names, and complains of whatever does not fit them:
+/// unknown keys, keys of another kind, wrong types, numbers out of range, unknown choices, missing
+/// text. What is not given keeps its default. `keys` are those that hints are taken from.
+void read_fields(const Node& map, const Visit& visit, std::span<const KeyInfo> keys,
+                 Complaints& complaints);
+
+/// Where a key is given, or else the innermost block around it that is.
+Place place_of(const Node& map, const std::string& key);
+
+}  // namespace waiver

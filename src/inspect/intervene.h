@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inspect/saved.h"
+#include "inspect/spec.h"
+#include "probe/events/waiver_place.h"
+#include "probe/series.h"
+
+namespace waiver {
+
+/// What a model shows under each arm of a spec, beside its natural pass, on the same probe batch.
+struct Effects {
+  using Values = std::vector<std::vector<float>>;  // the numbers of each series, row-major
+
+  std::vector<SeriesSpec> series;             // of every metric
+  PositionNames positions;                    // those of the spec, and `waiver`
+  std::optional<WaiverPlace> strongest = {};  // of the natural pass; none without attention
+  Values natural = {};
+  std::vector<Values> arms = {};
+
+  /// REQUIRES: there is a series of that name.
+  const std::vector<float>& of(const Values& values, std::string_view name) const;
+};
+
+/// Throws UsageError where the waiver is to be found and no block has attention, or where two names
+/// come to stand for one position.
+Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec);
+
+/// An HDF5 file in the format of the log:
+///   /natural/NAME       every series of the natural pass, [axes …]
+///   /arms/NAME          the same for every arm, [arm, axes …]
+///   /spec/arm_name [arm], position_name and position [named], text, checkpoint, updates
+void write_effects(const std::filesystem::path& path, const SavedModel& saved,
+                   const InterventionSpec& spec, const Effects& effects);
+
+/// For people: per arm its loss and risks, and α, E and r_V of each named position in each head,
+/// with their differences from the natural pass; of many heads those that attend most to them. Then
+/// all arms again, a line each, in the strongest head.
+std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
+                          const Effects& effects);
+
+}  // namespace waiver

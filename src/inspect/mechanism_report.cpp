@@ -1,0 +1,115 @@
+#include "inspect/mechanism_report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+
+namespace waiver {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+
+std::string head_names(const std::vector<HeadIndex>& heads) {
+  std::vector<std::string> names;
+  for (const HeadIndex& h : heads) names.push_back(fmt::format("{}.{}", h.layer, h.head));
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+}  // namespace
+
+Mechanism mechanism_of(const SavedModel& saved) {
+  if (saved.data->features() > 0)
+    throw UsageError(saved.checkpoint.string(),
+                     "the mechanism tests swap and replace tokens, and this model takes features");
+  const ModelConfig& model = saved.config.model;
+  if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
+    throw UsageError(saved.checkpoint.string(), "this model has no attention to be selected by");
+  Prober prober(*saved.model, *saved.data, saved.config.probe,
+                static_cast<uint64_t>(saved.config.seed.data));
+  return find_mechanism(*saved.model, prober, saved.config.probe.waiver);
+}
+
+Json to_json(const Mechanism& m) {
+  Json out = {{"waiver", m.waiver}, {"status", m.status}, {"heads", Json::array()}};
+  for (const HeadIndex& h : m.heads) out["heads"].push_back({{"layer", h.layer}, {"head", h.head}});
+  out["others"] = m.others;
+  out["received_attention"] = number(m.received);
+  out["enrichment"] = number(m.enrichment);
+  out["value_ratio"] = number(m.value_ratio);
+  out["follows"] = {{"encoding", number(m.follows.encoding)},
+                    {"content", number(m.follows.content)},
+                    {"both", number(m.follows.both)}};
+  out["selected_by"] = m.selected_by;
+  out["loss"] = number(m.loss);
+  for (const Finding& f : m.findings) {
+    Json& one = out["hypotheses"][f.id] = {{"outcome", f.outcome}};
+    if (!f.note.empty()) one["note"] = f.note;
+    for (const auto& [name, value] : f.numbers) one[name] = number(value);
+  }
+  return out;
+}
+
+void write_mechanism(Log& log, const Mechanism& m) {
+  const auto number = [&](const std::string& name, const std::string& text, double value) {
+    log.set({"mechanism", name, {}, "1", name, text}, std::span<const double>(&value, 1));
+  };
+  const auto word = [&](const std::string& name, const std::string& text,
+                        const std::string& value) {
+    log.set({"mechanism", name, {}, "1", name, text}, std::span<const std::string>(&value, 1));
+  };
+  word("selected_by", "mask, position encoding, feature distribution, mixed or nothing",
+       m.selected_by);
+  word("status", "of the waiver: waiver, sink only or neither", m.status);
+  number("waiver", "position of the key whose selection was studied",
+         static_cast<double>(m.waiver));
+  const std::string moves = "share of its attention that moves with what is swapped: ";
+  number("follows_encoding", moves + "position ids", m.follows.encoding);
+  number("follows_content", moves + "tokens", m.follows.content);
+  number("follows_both", moves + "both", m.follows.both);
+  for (size_t i = 0; i < m.findings.size(); ++i) {
+    const Finding& f = m.findings[i];
+    const Hypothesis& h = hypotheses()[i];
+    word(f.id, fmt::format("{}: {}", h.claim, h.measure), f.outcome);
+    for (const auto& [name, value] : f.numbers)
+      number(fmt::format("{}_{}", f.id, name), std::string(h.claim), value);
+  }
+}
+
+std::string to_text(const Mechanism& m) {
+  std::string text = fmt::format(
+      "{:<14}position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"
+      "selected by   {}\n"
+      "follows       encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}\n\n",
+      m.status == "waiver"    ? "waiver"
+      : m.status == "neither" ? "strongest key"
+                              : "sink",
+      m.waiver, head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.status,
+      m.selected_by, m.follows.encoding, m.follows.content, m.follows.both,
+      fmt::join(m.others, ", "));
+  for (size_t i = 0; i < m.findings.size(); ++i) {
+    const Finding& f = m.findings[i];
+    std::vector<std::string> numbers;
+    for (const auto& [name, value] : f.numbers)
+      numbers.push_back(std::isfinite(value) ? fmt::format("{} {:.3g}", name, value)
+                                             : fmt::format("{} –", name));
+    text += fmt::format("{:<5}{:<19}{}\n", f.id, f.outcome, hypotheses()[i].claim);
+    const std::string note = f.note.empty() ? "" : f.note + (numbers.empty() ? "" : "; ");
+    if (!note.empty() || !numbers.empty())
+      text += fmt::format("{:24}{}{}\n", "", note, fmt::join(numbers, ", "));
+  }
+  return text;
+}
+
+std::string hypothesis_docs() {
+  std::string text = "| id | claim | supported, refuted |\n|---|---|---|\n";
+  for (const Hypothesis& h : hypotheses())
+    text += fmt::format("| {} | {} | {} |\n", h.id, h.claim, h.measure);
+  return text;
+}
+
+}  // namespace waiver

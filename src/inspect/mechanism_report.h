@@ -1,0 +1,30 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "inspect/saved.h"
+#include "probe/mechanism/mechanism.h"
+#include "run/log.h"
+
+namespace waiver {
+
+/// The mechanism tests on a trained model, on its own probe batch and thresholds.
+Mechanism mechanism_of(const SavedModel& saved);
+
+/// {waiver, status, heads: [{layer, head}], others, received_attention, enrichment, value_ratio,
+///  follows: {encoding, content, both}, selected_by, loss,
+///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: no number.
+nlohmann::ordered_json to_json(const Mechanism& mechanism);
+
+/// The same into /mechanism of a log: `selected_by`, `status` and the outcome of each ID as text,
+/// every number as a scalar, those of a hypothesis as ID_NUMBER.
+void write_mechanism(Log& log, const Mechanism& mechanism);
+
+/// For a person: what selects the waiver, with the numbers, then every hypothesis.
+std::string to_text(const Mechanism& mechanism);
+
+/// Markdown: every hypothesis, and what counts as supported and as refuted.
+std::string hypothesis_docs();
+
+}  // namespace waiver

@@ -1,0 +1,143 @@
+#include "inspect/probe_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/text/table.h"
+#include "probe/metrics/waiver_score.h"
+#include "probe/shares.h"
+#include "run/events.h"
+#include "run/run_log.h"
+
+namespace waiver {
+namespace {
+
+/// The last row of /probe.
+class LastProbe {
+ public:
+  explicit LastProbe(const Log& log)
+      : log_(log), rows_(std::ssize(log.steps("probe"))), tokens_(log.strings("probe", "tokens")) {}
+
+  bool has(const std::string& name) const { return log_.has("probe", name); }
+  std::vector<double> read(const std::string& name) const {
+    return log_.read_rows("probe", name, rows_ - 1, rows_).values;
+  }
+  int64_t axis(const std::string& name) const { return log_.axes().at(name); }
+  /// Of the first probe sequence, as it can stand in a line.
+  std::string token(int64_t position) const {
+    const std::string& text = tokens_[position];
+    return text == "\n" ? "\\n" : text == " " ? "\" \"" : text;
+  }
+
+ private:
+  const Log& log_;
+  int64_t rows_;
+  std::vector<std::string> tokens_;
+};
+
+std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& places) {
+  const int64_t T = probe.axis("key");
+  const bool proxy = probe.has("proxy_received_attention");
+  const auto shares = [&](const char* name) {
+    return probe.read(
+        as_shares(name, [&](const std::string& series) { return probe.has(series); }));
+  };
+  const auto alpha = shares("received_attention"), enrichment = shares("enrichment"),
+             ratio = probe.read("value_ratio"), share = probe.read("contribution_share"),
+             score = probe.read("waiver_score"), bos = probe.read("bos_attention"),
+             argmax = probe.read("first_argmax_share"), entropy = probe.read("attention_entropy");
+  std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
+                                 "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
+                                 "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
+  for (size_t head = 0; head < places.size(); ++head) {
+    const auto& [layer, of_layer, key, attention] = places[head];
+    text += fmt::format("{:<6}", fmt::format("{}.{}", layer, of_layer));
+    if (key < 0) {
+      text +=
+          std::isnan(argmax[head]) ? "    no attention\n" : "    every query sees itself alone\n";
+      continue;
+    }
+    const size_t at = head * T + key;
+    text += fmt::format("{:>6}  {:<7}", key, probe.token(key)) + number_cell(alpha[at], 8, 3) +
+            number_cell(enrichment[at], 8, 2) + number_cell(ratio[at], 8, 3) +
+            number_cell(share[at], 8, 3) + number_cell(bos[head], 8, 3) +
+            number_cell(argmax[head], 9, 3) + number_cell(entropy[head], 9, 3) +
+            fmt::format("  {}\n", verdict_text(static_cast<Verdict>(std::lround(score[at]))));
+  }
+  text +=
+      "key: the one with the most attention among those that many queries see; α received "
+      "attention,"
+      "\nE enrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the "
+      "first "
+      "token.\n";
+  if (proxy) text += "* of weights made shares, which this normalizer's are not.\n";
+  return text;
+}
+
+// `1.84 at 0`: the largest of a layer's positions that have one.
+std::string largest(const std::vector<double>& values, int64_t layer, int64_t T) {
+  const double* of_layer = &values[layer * T];
+  int64_t best = 0;
+  for (int64_t t = 1; t < T; ++t)
+    if (std::isnan(of_layer[best]) || of_layer[t] > of_layer[best]) best = t;
+  return std::isnan(of_layer[best]) ? "none" : fmt::format("{:.2f} at {}", of_layer[best], best);
+}
+
+std::string layer_table(const LastProbe& probe) {
+  const int64_t T = probe.axis("position");
+  const auto ratio = probe.read("residual_ratio"),
+             sink = probe.has("gradient_sink") ? probe.read("gradient_sink")
+                                               : std::vector<double>(ratio.size(), std::nan("")),
+             kurtosis = probe.read("residual_kurtosis"), top = probe.read("residual_max_norm"),
+             activation = probe.read("activation_ratio"),
+             massive = probe.read("massive_activations"), entropy = probe.read("matrix_entropy"),
+             mixing = probe.read("over_mixing");
+  std::string text =
+      fmt::format("{:<6}{:>15}{:>15}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}\n", "layer", "residual ratio",
+                  "gradient sink", "kurtosis", "max", "÷ median", "massive", "entropy", "mixing");
+  for (int64_t l = 0; l < std::ssize(entropy); ++l) {
+    double count = 0;
+    for (int64_t t = 0; t < T; ++t) count += massive[l * T + t];
+    text += fmt::format("{:<6}{:>15}{:>15}{:>10.2f}{:>9.2f}", l, largest(ratio, l, T),
+                        largest(sink, l, T), kurtosis[l], top[l]) +
+            number_cell(activation[l], 9, 1) + fmt::format("{:>9.1f}", count) +
+            number_cell(entropy[l], 9, 3) + fmt::format("{:>8.1f}\n", mixing[l]);
+  }
+  return text +
+         "of the residual stream after the block: the largest ratio to the mean of the other "
+         "positions; max |h|,\nits ratio to the median, and how many are massive activations; "
+         "matrix entropy; distance from over-mixing.\n";
+}
+
+}  // namespace
+
+Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
+                const std::filesystem::path& path) {
+  Prober prober(*saved.model, *saved.data, saved.config.probe,
+                static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
+  prober.measure();
+  Log log = new_log(path, saved.config);
+  define_probe(log, prober);
+  log.append("probe", saved.step, row_of(prober.values()));
+  const auto first = prober.snapshot_tokens();
+  log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
+          std::span<const std::string>(first));
+  return log;
+}
+
+std::string probe_report(const Log& log) {
+  const LastProbe probe(log);
+  std::string text = head_table(probe, waiver_places(log)) + "\n" + layer_table(probe) + "\n";
+  for (const char* name : {"loss", "max_error", "backcopy_risk", "bigram_risk"})
+    if (probe.has(name)) {
+      const double value = probe.read(name)[0];
+      const std::string unit = std::isnan(value) ? "1" : log.spec("probe", name).units;
+      text += fmt::format("{:<15}{}{}\n", name, number_cell(value, 0, 6),
+                          unit == "1" ? "" : " " + unit);
+    }
+  return text;
+}
+
+}  // namespace waiver

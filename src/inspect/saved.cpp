@@ -1,0 +1,86 @@
+#include "inspect/saved.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "run/identity.h"
+#include "train/checkpoint.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+/// A checkpoint folder, or the newest of a run, and what it says of itself.
+struct Found {
+  fs::path checkpoint;
+  CheckpointInfo info;
+};
+
+Found find_checkpoint(const fs::path& path) {
+  if (!fs::exists(path)) throw UsageError(path.string(), "there is no such run or checkpoint");
+  if (fs::exists(path / "model.safetensors")) return {path, read_checkpoint_info(path)};
+  const auto saved = list_checkpoints(path / "checkpoints");
+  if (saved.empty())
+    throw UsageError(path.string(), "neither a checkpoint nor a run with a checkpoint",
+                     "Give RUN, or RUN/checkpoints/step-….");
+  Found found{saved.back(), read_checkpoint_info(saved.back())};
+  if (fs::exists(path / IdentityFile::kName) && !found.info.identity.empty() &&
+      found.info.identity != IdentityFile::read(path).identity)
+    throw UsageError(found.checkpoint.string(),
+                     "this checkpoint is of another run than the folder that it lies in",
+                     "Move it away, or name it itself to see it nevertheless.");
+  return found;
+}
+
+// The data of a checkpoint: what it learned from, unless the overrides name other data, which is
+// then told in the tokens that the model knows.
+std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
+                                  const std::vector<std::string>& overrides) {
+  if (found.info.data.empty()) return open_data(config);
+  const std::string where = found.checkpoint.string();
+  const DataRecord before = DataRecord::parse(found.info.data, where);
+  const bool anew = names_anew(overrides, before);
+  auto data = open_data(config, anew ? before.words : std::vector<std::string>());
+  const DataRecord now = DataRecord::of(*data);
+  check_same_data(before, now, overrides, where);
+  check_same_words(before, now, where);
+  return data;
+}
+
+// What is added to the embeddings is there for the positions of the trained context alone.
+void check_context(const ModelConfig& trained, const ModelConfig& now) {
+  const Kind<PositionEncoding>& encoding = now.position.of_layer(0);
+  if (now.context <= trained.context || encoding->acts() != Acts::on_embeddings) return;
+  throw UsageError(
+      "model.context",
+      fmt::format("{} is more than the {} that the model was trained with, and {} adds "
+                  "a vector for each of those to the embeddings, not for later ones",
+                  now.context, trained.context, encoding.name()),
+      "Longer texts are for models with none, rope, alibi or relative.");
+}
+
+}  // namespace
+
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      Reading reading) {
+  SavedModel saved;
+  const Found found = find_checkpoint(path);
+  const CheckpointInfo& info = found.info;
+  saved.checkpoint = found.checkpoint;
+  saved.step = info.step;
+  const std::string name = "the config in " + (saved.checkpoint / "model.safetensors").string();
+  // No step is made: what follows from train.tokens is there, and a context need not divide it.
+  std::vector<std::string> changes = {"train.tokens=0"};
+  changes.insert(changes.end(), overrides.begin(), overrides.end());
+  saved.config = parse_config(info.config, name, changes);
+  check_context(parse_config(info.config, name).model, saved.config.model);
+  saved.data = open_own(found, saved.config, overrides);
+  require_memory(saved.config, *saved.data, reading);
+  saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
+                                              static_cast<uint64_t>(saved.config.seed.init));
+  load_checkpoint(saved.checkpoint, saved.model->parameters(), nullptr);
+  return saved;
+}
+
+}  // namespace waiver

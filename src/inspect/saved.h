@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "model/transformer.h"
+#include "run/memory.h"
+
+namespace waiver {
+
+/// A trained model with its config and its data, open.
+struct SavedModel {
+  std::filesystem::path checkpoint;
+  int64_t step = 0;
+  Config config;
+  std::unique_ptr<Dataset> data;
+  std::unique_ptr<Transformer> model;
+};
+
+/// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
+/// config; a shorter model.context takes the first rows of a table by position. Throws Error where
+/// there is none or it is damaged, where the context is longer than the encoding's, and where the
+/// data's files are not those that the model learned from, unless the overrides name them
+/// (data.path=FILE): their tokens are then told by their strings. Throws UsageError before anything
+/// is computed where what it is read for cannot fit into memory.
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      Reading reading);
+
+}  // namespace waiver

@@ -1,0 +1,193 @@
+#include "inspect/spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "config/config.h"
+#include "config/docs.h"
+#include "config/document.h"
+#include "config/overlay.h"
+#include "config/reader.h"
+#include "core/error.h"
+
+namespace waiver {
+namespace {
+
+constexpr char kMissing[] = "missing; it has no default";
+constexpr char kPositionsDoc[] =
+    "names that edits may use for positions; `waiver` may be left out, and is then the key that "
+    "the strongest head attends to most in the natural pass";
+
+// What a spec holds beside its arms. Names of positions are the file's own.
+void visit_file(FieldVisitor& v, InterventionSpec& spec, const Node& positions, int64_t context) {
+  v.field("title", spec.title, false, "what the spec is called");
+  v.field("question", spec.question, false, "what it is to answer");
+  v.block("positions", kPositionsDoc, [&](FieldVisitor& inner) {
+    for (const Node::Entry& entry : positions.entries)
+      inner.field(entry.name, spec.positions[entry.name],
+                  from_below(0, static_cast<double>(context)), "");
+  });
+}
+
+void visit_arm(FieldVisitor& v, std::string& name) {
+  v.field("name", name, true, "what the arm is called, each by another name");
+}
+
+// Keys that are read one by one, so that those who misspell them are understood.
+KeyInfo list_key(const std::string& name) { return {name, KeyInfo::Type::block, "", "", "", {}}; }
+
+// Takes a list out of a map.
+std::vector<Node> take_list(Node& map, const std::string& name, const std::string& key,
+                            Complaints& complaints) {
+  const Node::Entry* entry = map.find(name);
+  if (!entry) {
+    complaints.add(map.place, key, kMissing);
+    return {};
+  }
+  if (!entry->value.is_list())
+    complaints.add(entry->place, key, "expected a list of blocks",
+                   name == "edits" ? "Write edits: [] for none." : "");
+  std::vector<Node> items = entry->value.items;
+  std::erase_if(map.entries, [&](const Node::Entry& e) { return e.name == name; });
+  return items;
+}
+
+// Reads an item of a list as a block of the name `key`. `visit` is called on `value`, and on
+// another T for the keys.
+template <class T, class VisitT>
+void read_item(const Node& item, const std::string& key, T& value, const VisitT& visit,
+               std::vector<KeyInfo> more, Complaints& complaints) {
+  const auto block = [&](FieldVisitor& v, T& t) {
+    v.block(key, "", [&](FieldVisitor& inner) { visit(inner, t); });
+  };
+  T other;
+  auto keys = collect_keys([&](FieldVisitor& v) { block(v, other); });
+  keys.insert(keys.end(), more.begin(), more.end());
+  Node map = Node::map(item.place);
+  map.entries.push_back({key, item.place, item});
+  read_fields(
+      map, [&](FieldVisitor& v) { block(v, value); }, keys, complaints);
+}
+
+/// Reads edits and tries them on the model.
+struct EditReader {
+  const ModelConfig& model;
+  int64_t vocabulary;
+  PositionNames names;
+
+  EditConfig read(Node item, const std::string& key, Complaints& complaints) const {
+    Node::Entry* at = item.find("at");
+    if (at && at->value.is_scalar()) {  // one point needs no brackets
+      Node list = Node::list(at->value.place);
+      list.items.push_back(at->value);
+      at->value = std::move(list);
+    }
+    EditConfig edit;
+    Complaints own;
+    read_item(
+        item, key, edit, [](FieldVisitor& v, EditConfig& e) { e.visit(v); }, {}, own);
+    if (item.is_map() && !at) own.add(item.place, key + ".at", kMissing);
+    if (own.empty()) try_out(edit, item.place, key, own);
+    complaints.add(own);
+    return edit;
+  }
+
+ private:
+  void try_out(const EditConfig& edit, const Place& place, const std::string& key,
+               Complaints& complaints) const {
+    try {
+      const Edits edits({edit}, model, model.context, names);
+      std::vector<int32_t> ids(model.context);
+      edits.edit_tokens(ids, vocabulary);
+      std::iota(ids.begin(), ids.end(), 0);
+      edits.edit_positions(ids);
+    } catch (const UsageError& error) {
+      const std::string text = error.what();  // `edits[0]: …`, whose place is known better here
+      complaints.add(place, key, text.substr(text.find(": ") + 2));
+    }
+  }
+};
+
+InterventionArm read_arm(Node item, size_t index, const EditReader& reader,
+                         Complaints& complaints) {
+  InterventionArm arm;
+  std::string key = fmt::format("arms[{}]", index);
+  const Place place = item.place;
+  std::vector<Node> edits;
+  if (item.is_map()) edits = take_list(item, "edits", key + ".edits", complaints);
+  read_item(item, key, arm.name, visit_arm, {list_key(key + ".edits")}, complaints);
+  if (!arm.name.empty()) key = "arms." + arm.name;
+  for (size_t i = 0; i < edits.size(); ++i)
+    arm.edits.push_back(reader.read(edits[i], fmt::format("{}.edits[{}]", key, i), complaints));
+  return arm;
+}
+
+std::vector<InterventionArm> read_arms(const std::vector<Node>& items, const EditReader& reader,
+                                       Complaints& complaints) {
+  std::vector<InterventionArm> arms;
+  std::set<std::string> names;
+  for (size_t i = 0; i < items.size(); ++i) {
+    arms.push_back(read_arm(items[i], i, reader, complaints));
+    if (const std::string& name = arms.back().name; !name.empty() && !names.insert(name).second)
+      complaints.add(items[i].place, fmt::format("arms[{}].name", i),
+                     fmt::format("two arms are called \"{}\"", name));
+  }
+  return arms;
+}
+
+void check_names(const Node& positions, Complaints& complaints) {
+  for (const Node::Entry& entry : positions.entries)
+    if (entry.name.find_first_not_of("0123456789") == entry.name.npos)
+      complaints.add(entry.place, "positions." + entry.name,
+                     "a number cannot be the name of a position");
+}
+
+}  // namespace
+
+InterventionSpec load_intervention(const std::string& path, std::span<const std::string> overrides,
+                                   const ModelConfig& model, int64_t vocabulary) {
+  Complaints complaints;
+  InterventionSpec spec;
+  spec.path = path;
+  spec.text = read_text(path);
+  Node file = read_map(spec.text, path, complaints);
+  require_document(file, path, Document::spec);
+  merge(file, read_overrides(overrides, config_keys()), config_keys(), false);
+  const Node::Entry* given = file.find("positions");
+  const Node positions = given && given->value.is_map() ? given->value : Node::map();
+  if (const Node::Entry* arms = file.find("arms"); arms && arms->value.is_list())
+    if (arms->value.items.empty()) complaints.add(arms->value.place, "arms", "the list is empty");
+  const std::vector<Node> arms = take_list(file, "arms", "arms", complaints);
+
+  InterventionSpec other;
+  auto keys = collect_keys([&](FieldVisitor& v) { visit_file(v, other, positions, 1); });
+  keys.push_back(list_key("arms"));
+  read_fields(
+      file, [&](FieldVisitor& v) { visit_file(v, spec, positions, model.context); }, keys,
+      complaints);
+  check_names(positions, complaints);
+  EditReader reader{model, vocabulary, spec.positions};
+  reader.names.try_emplace(kWaiver, 0);  // whatever it is found to be, it is within the context
+  spec.arms = read_arms(arms, reader, complaints);
+  complaints.throw_if_any();
+  return spec;
+}
+
+std::vector<KeyInfo> intervention_keys() {
+  return collect_keys([](FieldVisitor& v) {
+    InterventionSpec spec;
+    visit_file(v, spec, Node::map(), 1);
+    v.block("arms[]", "variants of the pass, each measured beside the natural one",
+            [](FieldVisitor& arm) {
+              std::string name;
+              visit_arm(arm, name);
+              arm.block("edits[]", "made in this order; `edits: []` is the natural pass",
+                        [](FieldVisitor& edit) { EditConfig{}.visit(edit); });
+            });
+  });
+}
+
+}  // namespace waiver

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/docs.h"
+#include "inspect/spec.h"
+
+namespace waiver {
+namespace {
+
+std::string key_table() {
+  std::string text = kKeyTable;
+  for (const KeyInfo& key : intervention_keys())
+    if (key.type != KeyInfo::Type::block && key.condition.empty()) text += key_row(key);
+  return text;
+}
+
+// `from` (must be given): position that the vector is taken from
+std::string options_of(EditRule& rule) {
+  std::string text;
+  for (const KeyInfo& key : collect_keys([&](FieldVisitor& v) { rule.options(v); }))
+    text += fmt::format(
+        "{}`{}` ({}, {}): {}", text.empty() ? "" : "<br>", key.name, key.allowed,
+        key.default_value.empty() ? "must be given" : "default " + key.default_value, key.doc);
+  return text;
+}
+
+std::string rule_table() {
+  std::string text = "| edit | what is put there | options |\n|---|---|---|\n";
+  for (const auto& entry : registry<EditRule>())
+    text += fmt::format("| `{}` | {} | {} |\n", entry.name, entry.doc, options_of(*entry.make()));
+  return text;
+}
+
+std::string name_of(PointKind kind) {
+  switch (kind) {
+    case PointKind::ids:
+      return "ids";
+    case PointKind::scores:
+      return "a map of scores, query by key";
+    case PointKind::pattern:
+      return "a map of weights, query by key";
+    case PointKind::vectors:
+      break;
+  }
+  return "a vector for each position";
+}
+
+// The points of a model with everything, which for a block stand under L.
+std::string point_table() {
+  ModelConfig model;
+  model.layers = 1;
+  std::string text = "| at | what stands there | edits |\n|---|---|---|\n";
+  for (auto [point, kind] : edit_points(model)) {
+    if (const std::string block = "blocks.0."; point.starts_with(block))
+      point = "blocks.L." + point.substr(block.size());
+    std::vector<std::string> rules;
+    for (const auto& entry : registry<EditRule>())
+      if (entry.make()->suits(kind)) rules.emplace_back(entry.name);
+    text += fmt::format("| `{}` | {} | {} |\n", point, name_of(kind), fmt::join(rules, ", "));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string intervention_docs() {
+  return fmt::format(
+      "# Every key of a spec of interventions\n\n"
+      "`waiver intervene RUN SPEC.yaml` measures a trained model on its probe batch, first as it "
+      "is, "
+      "then once for each arm, whose edits change the pass at named points. `positions` gives "
+      "names "
+      "to positions, `positions: {{waiver: 0, other: 5}}`; on the command line "
+      "`positions.other=7` gives another. `waiver` may be left out: it is then the key that the "
+      "strongest head attends to most in the natural pass.\n\n{}\n"
+      "## Edits\n\n{}\n"
+      "## Points\n\n`*` in `at` stands for any characters: `blocks.*.resid`.\n\n{}",
+      key_table(), rule_table(), point_table());
+}
+
+}  // namespace waiver

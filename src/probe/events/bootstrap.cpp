@@ -1,0 +1,28 @@
+#include "probe/events/bootstrap.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/random.h"
+#include "core/stop.h"
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+
+MedianInterval bootstrap_median(std::span<const double> sample, double level) {
+  if (sample.empty()) return {};
+  const int64_t n = std::ssize(sample);
+  const Random random(0, "bootstrap");
+  std::vector<double> drawn(n), medians(kResamples);
+  for (int64_t r = 0; r < kResamples; ++r) {
+    check_stop();
+    for (int64_t i = 0; i < n; ++i) drawn[i] = sample[random.below(r * n + i, n)];
+    medians[r] = median(drawn);
+  }
+  std::ranges::sort(medians);
+  const auto outside = static_cast<int64_t>((1 - level) / 2 * static_cast<double>(kResamples));
+  drawn.assign(sample.begin(), sample.end());
+  return {median(drawn), medians[outside], medians[kResamples - 1 - outside]};
+}
+
+}  // namespace waiver

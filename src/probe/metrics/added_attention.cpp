@@ -1,0 +1,47 @@
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// Attention to the keys that are no token's, and their sink rate.
+class AddedAttention : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> axes = {"layer", "head", "added"};
+    return {{"", "added_attention", axes, "1", "attention to an added key",
+             "mean over the tokens' queries of A[i,*], * the sink tokens in their order and then "
+             "the key of model.attention.slot; then over sequences",
+             at_least(0)},
+            {"", "added_sink_rate", axes, "1", "sink rate of an added key",
+             "share of sequences whose mean over queries of A[i,*] exceeds probe.sink_threshold; "
+             "its mean over layers and heads is Sink_* (Gu et al., 2410.10781)",
+             between(0, 1)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.heads * 2 * c_.added, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens, A = c_.added;
+    reduce_heads(view, c_.heads, 2 * A, means_, [&](int64_t b, int64_t h, Mean* row) {
+      for (int64_t a = 0; a < A; ++a) {
+        double sum = 0;
+        for (int64_t i = 0; i < T; ++i) sum += view.added_row(b, h, i)[a] / static_cast<double>(T);
+        row[a].add(sum);
+        row[A + a].add(sum > c_.config.sink_threshold);
+      }
+    });
+  }
+  void finish() override { values_ = values_of_each(means_, 2, c_.added); }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;  // per head: A weights, A ones where a sequence has a sink
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_added_attention() { return std::make_unique<AddedAttention>(); }
+
+}  // namespace waiver

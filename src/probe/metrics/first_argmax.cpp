@@ -1,0 +1,44 @@
+#include <algorithm>
+
+#include "probe/metrics/row_mean.h"
+
+namespace waiver {
+namespace {
+
+float largest(const float* x, int64_t n) {
+  float top = 0;
+#pragma omp simd reduction(max : top)
+  for (int64_t k = 0; k < n; ++k) top = std::max(top, x[k]);
+  return top;
+}
+
+/// How often the first key has the largest weight.
+class FirstArgmax : public RowMean {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {
+        {"",
+         "first_argmax_share",
+         {"layer", "head"},
+         "1",
+         "first-argmax share",
+         "share of the queries, the first included, whose largest weight on a token, sink tokens "
+         "and a slot left out, is on key 0 and above 0; its mean over layers and heads is the "
+         "share of Kaul et al. (2410.17174)",
+         between(0, 1)}};
+  }
+
+ private:
+  double of_row(const float* A, const VisibleKeys& seen) const override {
+    float top = 0;
+    for (const KeyRange& keys : seen.ranges())
+      top = std::max(top, largest(A + keys.begin, keys.size()));
+    return A[0] > 0 && A[0] >= top;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_first_argmax() { return std::make_unique<FirstArgmax>(); }
+
+}  // namespace waiver

@@ -1,0 +1,50 @@
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// Where the gradient gathers at the input of attention.
+class GradientSink : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "gradient_sink",
+             {"layer", "position"},
+             "1",
+             "gradient sink",
+             "‖∂L/∂x[k]‖ ÷ mean over t ≠ k of ‖∂L/∂x[t]‖ in the same sequence, mean over the "
+             "sequences whose other gradients are not all 0 (2603.17771); x is what queries, keys "
+             "and values are made of, L the loss. Where no "
+             "norm stands before attention, x is the residual stream and all that follows it "
+             "counts",
+             at_least(0)}};
+  }
+  bool of_attention() const override { return true; }
+  bool of_gradients() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.tokens, {});
+  }
+  void gradient(int64_t layer, const Tensor& grad, const Batch& batch) override {
+    const int64_t T = c_.tokens;
+    std::vector<double> norms(T);
+    for (int64_t b = 0; b < batch.batch; ++b) {
+      double total = 0;
+      for (int64_t t = 0; t < T; ++t) total += norms[t] = norm(grad.row(b * T + t), c_.width);
+      for (int64_t t = 0; t < T; ++t)
+        if (const double others = total - norms[t]; others != 0)
+          means_[layer * T + t].add(norms[t] / (others / static_cast<double>(T - 1)));
+    }
+  }
+  void finish() override { values_ = {values_of(means_)}; }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_gradient_sink() { return std::make_unique<GradientSink>(); }
+
+}  // namespace waiver

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/fields/kind.h"
+#include "data/dataset.h"
+#include "model/transformer.h"
+#include "probe/config.h"
+#include "probe/series.h"
+
+namespace waiver {
+
+/// What every metric needs to know of a probe.
+struct ProbeContext {
+  const Transformer* model = nullptr;
+  const Dataset* data = nullptr;
+  int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
+  int64_t sequences = 0;                                 // of the whole probe batch
+  int64_t added = 0;                                     // A, keys that are no token's
+  ProbeConfig config;
+
+  int64_t head_width() const { return width / heads; }
+};
+
+/// What one block showed on a part of the probe batch, its sink tokens cut off; valid only during
+/// the call.
+struct LayerView {
+  int64_t layer = 0;
+  const Batch* batch = nullptr;  // B sequences
+  Tensor qkv;                    // [B·T, 3C]; it and the maps are empty without attention
+  Tensor scores, pattern;        // [B, H, T, T]
+  Tensor attention_added;        // [B·T, C] to the stream; empty without attention
+  Tensor resid;                  // [B·T, C]
+  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the
+                 // slot; empty where there are none
+  std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
+  std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
+
+  /// The keys that query i of sequence b sees.
+  const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
+
+  const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
+  const double* received_by_keys(int64_t b, int64_t h) const {
+    return &received[(b * pattern.dim(1) + h) * batch->tokens];
+  }
+  /// Query i's weights on the A keys that are no token's.
+  const float* added_row(int64_t b, int64_t h, int64_t i) const {
+    return map(added, b, h) + i * added.dim(3);
+  }
+  const float* map(const Tensor& maps, int64_t b, int64_t h) const {
+    return maps.data + (b * maps.dim(1) + h) * maps.dim(2) * maps.dim(3);
+  }
+};
+
+/// A quantity, or a family of them, measured on the fixed probe batch. The batch may come in parts:
+/// a metric adds up in `layer` and `logits`, and divides in `finish`.
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  /// The series that it fills, in the order of `values`; the group is set by the caller.
+  virtual std::vector<SeriesSpec> series() const = 0;
+  /// Whether it looks at attention: it is not shown blocks without, and has NaN for them.
+  virtual bool of_attention() const { return false; }
+  virtual void begin(const ProbeContext& context) = 0;
+  virtual void layer(const LayerView&) {}
+  /// [B·T, V], or what the model answers to features [B·T, C].
+  virtual void logits(const Tensor&, const Batch&) {}
+  /// Whether it looks at gradients; then the pass is recorded and goes backward from the loss.
+  virtual bool of_gradients() const { return false; }
+  /// ∂L/∂x [B·T, C] at the input of a block's attention, L the mean loss of the batch.
+  virtual void gradient(int64_t /*layer*/, const Tensor&, const Batch&) {}
+  virtual void finish() {}
+  /// A series of this probe by its name, or null where it is not measured.
+  using Found = std::function<const std::vector<float>*(std::string_view)>;
+  /// What follows from other metrics' series; called when all have finished.
+  virtual void combine(const Found&) {}
+  /// The numbers of each series, row-major along its axes; valid after `finish` and `combine`.
+  const std::vector<std::vector<float>>& values() const { return values_; }
+  /// Makes everything of one of the layers NaN. REQUIRES: `layer` is the first axis of every
+  /// series.
+  void leave_out(int64_t layer, int64_t layers);
+
+ protected:
+  std::vector<std::vector<float>> values_;
+};
+
+/// While a model trains only what costs next to nothing is measured; all else on demand.
+enum class When { training, on_demand };
+
+/// The models and datasets that a metric suits, and what they are called.
+struct Suited {
+  bool (*suits)(const ModelConfig&, const Dataset&);
+  std::string_view what;
+};
+
+/// One line of the registry; a null `suited` means all.
+struct RegisteredMetric {
+  std::string_view name;
+  std::unique_ptr<Metric> (*make)();
+  When when = When::training;
+  const Suited* suited = nullptr;
+};
+std::span<const RegisteredMetric> metrics();
+
+std::unique_ptr<Metric> make_received_attention();
+std::unique_ptr<Metric> make_proxy_attention();
+std::unique_ptr<Metric> make_bos_attention();
+std::unique_ptr<Metric> make_first_argmax();
+std::unique_ptr<Metric> make_added_attention();
+std::unique_ptr<Metric> make_attention_entropy();
+std::unique_ptr<Metric> make_delta_logit();
+std::unique_ptr<Metric> make_values();
+std::unique_ptr<Metric> make_keys();
+std::unique_ptr<Metric> make_residual();
+std::unique_ptr<Metric> make_loss();
+std::unique_ptr<Metric> make_risks();
+std::unique_ptr<Metric> make_masked_risks();
+std::unique_ptr<Metric> make_waiver_score();
+std::unique_ptr<Metric> make_outliers();
+std::unique_ptr<Metric> make_attention_outliers();
+std::unique_ptr<Metric> make_massive_activations();
+std::unique_ptr<Metric> make_over_mixing();
+std::unique_ptr<Metric> make_matrix_entropy();
+std::unique_ptr<Metric> make_gradient_sink();
+std::unique_ptr<Metric> make_squared_error();
+
+}  // namespace waiver

@@ -1,0 +1,173 @@
+#include <algorithm>
+
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// The queries that see one key of one sequence.
+struct Seen {
+  double all = 0;      // itself included
+  double others = 0;   // itself left out
+  double uniform = 0;  // Σ over the others of 1 / (tokens they see)
+};
+
+// Of every key of every sequence, [B·T].
+std::vector<Seen> count_queries(const LayerView& view) {
+  const int64_t T = view.batch->tokens;
+  std::vector<Seen> seen(view.batch->batch * T);
+  for (int64_t n = 0; n < std::ssize(seen); ++n) {
+    const int64_t i = n % T;
+    const VisibleKeys& keys = view.seen[n];
+    for (const KeyRange& range : keys.ranges())
+      for (int64_t k = range.begin; k < range.end; ++k) {
+        Seen& key = seen[n - i + k];
+        key.all += 1;
+        if (k == i) continue;
+        key.others += 1;
+        key.uniform += 1.0 / static_cast<double>(keys.size());
+      }
+  }
+  return seen;
+}
+
+/// α_k, its enrichment and the sink rate, from the weights A [T, T] or their proxy.
+class ReceivedAttention : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> per_key = {"layer", "head", "key"};
+    return {
+        {"", "received_attention", per_key, "1", "received attention α_k",
+         "mean over the queries i ≠ k that see key k of A[i,k], then over the sequences that have "
+         "one; causal: i > k, and NaN for the last key",
+         at_least(0)},
+        {"", "received_attention_inclusive", per_key, "1", "received attention, i = k included",
+         "mean over the queries i that see key k of A[i,k], then over sequences; causal: i ≥ k, "
+         "the "
+         "literature's form",
+         at_least(0)},
+        {"", "enrichment", per_key, "1", "enrichment E_k",
+         "α_k of a sequence divided by its value under uniform attention over the tokens that each "
+         "query sees, mean over the sequences that have one; NaN like α_k",
+         at_least(0)},
+        {"", "sink_rate", per_key, "1", "sink rate",
+         "share of sequences whose received_attention_inclusive exceeds probe.sink_threshold; its "
+         "mean over layers and heads at key k is Sink_k (Gu et al., 2410.10781)",
+         between(0, 1)}};
+  }
+
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.heads * 4 * c_.tokens, {});
+  }
+
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    const std::vector<Seen> queries = count_queries(view);
+    reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
+      std::vector<double> all(T), own(T);
+      add_weights(view, b, h, all.data(), own.data());
+      for (int64_t k = 0; k < T; ++k) {
+        const Seen& seen = queries[b * T + k];
+        const double others = all[k] - own[k], inclusive = all[k] / seen.all;
+        if (seen.others > 0) row[k].add(others / seen.others);
+        if (seen.all > 0) row[T + k].add(inclusive);
+        if (seen.others > 0) row[2 * T + k].add(others / seen.uniform);
+        if (seen.all > 0) row[3 * T + k].add(inclusive > c_.config.sink_threshold);
+      }
+    });
+  }
+
+  void finish() override { values_ = values_of_each(means_, 4, c_.tokens); }
+
+ protected:
+  /// Adds up what each key of a sequence gets from all queries, and what from its own, [T] each.
+  virtual void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
+                           double* own) const {
+    const int64_t T = view.batch->tokens;
+    const float* A = view.map(view.pattern, b, h);
+    std::copy_n(view.received_by_keys(b, h), T, all);
+    for (int64_t k = 0; k < T; ++k) own[k] = A[k * T + k];
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;  // per head: T of each series
+};
+
+/// The same where weights are no shares: Gu et al. (2410.10781) make shares of them to measure.
+class ProxyAttention : public ReceivedAttention {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    std::vector<SeriesSpec> out = ReceivedAttention::series();
+    for (SeriesSpec& spec : out) {
+      spec.name = "proxy_" + spec.name;
+      spec.long_name += " *";
+      if (!spec.name.ends_with("enrichment")) spec.range = between(0, 1);
+      spec.description +=
+          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), j over all keys, sink tokens and the "
+          "slot "
+          "included, because this normalizer's weights are no shares";
+    }
+    return out;
+  }
+
+ protected:
+  void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
+                   double* own) const override {
+    const int64_t T = view.batch->tokens, added = view.added ? view.added.dim(3) : 0;
+    const float* A = view.map(view.pattern, b, h);
+    float* shares = scratch(0, T * T);
+    for (int64_t i = 0; i < T; ++i) {
+      const double divisor =
+          proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);
+      for (int64_t k = 0; k < T; ++k)
+        shares[i * T + k] = static_cast<float>(A[i * T + k] / divisor);
+    }
+    add_columns(view, b, shares, all);
+    for (int64_t k = 0; k < T; ++k) own[k] = shares[k * T + k];
+  }
+};
+
+/// What the first token receives.
+class BosAttention : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "bos_attention",
+             {"layer", "head"},
+             "1",
+             "attention to the first token",
+             "mean of A[t,0] over the plain (non-trigger) queries t of all sequences, t = 0 "
+             "included (Guo et al., 2410.13835); NaN without such a query",
+             at_least(0)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.heads, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    reduce_heads(view, c_.heads, 1, means_, [&](int64_t b, int64_t h, Mean* mean) {
+      const float* A = view.map(view.pattern, b, h);
+      const int32_t* inputs = &view.batch->inputs[b * T];
+      for (int64_t t = 0; t < T; ++t)
+        if (c_.data->role(inputs, t) != Role::trigger) mean->add(A[t * T]);
+    });
+  }
+  void finish() override { values_ = {values_of(means_)}; }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_received_attention() { return std::make_unique<ReceivedAttention>(); }
+std::unique_ptr<Metric> make_proxy_attention() { return std::make_unique<ProxyAttention>(); }
+std::unique_ptr<Metric> make_bos_attention() { return std::make_unique<BosAttention>(); }
+
+}  // namespace waiver

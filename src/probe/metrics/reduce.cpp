@@ -1,0 +1,60 @@
+#include "probe/metrics/reduce.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace waiver {
+
+std::vector<float> values_of(const std::vector<Mean>& means) {
+  std::vector<float> out;
+  for (const Mean& mean : means) out.push_back(static_cast<float>(mean.value()));
+  return out;
+}
+
+std::vector<std::vector<float>> values_of_each(const std::vector<Mean>& means, int64_t count,
+                                               int64_t width) {
+  const std::vector<float> values = values_of(means);
+  std::vector<std::vector<float>> out(count);
+  for (auto at = values.begin(); at != values.end();)
+    for (int64_t which = 0; which < count; ++which, at += width)
+      out[which].insert(out[which].end(), at, at + width);
+  return out;
+}
+
+void add_columns(const LayerView& view, int64_t b, const float* map, double* sums) {
+  const int64_t T = view.batch->tokens;
+  for (int64_t i = 0; i < T; ++i)
+    for (const KeyRange& keys : view.visible(b, i).ranges())
+      for (int64_t k = keys.begin; k < keys.end; ++k) sums[k] += map[i * T + k];
+}
+
+std::vector<double> received_by_keys(const LayerView& view) {
+  const int64_t H = view.pattern.dim(1), T = view.batch->tokens;
+  std::vector<double> sums(view.batch->batch * H * T, 0.0);
+  parallel_tiles(view.batch->batch * H, [&](int64_t i) {
+    add_columns(view, i / H, view.map(view.pattern, i / H, i % H), &sums[i * T]);
+  });
+  return sums;
+}
+
+double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others) {
+  return std::accumulate(added, added + others, std::accumulate(A, A + tokens, 1e-8));
+}
+
+void Metric::leave_out(int64_t layer, int64_t layers) {
+  for (std::vector<float>& v : values_) {
+    const int64_t row = std::ssize(v) / layers;
+    std::fill_n(&v[layer * row], row, std::numeric_limits<float>::quiet_NaN());
+  }
+}
+
+double median(std::vector<double>& x) {
+  if (std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return std::nan("");
+  const auto middle = x.begin() + std::ssize(x) / 2;
+  std::nth_element(x.begin(), middle, x.end());
+  if (x.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
+}
+
+}  // namespace waiver

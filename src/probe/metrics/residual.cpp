@@ -1,0 +1,52 @@
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// ‖h_l[k]‖ after every block, and how far it stands out.
+class Residual : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> axes = {"layer", "position"};
+    return {{"", "residual_norm", axes, "1", "residual norm",
+             "‖h[k]‖ of the residual stream after the block, mean over sequences", at_least(0)},
+            {"", "residual_peak", axes, "1", "residual peak",
+             "‖h[k]‖ − mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over sequences (Guo et "
+             "al., 2410.13835)"},
+            {"", "residual_ratio", axes, "1", "residual ratio",
+             "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ in the same sequence, mean over the sequences in "
+             "which that is not 0",
+             at_least(0)}};
+  }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * 3 * c_.tokens, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens;
+    reduce_heads(view, 1, 3 * T, means_, [&](int64_t b, int64_t, Mean* row) {
+      std::vector<double> norms(T);
+      double total = 0;
+      for (int64_t t = 0; t < T; ++t) {
+        total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
+        row[t].add(norms[t]);
+      }
+      for (int64_t t = 0; T > 1 && t < T; ++t) {
+        const double others = (total - norms[t]) / static_cast<double>(T - 1);
+        row[T + t].add(norms[t] - others);
+        if (others != 0) row[2 * T + t].add(norms[t] / others);
+      }
+    });
+  }
+  void finish() override { values_ = values_of_each(means_, 3, c_.tokens); }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_residual() { return std::make_unique<Residual>(); }
+
+}  // namespace waiver

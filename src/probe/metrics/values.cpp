@@ -1,0 +1,67 @@
+#include "core/gemm.h"
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// ‖v_k‖, ‖W_O^h v_k‖, the value ratio r_V and the contribution share c_k.
+class Values : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> per_key = {"layer", "head", "key"};
+    return {
+        {"", "value_norm", per_key, "1", "value norm", "‖v_k‖, mean over sequences", at_least(0)},
+        {"", "output_value_norm", per_key, "1", "value norm after the output projection",
+         "‖W_O^h v_k‖, mean over sequences", at_least(0)},
+        {"", "value_ratio", per_key, "1", "value ratio r_V",
+         "‖W_O^h v_k‖ ÷ median over the tokens j of ‖W_O^h v_j‖ in the same sequence, mean over "
+         "the "
+         "sequences whose median is not 0",
+         at_least(0)},
+        {"", "contribution_share", per_key, "1", "contribution share c_k",
+         "Σ_i A[i,k] ‖W_O^h v_k‖ ÷ Σ_i Σ_j A[i,j] ‖W_O^h v_j‖ in the same sequence, mean over the "
+         "sequences whose sum is not 0; j runs over tokens, what sink tokens and a slot give is "
+         "left "
+         "out",
+         between(0, 1)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.heads * 4 * c_.tokens, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    const Tensor& W = c_.model->output_projection(view.layer);
+    reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
+      const float* v = view.query(b, 0) + 2 * C + h * D;
+      float* out = scratch(0, T * C);
+      gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, out, C);
+      std::vector<double> norms(T), given(T);
+      const double* received = view.received_by_keys(b, h);
+      double total = 0;
+      for (int64_t t = 0; t < T; ++t) {
+        row[t].add(norm(v + t * 3 * C, D));
+        row[T + t].add(norms[t] = norm(out + t * C, C));
+        total += given[t] = received[t] * norms[t];
+      }
+      std::vector<double> sorted = norms;
+      const double middle = median(sorted);
+      for (int64_t t = 0; t < T; ++t) {
+        if (middle != 0) row[2 * T + t].add(norms[t] / middle);
+        if (total != 0) row[3 * T + t].add(given[t] / total);
+      }
+    });
+  }
+  void finish() override { values_ = values_of_each(means_, 4, c_.tokens); }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;  // per head: T norms, T projected norms, T ratios, T shares
+};
+
+}  // namespace
+
+std::unique_ptr<Metric> make_values() { return std::make_unique<Values>(); }
+
+}  // namespace waiver

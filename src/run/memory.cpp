@@ -1,0 +1,234 @@
+#include "run/memory.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include "autograd/ops/ops.h"
+#include "core/memory.h"
+#include "core/rehearsal.h"
+#include "model/transformer.h"
+#include "probe/probe_memory.h"
+
+namespace waiver {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+// What the libraries take when they work, measured: generated kernels, buffers of threads, and the
+// matrices of measure_gemm_rate.
+constexpr int64_t kWork = 28 << 20;
+
+/// Arenas and copies of arrays count alike.
+int64_t bytes_of(std::initializer_list<int64_t> extents, int64_t element = kFloat) {
+  Shape shape(extents);
+  shape.dims[shape.rank++] = element;
+  const int64_t bytes = shape.size();
+  Rehearsal::take(bytes);
+  return bytes;
+}
+
+// Forward and backward over one part of a step's batch.
+void rehearse_step(const Config& config, const Transformer& model, MemoryUse& use) {
+  const int64_t T = config.model.context;
+  const int64_t rows = std::max<int64_t>(1, config.train.batch / config.train.accumulate);
+  const auto count = static_cast<size_t>(Shape{rows, T}.size());
+  Arena given, arena;
+  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
+  Input input{tokens, rows, T};
+  input.noise = Noise{};
+  Tape tape(arena);
+  const Variable output = model.forward(tape, input);
+  const bool predicts = config.train.objective->predicts_tokens();
+  tape.backward(predicts ? cross_entropy(tape, output, tokens) : squared_error(tape, output, {}));
+  use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
+  use.activations = static_cast<int64_t>(arena.used()) - use.logits;
+}
+
+// A step's batch, and the parts of it that validation has.
+int64_t batch_bytes(const Config& config) {
+  const int64_t features = config.data->features();
+  const bool hides = config.train.objective->hides_tokens();
+  return 2 * bytes_of({config.train.batch, config.model.context, 2 + hides + 2 * features});
+}
+
+int64_t count_due(int64_t steps, int64_t every) {
+  constexpr int64_t most = int64_t{1} << 60;
+  return every > 0 ? std::min(steps / every, most) + 1 : 0;
+}
+
+int64_t log_bytes(const Config& config, const ProbeMemory& probe) {
+  const TrainConfig& train = config.train;
+  const auto within = [&](const std::vector<int64_t>& steps) {
+    return std::ranges::count_if(steps, [&](int64_t step) { return step <= train.steps; });
+  };
+  const int64_t probes = config.probe.every > 0 ? count_due(train.steps, config.probe.every) +
+                                                      within(config.probe.first)
+                                                : 0;
+  constexpr int64_t columns = 8;  // of /train and /timing
+  const int64_t image =
+      bytes_of({count_due(train.steps, train.log_every), columns}, sizeof(double)) +
+      bytes_of({probes, probe.row}, 1) + bytes_of({within(config.probe.snapshots), probe.map}, 1);
+  return 2 * image;
+}
+
+/// MiB, or GiB where there are many of them.
+struct Unit {
+  const char* name;
+  double bytes;
+  int decimals;
+
+  explicit Unit(double most)
+      : name(most < 10 * 0x1p30 ? "MiB" : "GiB"),
+        bytes(most < 10 * 0x1p30 ? 0x1p20 : 0x1p30),
+        decimals(most < 10 * 0x1p30 ? 0 : 1) {}
+  std::string count(double amount) const {
+    return fmt::format("{:.{}f}", amount / bytes, decimals);
+  }
+};
+
+std::string amount(double bytes) {
+  const Unit unit(bytes);
+  return unit.count(bytes) + " " + unit.name;
+}
+
+/// A key that decides how much a run takes, and how to give it a moderate value.
+struct Key {
+  const char* name;
+  void (*moderate)(Config&);
+};
+
+void at_most(int64_t& value, int64_t most) { value = std::min(value, most); }
+
+constexpr std::array kKeys = {
+    Key{"model.mlp.width", [](Config& c) { at_most(c.model.mlp.width, MlpConfig{}.width); }},
+    Key{"train.batch", [](Config& c) { at_most(c.train.batch, c.train.accumulate); }},
+    Key{"model.context", [](Config& c) { at_most(c.model.context, ModelConfig{}.context); }},
+    Key{"model.width", [](Config& c) { at_most(c.model.width, 2 * c.model.heads); }},
+    Key{"model.layers", [](Config& c) { at_most(c.model.layers, 1); }},
+    Key{"model.heads", [](Config& c) { at_most(c.model.heads, 1); }},
+    Key{"probe.snapshots", [](Config& c) { c.probe.snapshots.clear(); }},
+    Key{"probe.every", [](Config& c) { c.probe.every = 0; }},
+    Key{"train.log_every",
+        [](Config& c) { c.train.log_every = std::max<int64_t>(c.train.steps, 1); }},
+    Key{"train.steps", [](Config& c) { at_most(c.train.steps, TrainConfig{}.steps); }},
+};
+
+/// Throws TooLarge where it is more than the second.
+using Estimate = std::function<MemoryUse(const Config&, int64_t)>;
+
+// The key without whose value it would take least.
+const char* greatest_key(const Config& config, const Estimate& estimate, int64_t most) {
+  const char* greatest = "model";
+  int64_t least = most;
+  for (const Key& key : kKeys) try {
+      Config other = config;
+      key.moderate(other);
+      const int64_t total = estimate(other, most).total();
+      if (total < least) least = total, greatest = key.name;
+    } catch (const TooLarge&) {
+    }
+  return greatest;
+}
+
+MemoryUse require(const Config& config, const char* what, const Estimate& estimate) {
+  const int64_t limit = memory_limit(), most = 16 * limit;  // far enough to say how much it is
+  std::string takes;
+  try {
+    const MemoryUse use = estimate(config, most);
+    if (use.total() <= limit) return use;
+    takes = use.text();
+  } catch (const TooLarge&) {
+    takes = "more than " + amount(static_cast<double>(most));
+  }
+  throw_placed(config, UsageError(greatest_key(config, estimate, most),
+                                  fmt::format("{} does not fit into memory: it would take {}; {} "
+                                              "is what this process may have",
+                                              what, takes, amount(static_cast<double>(limit))),
+                                  "This key has the largest part in it."));
+}
+
+}  // namespace
+
+int64_t MemoryUse::total() const {
+  return weights + moments + activations + batch + logits + probes + log + saving + program;
+}
+
+std::string MemoryUse::text() const {
+  std::vector<std::pair<int64_t, std::string>> parts = {
+      {weights, "weights"}, {moments, "moments"}, {activations, "activations"},
+      {batch, "batch"},     {logits, "logits"},   {probes, "probes"},
+      {log, "log"},         {saving, "saving"},   {program, "program and data"}};
+  std::ranges::stable_sort(parts, std::greater<>(), [](const auto& part) { return part.first; });
+  const auto whole = static_cast<double>(total());
+  const Unit unit(whole);
+  std::vector<std::string> words;
+  for (const auto& [bytes, name] : parts)
+    if (100 * bytes > total()) words.push_back(name + " " + unit.count(static_cast<double>(bytes)));
+  return fmt::format("about {}: {}", amount(whole), fmt::join(words, ", "));
+}
+
+MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most) {
+  const Rehearsal rehearsal(most);
+  MemoryUse use;
+  Transformer model(config.model, data.vocabulary(), 0);
+  for (const std::string& pattern : config.train.freeze) model.parameters().freeze(pattern);
+  use.parameters = model.parameters().count();
+  use.weights = rehearsal.taken();
+  const std::unique_ptr<Optimizer> optimizer = config.train.optimizer.make();
+  optimizer->build(model.parameters(), 0);
+  use.moments = rehearsal.taken() - use.weights;
+  rehearse_step(config, model, use);
+  use.batch = batch_bytes(config);
+  const ProbeMemory probe = probe_memory(model, data, config.probe);
+  use.probes = probe.pass + probe.gradients + probe.maps;
+  use.log = log_bytes(config, probe);
+  // A growing string has up to twice what is in it; of the state there are HDF5's image, its copy
+  // and that with the seal.
+  use.saving = 2 * bytes_of({use.parameters});
+  for (const Optimizer::State& state : optimizer->state())
+    use.saving += 3 * bytes_of({std::ssize(state.values)});
+  use.program = resident() + kWork;
+  return use;
+}
+
+MemoryUse require_memory(const Config& config, const Dataset& data) {
+  return require(config, "the run", [&](const Config& other, int64_t most) {
+    return estimate_memory(other, data, most);
+  });
+}
+
+MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading reading,
+                          int64_t most) {
+  const Rehearsal rehearsal(most);
+  MemoryUse use;
+  const Transformer model(config.model, data.vocabulary(), 0);
+  use.parameters = model.parameters().count();
+  use.weights = rehearsal.taken();
+  const int64_t T = config.model.context;
+  const int64_t rows = reading.validates ? config.train.batch / config.train.accumulate : 1;
+  const auto count = static_cast<size_t>(Shape{std::max<int64_t>(1, rows), T}.size());
+  Arena given, arena;
+  Tape tape(arena, false);
+  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
+  model.forward(tape, {tokens, std::max<int64_t>(1, rows), T});
+  use.activations = static_cast<int64_t>(arena.used());
+  if (reading.probes) {
+    const ProbeMemory probe = probe_memory(model, data, config.probe, When::on_demand);
+    use.probes = probe.pass + probe.gradients;
+  }
+  use.program = resident() + kWork;
+  return use;
+}
+
+void require_memory(const Config& config, const Dataset& data, Reading reading) {
+  require(config, "this model", [&](const Config& other, int64_t most) {
+    return estimate_memory(other, data, reading, most);
+  });
+}
+
+}  // namespace waiver

@@ -1,0 +1,353 @@
+#include "run/run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/gemm.h"
+#include "core/machine.h"
+#include "core/output.h"
+#include "core/stop.h"
+#include "core/threads.h"
+#include "probe/prober.h"
+#include "run/console.h"
+#include "run/directory.h"
+#include "run/events.h"
+#include "run/log.h"
+#include "run/memory.h"
+#include "run/run_log.h"
+#include "run/summary.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+#include "train/validation.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+class Run {
+ public:
+  Run(const Config& config, const Dataset& data, const RunPlan& plan, RunDirectory& directory,
+      const MemoryUse& memory)
+      : config_(config),
+        memory_(memory),
+        data_(data),
+        plan_(plan),
+        directory_(directory),
+        model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
+        trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
+        prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
+        console_(directory.path("train.log")) {}
+
+  void go() {
+    introduce();
+    const CheckpointInfo from = restore();
+    step_ = from.step;
+    log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
+                                    LogStart{step_, directory_.identity(), from.log_digest});
+    directory_.begin(config_, step_);
+    if (!log_->log().has_checksum())
+      console_.line("Note: log.h5 was begun without a checksum, so damage in it goes unnoticed.");
+    const int64_t first = step_;
+    started_ = Clock::now();
+    for (;; ++step_) {
+      observe();
+      if (save_due()) save();
+      if (step_ == config_.train.steps) break;
+      train(first);
+    }
+    write_summary(log_->log(), config_.probe);
+    flush();
+    console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
+  }
+
+  /// Keeps the state of the last whole step, where training has begun, and says so.
+  [[noreturn]] void stop() {
+    if (!log_) throw stopped_before();
+    const Uninterrupted whole;
+    console_.line(fmt::format("Asked to stop: saving the state of step {}.", step_));
+    if (step_ != saved_step_) save();
+    throw Stopped(fmt::format(
+        "step {}: the run was interrupted; its state is saved. --resume continues it.", step_));
+  }
+  static Stopped stopped_before() {
+    return Stopped(
+        "the run was interrupted before it trained. --resume continues it.");
+  }
+
+  /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
+  /// logged, where that is possible.
+  void save_failed() {
+    const Uninterrupted whole;
+    try {
+      flush();
+      console_.line(save_last_numbers());
+    } catch (const Error& problem) {
+      // What stopped the run matters more than this, so it must not take its place.
+      print_progress(
+          directory_.readable(fmt::format("The state could not be saved: {}\n", problem.what())));
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string name_of(const fs::path& saved) const { return directory_.readable(saved.string()); }
+
+  // Says where they are, and where the run was well.
+  std::string save_last_numbers() {
+    const auto saved = list_checkpoints(directory_.path("checkpoints"));
+    const std::string good =
+        saved.empty() ? "No checkpoint was saved before."
+                      : fmt::format("The last good checkpoint is {}.", name_of(saved.back()));
+    try {
+      trainer_.check_state(step_);
+    } catch (const NotFinite&) {
+      return good;
+    }
+    const fs::path failed = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
+                                            trainer_.optimizer());
+    return fmt::format("The weights before this step are in {}. {}", name_of(failed), good);
+  }
+
+  void introduce() {
+    console_.line(fmt::format("{} · {} · {} · sgemm {:.0f} GFLOP/s", machine_line(), gemm_version(),
+                              hdf5_version(), measure_gemm_rate()));
+    for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
+    console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
+                              directory_.folder().string(), config_.model.layers,
+                              config_.model.heads, config_.model.width, config_.model.context,
+                              config_.model.position.name(), model_.parameters().count()));
+    console_.line(fmt::format("Memory: {}.", memory_.text()));
+    for (const std::string& note : notes_on(config_)) console_.line(note);
+    if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
+      console_.line(fmt::format("Left as they were: {}.", fmt::join(foreign, ", ")));
+  }
+
+  // The newest checkpoint that loads; step 0 where there is none.
+  CheckpointInfo restore() {
+    if (!directory_.resumed()) {
+      if (plan_.resume) console_.line("There is no run here to resume: starting at step 0.");
+      return {};
+    }
+    clean_checkpoints(directory_.path("checkpoints"));
+    const auto saved = list_checkpoints(directory_.path("checkpoints"));
+    for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
+        check_own(*checkpoint, read_checkpoint_info(*checkpoint));
+        const CheckpointInfo info =
+            load_checkpoint(*checkpoint, model_.parameters(), &trainer_.optimizer());
+        console_.line(fmt::format("Resuming at step {}.", info.step));
+        saved_step_ = info.step;
+        return info;
+      } catch (const Error& problem) {
+        if (problem.kind() == Error::Kind::usage) throw;
+        console_.line(
+            directory_.readable(fmt::format("Skipping a damaged checkpoint: {}", problem.what())));
+      }
+    if (!saved.empty())
+      throw Error(directory_.path("checkpoints").string(), "none of these checkpoints can be loaded",
+                  "--overwrite trains anew, in place of what is here; --out does so elsewhere.");
+    console_.line("No checkpoint to resume from: starting at step 0.");
+    return {};
+  }
+
+  void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
+    if (info.identity.empty())
+      console_.line("Note: this checkpoint does not say which run it is of, so that is not checked.");
+    else if (info.identity != directory_.identity())
+      throw UsageError(checkpoint.string(), "this checkpoint is of another run",
+                       "Move it away: the run goes on from the newest of its own.");
+    if (info.step > config_.train.steps)
+      throw UsageError(checkpoint.string(),
+                       fmt::format("this checkpoint is of step {}, and train.steps is {}", info.step,
+                                   config_.train.steps),
+                       "Give at least as many steps, or move it away.");
+  }
+
+  // What the run came to.
+  std::vector<std::string> verdict() const {
+    std::vector<std::string> out = {directory_.folder().string()};
+    const Log& log = log_->log();
+    const auto rows = std::ssize(log.steps("eval"));
+    if (rows > 0)
+      out.push_back(validation_text(log.read_rows("eval", "loss", rows - 1, rows).values[0]));
+    if (!waiver_.empty()) out.push_back(waiver_);
+    return out;
+  }
+
+  bool save_due() const {
+    const CheckpointConfig& c = config_.train.checkpoint;
+    if (step_ == saved_step_) return false;
+    return step_ == config_.train.steps || std::ranges::find(c.at, step_) != c.at.end() ||
+           (step_ > 0 && c.every > 0 && step_ % c.every == 0);
+  }
+
+  // What a checkpoint says of itself.
+  CheckpointInfo info() const {
+    return {step_, to_yaml(config_), directory_.identity(), DataRecord::of(data_).to_json(),
+            log_->log().digest(step_)};
+  }
+
+  void save() {
+    trainer_.check_state(step_);
+    flush();  // so that the log is never behind the newest checkpoint
+    const CheckpointConfig& c = config_.train.checkpoint;
+    save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
+                    trainer_.optimizer());
+    saved_step_ = step_;
+    prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
+  }
+
+  void flush() { log_->flush(directory_.path("log.h5")); }
+
+  void observe() {
+    const int64_t steps = config_.train.steps;
+    if (prober_.due(step_, steps)) {
+      const auto start = Clock::now();
+      const bool snapshot = prober_.snapshot_due(step_);
+      prober_.measure(snapshot);
+      log_->probe(step_, prober_);
+      if (snapshot) log_->snapshot(step_, prober_);
+      probe_seconds_ += seconds_since(start);
+      waiver_ = strongest_text(log_->log(), config_.probe);
+    }
+    const int64_t every = config_.train.eval.every;
+    if (step_ == steps || (every > 0 && step_ % every == 0)) {
+      const double loss = validate();
+      log_->validation(step_, loss);
+      if (!std::isfinite(loss)) trainer_.check_state(step_);
+      if (!std::isfinite(loss))
+        throw NotFinite(fmt::format("step {}, validation", step_),
+                        "the loss is no number (NaN or infinity)",
+                        "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
+                        "train.clip.");
+      if (every > 0) console_.line(fmt::format("step {}  {}", step_, validation_text(loss)));
+    }
+  }
+
+  Coverage coverage() const { return train_coverage(config_.train, data_, config_.model.context); }
+
+  double validate() {
+    const int64_t part = config_.train.batch / config_.train.accumulate;
+    return validation_loss(
+        model_, data_,
+        {static_cast<uint64_t>(config_.seed.data), coverage().sequences, part}, trainer_.arena());
+  }
+
+  std::string validation_text(double loss) const {
+    return fmt::format("validation loss {} ({})", loss_text(loss, data_), coverage().text());
+  }
+
+  void train(int64_t first) {
+    const StepReport report = trainer_.update(step_);
+    const Uninterrupted whole;  // the weights are a step further than step_ and the log
+    const bool logged = step_ % config_.train.log_every == 0;
+    const double seconds = seconds_since(started_);
+    const double tokens =
+        static_cast<double>((step_ + 1 - first) * config_.train.batch * config_.model.context);
+    if (logged) {
+      log_->train(step_, report);
+      log_->timing(step_, seconds, tokens / seconds, probe_seconds_);
+      log_->flush_when_cheap(directory_.path("log.h5"));
+    }
+    Console::Progress progress;
+    progress.step = step_ + 1;
+    progress.steps = config_.train.steps;
+    progress.loss = report.loss;
+    progress.tokens_per_second = tokens / seconds;
+    progress.seconds_left = seconds / static_cast<double>(step_ + 1 - first) *
+                            static_cast<double>(config_.train.steps - step_ - 1);
+    progress.waiver = waiver_;
+    const int64_t milestone = std::max<int64_t>(config_.train.log_every, config_.train.steps / 20);
+    console_.progress(progress, step_ % milestone == 0);
+  }
+
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  const Config& config_;
+  const MemoryUse memory_;
+  const Dataset& data_;
+  const RunPlan& plan_;
+  RunDirectory& directory_;
+  Transformer model_;
+  Trainer trainer_;
+  Prober prober_;
+  Console console_;
+  std::unique_ptr<RunLog> log_;
+  int64_t step_ = 0, saved_step_ = -1;
+  double probe_seconds_ = 0;
+  std::string waiver_;
+  Clock::time_point started_;
+};
+
+// Errors name files by what the run's folder is called.
+template <class F>
+void with_readable_errors(const RunDirectory& directory, const F& f) try {
+  f();
+} catch (const NotFinite&) {
+  throw;
+} catch (const Error& problem) {
+  throw Error(directory.readable(problem.where()), directory.readable(problem.problem()), "",
+              problem.kind());
+}
+
+void train_in(RunDirectory& directory, const Config& config, const Dataset& data,
+              const RunPlan& plan, const MemoryUse& memory) {
+  std::optional<Run> run;
+  try {
+    run.emplace(config, data, plan, directory, memory);
+    try {
+      run->go();
+    } catch (const Stopped&) {
+      run->stop();
+    }
+  } catch (const NotFinite&) {
+    run->save_failed();
+    throw;
+  } catch (const Stopped&) {
+    if (!run) throw Run::stopped_before();
+    throw;
+  }
+}
+
+}  // namespace
+
+void train_run(const Config& config, const RunPlan& plan) {
+  const auto data = open_data(config);
+  const MemoryUse memory = require_memory(config, *data);
+  const DataRecord record = DataRecord::of(*data);
+  RunDirectory directory = [&] {
+    const Uninterrupted whole;
+    return RunDirectory(plan, config, record);
+  }();
+  try {
+    with_readable_errors(directory, [&] {
+      train_in(directory, config, *data, plan, memory);
+      directory.set_status("done");
+    });
+  } catch (const Stopped& stopped) {
+    const Uninterrupted whole;
+    if (directory.begun()) directory.set_status(fmt::format("stopped: {}", stopped.what()));
+    throw;
+  } catch (const std::exception& problem) {
+    try {
+      if (directory.begun())
+        directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
+    } catch (const Error&) {
+      // A full disk cannot take the status either; the message below still reaches the user.
+    }
+    throw;
+  }
+}
+
+}  // namespace waiver

@@ -1,0 +1,157 @@
+#include "run/run_log.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "probe/events/event.h"
+
+namespace waiver {
+namespace {
+
+std::vector<SeriesSpec> own_series(const Objective& objective) {
+  const std::string unit = objective.predicts_tokens() ? "nat" : "1";
+  return {
+      {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
+      {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
+      {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
+      {"eval", "loss", {}, unit, "validation loss", "mean over all targets of the first min(windows, train.eval.batches · train.batch) validation "
+       "sequences"},
+      {"timing",
+       "seconds",
+       {},
+       "s",
+       "time",
+       "since this process began to train; outside the promise "
+       "of same bits"},
+      {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
+      {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
+}
+
+// Of the log that is there.
+void check_own(const Log& log, const LogStart& start) {
+  if (!log.identity().empty() && log.identity() != start.identity)
+    throw UsageError(log.path().string(), "this log is of another run",
+                     "Put the run's own back, or move this one away and the checkpoints with it.");
+}
+
+void check_rows(const Log& log, const LogStart& start) {
+  if (start.digest.empty() || log.digest(start.step) == start.digest) return;
+  const auto steps = log.steps("train");
+  const std::string what =
+      steps.empty() ? "it has no rows" : fmt::format("its last row is of step {}", steps.back());
+  throw UsageError(log.path().string(),
+                   fmt::format("its rows before step {} are not those that the checkpoint of that "
+                               "step was saved with ({}), so it is older, or of another run",
+                               start.step, what),
+                   "Put the log back that belongs to the checkpoint, or --overwrite the run.");
+}
+
+Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start) {
+  if (start.step == 0) {
+    if (std::filesystem::exists(path)) check_own(Log::open(path), start);
+    return new_log(path, config, start.identity);
+  }
+  if (!std::filesystem::exists(path))
+    throw UsageError(path.string(),
+                     fmt::format("the log is missing whose rows before step {} belong to the "
+                                 "checkpoint",
+                                 start.step),
+                     "Put it back, or --overwrite the run.");
+  Log log = Log::open(path);
+  check_own(log, start);
+  check_rows(log, start);
+  log.shrink(start.step);
+  log.set_config(to_yaml(config));
+  return log;
+}
+
+}  // namespace
+
+Log::Axes log_axes(const Config& config) {
+  const ModelConfig& m = config.model;
+  Log::Axes axes = {{"layer", m.layers},     {"head", m.heads},
+                    {"position", m.context}, {"query", m.context},
+                    {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
+  if (const int64_t added = Prober::added_keys(m)) axes["added"] = added;
+  return axes;
+}
+
+Log new_log(const std::filesystem::path& path, const Config& config, const std::string& identity) {
+  return Log::create(path, log_axes(config), to_yaml(config), identity);
+}
+
+void define_probe(Log& log, const Prober& prober) {
+  for (const SeriesSpec& spec : prober.series()) log.define(spec);
+  const auto visibility = prober.key_visibility();
+  log.set(
+      {"probe",
+       "key_visibility",
+       {"layer", "key"},
+       "1",
+       "key visibility",
+       "share of the queries that see the key, itself included, mean over sequences; NaN without "
+       "attention",
+       between(0, 1)},
+      std::span<const float>(visibility));
+}
+
+Log::Row row_of(const Prober::Values& values) {
+  Log::Row row;
+  for (const auto& [name, numbers] : values)
+    row.emplace_back(name, std::span<const float>(*numbers));
+  return row;
+}
+
+RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
+               const LogStart& start)
+    : log_(begin(path, config, start)) {
+  if (start.step > 0) return;
+  for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
+  if (config.probe.every == 0) return;
+  define_probe(log_, prober);
+  if (config.probe.snapshots.empty()) return;
+  for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
+  const auto tokens = prober.snapshot_tokens();
+  log_.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
+           std::span<const std::string>(tokens));
+}
+
+void RunLog::train(int64_t step, const StepReport& report) {
+  log_.append("train", step,
+              {{"loss", std::span(&report.loss, 1)},
+               {"grad_norm", std::span(&report.grad_norm, 1)},
+               {"lr", std::span(&report.lr, 1)}});
+}
+
+void RunLog::validation(int64_t step, double loss) {
+  log_.append("eval", step, {{"loss", std::span<const double>(&loss, 1)}});
+}
+
+void RunLog::timing(int64_t step, double seconds, double tokens_per_second, double probe_seconds) {
+  log_.append("timing", step,
+              {{"seconds", std::span<const double>(&seconds, 1)},
+               {"tokens_per_second", std::span<const double>(&tokens_per_second, 1)},
+               {"probe_seconds", std::span<const double>(&probe_seconds, 1)}});
+}
+
+void RunLog::probe(int64_t step, const Prober& prober) {
+  log_.append("probe", step, row_of(prober.values()));
+}
+
+void RunLog::snapshot(int64_t step, const Prober& prober) {
+  log_.append("snapshot", step, row_of(prober.snapshot()));
+}
+
+void RunLog::flush(const std::filesystem::path& path) {
+  const auto start = Clock::now();
+  log_.set_path(path);
+  log_.flush();
+  flushed_ = Clock::now();
+  flush_took_ = flushed_ - start;
+}
+
+void RunLog::flush_when_cheap(const std::filesystem::path& path) {
+  if (Clock::now() - flushed_ >= 50 * flush_took_) flush(path);
+}
+
+}  // namespace waiver

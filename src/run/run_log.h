@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+
+#include "config/config.h"
+#include "probe/prober.h"
+#include "run/log.h"
+#include "train/trainer.h"
+
+namespace waiver {
+
+/// The axes that series of a run have.
+Log::Axes log_axes(const Config& config);
+/// A new log with these axes.
+Log new_log(const std::filesystem::path& path, const Config& config,
+            const std::string& identity = {});
+/// Declares what the prober measures, and how many queries see each key.
+void define_probe(Log& log, const Prober& prober);
+/// What a probe found, as a row.
+Log::Row row_of(const Prober::Values& values);
+
+/// Where a run begins or goes on.
+struct LogStart {
+  int64_t step = 0;
+  std::string identity;  // of the run
+  std::string digest;    // of the rows before `step`, as the checkpoint has it; empty: not known
+};
+
+/// The log of one run: which series there are, and what goes into them. Rows of /train hold the
+/// loss before the update of their step; /eval and /probe the model after that many updates.
+class RunLog {
+ public:
+  /// A new log, or for a step above 0 the one that is there, cut back to the steps before it.
+  /// Throws UsageError where the log that is there is another run's, and where its rows before the
+  /// step are not those of the digest; nothing is replaced then.
+  RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
+         const LogStart& start);
+
+  void train(int64_t step, const StepReport& report);
+  void validation(int64_t step, double loss);
+  void timing(int64_t step, double seconds, double tokens_per_second, double probe_seconds);
+  void probe(int64_t step, const Prober& prober);
+  void snapshot(int64_t step, const Prober& prober);
+
+  Log& log() { return log_; }
+  /// `path` is where the log lies now: a run's folder may be renamed while it works.
+  void flush(const std::filesystem::path& path);
+  /// Flushes unless that would take more than a fiftieth of the time.
+  void flush_when_cheap(const std::filesystem::path& path);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Log log_;
+  Clock::time_point flushed_ = Clock::now();
+  Clock::duration flush_took_{};
+};
+
+}  // namespace waiver

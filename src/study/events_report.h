@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "study/events.h"
+
+namespace waiver {
+
+/// The events of a study as JSON; null: never came, or cannot be said.
+///   {persistence, level, resamples, groups: [{group, seeds, run_steps, place: [{layer, head,
+///   key}],
+///     onset_layer: [one a seed], events: {NAME: {quantity, side, threshold,
+///       step, before, after, change_step, change_size, change_explained}},
+///     order: [NAME], lags: [{from, to, lag}], value_after_enrichment: {lag, both, within}}]}
+/// where step, lag and change_{step,size} are {each: [one a seed], median, low, high}.
+std::string to_json(const StudyEvents& events);
+
+/// The same as a table for a person: a row for each group.
+std::string to_table(const StudyEvents& events);
+
+/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, prints the table.
+void report_events(const Study& study, const std::filesystem::path& folder);
+
+}  // namespace waiver

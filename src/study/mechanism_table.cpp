@@ -1,0 +1,137 @@
+#include "study/mechanism_table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/files/files.h"
+#include "core/text/table.h"
+#include "inspect/mechanism_report.h"
+#include "probe/events/bootstrap.h"
+#include "run/directory.h"
+#include "study/index.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+/// One finished run of a sweep.
+struct RunMechanism {
+  int64_t seed = 0;
+  Mechanism found;
+};
+struct GroupMechanism {
+  std::string name;
+  std::vector<RunMechanism> runs;
+};
+
+std::vector<GroupMechanism> find_all(const fs::path& folder) {
+  std::vector<GroupMechanism> groups;
+  for (const SweepIndex::Run& run : SweepIndex::read(folder).runs) {
+    const fs::path place = folder / run.name;
+    if (run_status(place) != "done") continue;
+    if (groups.empty() || groups.back().name != run.group) groups.push_back({run.group, {}});
+    const SavedModel saved = load_saved(place.string(), {}, {.probes = true});
+    groups.back().runs.push_back({run.seed, mechanism_of(saved)});
+  }
+  return groups;
+}
+
+char sign_of(const std::string& outcome) {
+  if (outcome == "supported") return '+';
+  if (outcome == "refuted") return '-';
+  if (outcome == "undecided") return '?';
+  if (outcome == "does not apply") return '.';
+  return outcome == "mixed" ? 'x' : outcome[0];  // W6: p, m
+}
+
+// What the runs of a group say, each once, with how many say so.
+template <class F>
+std::string counts(const GroupMechanism& group, const F& text) {
+  std::vector<std::pair<std::string, int>> seen;
+  for (const RunMechanism& run : group.runs) {
+    const std::string what = text(run.found);
+    const auto at = std::ranges::find(seen, what, &std::pair<std::string, int>::first);
+    if (at == seen.end())
+      seen.emplace_back(what, 1);
+    else
+      ++at->second;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [what, count] : seen) parts.push_back(fmt::format("{} {}", what, count));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+template <class F>
+std::string middle(const GroupMechanism& group, const F& number) {
+  std::vector<double> all;
+  for (const RunMechanism& run : group.runs)
+    if (const double x = number(run.found); std::isfinite(x)) all.push_back(x);
+  if (all.empty()) return "–";
+  const MedianInterval m = bootstrap_median(all);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", m.median, m.low, m.high);
+}
+
+std::vector<std::string> row_of(const GroupMechanism& group) {
+  std::vector<std::string> row = {
+      group.name,
+      counts(group, [](const Mechanism& m) { return m.selected_by; }),
+      counts(group,
+             [](const Mechanism& m) {
+               return m.status == "neither" ? m.status
+                                            : fmt::format("{} at {}", m.status, m.waiver);
+             }),
+      middle(group, [](const Mechanism& m) { return m.follows.encoding; }),
+      middle(group, [](const Mechanism& m) { return m.follows.content; }),
+      middle(group, [](const Mechanism& m) { return m.follows.both; }),
+      middle(group, [](const Mechanism& m) { return m.received; }),
+      middle(group, [](const Mechanism& m) { return m.value_ratio; }),
+      middle(group, [](const Mechanism& m) { return m.loss; })};
+  for (size_t i = 0; i < hypotheses().size(); ++i) {
+    std::string signs;
+    for (const RunMechanism& run : group.runs) signs += sign_of(run.found.findings[i].outcome);
+    row.push_back(signs);
+  }
+  return row;
+}
+
+std::string table_of(const std::vector<GroupMechanism>& groups) {
+  std::vector<std::vector<std::string>> rows = {{"mechanism", "selected by", "status",
+                                                 "follows encoding", "follows content",
+                                                 "follows both", "α", "r_V", "loss"}};
+  for (const Hypothesis& h : hypotheses()) rows[0].emplace_back(h.id);
+  for (const GroupMechanism& group : groups) rows.push_back(row_of(group));
+  return aligned(rows) +
+         fmt::format(
+             "\nMedian [{:.0f} % bootstrap interval] over the runs; W1 to W10: a sign for each "
+             "run, + supported, - refuted,\n? undecided, . does not apply; of W6 p "
+             "position-selected, m mask-selected, x mixed. `waiver probe --hypotheses` says what\n"
+             "counts as what.\n",
+             100 * kLevel);
+}
+
+}  // namespace
+
+std::string study_mechanism(const fs::path& folder) {
+  const std::vector<GroupMechanism> groups = find_all(folder);
+  if (groups.empty())
+    throw UsageError(folder.string(), "no run of this sweep is finished",
+                     "`waiver sweep … --resume` goes on with it.");
+  nlohmann::ordered_json all;
+  for (const GroupMechanism& group : groups) {
+    auto runs = nlohmann::ordered_json::array();
+    for (const RunMechanism& run : group.runs) {
+      nlohmann::ordered_json one = {{"seed", run.seed}};
+      one.update(to_json(run.found));
+      runs.push_back(one);
+    }
+    all["groups"].push_back({{"group", group.name}, {"runs", runs}});
+  }
+  write_atomically(folder / "mechanism.json", all.dump(2) + "\n");
+  return table_of(groups);
+}
+
+}  // namespace waiver
