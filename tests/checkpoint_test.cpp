@@ -11,7 +11,7 @@
 #include "core/files/safetensors.h"
 #include "model/transformer.h"
 #include "temporary.h"
-#include "train/registry.h"
+#include "train/optimizer.h"
 
 using namespace waiver;
 namespace fs = std::filesystem;
@@ -23,7 +23,8 @@ struct Training {
   ParameterSet parameters;
   std::unique_ptr<Optimizer> optimizer;
 
-  explicit Training(uint64_t seed, std::unique_ptr<Optimizer> rule = make_adamw(),
+  explicit Training(uint64_t seed,
+                    std::unique_ptr<Optimizer> rule = Kind<Optimizer>("adamw").make(),
                     std::string second = "block.bias", Shape shape = {5})
       : optimizer(std::move(rule)) {
     parameters.add("block.weight", {7, 9}, Init::normal(1));
@@ -97,7 +98,7 @@ TEST_CASE("training goes on from a checkpoint as if it had never stopped") {
 TEST_CASE("weights alone can be loaded") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 2);
-  Training reader(2, make_sgd());
+  Training reader(2, Kind<Optimizer>("sgd").make());
   const auto state = reader.optimizer->state()[0].values;
   const std::vector<float> before(state.begin(), state.end());
   load_checkpoint(path, reader.parameters, nullptr);
@@ -127,9 +128,9 @@ TEST_CASE("a checkpoint of the same step is replaced") {
 TEST_CASE("a checkpoint of another model or optimizer is refused, and nothing changes") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 5);
-  Training other_name(2, make_adamw(), "block.gain"),
-      other_shape(2, make_adamw(), "block.bias", {6});
-  Training other_rule(2, make_sgd());
+  Training other_name(2, Kind<Optimizer>("adamw").make(), "block.gain"),
+      other_shape(2, Kind<Optimizer>("adamw").make(), "block.bias", {6});
+  Training other_rule(2, Kind<Optimizer>("sgd").make());
   CHECK(contains(load_error(other_name, path), "lacks this model's parameter block.gain"));
   CHECK(contains(load_error(other_shape, path),
                  "block.bias has the shape [5], this model's has [6]"));
@@ -288,8 +289,8 @@ TEST_CASE("weights or states that are no numbers are not loaded") {
   for (const bool weight : {true, false}) {
     Training t(1);
     (weight ? t.parameters.values()[3] : t.optimizer->state()[1].values[3]) = std::nanf("");
-    const fs::path path = save_checkpoint(folder.path(), {weight ? 1 : 2, "seed: 1\n"},
-                                          t.parameters, *t.optimizer);
+    const fs::path path =
+        save_checkpoint(folder.path(), {weight ? 1 : 2, "seed: 1\n"}, t.parameters, *t.optimizer);
     Training reader(2);
     CHECK(contains(load_error(reader, path), "block.weight holds NaN or infinity"));
   }
@@ -328,7 +329,7 @@ TEST_CASE("a checkpoint holds the constants of a model, and one without them sti
     return Transformer(config, 5, 1);
   };
   Transformer model = make(3), other = make(2), learned = make(0);
-  const auto optimizer = make_adamw();
+  const auto optimizer = Kind<Optimizer>("adamw").make();
   optimizer->build(model.parameters(), 0);
   const fs::path saved =
       save_checkpoint(folder.path(), {1, "seed: 1\n"}, model.parameters(), *optimizer);

@@ -1,4 +1,5 @@
 #include "probe/edits/eviction.h"
+#include "core/error.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +10,7 @@
 #include "datasets.h"
 #include "distance.h"
 #include "inspect/cache_losses.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 #include "reference/decoder.h"
 #include "train/trainer.h"
 

@@ -118,7 +118,9 @@ TEST_CASE("a checkpoint or a log of another run is refused when a run resumes") 
   for (const char* seed : {"0", "1"})
     REQUIRE(runs.train(seed, {kSmall[0], kSmall[1], std::string("seed.init=") + seed}).status == 0);
   const fs::path checkpoint = fs::path("checkpoints") / "step-00000020";
-  const auto resume = [&] { return runs.train("0", {kSmall[0], kSmall[1], "seed.init=0", "--resume"}); };
+  const auto resume = [&] {
+    return runs.train("0", {kSmall[0], kSmall[1], "seed.init=0", "--resume"});
+  };
   const auto whole = bytes_in(runs.at("0"));
   fs::rename(runs.at("0") / "log.h5", runs.at("log"));
   fs::copy(runs.at("1") / "log.h5", runs.at("0") / "log.h5");
@@ -220,8 +222,9 @@ TEST_CASE("the identity is the same each time, and another with another config")
 
 TEST_CASE("a run goes on in its folder when that is renamed, and not in a new one of its name") {
   const Runs runs;
-  Program first(runs.command("run", {"train.steps=100000", "train.schedule.kind=constant",
-                                     "train.checkpoint={every: 20, keep: 0}", "probe.snapshots=[]"}));
+  Program first(
+      runs.command("run", {"train.steps=100000", "train.schedule.kind=constant",
+                           "train.checkpoint={every: 20, keep: 0}", "probe.snapshots=[]"}));
   REQUIRE(first.makes(runs.at("run") / "checkpoints" / "step-00000020"));
   fs::rename(runs.at("run"), runs.at("moved"));
   REQUIRE(runs.train("run", {kSmall[0], kSmall[1]}).status == 0);
@@ -257,10 +260,10 @@ TEST_CASE("another study leaves a sweep's index alone, and a study may grow") {
 
 TEST_CASE("a sweep whose data changed is not gone on with") {
   const DataRuns runs;
-  std::ofstream(runs.at("study.yaml"))
-      << "title: t\nbase: tiny.yaml\nset: {train: {steps: 10}, probe: {snapshots: []}, data: {kind: "
-         "text, path: " +
-             runs.text + "}}\nseeds: [0]\n";
+  std::ofstream(runs.at("study.yaml")) << "title: t\nbase: tiny.yaml\nset: {train: {steps: 10}, "
+                                          "probe: {snapshots: []}, data: {kind: "
+                                          "text, path: " +
+                                              runs.text + "}}\nseeds: [0]\n";
   std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
                                       runs.at("sweep").string()};
   REQUIRE(run_program(command).status == 0);

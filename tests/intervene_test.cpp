@@ -102,7 +102,8 @@ TEST_CASE("every error of a spec is told at once, with its place, arm and what i
        "s.yaml:4:5: arms[1].name: two arms are called \"a\".\n"
        "s.yaml:4:15: arms[1].edits: expected a list of blocks. Write edits: [] for none.\n"
        "s.yaml:5:5: arms[2].name: missing; it has no default.\n"
-       "s.yaml:6:5: arms[3]: expected a block of keys, found \"foo\". Its keys are arms[3].name and "
+       "s.yaml:6:5: arms[3]: expected a block of keys, found \"foo\". Its keys are arms[3].name "
+       "and "
        "arms[3].edits."},
       {"positions: {other: 5}\n"
        "arms:\n"

@@ -1,6 +1,7 @@
 // Kinds by a word alone, and shorter trials of a longer run.
 #include "config/config.h"
 #include "config_files.h"
+#include "core/error.h"
 #include "train/trainer.h"
 
 using namespace waiver;

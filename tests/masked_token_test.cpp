@@ -19,7 +19,7 @@ std::unique_ptr<Dataset> masked(std::unique_ptr<Dataset> data, SetFields::Values
 TEST_CASE("tokens of a prefix are given, not predicted") {
   const auto plain = open_data("bigram_backcopy", 64);
   for (int64_t given : {0, 1, 3, 64}) {
-    const auto data = Kind<Objective>("next_token")->apply(plain->clone(), given);
+    const auto data = Kind<Objective>("next_token")->apply(open_data("bigram_backcopy", 64), given);
     const Batch truth = batch_of(*plain, 5, 64, 2), batch = batch_of(*data, 5, 64, 2);
     CHECK(batch.inputs == truth.inputs);
     for (int64_t n = 0; n < 5 * 64; ++n)
@@ -30,7 +30,8 @@ TEST_CASE("tokens of a prefix are given, not predicted") {
 TEST_CASE("masked_token hides no token of a prefix") {
   const auto plain = open_data("bigram_backcopy", 64);
   for (int64_t given : {1, 3, 63}) {
-    const auto data = Kind<Objective>("masked_token")->apply(plain->clone(), given);
+    const auto data =
+        Kind<Objective>("masked_token")->apply(open_data("bigram_backcopy", 64), given);
     const Batch truth = batch_of(*plain, 50, 64, 2), batch = batch_of(*data, 50, 64, 2);
     int64_t hidden = 0;
     for (int64_t n = 0; n < 50 * 64; ++n) {
@@ -45,7 +46,7 @@ TEST_CASE("masked_token hides no token of a prefix") {
 
 TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those alone") {
   const auto plain = open_data("bigram_backcopy", 64);
-  const auto data = masked(plain->clone());
+  const auto data = masked(open_data("bigram_backcopy", 64));
   CHECK(data->vocabulary() == 68);
   CHECK(data->mask_token() == 67);
   CHECK(data->text(67) == "<mask>");

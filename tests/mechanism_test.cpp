@@ -24,7 +24,6 @@ constexpr float kPull = 6;  // the score of the attractive key; all others have 
 class Letters : public Dataset {
  public:
   explicit Letters(bool identical) : identical_(identical) {}
-  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Letters>(*this); }
   void open(int64_t) override {}
   int64_t vocabulary() const override { return V; }
   void fill(const Draws& draws, Batch& out) const override {

@@ -1,5 +1,6 @@
 // What a run takes, as it is told before anything is created.
 #include "run/memory.h"
+#include "core/error.h"
 
 #include "config/config.h"
 #include "config_files.h"
@@ -122,13 +123,14 @@ TEST_CASE("what a saved model takes is told to the byte, and never what only tra
 
 TEST_CASE("a saved model that cannot read so long a text says so before it tries") {
   const Folder folder;
-  const std::string config = folder.write(
-      "c.yaml", "model: {layers: 1, heads: 1, width: 8, position: rope}\n"
-                "data: {kind: unigram, tokens: 5000}\ntrain: {steps: 0}\n");
+  const std::string config =
+      folder.write("c.yaml",
+                   "model: {layers: 1, heads: 1, width: 8, position: rope}\n"
+                   "data: {kind: unigram, tokens: 5000}\ntrain: {steps: 0}\n");
   const std::string run = folder.path("run");
   REQUIRE(run_program({"train", config, "--out", run}).status == 0);
-  for (const Strings& verb : {Strings{"eval", run, "--context", "1048576"},
-                              {"probe", run, "model.context=1048576"}}) {
+  for (const Strings& verb :
+       {Strings{"eval", run, "--context", "1048576"}, {"probe", run, "model.context=1048576"}}) {
     CAPTURE(verb.front());
     const Ended ended = run_program(verb);
     CHECK(ended.status == 2);
@@ -142,9 +144,10 @@ TEST_CASE("a limit on addresses (ulimit -v) is a limit on memory") {
   MESSAGE("skipped: the address sanitizer reserves more than any such limit");
 #else
   const Folder folder;
-  const std::string config = folder.write(
-      "c.yaml", "model: {layers: 1, heads: 1, width: 8}\ndata: {kind: unigram, tokens: 5000}\n"
-                "train: {steps: 1}\nprobe: {every: 0}\n");
+  const std::string config =
+      folder.write("c.yaml",
+                   "model: {layers: 1, heads: 1, width: 8}\ndata: {kind: unigram, tokens: 5000}\n"
+                   "train: {steps: 1}\nprobe: {every: 0}\n");
   const Program::Limits limits = {.prepare = [] {
     const rlimit addresses = {rlim_t{3} << 30, rlim_t{3} << 30};
     setrlimit(RLIMIT_AS, &addresses);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "captured.h"
+#include "core/error.h"
 
 using namespace waiver;
 

@@ -8,6 +8,7 @@
 
 #include "captured.h"
 #include "core/fields/set_fields.h"
+#include "metric_called.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/reduce.h"
 
@@ -94,7 +95,7 @@ TEST_CASE("α and E are means of each sequence's own, over the sequences that ha
          {}};
   for (int64_t i = 0; i < 4; ++i) m.seen.push_back({{}, {0, i + 1}});
   for (int64_t i = 0; i < 4; ++i) m.seen.push_back({{}, {i / 2 * 2, i + 1}});
-  const auto got = m.measure(make_received_attention());
+  const auto got = m.measure(metric_called("received_attention"));
   const auto &alpha = got.at("received_attention"), &E = got.at("enrichment"),
              &inclusive = got.at("received_attention_inclusive");
   CHECK(alpha[0] == near((.4 + .8) / 2));  // of three queries, and of one
@@ -119,13 +120,13 @@ TEST_CASE("the proxy makes shares of a whole row, sink tokens and slot included"
           .6f, .2f},
          {.1f, .4f, .15f, .05f},
          {{{}, {0, 1}}, {{}, {0, 2}}}};
-  const auto got = m.measure(make_proxy_attention());
+  const auto got = m.measure(metric_called("proxy_attention"));
   CHECK(got.at("proxy_received_attention")[0] == near(.6));
   CHECK(got.at("proxy_enrichment")[0] == near(.6 / .5));
   CHECK(got.at("proxy_received_attention_inclusive")[0] == near((.5 + .6) / 2));
   CHECK(got.at("proxy_received_attention_inclusive")[1] == near(.2));
   m.added.clear();
-  CHECK(m.measure(make_proxy_attention()).at("proxy_received_attention")[0] == near(.75));
+  CHECK(m.measure(metric_called("proxy_attention")).at("proxy_received_attention")[0] == near(.75));
 }
 
 TEST_CASE(

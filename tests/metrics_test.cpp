@@ -6,6 +6,7 @@
 
 #include "captured.h"
 #include "distance.h"
+#include "metric_called.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/waiver_score.h"
@@ -59,30 +60,30 @@ TEST_CASE("uniform attention has enrichment 1 and the entropy of its rows") {
     entropy += std::log(i + 1.0) / m.T;
     for (int64_t k = 0; k <= i; ++k) m.pattern[i * m.T + k] = 1.0f / static_cast<float>(i + 1);
   }
-  const auto received = m.measure(make_received_attention());
+  const auto received = m.measure(metric_called("received_attention"));
   for (int64_t k = 0; k < m.T - 1; ++k) CHECK(received.at("enrichment")[k] == near(1));
   CHECK(std::isnan(received.at("enrichment")[m.T - 1]));  // nobody else sees it
-  CHECK(m.measure(make_attention_entropy()).at("attention_entropy")[0] == near(entropy));
-  CHECK(m.measure(make_first_argmax()).at("first_argmax_share")[0] == 1);
+  CHECK(m.measure(metric_called("attention_entropy")).at("attention_entropy")[0] == near(entropy));
+  CHECK(m.measure(metric_called("first_argmax")).at("first_argmax_share")[0] == 1);
 }
 
 TEST_CASE("one-hot rows have the whole attention on their key, entropy 0, and say who is first") {
   for (const int64_t key : {0, 3}) {
     ByHand m;
     for (int64_t i = 0; i < m.T; ++i) m.pattern[i * m.T + std::min(i, key)] = 1;
-    const auto received = m.measure(make_received_attention());
+    const auto received = m.measure(metric_called("received_attention"));
     double uniform = 0;
     for (int64_t i = key + 1; i < m.T; ++i) uniform += 1.0 / (i + 1.0);
     CHECK(received.at("received_attention")[key] == 1);
     CHECK(received.at("enrichment")[key] == near((m.T - 1.0 - key) / uniform));
     CHECK(received.at("received_attention")[key + 1] == 0);
     CHECK(received.at("sink_rate")[key] == 1);
-    CHECK(m.measure(make_attention_entropy()).at("attention_entropy")[0] == 0);
-    CHECK(m.measure(make_first_argmax()).at("first_argmax_share")[0] ==
+    CHECK(m.measure(metric_called("attention_entropy")).at("attention_entropy")[0] == 0);
+    CHECK(m.measure(metric_called("first_argmax")).at("first_argmax_share")[0] ==
           near(key == 0 ? 1.0 : 1.0 / m.T));
   }
   ByHand nothing;  // rows without any weight have no largest one
-  CHECK(nothing.measure(make_first_argmax()).at("first_argmax_share")[0] == 0);
+  CHECK(nothing.measure(metric_called("first_argmax")).at("first_argmax_share")[0] == 0);
 }
 
 TEST_CASE(
@@ -91,18 +92,18 @@ TEST_CASE(
   for (int64_t t = 0; t < m.T; ++t)
     for (int64_t c = 0; c < m.C; ++c) m.resid[t * m.C + c] = static_cast<float>((t - 3) * (c + 1));
   // Rounding leaves 1e-16 of the spectrum, times its logarithm.
-  CHECK(m.measure(make_matrix_entropy()).at("matrix_entropy")[0] < 1e-12);
-  CHECK(m.measure(make_over_mixing()).at("over_mixing")[0] > 1);
+  CHECK(m.measure(metric_called("matrix_entropy")).at("matrix_entropy")[0] < 1e-12);
+  CHECK(m.measure(metric_called("over_mixing")).at("over_mixing")[0] > 1);
 
   m.resid.assign(m.T * m.C, 0.0f);
   for (int64_t t = 0; t < m.T; ++t) m.resid[t * m.C + 2 * t] = t % 2 ? 1 : -1;
-  CHECK(m.measure(make_matrix_entropy()).at("matrix_entropy")[0] == near(1));
-  CHECK(m.measure(make_over_mixing()).at("over_mixing")[0] == near(std::sqrt(m.T - 1.0)));
+  CHECK(m.measure(metric_called("matrix_entropy")).at("matrix_entropy")[0] == near(1));
+  CHECK(m.measure(metric_called("over_mixing")).at("over_mixing")[0] == near(std::sqrt(m.T - 1.0)));
 
   for (int64_t i = 0; i < m.T * m.C; ++i) m.resid[i] = static_cast<float>(i % m.C);
-  CHECK(m.measure(make_over_mixing()).at("over_mixing")[0] == 0);
+  CHECK(m.measure(metric_called("over_mixing")).at("over_mixing")[0] == 0);
   m.resid[5] = NAN;
-  CHECK(std::isnan(m.measure(make_matrix_entropy()).at("matrix_entropy")[0]));
+  CHECK(std::isnan(m.measure(metric_called("matrix_entropy")).at("matrix_entropy")[0]));
 }
 
 TEST_CASE("a planted spike gives kurtosis and max-inf norm by formula") {
@@ -111,7 +112,7 @@ TEST_CASE("a planted spike gives kurtosis and max-inf norm by formula") {
   m.resid[37] = static_cast<float>(a);
   const double fourth = (std::pow(a - mean, 4) + (n - 1) * std::pow(mean, 4)) / n;
   const double variance = (std::pow(a - mean, 2) + (n - 1) * mean * mean) / n;
-  const auto found = m.measure(make_outliers());
+  const auto found = m.measure(metric_called("outliers"));
   CHECK(found.at("residual_kurtosis")[0] == near(fourth / (variance * variance + 1e-6)));
   CHECK(found.at("residual_max_norm")[0] == 50);
 }
@@ -122,7 +123,7 @@ TEST_CASE("a massive activation is above 100 and above 1000 medians") {
   m.resid[2 * m.C + 1] = -100.5f;
   m.resid[2 * m.C + 7] = 3000;
   m.resid[4 * m.C] = 100;  // not above 100
-  auto found = m.measure(make_massive_activations());
+  auto found = m.measure(metric_called("massive_activations"));
   CHECK(found.at("massive_activations") == std::vector<float>{0, 0, 2, 0, 0, 0, 0, 0});
   CHECK(found.at("activation_first")[0] == 3000);
   CHECK(found.at("activation_second")[0] == 100.5f);
@@ -130,7 +131,7 @@ TEST_CASE("a massive activation is above 100 and above 1000 medians") {
   CHECK(found.at("activation_ratio")[0] == near(30000));
   for (float& x : m.resid) x = std::max(x, 0.2f);  // now 100.5 is below 1000 medians
   m.resid[2 * m.C + 1] = 100.5f;
-  found = m.measure(make_massive_activations());
+  found = m.measure(metric_called("massive_activations"));
   CHECK(found.at("massive_activations") == std::vector<float>{0, 0, 1, 0, 0, 0, 0, 0});
 }
 

@@ -147,9 +147,9 @@ TEST_CASE("checkpoints that cannot be read are not none") {
 
 TEST_CASE("an update that makes NaN at the last step is not done, and no checkpoint") {
   const Runs runs;
-  const Ended ended =
-      runs.train("nan", {"train.steps=1", "train.optimizer={kind: sgd, lr: 1.0e39}",
-                         "train.schedule.kind=constant", "train.schedule.warmup=0", "probe.every=0", "probe.snapshots=[]"});
+  const Ended ended = runs.train("nan", {"train.steps=1", "train.optimizer={kind: sgd, lr: 1.0e39}",
+                                         "train.schedule.kind=constant", "train.schedule.warmup=0",
+                                         "probe.every=0", "probe.snapshots=[]"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, "));
   CHECK(contains(ended.output, "the last update leaves the numbers (NaN or infinity)"));
@@ -163,8 +163,9 @@ TEST_CASE("a validation that gives no number stops the run, whose good checkpoin
   const Runs runs;
   const Ended ended = runs.train(
       "nan", {"train.steps=2", "train.checkpoint={every: 1, keep: 1}", "train.checkpoint.at=[0]",
-              "train.optimizer={kind: sgd, lr: 1.0e25}", "train.schedule.kind=constant", "train.schedule.warmup=0", "train.clip=0.0",
-              "probe.every=0", "probe.snapshots=[]", "train.eval={every: 1, batches: 1}"});
+              "train.optimizer={kind: sgd, lr: 1.0e25}", "train.schedule.kind=constant",
+              "train.schedule.warmup=0", "train.clip=0.0", "probe.every=0", "probe.snapshots=[]",
+              "train.eval={every: 1, batches: 1}"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, validation: the loss is no number"));
   CHECK(contains(ended.output, "The last good checkpoint is "));

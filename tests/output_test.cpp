@@ -1,4 +1,5 @@
 // A standard stream that cannot be written: no product is lost in silence, no run is ended.
+#include "core/error.h"
 #include "runs.h"
 
 using namespace waiver;

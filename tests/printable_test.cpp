@@ -48,12 +48,12 @@ TEST_CASE("bytes that no text file has are found") {
 }
 
 TEST_CASE("what is UTF-8 and what is not is told as strictly as the standard does") {
-  for (const char* good : {"a", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80",
-                           "\xf4\x8f\xbf\xbf"})
+  for (const char* good :
+       {"a", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
     CHECK(character_length(good) == std::string_view(good).size());
   // Longer than need be, surrogates, beyond U+10FFFF, a continuation alone, cut short.
-  for (const char* bad : {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf", "\x80",
-                          "\xe2\x82"})
+  for (const char* bad :
+       {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf", "\x80", "\xe2\x82"})
     CHECK(character_length(bad) == 0);
 }

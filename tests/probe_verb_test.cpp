@@ -153,7 +153,8 @@ TEST_CASE("probe replaces a file only when told to, and writes none without --ou
   put_bytes(run.path("taken"), "something");
   const Ended refused = run.probe({"--out", run.path("taken")});
   CHECK(refused.status == 2);
-  CHECK(contains(refused.output, "taken: the file is there already. --overwrite replaces it, --out"));
+  CHECK(
+      contains(refused.output, "taken: the file is there already. --overwrite replaces it, --out"));
   CHECK(file_text(run.path("taken")) == "something");
   CHECK(run.probe({"--out", run.path("taken"), "--overwrite"}).status == 2);  // nor then
   CHECK(file_text(run.path("taken")) == "something");

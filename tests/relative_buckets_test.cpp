@@ -7,7 +7,7 @@
 
 #include "core/fields/set_fields.h"
 #include "core/natural.h"
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 #include "reference/encoding.h"
 
 using namespace waiver;

@@ -17,8 +17,9 @@ namespace {
 
 // From the ground up; rooms of one floor know nothing of each other.
 const std::vector<std::vector<std::string>> kFloors = {
-    {"core"},       {"autograd"}, {"model", "data"}, {"train", "probe"}, {"config"},
-    {"run", "bench"}, {"inspect"},  {"study"},         {"cli"}};
+    {"core"},           {"autograd"}, {"model", "data"},
+    {"train", "probe"}, {"config"},   {"run", "bench"},
+    {"inspect"},        {"study"},    {"cli"}};
 
 struct Source {
   std::string path;  // under src/
@@ -135,8 +136,8 @@ TEST_CASE("a climb and a circle are found, with both files") {
   CHECK(climbs({{"model/a.h", 1, {"data/b.h"}}}).size() == 1);
   CHECK(climbs({{"attic/a.h", 1, {}}}).size() == 1);
   CHECK(climbs({{"cli/a.cpp", 1, {"core/b.h", "cli/c.h"}}}).empty());
-  const Circles circle({{"core/a.h", 1, {}}, {"core/a.cpp", 1, {"core/b.h"}},
-                        {"core/b.h", 1, {"core/a.h"}}});
+  const Circles circle(
+      {{"core/a.h", 1, {}}, {"core/a.cpp", 1, {"core/b.h"}}, {"core/b.h", 1, {"core/a.h"}}});
   CHECK(circle.found() ==
         std::vector<std::string>{"core/b includes core/a, which comes back to it"});
 }

@@ -1,5 +1,5 @@
-#include "config_files.h"
 #include "study/study.h"
+#include "config_files.h"
 
 using namespace waiver;
 

@@ -6,6 +6,9 @@
 #include <deque>
 
 #include "bench/torch_step.h"
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/files/json.h"
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/memory.h"
@@ -166,42 +169,33 @@ class Bench {
   std::deque<Profile> profiles_;
 };
 
-}  // namespace
-
-BenchResult measure(const Workload& workload, const BenchOptions& options) {
-  reset_peak_resident();
-  Bench bench(workload, options);
-  for (int64_t i = 0; i < options.rounds; ++i) bench.round();
-  return bench.result();
-}
-
-nlohmann::ordered_json to_json(const BenchResult& r) {
+Json to_json(const BenchResult& r) {
   const ModelConfig& m = r.workload.model;
-  nlohmann::ordered_json out = {{"workload", r.workload.name},
-                                {"setting", r.workload.setting},
-                                {"layers", m.layers},
-                                {"heads", m.heads},
-                                {"width", m.width},
-                                {"mlp_width", m.mlp.width},
-                                {"context", m.context},
-                                {"vocabulary", r.workload.vocabulary},
-                                {"batch", r.workload.train.batch},
-                                {"threads", r.threads},
-                                {"rounds", r.rounds},
-                                {"steps_per_round", r.steps_per_round},
-                                {"ms_per_step", r.ms_per_step},
-                                {"tokens_per_second", r.tokens_per_second},
-                                {"useful_flops_per_token", useful_flops_per_token(r.workload)},
-                                {"useful_gflops", r.useful_gflops},
-                                {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
-                                {"sgemm_gflops", r.sgemm_gflops},
-                                {"share_of_peak", r.share_of_peak},
-                                {"serial_share", r.serial_share},
-                                {"few_tiles_share", r.few_tiles_share},
-                                {"parameter_bytes", r.parameter_bytes},
-                                {"optimizer_bytes", r.optimizer_bytes},
-                                {"arena_bytes", r.arena_bytes},
-                                {"peak_resident_bytes", r.peak_resident_bytes}};
+  Json out = {{"workload", r.workload.name},
+              {"setting", r.workload.setting},
+              {"layers", m.layers},
+              {"heads", m.heads},
+              {"width", m.width},
+              {"mlp_width", m.mlp.width},
+              {"context", m.context},
+              {"vocabulary", r.workload.vocabulary},
+              {"batch", r.workload.train.batch},
+              {"threads", r.threads},
+              {"rounds", r.rounds},
+              {"steps_per_round", r.steps_per_round},
+              {"ms_per_step", r.ms_per_step},
+              {"tokens_per_second", r.tokens_per_second},
+              {"useful_flops_per_token", useful_flops_per_token(r.workload)},
+              {"useful_gflops", r.useful_gflops},
+              {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
+              {"sgemm_gflops", r.sgemm_gflops},
+              {"share_of_peak", r.share_of_peak},
+              {"serial_share", r.serial_share},
+              {"few_tiles_share", r.few_tiles_share},
+              {"parameter_bytes", r.parameter_bytes},
+              {"optimizer_bytes", r.optimizer_bytes},
+              {"arena_bytes", r.arena_bytes},
+              {"peak_resident_bytes", r.peak_resident_bytes}};
   for (const BenchRow& row : r.rows)
     out["rows"].push_back({{"name", row.name},
                            {"forward_ms", row.forward_ms},
@@ -220,6 +214,31 @@ nlohmann::ordered_json to_json(const BenchResult& r) {
                     {"ms_per_step", r.torch->ms_per_step},
                     {"ratio", r.torch->ratio}};
   return out;
+}
+
+}  // namespace
+
+BenchResult measure(const Workload& workload, const BenchOptions& options) {
+  reset_peak_resident();
+  Bench bench(workload, options);
+  for (int64_t i = 0; i < options.rounds; ++i) bench.round();
+  return bench.result();
+}
+
+void check_results_file(const std::string& path) {
+  if (!std::filesystem::exists(path)) return;
+  const Json there = std::filesystem::is_regular_file(path) ? parse_json(read_file(path)) : Json();
+  if (there.is_object() && there.contains("machine") && there.contains("results")) return;
+  throw UsageError(path,
+                   "this is there already and holds no figures of bench, so it is not replaced",
+                   "Choose another place with --json.");
+}
+
+std::string results_json(const std::vector<BenchResult>& results) {
+  Json json;
+  for (const auto& [name, value] : machine_facts()) json["machine"][name] = value;
+  for (const BenchResult& result : results) json["results"].push_back(to_json(result));
+  return json_lines(json);
 }
 
 }  // namespace waiver

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +54,9 @@ struct BenchResult {
 /// they are asked for, a probe and PyTorch's steps.
 BenchResult measure(const Workload& workload, const BenchOptions& options);
 
-nlohmann::ordered_json to_json(const BenchResult& result);
+/// Throws UsageError where something else than such a file is at `path`, or nothing can be written.
+void check_results_file(const std::string& path);
+/// {machine: {…}, results: [{…}]}: every figure.
+std::string results_json(const std::vector<BenchResult>& results);
 
 }  // namespace waiver

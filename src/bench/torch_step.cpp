@@ -8,9 +8,10 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/error.h"
+#include "core/files/json.h"
 #include "core/signals.h"
 #include "core/stop.h"
 #include "core/threads.h"
@@ -22,19 +23,18 @@ constexpr char kScript[] = WAIVER_SOURCE_DIR "/scripts/torch_step.py";
 
 std::string description(const Workload& w) {
   const ModelConfig& m = w.model;
-  return nlohmann::json({{"layers", m.layers},
-                         {"heads", m.heads},
-                         {"width", m.width},
-                         {"context", m.context},
-                         {"mlp", m.mlp.width},
-                         {"activation", m.mlp.kind.name()},
-                         {"attention_bias", m.attention.bias},
-                         {"mlp_bias", m.mlp.bias},
-                         {"tied", m.output.tied},
-                         {"vocabulary", w.vocabulary},
-                         {"batch", w.train.batch},
-                         {"threads", threads()}})
-      .dump();
+  return json_text({{"layers", m.layers},
+                    {"heads", m.heads},
+                    {"width", m.width},
+                    {"context", m.context},
+                    {"mlp", m.mlp.width},
+                    {"activation", m.mlp.kind.name()},
+                    {"attention_bias", m.attention.bias},
+                    {"mlp_bias", m.mlp.bias},
+                    {"tied", m.output.tied},
+                    {"vocabulary", w.vocabulary},
+                    {"batch", w.train.batch},
+                    {"threads", threads()}});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/random.h"
 
 namespace waiver {
@@ -15,7 +16,6 @@ class UniformTokens : public Dataset {
  public:
   UniformTokens(int64_t vocabulary, int64_t sequences)
       : vocabulary_(vocabulary), sequences_(sequences) {}
-  std::unique_ptr<Dataset> clone() const override { return std::make_unique<UniformTokens>(*this); }
   void open(int64_t context) override {
     const Random random(0, "bench");
     tokens_.resize(sequences_ * context + 1);

@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "bench/bench.h"
@@ -89,19 +88,8 @@ void print_rows(const BenchResult& r) {
         "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
 }
 
-// Before anything is measured.
-void check_json(const std::string& path) {
-  if (path.empty() || !std::filesystem::exists(path)) return;
-  const auto there = std::filesystem::is_regular_file(path)
-                         ? nlohmann::json::parse(read_file(path), nullptr, false)
-                         : nlohmann::json();
-  if (there.is_object() && there.contains("machine") && there.contains("results")) return;
-  throw UsageError(path, "this is there already and holds no figures of bench, so it is not replaced",
-                   "Choose another place with --json.");
-}
-
 void bench(const Options& options) {
-  check_json(options.json);
+  if (!options.json.empty()) check_results_file(options.json);
   std::vector<Workload> workloads;
   for (const std::string& name : options.names)
     for (Workload& workload : find_workloads(name)) {
@@ -111,43 +99,39 @@ void bench(const Options& options) {
   print_result("{} · {}\n", machine_line(), gemm_version());
   for (const std::string& warning : machine_warnings()) print_result("Slow: {}\n", warning);
   std::vector<BenchResult> results;
-  nlohmann::ordered_json json;
-  for (const auto& [name, value] : machine_facts()) json["machine"][name] = value;
   for (const Workload& workload : workloads) {
     results.push_back(measure(workload, options.bench));
-    json["results"].push_back(to_json(results.back()));
     if (!results.back().plain_ratio) print_rows(results.back());
   }
   const auto switches = std::ranges::count_if(
       results, [](const BenchResult& r) { return r.plain_ratio.has_value(); });
   if (switches < std::ssize(results)) print_table(results);
   if (switches > 0) print_switches(results);
-  if (!options.json.empty()) write_atomically(options.json, json.dump(2) + "\n");
+  if (!options.json.empty()) write_atomically(options.json, results_json(results));
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
-      "bench", "Speed of training steps against this machine's own matrix products");
+void add_bench(Verb& program) {
+  Verb verb =
+      program.add("bench", "Speed of training steps against this machine's own matrix products");
   auto options = std::make_shared<Options>();
-  verb->add_option("workloads", options->names,
-                   fmt::format("among {}", fmt::join(workload_names(), ", ")))
-      ->capture_default_str();
-  verb->add_option("--rounds", options->bench.rounds, "medians are over these")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  verb->add_option("--round-seconds", options->bench.round_seconds,
-                   "steps fill a round up to this; at least one")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-  verb->add_option("--batch", options->batch, "sequences per step, instead of the workload's own")
-      ->check(CLI::Range(1, 1 << 20));
-  verb->add_flag("--compare", options->bench.compare,
-                 "time steps of the same model in PyTorch too (Debian: python3-torch)");
-  verb->add_option("--json", options->json, "a file for all figures");
-  add_threads(*verb);
-  verb->callback([options] { bench(*options); });
+  verb.add("workloads", options->names, fmt::format("among {}", fmt::join(workload_names(), ", ")))
+      .shows_default();
+  verb.add("--rounds", options->bench.rounds, "medians are over these")
+      .between(1, 10000)
+      .shows_default();
+  verb.add("--round-seconds", options->bench.round_seconds,
+           "steps fill a round up to this; at least one")
+      .between(0.0, 3600.0)
+      .shows_default();
+  verb.add("--batch", options->batch, "sequences per step, instead of the workload's own")
+      .between(1, 1 << 20);
+  verb.add("--compare", options->bench.compare,
+           "time steps of the same model in PyTorch too (Debian: python3-torch)");
+  verb.add("--json", options->json, "a file for all figures");
+  add_threads(verb);
+  verb.runs([options] { bench(*options); });
 }
 
 }  // namespace waiver

@@ -24,28 +24,25 @@ void check(const Target& target) {
 
 }  // namespace
 
-void add_config(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("config", "Check, print and explain configs");
-  verb->require_subcommand(1);
+void add_config(Verb& program) {
+  Verb verb = program.add("config", "Check, print and explain configs");
 
   auto checked = std::make_shared<Target>();
-  CLI::App* check_verb =
-      verb->add_subcommand("check", "Find everything that is wrong with a config");
-  add_target(*check_verb, *checked, "config", "a run config (YAML)");
-  check_verb->callback([checked] { check(*checked); });
+  Verb check_verb = verb.add("check", "Find everything that is wrong with a config");
+  add_target(check_verb, *checked, "config", "a run config (YAML)");
+  check_verb.runs([checked] { check(*checked); });
 
   auto shown = std::make_shared<Target>();
-  CLI::App* show_verb =
-      verb->add_subcommand("show", "Print the whole config, with bases, overrides and defaults");
-  add_target(*show_verb, *shown, "config", "a run config (YAML)");
-  show_verb->callback(
-      [shown] {
-        require_file(shown->path);
-        print_result(to_yaml(load_config(shown->path, shown->overrides)));
-      });
+  Verb show_verb = verb.add("show", "Print the whole config, with bases, overrides and defaults");
+  add_target(show_verb, *shown, "config", "a run config (YAML)");
+  show_verb.runs([shown] {
+    require_file(shown->path);
+    print_result(to_yaml(load_config(shown->path, shown->overrides)));
+  });
 
-  verb->add_subcommand("docs", "Print every key with its default, what is allowed, its meaning")
-      ->callback([] { print_result(config_docs()); });
+  verb.add("docs", "Print every key with its default, what is allowed, its meaning").runs([] {
+    print_result(config_docs());
+  });
 }
 
 }  // namespace waiver

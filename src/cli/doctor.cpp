@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/gemm.h"
@@ -21,11 +19,10 @@ void examine() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("doctor", "Versions, instruction set, threads, and what is slow here");
-  add_threads(*verb);
-  verb->callback(examine);
+void add_doctor(Verb& program) {
+  Verb verb = program.add("doctor", "Versions, instruction set, threads, and what is slow here");
+  add_threads(verb);
+  verb.runs(examine);
 }
 
 }  // namespace waiver

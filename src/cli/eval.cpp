@@ -60,36 +60,35 @@ void evaluate(const Options& options) {
 
 }  // namespace
 
-void add_eval(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("eval", "Validation loss and task risks of a trained model");
+void add_eval(Verb& program) {
+  Verb verb = program.add("eval", "Validation loss and task risks of a trained model");
   auto options = std::make_shared<Options>();
-  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
-  verb->add_option("--context", options->context,
-                   "tokens of a sequence, instead of model.context; more than the model was "
-                   "trained with only where positions are not added to the embeddings")
-      ->type_name("T");
-  auto* window = verb->add_option("--window", options->cache.window,
-                                  "evict keys and values older than the last W tokens, and compare "
-                                  "with the full cache")
-                     ->type_name("W");
-  verb->add_option("--keep-first", options->cache.keep_first,
-                   "the first N tokens stay in the cache beside the window")
-      ->type_name("N")
-      ->needs(window);
-  verb->add_option("--keep", options->cache.keep,
-                   "positions that stay in the cache beside the window, as 0,10; as many others at "
-                   "random are the control")
-      ->type_name("POSITIONS")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->needs(window);
-  verb->add_flag("--reindex", options->cache.reindex,
-                 "positions are ranks within the cache, instead of those of the text (Xiao et al., "
-                 "2309.17453)")
-      ->needs(window);
-  add_threads(*verb);
-  verb->callback([options, window] {
-    options->evict = window->count() > 0;
+  add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb.add("--context", options->context,
+           "tokens of a sequence, instead of model.context; more than the model was "
+           "trained with only where positions are not added to the embeddings")
+      .type("T");
+  Option window = verb.add("--window", options->cache.window,
+                           "evict keys and values older than the last W tokens, and compare "
+                           "with the full cache")
+                      .type("W");
+  verb.add("--keep-first", options->cache.keep_first,
+           "the first N tokens stay in the cache beside the window")
+      .type("N")
+      .needs(window);
+  verb.add("--keep", options->cache.keep,
+           "positions that stay in the cache beside the window, as 0,10; as many others at "
+           "random are the control")
+      .type("POSITIONS")
+      .separated_by_commas()
+      .needs(window);
+  verb.add("--reindex", options->cache.reindex,
+           "positions are ranks within the cache, instead of those of the text (Xiao et al., "
+           "2309.17453)")
+      .needs(window);
+  add_threads(verb);
+  verb.runs([options, window] {
+    options->evict = window.given();
     evaluate(*options);
   });
 }

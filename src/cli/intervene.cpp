@@ -60,27 +60,21 @@ void intervene(const Options& options) {
 
 }  // namespace
 
-void add_intervene(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
-      "intervene", "Change a trained model's pass at named points, and show what follows");
+void add_intervene(Verb& program) {
+  Verb verb = program.add("intervene",
+                          "Change a trained model's pass at named points, and show what follows");
   auto options = std::make_shared<Options>();
-  verb->add_option("run", options->run, "a run directory or a checkpoint folder")->required();
-  verb->add_option("spec", options->spec, "a spec of interventions (YAML)")->required();
-  verb->add_option("overrides", options->overrides,
-                   "positions.NAME=N for the spec; any other key is the model's config's")
-      ->type_name("key.path=value");
-  verb->add_option("--out", options->out,
-                   "the HDF5 file; default: interventions/SPEC.h5 in the run or checkpoint");
-  verb->add_flag("--overwrite", options->overwrite, "replace that file, if it is of this program");
-  verb->add_flag_callback(
-      "--docs",
-      [] {
-        print_result(intervention_docs());
-        throw CLI::Success();
-      },
-      "print every key, edit and point of a spec");
-  add_threads(*verb);
-  verb->callback([options] { intervene(*options); });
+  verb.add("run", options->run, "a run directory or a checkpoint folder").required();
+  verb.add("spec", options->spec, "a spec of interventions (YAML)").required();
+  verb.add("overrides", options->overrides,
+           "positions.NAME=N for the spec; any other key is the model's config's")
+      .type("key.path=value");
+  verb.add("--out", options->out,
+           "the HDF5 file; default: interventions/SPEC.h5 in the run or checkpoint");
+  verb.add("--overwrite", options->overwrite, "replace that file, if it is of this program");
+  verb.prints("--docs", intervention_docs, "print every key, edit and point of a spec");
+  add_threads(verb);
+  verb.runs([options] { intervene(*options); });
 }
 
 }  // namespace waiver

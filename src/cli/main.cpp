@@ -1,15 +1,11 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <sstream>
 #include <string>
-#include <vector>
 
-#include "cli/usage.h"
+#include "cli/command_line.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files/files.h"
@@ -35,46 +31,16 @@ void restart_with_own_settings(char** argv) {
   if (!missing) execv(program.c_str(), argv);
 }
 
-// What CLI11 says to the help, the version or a mistake that `error` stands for.
-int answer(const CLI::App& app, const CLI::ParseError& error) {
-  std::ostringstream out, complaint;
-  const int status = app.exit(error, out, complaint) == 0 ? 0 : 2;
-  waiver::print_error(complaint.str());
-  waiver::print_result(out.str());
-  return status;
-}
-
-int run(int argc, char** argv) {
-  CLI::App app(
-      "Waiver trains small transformers from YAML files and watches waiver elements (attention "
-      "sinks) emerge.",
-      "waiver");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", WAIVER_VERSION);
-  app.footer(
-      "Exit status: 0 done, 1 failed while running, 2 bad usage or config, 3 stopped by Ctrl-C, "
-      "TERM, HUP or USR1.");
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return waiver::explain_usage(*failed, error);
-  });
-  waiver::add_train(app);
-  waiver::add_sweep(app);
-  waiver::add_eval(app);
-  waiver::add_probe(app);
-  waiver::add_intervene(app);
-  waiver::add_sample(app);
-  waiver::add_config(app);
-  waiver::add_bench(app);
-  waiver::add_doctor(app);
-  try {
-    std::vector<std::string> words = waiver::words_of(argc, argv);
-    words.erase(words.begin());
-    std::ranges::reverse(words);  // as CLI11 wants them
-    app.parse(std::move(words));
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    return answer(app, error);
-  }
+void add_verbs(waiver::Verb& program) {
+  waiver::add_train(program);
+  waiver::add_sweep(program);
+  waiver::add_eval(program);
+  waiver::add_probe(program);
+  waiver::add_intervene(program);
+  waiver::add_sample(program);
+  waiver::add_config(program);
+  waiver::add_bench(program);
+  waiver::add_doctor(program);
 }
 
 int fail(int status, const std::string& sentence) {
@@ -91,7 +57,7 @@ int main(int argc, char** argv) {
   waiver::ignore_file_size_signal();
   try {
     waiver::set_threads(waiver::threads());
-    return run(argc, argv);
+    return waiver::run_command_line(argc, argv, WAIVER_VERSION, add_verbs);
   } catch (const waiver::Stopped& stopped) {
     return fail(waiver::Stopped::kStatus, stopped.what());
   } catch (const waiver::Error& error) {

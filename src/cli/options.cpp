@@ -8,11 +8,10 @@ namespace fs = std::filesystem;
 
 namespace waiver {
 
-void add_target(CLI::App& verb, Target& target, const std::string& name, const std::string& what) {
-  verb.add_option(name, target.path, what)->required();
-  verb.add_option("overrides", target.overrides,
-                  "keys to override, as key.path=value, parsed as YAML")
-      ->type_name("key.path=value");
+void add_target(Verb& verb, Target& target, const std::string& name, const std::string& what) {
+  verb.add(name, target.path, what).required();
+  verb.add("overrides", target.overrides, "keys to override, as key.path=value, parsed as YAML")
+      .type("key.path=value");
 }
 
 void check_output(const fs::path& path, bool overwrite) {
@@ -33,10 +32,9 @@ void check_output(const fs::path& path, bool overwrite) {
     throw UsageError(name, "there is no such folder to write it into");
 }
 
-void add_threads(CLI::App& verb) {
-  verb.add_option_function<int>("--threads", set_threads,
-                                "how many threads work; results do not depend on it")
-      ->check(CLI::Range(1, 4096));
+void add_threads(Verb& verb) {
+  verb.add("--threads", set_threads, "how many threads work; results do not depend on it")
+      .between(1, 4096);
 }
 
 }  // namespace waiver

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "cli/verb.h"
 
 namespace waiver {
 
@@ -12,7 +13,7 @@ struct Target {
   std::string path;
   std::vector<std::string> overrides;
 };
-void add_target(CLI::App& verb, Target& target, const std::string& name, const std::string& what);
+void add_target(Verb& verb, Target& target, const std::string& name, const std::string& what);
 
 /// Throws UsageError, before anything is measured, where a file cannot be written at this path: a
 /// folder, a file that is there without `overwrite`, or one that is no log or probe of this
@@ -20,6 +21,6 @@ void add_target(CLI::App& verb, Target& target, const std::string& name, const s
 void check_output(const std::filesystem::path& path, bool overwrite);
 
 /// `--threads N`; default: OMP_NUM_THREADS, or every processor.
-void add_threads(CLI::App& verb);
+void add_threads(Verb& verb);
 
 }  // namespace waiver

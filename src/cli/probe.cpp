@@ -39,7 +39,8 @@ void probe(const Options& options) {
     return;
   }
   require_run(options.target.path, "probe");
-  const SavedModel saved = load_saved(options.target.path, options.target.overrides, {.probes = true});
+  const SavedModel saved =
+      load_saved(options.target.path, options.target.overrides, {.probes = true});
   ProbeTokens tokens;
   if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;
   if (options.bos == "drop") tokens.bos = ProbeTokens::Bos::drop;
@@ -59,42 +60,29 @@ void probe(const Options& options) {
 
 }  // namespace
 
-void add_probe(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("probe", "Measure every metric on a trained model");
+void add_probe(Verb& program) {
+  Verb verb = program.add("probe", "Measure every metric on a trained model");
   auto options = std::make_shared<Options>();
-  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
-  verb->add_option("--out", options->out, "an HDF5 file for every series, in the form of a log");
-  verb->add_flag("--overwrite", options->overwrite,
-                 "replace the file that is there, if it is of this program");
-  verb->add_option("--tokens", options->tokens,
-                   "natural: the data's probe batch; random: its own tokens, drawn uniformly")
-      ->check(CLI::IsMember({"natural", "random"}))
-      ->capture_default_str();
-  verb->add_option("--bos", options->bos,
-                   "keep, or drop: the tokens that every sequence begins with become random ones")
-      ->check(CLI::IsMember({"keep", "drop"}))
-      ->capture_default_str();
-  verb->add_flag("--mechanism", options->mechanism,
-                 "ask what selects the waiver and try W1 to W10; of a sweep's folder, on all its "
-                 "finished runs");
-  verb->add_flag_callback(
-          "--hypotheses",
-          [] {
-            print_result(hypothesis_docs());
-            throw CLI::Success();
-          },
-          "print what the mechanism tests claim, and what counts as what; needs no run")
-      ->trigger_on_parse();
-  verb->add_flag_callback(
-          "--list",
-          [] {
-            print_result(metric_docs());
-            throw CLI::Success();
-          },
-          "print every series with its formula instead; needs no run")
-      ->trigger_on_parse();
-  add_threads(*verb);
-  verb->callback([options] { probe(*options); });
+  add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb.add("--out", options->out, "an HDF5 file for every series, in the form of a log");
+  verb.add("--overwrite", options->overwrite,
+           "replace the file that is there, if it is of this program");
+  verb.add("--tokens", options->tokens,
+           "natural: the data's probe batch; random: its own tokens, drawn uniformly")
+      .among({"natural", "random"})
+      .shows_default();
+  verb.add("--bos", options->bos,
+           "keep, or drop: the tokens that every sequence begins with become random ones")
+      .among({"keep", "drop"})
+      .shows_default();
+  verb.add("--mechanism", options->mechanism,
+           "ask what selects the waiver and try W1 to W10; of a sweep's folder, on all its "
+           "finished runs");
+  verb.prints("--hypotheses", hypothesis_docs,
+              "print what the mechanism tests claim, and what counts as what; needs no run");
+  verb.prints("--list", metric_docs, "print every series with its formula instead; needs no run");
+  add_threads(verb);
+  verb.runs([options] { probe(*options); });
 }
 
 }  // namespace waiver

@@ -65,25 +65,25 @@ void write(const Options& options) {
 
 }  // namespace
 
-void add_sample(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("sample", "Let a trained model write");
+void add_sample(Verb& program) {
+  Verb verb = program.add("sample", "Let a trained model write");
   auto options = std::make_shared<Options>();
-  add_target(*verb, options->target, "run", "a run directory or a checkpoint folder");
-  verb->add_option("--prompt", options->prompt,
-                   "what to continue; token ids where data has no text; none: the first tokens of "
-                   "every sequence, else a line break, else the first token to validate on");
-  verb->add_option("--tokens", options->sample.tokens, "how many tokens to write")
-      ->check(CLI::Range(0, 1 << 24))
-      ->capture_default_str();
-  verb->add_option("--temperature", options->sample.temperature, "0: always the likeliest token")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  verb->add_option("--top-k", options->sample.top_k, "draw among the k likeliest; 0: among all")
-      ->check(CLI::Range(0, 1 << 24))
-      ->capture_default_str();
-  verb->add_option("--seed", options->sample.seed, "seed of the draws")->capture_default_str();
-  add_threads(*verb);
-  verb->callback([options] { write(*options); });
+  add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
+  verb.add("--prompt", options->prompt,
+           "what to continue; token ids where data has no text; none: the first tokens of "
+           "every sequence, else a line break, else the first token to validate on");
+  verb.add("--tokens", options->sample.tokens, "how many tokens to write")
+      .between(0, 1 << 24)
+      .shows_default();
+  verb.add("--temperature", options->sample.temperature, "0: always the likeliest token")
+      .between(0.0, 100.0)
+      .shows_default();
+  verb.add("--top-k", options->sample.top_k, "draw among the k likeliest; 0: among all")
+      .between(0, 1 << 24)
+      .shows_default();
+  verb.add("--seed", options->sample.seed, "seed of the draws").shows_default();
+  add_threads(verb);
+  verb.runs([options] { write(*options); });
 }
 
 }  // namespace waiver

@@ -16,17 +16,16 @@ struct Options {
 
 }  // namespace
 
-void add_sweep(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("sweep", "Train every run of an experiment, one after another");
+void add_sweep(Verb& program) {
+  Verb verb = program.add("sweep", "Train every run of an experiment, one after another");
   auto options = std::make_shared<Options>();
-  add_target(*verb, options->target, "experiment", "an experiment (YAML)");
-  verb->add_option("--out", options->directory,
-                   "the sweep's folder; default: runs/ and the experiment's name");
-  verb->add_flag("--resume", options->resume,
-                 "go on in a folder that is there: finished runs are skipped, begun ones resumed");
-  add_threads(*verb);
-  verb->callback([options] {
+  add_target(verb, options->target, "experiment", "an experiment (YAML)");
+  verb.add("--out", options->directory,
+           "the sweep's folder; default: runs/ and the experiment's name");
+  verb.add("--resume", options->resume,
+           "go on in a folder that is there: finished runs are skipped, begun ones resumed");
+  add_threads(verb);
+  verb.runs([options] {
     require_file(options->target.path);
     const Study study = load_study(options->target.path, options->target.overrides);
     const std::string directory =

@@ -27,19 +27,19 @@ void train(const Options& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("train", "Train one model and write its run directory");
+void add_train(Verb& program) {
+  Verb verb = program.add("train", "Train one model and write its run directory");
   auto options = std::make_shared<Options>();
-  add_target(*verb, options->target, "config", "a run config (YAML)");
-  verb->add_option("--out", options->plan.directory,
-                   "the run directory; default: runs/ and a name from the config, the overrides "
-                   "and the seeds");
-  auto* resume =
-      verb->add_flag("--resume", options->plan.resume, "go on from the newest good checkpoint");
-  verb->add_flag("--overwrite", options->plan.overwrite, "replace the run that is there")
-      ->excludes(resume);
-  add_threads(*verb);
-  verb->callback([options] { train(*options); });
+  add_target(verb, options->target, "config", "a run config (YAML)");
+  verb.add("--out", options->plan.directory,
+           "the run directory; default: runs/ and a name from the config, the overrides "
+           "and the seeds");
+  Option resume =
+      verb.add("--resume", options->plan.resume, "go on from the newest good checkpoint");
+  verb.add("--overwrite", options->plan.overwrite, "replace the run that is there")
+      .excludes(resume);
+  add_threads(verb);
+  verb.runs([options] { train(*options); });
 }
 
 }  // namespace waiver

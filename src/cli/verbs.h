@@ -1,20 +1,18 @@
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "cli/verb.h"
 
 namespace waiver {
 
 // Each adds one verb with its options and what it does; what it does throws Error.
-void add_train(CLI::App& app);
-void add_sweep(CLI::App& app);
-void add_eval(CLI::App& app);
-void add_probe(CLI::App& app);
-void add_intervene(CLI::App& app);
-void add_sample(CLI::App& app);
-void add_config(CLI::App& app);
-void add_bench(CLI::App& app);
-void add_doctor(CLI::App& app);
+void add_train(Verb& program);
+void add_sweep(Verb& program);
+void add_eval(Verb& program);
+void add_probe(Verb& program);
+void add_intervene(Verb& program);
+void add_sample(Verb& program);
+void add_config(Verb& program);
+void add_bench(Verb& program);
+void add_doctor(Verb& program);
 
 }  // namespace waiver

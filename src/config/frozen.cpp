@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/suggest.h"
+#include "core/error.h"
 #include "core/rehearsal.h"
 #include "model/transformer.h"
 

@@ -55,9 +55,10 @@ std::string setting_name(const std::string& key, const Node& value) {
 std::string run_name(const std::string& path, std::span<const std::string> overrides,
                      const Config& config) {
   std::string name = plain(std::filesystem::path(path).stem().string());
-  for_each_leaf(read_overrides(overrides, config_keys()), "", [&](const std::string& key, const auto& entry) {
-    if (!key.starts_with("seed.")) name += "," + setting_name(key, entry.value);
-  });
+  for_each_leaf(read_overrides(overrides, config_keys()), "",
+                [&](const std::string& key, const auto& entry) {
+                  if (!key.starts_with("seed.")) name += "," + setting_name(key, entry.value);
+                });
   const auto& [init, data] = config.seed;
   if (init != data)
     name += fmt::format(",seed={}-{}", init, data);

@@ -28,8 +28,8 @@ std::string kind_named(const Node& block, const KeyInfo& kind, bool complete) {
   return choice ? std::string(choice->name) : entry->value.scalar;
 }
 
-void drop_foreign_options(Node& below, const Node& above, std::span<const KeyInfo> keys, bool complete,
-                          const std::string& path) {
+void drop_foreign_options(Node& below, const Node& above, std::span<const KeyInfo> keys,
+                          bool complete, const std::string& path) {
   const KeyInfo* kind = kind_of_block(keys, path);
   if (!kind || !above.find("kind")) return;
   const std::string was = kind_named(below, *kind, complete), is = kind_named(above, *kind, false);

@@ -11,7 +11,8 @@ namespace waiver {
 
 /// Lays the map `above` over `below`, key by key. Where a block gets another kind, what the kind
 /// below had and the new one has not is dropped; an option of the old kind never reaches the new.
-/// `keys` say what has kinds. `complete`: `below` is all there is, so a kind that it does not name is the default one.
+/// `keys` say what has kinds. `complete`: `below` is all there is, so a kind that it does not name
+/// is the default one.
 void merge(Node& below, const Node& above, std::span<const KeyInfo> keys, bool complete,
            const std::string& path = {});
 

@@ -77,8 +77,7 @@ void check_override(Words words, const Place& place, Keys keys) {
   if (equals != text.npos && !gap && !parted) return;
   const std::string meant = guess(words, keys);
   std::string hint = meant.empty() ? "" : fmt::format("Did you mean {}?", meant);
-  if (hint.empty() && equals == text.npos && !is_key(text, keys))
-    hint = nearest_key(keys, text);
+  if (hint.empty() && equals == text.npos && !is_key(text, keys)) hint = nearest_key(keys, text);
   throw UsageError(place.text(), "expected key.path=value",
                    hint.empty() ? "For example model.position.kind=rope." : hint);
 }

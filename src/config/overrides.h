@@ -9,7 +9,8 @@
 namespace waiver {
 
 /// Throws UsageError where the first of `words` is not `key.path=value`, with what was likely
-/// meant: a key with dashes, a colon or a blank in place of `=`, a value that the shell parted. `keys` are those there are.
+/// meant: a key with dashes, a colon or a blank in place of `=`, a value that the shell parted.
+/// `keys` are those there are.
 void check_override(std::span<const std::string> words, const Place& place,
                     std::span<const KeyInfo> keys);
 

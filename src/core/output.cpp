@@ -15,8 +15,8 @@
 namespace waiver {
 namespace {
 
-constexpr int kWait = 100;     // milliseconds
-constexpr int kPatience = 3;   // waits for a stalled reader after a request to stop
+constexpr int kWait = 100;    // milliseconds
+constexpr int kPatience = 3;  // waits for a stalled reader after a request to stop
 
 // Returns 0, or the system's reason why `text` cannot be written. A write of PIPE_BUF bytes does
 // not wait where poll finds room, so a request to stop is never kept waiting for a reader.

@@ -38,9 +38,9 @@ struct Shape {
   [[noreturn]] void refuse() const;
 };
 
-/// Numbers from one row of a matrix to the next that keep a product fast: rows that start a multiple
-/// of 2 KiB apart compete for the same few cache sets, and a product of such matrices takes up to a
-/// third longer, so those get 64 bytes more.
+/// Numbers from one row of a matrix to the next that keep a product fast: rows that start a
+/// multiple of 2 KiB apart compete for the same few cache sets, and a product of such matrices
+/// takes up to a third longer, so those get 64 bytes more.
 constexpr int64_t fast_pitch(int64_t columns) {
   return columns % 512 == 0 && columns < std::numeric_limits<int64_t>::max() - 16 ? columns + 16
                                                                                   : columns;

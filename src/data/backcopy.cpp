@@ -1,5 +1,7 @@
 #include "data/backcopy.h"
 
+#include "core/error.h"
+
 namespace waiver {
 
 void BackcopyTask::options(FieldVisitor& v) {

@@ -5,7 +5,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "data/backcopy.h"
-#include "data/registry.h"
+#include "data/dataset.h"
 
 namespace waiver {
 namespace {
@@ -30,9 +30,6 @@ std::vector<std::vector<double>> parse_counts() {
 /// first token, and `<d>` = 66, which never occurs. Triggers are the most frequent characters.
 class BigramBackcopy : public BackcopyTask {
  public:
-  std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<BigramBackcopy>(*this);
-  }
   void options(FieldVisitor& v) override {
     v.field("triggers", triggers_, between(0, 16),
             "how many of the most frequent characters are triggers");
@@ -101,6 +98,11 @@ class BigramBackcopy : public BackcopyTask {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_bigram_backcopy() { return std::make_unique<BigramBackcopy>(); }
+Registered<Dataset> bigram_backcopy_kind() {
+  return kind_of<Dataset, BigramBackcopy>(
+      "bigram_backcopy",
+      "characters of tiny Shakespeare by their bigrams; a trigger is followed by a copy of the "
+      "token before it (Guo et al., 2410.13835)");
+}
 
 }  // namespace waiver

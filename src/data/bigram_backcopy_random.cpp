@@ -4,7 +4,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "data/backcopy.h"
-#include "data/registry.h"
+#include "data/dataset.h"
 
 namespace waiver {
 namespace {
@@ -14,9 +14,6 @@ namespace {
 /// trigger to zero, rows renormalised. x_1 is uniform over the plain tokens.
 class BigramBackcopyRandom : public BackcopyTask {
  public:
-  std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<BigramBackcopyRandom>(*this);
-  }
   void options(FieldVisitor& v) override {
     v.field("vocabulary", vocabulary_, between(3, 65535), "V, the first token 0 included");
     v.field("triggers", triggers_, at_least(0), "how many of the last ids are triggers");
@@ -60,8 +57,9 @@ class BigramBackcopyRandom : public BackcopyTask {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_bigram_backcopy_random() {
-  return std::make_unique<BigramBackcopyRandom>();
+Registered<Dataset> bigram_backcopy_random_kind() {
+  return kind_of<Dataset, BigramBackcopyRandom>(
+      "bigram_backcopy_random", "the same task over a random bigram table, without a corpus");
 }
 
 }  // namespace waiver

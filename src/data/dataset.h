@@ -56,7 +56,6 @@ struct DataFile {
 class Dataset {
  public:
   virtual ~Dataset() = default;
-  virtual std::unique_ptr<Dataset> clone() const = 0;
   virtual void options(FieldVisitor&) {}
 
   /// Reads what the options name and checks it; throws UsageError that names the key or the file.

@@ -1,5 +1,5 @@
 #include "core/threads.h"
-#include "data/registry.h"
+#include "data/objective.h"
 #include "data/wrapped.h"
 
 namespace waiver {
@@ -18,9 +18,6 @@ class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)
       : WrappedDataset(std::move(data)), shares_(shares), given_(given) {}
-  std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<MaskedDataset>(shares_, given_, data_->clone());
-  }
   int64_t vocabulary() const override { return data_->vocabulary() + 1; }
   int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
   void fill(const Draws& draws, Batch& out) const override {
@@ -74,7 +71,6 @@ class MaskedDataset : public WrappedDataset {
 
 class MaskedToken : public Objective {
  public:
-  std::unique_ptr<Objective> clone() const override { return std::make_unique<MaskedToken>(*this); }
   void options(FieldVisitor& v) override {
     v.field("rate", shares_.rate, {0, 1, true, false},
             "probability that a position is chosen; the loss is over those alone (15 % in "
@@ -98,6 +94,11 @@ class MaskedToken : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_masked_token() { return std::make_unique<MaskedToken>(); }
+Registered<Objective> masked_token_kind() {
+  return kind_of<Objective, MaskedToken>(
+      "masked_token",
+      "guess tokens that are hidden, as BERT (Devlin et al., 1810.04805): the vocabulary grows by "
+      "one mask token, its last id");
+}
 
 }  // namespace waiver

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "data/registry.h"
+#include "data/objective.h"
 #include "data/wrapped.h"
 
 namespace waiver {
@@ -11,9 +11,6 @@ class GivenPrefix : public WrappedDataset {
  public:
   GivenPrefix(int64_t given, std::unique_ptr<Dataset> data)
       : WrappedDataset(std::move(data)), given_(given) {}
-  std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<GivenPrefix>(given_, data_->clone());
-  }
   void fill(const Draws& draws, Batch& out) const override {
     data_->fill(draws, out);
     const int64_t skipped =
@@ -29,7 +26,6 @@ class GivenPrefix : public WrappedDataset {
 /// Datasets give this by themselves.
 class NextToken : public Objective {
  public:
-  std::unique_ptr<Objective> clone() const override { return std::make_unique<NextToken>(*this); }
   std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {
     if (given < 2) return data;
     return std::make_unique<GivenPrefix>(given, std::move(data));
@@ -38,6 +34,8 @@ class NextToken : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_next_token() { return std::make_unique<NextToken>(); }
+Registered<Objective> next_token_kind() {
+  return kind_of<Objective, NextToken>("next_token", "predict the token that follows");
+}
 
 }  // namespace waiver

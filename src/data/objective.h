@@ -8,7 +8,6 @@ namespace waiver {
 class Objective {
  public:
   virtual ~Objective() = default;
-  virtual std::unique_ptr<Objective> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Why the options do not fit together; empty when they do.
   virtual std::string refuse() const { return {}; }

@@ -1,4 +1,4 @@
-#include "data/registry.h"
+#include "data/objective.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// Datasets with features give their answers by themselves.
 class Regression : public Objective {
  public:
-  std::unique_ptr<Objective> clone() const override { return std::make_unique<Regression>(*this); }
   bool predicts_tokens() const override { return false; }
   std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t) const override {
     return data;
@@ -15,6 +14,10 @@ class Regression : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_regression() { return std::make_unique<Regression>(); }
+Registered<Objective> regression_kind() {
+  return kind_of<Objective, Regression>(
+      "regression",
+      "give the real-valued answers of data that has features; the loss is the mean squared error");
+}
 
 }  // namespace waiver

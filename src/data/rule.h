@@ -11,7 +11,6 @@ class BackcopyTask;
 class TriggerRule {
  public:
   virtual ~TriggerRule() = default;
-  virtual std::unique_ptr<TriggerRule> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// The law of the token at t ≥ 1, where x[t − 1] is a trigger.
   virtual Law law(const BackcopyTask& task, const int32_t* x, int64_t t) const = 0;

@@ -1,5 +1,5 @@
 #include "data/backcopy.h"
-#include "data/registry.h"
+#include "data/rule.h"
 
 namespace waiver {
 namespace {
@@ -7,9 +7,6 @@ namespace {
 template <class Derived>
 class Rule : public TriggerRule {
  public:
-  std::unique_ptr<TriggerRule> clone() const override {
-    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
-  }
 };
 
 // x_{t−2} with probability `share`, where there is such a token; else a draw as after any token.
@@ -65,10 +62,27 @@ class InContext : public Rule<InContext> {
 
 }  // namespace
 
-std::unique_ptr<TriggerRule> make_copy() { return std::make_unique<Copy>(); }
-std::unique_ptr<TriggerRule> make_markov() { return std::make_unique<Markov>(); }
-std::unique_ptr<TriggerRule> make_dormant() { return std::make_unique<Dormant>(); }
-std::unique_ptr<TriggerRule> make_interpolate() { return std::make_unique<Interpolate>(); }
-std::unique_ptr<TriggerRule> make_in_context() { return std::make_unique<InContext>(); }
+Registered<TriggerRule> copy_kind() { return kind_of<TriggerRule, Copy>("copy", "x_t = x_{t−2}"); }
+
+Registered<TriggerRule> markov_kind() {
+  return kind_of<TriggerRule, Markov>("markov",
+                                      "no copying: x_t ~ cond[x_{t−1}], as after any other token");
+}
+
+Registered<TriggerRule> dormant_kind() {
+  return kind_of<TriggerRule, Dormant>("dormant", "x_t ~ cond[x_{t−2}]");
+}
+
+Registered<TriggerRule> interpolate_kind() {
+  return kind_of<TriggerRule, Interpolate>("interpolate",
+                                           "a copy with probability p, else as markov");
+}
+
+Registered<TriggerRule> in_context_kind() {
+  return kind_of<TriggerRule, InContext>(
+      "in_context",
+      "an output token of the trigger's own, drawn anew for every sequence like the first token of "
+      "data: the token that followed the trigger's first occurrence");
+}
 
 }  // namespace waiver

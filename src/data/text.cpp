@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/stop.h"
 #include "core/text/printable.h"
-#include "data/registry.h"
+#include "data/dataset.h"
 #include "data/windows.h"
 
 namespace waiver {
@@ -23,8 +23,6 @@ std::string shown(std::string_view character) {
 /// token, where there is one, takes the id after those.
 class Text : public WindowDataset {
  public:
-  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Text>(*this); }
-
   void options(FieldVisitor& v) override {
     static constexpr Choice tokenizers[] = {{"char", "one token per distinct UTF-8 character"},
                                             {"byte", "one token per byte, 256 in all"}};
@@ -128,6 +126,8 @@ class Text : public WindowDataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_text() { return std::make_unique<Text>(); }
+Registered<Dataset> text_kind() {
+  return kind_of<Dataset, Text>("text", "a text file, by bytes or by characters");
+}
 
 }  // namespace waiver

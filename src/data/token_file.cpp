@@ -89,9 +89,9 @@ class TokenFile {
 
     std::string_view type() const { return std::string_view(descr).substr(descr.empty() ? 0 : 1); }
     std::string numbers() const {
-      const bool plain =
-          descr.size() < 8 &&
-          std::ranges::all_of(descr, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+      const bool plain = descr.size() < 8 && std::ranges::all_of(descr, [](unsigned char c) {
+                           return c > 0x20 && c < 0x7f;
+                         });
       return descr.empty() || !plain ? "records" : "numbers of type " + descr;
     }
   };

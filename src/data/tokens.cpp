@@ -1,5 +1,5 @@
 #include "core/error.h"
-#include "data/registry.h"
+#include "data/dataset.h"
 #include "data/token_file.h"
 #include "data/windows.h"
 
@@ -9,7 +9,6 @@ namespace {
 /// Two files of tokens.
 class Tokens : public WindowDataset {
  public:
-  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Tokens>(*this); }
   void options(FieldVisitor& v) override {
     v.field("train", train_path_, true, "tokens to train on, relative to the working directory");
     v.field("validation", validation_path_, true, "tokens to validate on");
@@ -53,6 +52,10 @@ class Tokens : public WindowDataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_tokens() { return std::make_unique<Tokens>(); }
+Registered<Dataset> tokens_kind() {
+  return kind_of<Dataset, Tokens>("tokens",
+                                  "files of token ids: NumPy's .npy, or without a header uint16 as "
+                                  "nanoGPT writes it, or uint32");
+}
 
 }  // namespace waiver

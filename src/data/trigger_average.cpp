@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "data/registry.h"
+#include "data/dataset.h"
 
 namespace waiver {
 namespace {
@@ -13,9 +13,6 @@ namespace {
 /// trigger. The answer is 0 everywhere but there, where it is the mean of x_1 … x_j.
 class TriggerAverage : public Dataset {
  public:
-  std::unique_ptr<Dataset> clone() const override {
-    return std::make_unique<TriggerAverage>(*this);
-  }
   void options(FieldVisitor& v) override {
     v.field("features", features_, between(4, 65536),
             "real numbers of each token, three of which mark what it is; model.width is the same "
@@ -74,6 +71,11 @@ class TriggerAverage : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_trigger_average() { return std::make_unique<TriggerAverage>(); }
+Registered<Dataset> trigger_average_kind() {
+  return kind_of<Dataset, TriggerAverage>(
+      "trigger_average",
+      "real-valued features; the answer is 0, and at a trigger the mean of the tokens up to it "
+      "(Ran-Milo, 2603.11487)");
+}
 
 }  // namespace waiver

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "data/registry.h"
+#include "data/dataset.h"
 #include "data/task.h"
 
 namespace waiver {
@@ -10,7 +10,6 @@ namespace {
 class Unigram : public Task {
  public:
   Unigram() : Task(1) {}
-  std::unique_ptr<Dataset> clone() const override { return std::make_unique<Unigram>(*this); }
   void options(FieldVisitor& v) override {
     v.field("tokens", tokens_, between(2, 65535), "how many tokens there are beside the first");
     v.field("exponent", exponent_, at_least(0),
@@ -39,6 +38,11 @@ class Unigram : public Task {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_unigram() { return std::make_unique<Unigram>(); }
+Registered<Dataset> unigram_kind() {
+  return kind_of<Dataset, Unigram>(
+      "unigram",
+      "tokens drawn independently from Zipf's law: nothing before a token tells anything of it (Z. "
+      "Liu, Sparse attention 5, 2026)");
+}
 
 }  // namespace waiver

@@ -6,13 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 
 namespace waiver {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 
 std::string head_names(const std::vector<HeadIndex>& heads) {
   std::vector<std::string> names;
@@ -38,18 +35,18 @@ Json to_json(const Mechanism& m) {
   Json out = {{"waiver", m.waiver}, {"status", m.status}, {"heads", Json::array()}};
   for (const HeadIndex& h : m.heads) out["heads"].push_back({{"layer", h.layer}, {"head", h.head}});
   out["others"] = m.others;
-  out["received_attention"] = number(m.received);
-  out["enrichment"] = number(m.enrichment);
-  out["value_ratio"] = number(m.value_ratio);
-  out["follows"] = {{"encoding", number(m.follows.encoding)},
-                    {"content", number(m.follows.content)},
-                    {"both", number(m.follows.both)}};
+  out["received_attention"] = json_number(m.received);
+  out["enrichment"] = json_number(m.enrichment);
+  out["value_ratio"] = json_number(m.value_ratio);
+  out["follows"] = {{"encoding", json_number(m.follows.encoding)},
+                    {"content", json_number(m.follows.content)},
+                    {"both", json_number(m.follows.both)}};
   out["selected_by"] = m.selected_by;
-  out["loss"] = number(m.loss);
+  out["loss"] = json_number(m.loss);
   for (const Finding& f : m.findings) {
     Json& one = out["hypotheses"][f.id] = {{"outcome", f.outcome}};
     if (!f.note.empty()) one["note"] = f.note;
-    for (const auto& [name, value] : f.numbers) one[name] = number(value);
+    for (const auto& [name, value] : f.numbers) one[name] = json_number(value);
   }
   return out;
 }

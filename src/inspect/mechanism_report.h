@@ -1,8 +1,8 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/files/json.h"
 #include "inspect/saved.h"
 #include "probe/mechanism/mechanism.h"
 #include "run/log.h"
@@ -15,7 +15,7 @@ Mechanism mechanism_of(const SavedModel& saved);
 /// {waiver, status, heads: [{layer, head}], others, received_attention, enrichment, value_ratio,
 ///  follows: {encoding, content, both}, selected_by, loss,
 ///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: no number.
-nlohmann::ordered_json to_json(const Mechanism& mechanism);
+Json to_json(const Mechanism& mechanism);
 
 /// The same into /mechanism of a log: `selected_by`, `status` and the outcome of each ID as text,
 /// every number as a scalar, those of a hypothesis as ID_NUMBER.

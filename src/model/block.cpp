@@ -6,11 +6,12 @@ namespace waiver {
 Block::Attention::Attention(Builder& builder, const ModelConfig& config, int64_t layer,
                             const std::string& block)
     : branch(builder, config, block + "norm1", block + "attn"),
-      mask(config.attention.mask->in_layer(layer, config.sink_tokens)),
+      mask(config.attention.mask.make()),
       normalizer(config.attention.normalizer.make()),
       slot(config.attention.slot.make()),
       qk_norm(config.attention.qk_norm.make()),
       gate(config.attention.gate.make()) {
+  mask->settle(layer, config.sink_tokens);
   const int64_t C = config.width;
   const bool bias = config.attention.bias;
   qkv = builder.linear(block + "attn.qkv", C, 3 * C, bias);

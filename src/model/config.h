@@ -75,6 +75,8 @@ struct ModelConfig {
   }
   /// What the products of queries and keys are multiplied by.
   float score_scale() const;
+  /// How many keys are no token's: the sink tokens, and the slot.
+  int64_t added_keys() const { return sink_tokens + (attention.slot->present() ? 1 : 0); }
   bool takes_features() const { return input == "features"; }
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;

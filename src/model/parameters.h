@@ -23,7 +23,7 @@ struct Parameter {
   std::string name;  // plain, e.g. blocks.0.attn.qkv.weight
   Shape shape;
   Init init;
-  Variable variable;  // without a gradient: frozen
+  Variable variable;         // without a gradient: frozen
   bool by_position = false;  // row p is that of position p: a shorter context has the first rows
 
   bool is_matrix() const { return shape.rank >= 2; }

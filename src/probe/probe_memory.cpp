@@ -22,7 +22,7 @@ class Rehearsed : public Capture {
       : arena_(arena),
         batch_(batch),
         sinks_(model.sink_tokens),
-        added_(Prober::added_keys(model)),
+        added_(model.added_keys()),
         purpose_(purpose),
         gradients_(gradients) {}
   bool wants(int64_t layer, std::string_view point) const override {
@@ -72,7 +72,7 @@ int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const ProbeConf
                                                   {"position", m.context},
                                                   {"query", m.context},
                                                   {"key", m.context},
-                                                  {"added", Prober::added_keys(m)},
+                                                  {"added", m.added_keys()},
                                                   {"event", std::ssize(event_kinds(config))}};
   int64_t size = 1;
   for (const std::string& axis : series.axes)

@@ -127,8 +127,8 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
-  context_ = {&model,  &data,        m.layers,      m.heads, m.context,
-              m.width, config.batch, added_keys(m), config};
+  context_ = {&model,  &data,        m.layers,       m.heads, m.context,
+              m.width, config.batch, m.added_keys(), config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when == When::on_demand && metrics == When::training) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
@@ -141,10 +141,6 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
       sources_.emplace_back(metrics_.back().get(), i);
     }
   }
-}
-
-int64_t Prober::added_keys(const ModelConfig& model) {
-  return model.sink_tokens + (model.attention.slot->present() ? 1 : 0);
 }
 
 bool Prober::due(int64_t step, int64_t steps) const {

@@ -23,8 +23,6 @@ class Prober {
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
          When metrics = When::training, const ProbeTokens& tokens = {});
 
-  /// How many keys of a model are no token's: its sink tokens, and its slot.
-  static int64_t added_keys(const ModelConfig& model);
   /// How many sequences of a probe batch pass the model at once.
   static int64_t part_size(const ModelConfig& model, int64_t batch);
 

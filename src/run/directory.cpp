@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/json.h"
 #include "core/machine.h"
 #include "run/log.h"
 #include "train/checkpoint.h"
@@ -37,8 +37,8 @@ std::pair<std::string, std::string> first_difference(const std::string& a, const
   }
 }
 
-constexpr const char* kTexts[] = {"status", "log.h5", "train.log", "environment.json",
-                                  "overrides.txt", "config.original.yaml"};
+constexpr const char* kTexts[] = {"status",           "log.h5",        "train.log",
+                                  "environment.json", "overrides.txt", "config.original.yaml"};
 constexpr char kConfig[] = "config.yaml";
 
 // Folders from before runs had an identity.
@@ -164,14 +164,14 @@ void RunDirectory::create(const RunPlan& plan, const Config& config, const DataR
   std::string overrides;
   for (const std::string& o : plan.overrides) overrides += o + "\n";
   write_atomically(folder_ / "overrides.txt", overrides);
-  if (!config.original.empty())
-    write_atomically(folder_ / "config.original.yaml", config.original);
+  if (!config.original.empty()) write_atomically(folder_ / "config.original.yaml", config.original);
   write_atomically(folder_ / kConfig, to_yaml(config));
   begun_ = true;
 }
 
 fs::path RunDirectory::folder() const {
-  struct stat held {}, named {};
+  struct stat held {
+  }, named{};
   if (::fstat(lock_.descriptor, &held) != 0 || held.st_nlink == 0)
     throw Error(folder_.string(), "the run's folder was removed while the run worked in it");
   if (::stat(folder_.c_str(), &named) == 0 && named.st_ino == held.st_ino &&
@@ -223,15 +223,15 @@ void RunDirectory::set_status(const std::string& status) const {
 
 void RunDirectory::record_environment(int64_t from_step) const {
   const fs::path file = path("environment.json");
-  nlohmann::ordered_json starts = nlohmann::ordered_json::array();
-  if (fs::exists(file)) starts = nlohmann::ordered_json::parse(read_file(file), nullptr, false);
+  Json starts = Json::array();
+  if (fs::exists(file)) starts = parse_json(read_file(file));
   if (!starts.is_array())
     throw Error(file.string(), "this is not the list of machines that the run was on",
                 "It is damaged: move it away, and a new one is begun.");
-  nlohmann::ordered_json facts = {{"from_step", from_step}};
+  Json facts = {{"from_step", from_step}};
   for (const auto& [name, value] : machine_facts()) facts[name] = value;
   starts.push_back(std::move(facts));
-  write_atomically(file, starts.dump(2) + "\n");
+  write_json(file, starts);
 }
 
 // Both as this program writes them, so that keys which it has and the older text lacks are no
@@ -249,10 +249,9 @@ void check_same_config(const fs::path& directory, const Config& config) {
   const int64_t steps = std::exchange(before.train.steps, config.train.steps);
   if (to_yaml(before) != text) {
     const auto [was, is] = first_difference(old, text);
-    throw UsageError(file,
-                     fmt::format("the run was begun with another config: there '{}', here '{}'",
-                                 was, is),
-                     "Resume with the same config and overrides, or use --out for a new run.");
+    throw UsageError(
+        file, fmt::format("the run was begun with another config: there '{}', here '{}'", was, is),
+        "Resume with the same config and overrides, or use --out for a new run.");
   }
   if (const std::string reason = against_other_steps(directory, config); !reason.empty())
     throw UsageError("train.steps",

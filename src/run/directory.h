@@ -37,8 +37,8 @@ class RunDirectory {
   const std::string& identity() const { return identity_; }
   /// What lies in it and was there before the run: nothing of this program's.
   std::vector<std::string> foreign() const;
-  /// The run goes on from `step`: its status is `running` from now on. Whatever speaks against it is
-  /// to be found before, for then a run that was there is as it was.
+  /// The run goes on from `step`: its status is `running` from now on. Whatever speaks against it
+  /// is to be found before, for then a run that was there is as it was.
   void begin(const Config& config, int64_t step);
   /// Whether the status is this process's to tell: of a new run always.
   bool begun() const { return begun_; }

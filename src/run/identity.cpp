@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/json.h"
 
 namespace waiver {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "waiver run 1";
 
@@ -35,8 +33,8 @@ DataRecord from_json(const Json& json) {
 template <class F>
 auto parsed(const std::string& text, const std::string& where, const F& read) {
   try {
-    return read(Json::parse(text));
-  } catch (const nlohmann::json::exception&) {
+    return read(parse_json(text));
+  } catch (const Json::exception&) {
     throw Error(where, "it does not say what this run is, so it is damaged or another program's");
   }
 }
@@ -64,7 +62,7 @@ DataRecord DataRecord::parse(const std::string& json, const std::string& where) 
   return parsed(json, where, from_json);
 }
 
-std::string DataRecord::to_json() const { return as_json(*this).dump(); }
+std::string DataRecord::to_json() const { return json_text(as_json(*this)); }
 
 bool names_anew(std::span<const std::string> overrides, std::string_view key) {
   const std::string last = fmt::format("{}:", key.substr(key.rfind('.') + 1));
@@ -75,9 +73,9 @@ bool names_anew(std::span<const std::string> overrides, std::string_view key) {
 }
 
 bool names_anew(std::span<const std::string> overrides, const DataRecord& record) {
-  return names_other_kind(overrides) ||
-         std::ranges::any_of(record.files,
-                             [&](const DataFile& f) { return names_anew(overrides, f.key); });
+  return names_other_kind(overrides) || std::ranges::any_of(record.files, [&](const DataFile& f) {
+           return names_anew(overrides, f.key);
+         });
 }
 
 void check_same_data(const DataRecord& before, const DataRecord& now,
@@ -89,15 +87,15 @@ void check_same_data(const DataRecord& before, const DataRecord& now,
     const std::string found = is ? described(*is) : "no such file";
     const std::string hint =
         was.key.empty() ? "Use the program that trained it."
-                        : fmt::format("Put that file back, or name the data anew with {}=FILE "
-                                      "where a trained model is asked: its tokens are then told by "
-                                      "their strings.",
-                                      was.key);
-    throw UsageError(
-        was.key.empty() ? where : was.key,
-        fmt::format("{} is not what {} was trained on: that had {}, this has {}",
-                    is ? is->path : was.path, where, described(was), found),
-        hint);
+                        : fmt::format(
+                              "Put that file back, or name the data anew with {}=FILE "
+                              "where a trained model is asked: its tokens are then told by "
+                              "their strings.",
+                              was.key);
+    throw UsageError(was.key.empty() ? where : was.key,
+                     fmt::format("{} is not what {} was trained on: that had {}, this has {}",
+                                 is ? is->path : was.path, where, described(was), found),
+                     hint);
   }
 }
 
@@ -107,10 +105,11 @@ void check_same_words(const DataRecord& before, const DataRecord& now, const std
     return record.words.empty() ? std::string("ids without strings")
                                 : fmt::format("{} strings", record.words.size());
   };
-  throw UsageError("data",
-                   fmt::format("its tokens are not those of {}: the model knows {}, this data has {}",
-                               where, count(before), count(now)),
-                   "Give data of the same kind of tokens.");
+  throw UsageError(
+      "data",
+      fmt::format("its tokens are not those of {}: the model knows {}, this data has {}", where,
+                  count(before), count(now)),
+      "Give data of the same kind of tokens.");
 }
 
 std::string identity_of(const Config& config, const DataRecord& data) {
@@ -135,7 +134,7 @@ bool IdentityFile::is_own(const std::filesystem::path& folder) {
 
 void IdentityFile::write(const std::filesystem::path& folder) const {
   const Json json = {{"format", kFormat}, {"identity", identity}, {"data", as_json(data)}};
-  write_atomically(folder / kName, json.dump(2) + "\n");
+  write_json(folder / kName, json);
 }
 
 }  // namespace waiver

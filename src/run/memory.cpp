@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "autograd/ops/ops.h"
+#include "core/error.h"
 #include "core/memory.h"
 #include "core/rehearsal.h"
 #include "model/transformer.h"

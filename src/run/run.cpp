@@ -79,8 +79,7 @@ class Run {
         "step {}: the run was interrupted; its state is saved. --resume continues it.", step_));
   }
   static Stopped stopped_before() {
-    return Stopped(
-        "the run was interrupted before it trained. --resume continues it.");
+    return Stopped("the run was interrupted before it trained. --resume continues it.");
   }
 
   /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
@@ -153,7 +152,8 @@ class Run {
             directory_.readable(fmt::format("Skipping a damaged checkpoint: {}", problem.what())));
       }
     if (!saved.empty())
-      throw Error(directory_.path("checkpoints").string(), "none of these checkpoints can be loaded",
+      throw Error(directory_.path("checkpoints").string(),
+                  "none of these checkpoints can be loaded",
                   "--overwrite trains anew, in place of what is here; --out does so elsewhere.");
     console_.line("No checkpoint to resume from: starting at step 0.");
     return {};
@@ -161,14 +161,15 @@ class Run {
 
   void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
     if (info.identity.empty())
-      console_.line("Note: this checkpoint does not say which run it is of, so that is not checked.");
+      console_.line(
+          "Note: this checkpoint does not say which run it is of, so that is not checked.");
     else if (info.identity != directory_.identity())
       throw UsageError(checkpoint.string(), "this checkpoint is of another run",
                        "Move it away: the run goes on from the newest of its own.");
     if (info.step > config_.train.steps)
       throw UsageError(checkpoint.string(),
-                       fmt::format("this checkpoint is of step {}, and train.steps is {}", info.step,
-                                   config_.train.steps),
+                       fmt::format("this checkpoint is of step {}, and train.steps is {}",
+                                   info.step, config_.train.steps),
                        "Give at least as many steps, or move it away.");
   }
 
@@ -237,9 +238,9 @@ class Run {
 
   double validate() {
     const int64_t part = config_.train.batch / config_.train.accumulate;
-    return validation_loss(
-        model_, data_,
-        {static_cast<uint64_t>(config_.seed.data), coverage().sequences, part}, trainer_.arena());
+    return validation_loss(model_, data_,
+                           {static_cast<uint64_t>(config_.seed.data), coverage().sequences, part},
+                           trainer_.arena());
   }
 
   std::string validation_text(double loss) const {
@@ -341,8 +342,7 @@ void train_run(const Config& config, const RunPlan& plan) {
     throw;
   } catch (const std::exception& problem) {
     try {
-      if (directory.begun())
-        directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
+      if (directory.begun()) directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
     } catch (const Error&) {
       // A full disk cannot take the status either; the message below still reaches the user.
     }

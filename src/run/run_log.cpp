@@ -14,7 +14,13 @@ std::vector<SeriesSpec> own_series(const Objective& objective) {
       {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
       {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
       {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
-      {"eval", "loss", {}, unit, "validation loss", "mean over all targets of the first min(windows, train.eval.batches · train.batch) validation "
+      {"eval",
+       "loss",
+       {},
+       unit,
+       "validation loss",
+       "mean over all targets of the first min(windows, train.eval.batches · train.batch) "
+       "validation "
        "sequences"},
       {"timing",
        "seconds",
@@ -72,7 +78,7 @@ Log::Axes log_axes(const Config& config) {
   Log::Axes axes = {{"layer", m.layers},     {"head", m.heads},
                     {"position", m.context}, {"query", m.context},
                     {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
-  if (const int64_t added = Prober::added_keys(m)) axes["added"] = added;
+  if (const int64_t added = m.added_keys()) axes["added"] = added;
   return axes;
 }
 

@@ -44,8 +44,8 @@ struct GroupEvents {
 };
 
 struct StudyEvents {
-  std::vector<GroupEvents> groups;   // in the order of the study, none without a run
-  std::vector<std::string> without;  // finished runs that have no probes, or no attention
+  std::vector<GroupEvents> groups;     // in the order of the study, none without a run
+  std::vector<std::string> without;    // finished runs that have no probes, or no attention
   std::vector<std::string> unchecked;  // whose logs were written before logs had a checksum
 };
 

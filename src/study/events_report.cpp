@@ -5,21 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/files/files.h"
+#include "core/files/json.h"
 #include "core/output.h"
 #include "core/text/table.h"
 
 namespace waiver {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// JSON has no infinity: what never came is null.
+// What never came is null; steps are whole numbers.
 Json number(double x) {
-  if (!std::isfinite(x)) return nullptr;
-  return x == std::floor(x) ? Json(static_cast<int64_t>(x)) : Json(x);
+  return std::isfinite(x) && x == std::floor(x) ? Json(static_cast<int64_t>(x)) : json_number(x);
 }
 
 Json numbers(const std::vector<double>& all) {
@@ -160,7 +157,7 @@ std::string to_json(const StudyEvents& events) {
                     {"level", kLevel},
                     {"resamples", kResamples},
                     {"groups", groups}};
-  return all.dump(2) + "\n";
+  return json_lines(all);
 }
 
 std::string to_table(const StudyEvents& events) {

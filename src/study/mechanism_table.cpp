@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/json.h"
 #include "core/text/table.h"
 #include "inspect/mechanism_report.h"
 #include "probe/events/bootstrap.h"
@@ -120,17 +122,17 @@ std::string study_mechanism(const fs::path& folder) {
   if (groups.empty())
     throw UsageError(folder.string(), "no run of this sweep is finished",
                      "`waiver sweep … --resume` goes on with it.");
-  nlohmann::ordered_json all;
+  Json all;
   for (const GroupMechanism& group : groups) {
-    auto runs = nlohmann::ordered_json::array();
+    auto runs = Json::array();
     for (const RunMechanism& run : group.runs) {
-      nlohmann::ordered_json one = {{"seed", run.seed}};
+      Json one = {{"seed", run.seed}};
       one.update(to_json(run.found));
       runs.push_back(one);
     }
     all["groups"].push_back({{"group", group.name}, {"runs", runs}});
   }
-  write_atomically(folder / "mechanism.json", all.dump(2) + "\n");
+  write_json(folder / "mechanism.json", all);
   return table_of(groups);
 }
 

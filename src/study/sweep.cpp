@@ -61,11 +61,12 @@ void check_same_study(const Study& study, const fs::path& folder) {
       return run.name == was.name && run.group == was.group;
     };
     if (std::ranges::none_of(now.runs, same))
-      throw UsageError((folder / SweepIndex::kName).string(),
-                       fmt::format("this sweep has the run {}, which the study {} has not, so it is "
-                                   "of another study",
-                                   was.name, study.name),
-                       "Choose another place with --out.");
+      throw UsageError(
+          (folder / SweepIndex::kName).string(),
+          fmt::format("this sweep has the run {}, which the study {} has not, so it is "
+                      "of another study",
+                      was.name, study.name),
+          "Choose another place with --out.");
   }
 }
 

@@ -8,7 +8,7 @@ namespace waiver {
 
 /// Trains the runs of a study in order, each in DIRECTORY/<its name>, and writes
 /// DIRECTORY/sweep.json: {title, question, runs: [{name, group, seed}]}. At the end the events of
-/// the finished runs go to DIRECTORY/events.json and the console (experiment/events_report.h). With
+/// the finished runs go to DIRECTORY/events.json and the console (study/events_report.h). With
 /// `resume`, finished runs are skipped and begun ones continued; without it a folder that is not
 /// empty is refused. A run that stops being numbers does not stop the others: the sweep throws
 /// Error at its end. Stopped leaves it where it is; the run that was at work has saved its state.

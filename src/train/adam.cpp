@@ -1,5 +1,5 @@
 #include "train/adam_rule.h"
-#include "train/registry.h"
+#include "train/flat_optimizer.h"
 
 namespace waiver {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 /// loss, which the second moment then divides as it divides everything else.
 class Adam : public FlatOptimizer {
  public:
-  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Adam>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
     rule_.options(v);
@@ -29,6 +28,9 @@ class Adam : public FlatOptimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_adam() { return std::make_unique<Adam>(); }
+Registered<Optimizer> adam_kind() {
+  return kind_of<Optimizer, Adam>("adam",
+                                  "Adam; weight decay is an L2 term of the gradient (1412.6980)");
+}
 
 }  // namespace waiver

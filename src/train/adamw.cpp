@@ -1,5 +1,5 @@
 #include "train/adam_rule.h"
-#include "train/registry.h"
+#include "train/flat_optimizer.h"
 
 namespace waiver {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 class AdamW : public FlatOptimizer {
  public:
   AdamW() { weight_decay_ = 1e-4; }
-  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<AdamW>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
     rule_.options(v);
@@ -30,6 +29,8 @@ class AdamW : public FlatOptimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_adamw() { return std::make_unique<AdamW>(); }
+Registered<Optimizer> adamw_kind() {
+  return kind_of<Optimizer, AdamW>("adamw", "Adam with decoupled weight decay (1711.05101)");
+}
 
 }  // namespace waiver

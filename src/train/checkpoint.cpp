@@ -47,13 +47,12 @@ std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
   std::vector<NamedTensor> tensors;
   for (const Parameter& p : parameters.all()) tensors.push_back({p.name, p.variable.value});
   for (const Constant& c : parameters.constants()) tensors.push_back({c.name, c.value});
-  return safetensors_bytes(
-      file, tensors,
-      {{"format", kFormat},
-       {"step", std::to_string(info.step)},
-       {"config", info.config},
-       {"identity", info.identity},
-       {"data", info.data}});
+  return safetensors_bytes(file, tensors,
+                           {{"format", kFormat},
+                            {"step", std::to_string(info.step)},
+                            {"config", info.config},
+                            {"identity", info.identity},
+                            {"data", info.data}});
 }
 
 void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model_crc,
@@ -105,7 +104,8 @@ Files open_files(const fs::path& checkpoint) {
     return at == metadata.end() ? std::string() : at->second;
   };
   if (checkpoint_step(checkpoint).value_or(step) != step)
-    refuse(checkpoint, fmt::format("it holds the state of step {}, so its folder was renamed", step));
+    refuse(checkpoint,
+           fmt::format("it holds the state of step {}, so its folder was renamed", step));
   CheckpointInfo info{step, text("config"), text("identity"), text("data")};
   if (state.has_attribute("/", "log_digest"))
     info.log_digest = state.string_attribute("/", "log_digest");
@@ -289,7 +289,8 @@ void prune_checkpoints(const fs::path& checkpoints, int64_t newest, int64_t keep
   auto found = list_checkpoints(checkpoints);
   std::erase_if(found, [&](const fs::path& each) { return *checkpoint_step(each) > newest; });
   for (int64_t i = 0; i < std::ssize(found) - keep; ++i)
-    if (std::ranges::find(kept, *checkpoint_step(found[i])) == kept.end()) remove_checkpoint(found[i]);
+    if (std::ranges::find(kept, *checkpoint_step(found[i])) == kept.end())
+      remove_checkpoint(found[i]);
 }
 
 void remove_checkpoints(const fs::path& checkpoints) {

@@ -22,7 +22,7 @@ struct CheckpointInfo {
   int64_t step = 0;    // updates made before it
   std::string config;  // YAML, resolved
   // Empty in checkpoints from before there were such:
-  std::string identity = {};    // of the run (experiment/identity.h)
+  std::string identity = {};    // of the run (run/identity.h)
   std::string data = {};        // what it learned from: DataRecord as JSON
   std::string log_digest = {};  // of the log's rows before `step`
 };

@@ -16,7 +16,8 @@ void ScheduleConfig::visit(FieldVisitor& v) {
 
 void EvalConfig::visit(FieldVisitor& v) {
   v.field("every", every, at_least(0), "steps between validations; 0: only at the end");
-  v.field("batches", batches, at_least(1), "how many sequences a validation covers, in units of train.batch: the first ones of the "
+  v.field("batches", batches, at_least(1),
+          "how many sequences a validation covers, in units of train.batch: the first ones of the "
           "validation part, each at most once, the same ones each time");
 }
 
@@ -32,9 +33,10 @@ void TrainConfig::visit(FieldVisitor& v) {
   v.field("batch", batch, between(1, 1 << 20), "sequences per step");
   v.field("tokens", tokens, at_least(0),
           "tokens per step, whatever the context: above 0, batch is tokens / model.context");
-  v.field("accumulate", accumulate, at_least(1),
-          "parts that a step's batch, and a validation, is computed in, to save memory; results are "
-          "the same but for rounding");
+  v.field(
+      "accumulate", accumulate, at_least(1),
+      "parts that a step's batch, and a validation, is computed in, to save memory; results are "
+      "the same but for rounding");
   objective.visit(v, "objective", "what is predicted");
   optimizer.visit(v, "optimizer", "the update rule");
   v.block("schedule", "learning rate over time",

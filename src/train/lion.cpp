@@ -1,4 +1,4 @@
-#include "train/registry.h"
+#include "train/flat_optimizer.h"
 
 namespace waiver {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 class Lion : public FlatOptimizer {
  public:
   Lion() { lr_ = 1e-4; }
-  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Lion>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate: the length of every weight's step");
     v.field("betas", betas_, 2, from_below(0, 1),
@@ -36,6 +35,9 @@ class Lion : public FlatOptimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_lion() { return std::make_unique<Lion>(); }
+Registered<Optimizer> lion_kind() {
+  return kind_of<Optimizer, Lion>("lion",
+                                  "the sign of a moment, one state per weight (2302.06675)");
+}
 
 }  // namespace waiver

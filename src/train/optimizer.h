@@ -21,7 +21,6 @@ struct Update {
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  virtual std::unique_ptr<Optimizer> clone() const = 0;
   virtual void options(FieldVisitor&) = 0;
   virtual double lr() const = 0;
   /// The reason why these options make no sense together, or an empty string.

@@ -4,8 +4,8 @@
 #include "core/gemm.h"
 #include "core/threads.h"
 #include "train/adam_rule.h"
+#include "train/flat_optimizer.h"
 #include "train/orthogonal.h"
-#include "train/registry.h"
 
 namespace waiver {
 namespace {
@@ -19,7 +19,6 @@ constexpr int64_t kRows = 64;  // rows of a tile
 /// one row; further axes count as rows. Axes of one length share their matrix.
 class OrthoAdam : public ArrayOptimizer {
  public:
-  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<OrthoAdam>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
     rule_.options(v);
@@ -108,6 +107,11 @@ class OrthoAdam : public ArrayOptimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_ortho_adam() { return std::make_unique<OrthoAdam>(); }
+Registered<Optimizer> ortho_adam_kind() {
+  return kind_of<Optimizer, OrthoAdam>(
+      "ortho_adam",
+      "Adam on gradients turned by fixed random orthogonal matrices, the steps turned back, so "
+      "that no channel is an axis of its own (2410.17174)");
+}
 
 }  // namespace waiver

@@ -1,4 +1,4 @@
-#include "train/registry.h"
+#include "train/flat_optimizer.h"
 
 namespace waiver {
 namespace {
@@ -7,7 +7,6 @@ namespace {
 /// w −= lr · (g + momentum · u)  (PyTorch's form; Sutskever et al., ICML 2013).
 class Sgd : public FlatOptimizer {
  public:
-  std::unique_ptr<Optimizer> clone() const override { return std::make_unique<Sgd>(*this); }
   void options(FieldVisitor& v) override {
     v.field("lr", lr_, at_least(0), "learning rate");
     v.field("momentum", momentum_, from_below(0, 1),
@@ -41,6 +40,9 @@ class Sgd : public FlatOptimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_sgd() { return std::make_unique<Sgd>(); }
+Registered<Optimizer> sgd_kind() {
+  return kind_of<Optimizer, Sgd>(
+      "sgd", "gradient descent with momentum, Nesterov's if wanted (Sutskever et al., ICML 2013)");
+}
 
 }  // namespace waiver

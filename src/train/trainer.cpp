@@ -169,8 +169,7 @@ void Trainer::check_gradients(int64_t step, double norm) const {
   std::string where = "gradients";
   for (const Parameter& p : model_.parameters().all()) {
     const Tensor& g = p.variable.grad;
-    if (!all_finite({g.data, static_cast<size_t>(g.size())}))
-      where = "gradient of " + p.name;
+    if (!all_finite({g.data, static_cast<size_t>(g.size())})) where = "gradient of " + p.name;
   }
   throw NotFinite(fmt::format("step {}, {}", step, where),
                   "the backward pass leaves the numbers (NaN or infinity) here",

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/error.h"
 #include "data/dataset.h"
 #include "model/transformer.h"
 #include "train/config.h"

@@ -170,7 +170,8 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
     entries.push_back(it->path());
-  if (code != std::errc::no_such_file_or_directory) check(code, folder, "this folder cannot be read");
+  if (code != std::errc::no_such_file_or_directory)
+    check(code, folder, "this folder cannot be read");
   std::ranges::sort(entries);
   return entries;
 }

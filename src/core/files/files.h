@@ -17,9 +17,9 @@ namespace waiver {
 std::string read_file(const std::filesystem::path& path, int64_t most = 0);
 
 /// Replaces a file in one step: writes `temporary_of(path)`, flushes it to the disk, renames it and
-/// flushes the folder. A reader, or a run killed at any moment, finds the old bytes or the new ones.
-/// When it throws (a full disk, a quota, a size limit), the old file is intact and the temporary
-/// one is gone.
+/// flushes the folder. A reader, or a run killed at any moment, finds the old bytes or the new
+/// ones. When it throws (a full disk, a quota, a size limit), the old file is intact and the
+/// temporary one is gone.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 /// `path.waiver-tmp`: a name that nobody else gives to a file.
 std::filesystem::path temporary_of(const std::filesystem::path& path);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/hdf5_calls.h"
 

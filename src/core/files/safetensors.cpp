@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/json.h"
 
 namespace waiver {
 namespace fs = std::filesystem;
-using nlohmann::json;
-using nlohmann::ordered_json;
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
 namespace {
@@ -29,7 +27,7 @@ std::vector<int64_t> dims_of(const Shape& shape) { return {shape.dims, shape.dim
 
 std::string header_text(const fs::path& path, const std::vector<NamedTensor>& tensors,
                         const std::map<std::string, std::string>& metadata) {
-  ordered_json header;
+  Json header;
   header[kMetadata] = metadata;
   size_t at = 0;
   for (const auto& [name, tensor] : tensors) {
@@ -39,15 +37,15 @@ std::string header_text(const fs::path& path, const std::vector<NamedTensor>& te
     at = end;
   }
   try {
-    std::string text = header.dump();
+    std::string text = json_text(header);
     text.append((8 - text.size() % 8) % 8, ' ');
     return text;
-  } catch (const json::exception& error) {
+  } catch (const Json::exception& error) {
     throw Error(path.string(), std::string("a name or a text is not UTF-8: ") + error.what());
   }
 }
 
-json parse_header(const fs::path& path, const std::string& bytes, size_t& arrays) {
+Json parse_header(const fs::path& path, const std::string& bytes, size_t& arrays) {
   uint64_t length = 0;
   if (bytes.size() < kLengthBytes) refuse(path, "a safetensors file has at least 8 bytes");
   std::memcpy(&length, bytes.data(), kLengthBytes);
@@ -57,24 +55,23 @@ json parse_header(const fs::path& path, const std::string& bytes, size_t& arrays
   arrays = kLengthBytes + length;
   // Deeper ones are none of this format, and printing or copying them would exhaust the stack.
   constexpr int kDeepest = 4;
-  const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kDeepest; };
-  json header = json::parse(bytes.begin() + kLengthBytes, bytes.begin() + arrays, shallow, false);
+  Json header = parse_json(std::string_view(bytes).substr(kLengthBytes, length), kDeepest);
   if (!header.is_object()) refuse(path, "its safetensors header is not a JSON object");
   return header;
 }
 
-bool all_counts(const json& list) {
+bool all_counts(const Json& list) {
   return list.is_array() &&
          std::all_of(list.begin(), list.end(), [](auto& n) { return n.is_number_unsigned(); });
 }
 
-Shape shape_of(const json& dims, uint64_t bytes, const std::string& where) {
+Shape shape_of(const Json& dims, uint64_t bytes, const std::string& where) {
   Shape shape;
   if (!all_counts(dims) || dims.size() > std::size(shape.dims))
     refuse(where, "its shape must be a list of at most five counts");
   // Against the bytes that are there, so that no product overflows.
   uint64_t size = 1;
-  for (const json& dim : dims) {
+  for (const Json& dim : dims) {
     const auto extent = dim.get<uint64_t>();
     if (extent != 0 && size > bytes / extent) refuse(where, "its shape asks for more bytes");
     size *= extent;
@@ -85,15 +82,15 @@ Shape shape_of(const json& dims, uint64_t bytes, const std::string& where) {
   return shape;
 }
 
-Safetensors::Entry entry_of(const fs::path& path, const std::string& name, const json& value,
+Safetensors::Entry entry_of(const fs::path& path, const std::string& name, const Json& value,
                             uint64_t available) {
   const std::string where = path.string() + ", tensor " + name;
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets"))
     refuse(where, "it needs dtype, shape and data_offsets");
   if (value["dtype"] != "F32")
-    refuse(where, "its dtype is " + value["dtype"].dump() + "; only F32 can be read");
-  const json& offsets = value["data_offsets"];
+    refuse(where, "its dtype is " + json_text(value["dtype"]) + "; only F32 can be read");
+  const Json& offsets = value["data_offsets"];
   if (!all_counts(offsets) || offsets.size() != 2)
     refuse(where, "its data_offsets must be two counts");
   const auto begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
@@ -126,7 +123,7 @@ Safetensors Safetensors::open(const fs::path& path) { return parse(path, read_fi
 Safetensors Safetensors::parse(const fs::path& path, std::string bytes) {
   Safetensors out;
   out.bytes_ = std::move(bytes);
-  const json header = parse_header(path, out.bytes_, out.arrays_);
+  const Json header = parse_header(path, out.bytes_, out.arrays_);
   const uint64_t available = out.bytes_.size() - out.arrays_;
   for (const auto& [name, value] : header.items()) {
     if (name != kMetadata) {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "model/attention/exponential.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -10,7 +10,6 @@ namespace {
 /// exactly 0 (Bondarenko et al., 2306.12929, §4.1).
 class Clipped : public Exponential {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Clipped>(*this); }
   void options(FieldVisitor& v) override {
     v.field("alpha", alpha_, at_least(0),
             "γ = −alpha / T, T the tokens of the sequence, those in front included (2306.12929)");
@@ -62,6 +61,9 @@ class Clipped : public Exponential {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_clipped() { return std::make_unique<Clipped>(); }
+Registered<Normalizer> clipped_kind() {
+  return kind_of<Normalizer, Clipped>(
+      "clipped", "clip((ζ − γ) softmax(s) + γ, 0, 1), γ = −α / T (Bondarenko et al., 2306.12929)");
+}
 
 }  // namespace waiver

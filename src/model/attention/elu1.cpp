@@ -1,5 +1,5 @@
 #include "core/math.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -7,7 +7,6 @@ namespace {
 /// A_j = ELU(s_j) + 1: s + 1 above 0, e^s below, not normalised (Gu et al., 2410.10781, §7).
 class Elu1 : public Normalizer {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Elu1>(*this); }
   bool shares() const override { return false; }
   RowState start(int64_t, int64_t, int64_t) const override { return {}; }
   float extend(RowState& state, float* row, int64_t n) const override {
@@ -29,6 +28,8 @@ class Elu1 : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_elu1() { return std::make_unique<Elu1>(); }
+Registered<Normalizer> elu1_kind() {
+  return kind_of<Normalizer, Elu1>("elu1", "ELU(s) + 1, not normalised (Gu et al., 2410.10781)");
+}
 
 }  // namespace waiver

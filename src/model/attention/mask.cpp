@@ -75,12 +75,10 @@ bool Mask::prefix_shows_more() const {
 
 bool Mask::sees_future() const { return window_ != 1 && open_side(0, 2).end > 1; }
 
-std::unique_ptr<Mask> Mask::in_layer(int64_t layer, int64_t sinks) const {
-  std::unique_ptr<Mask> mask = clone();
-  mask->sinks_ = sinks;
+void Mask::settle(int64_t layer, int64_t sinks) {
+  sinks_ = sinks;
   if (!layers_.empty() && std::find(layers_.begin(), layers_.end(), layer) == layers_.end())
-    mask->self_only_.clear();
-  return mask;
+    self_only_.clear();
 }
 
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,

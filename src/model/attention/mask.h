@@ -19,7 +19,6 @@ namespace waiver {
 /// above hides, and they see each other alone, so that no sequence reaches them.
 class Mask : public KeyMask {
  public:
-  virtual std::unique_ptr<Mask> clone() const = 0;
   void options(FieldVisitor& v);
 
   /// The reason why this cannot work for so many tokens and the layers that attend, or an empty
@@ -33,8 +32,8 @@ class Mask : public KeyMask {
   bool sees_future() const;
   /// Whether the prefix lets queries see what they would not see without it.
   bool prefix_shows_more() const;
-  /// The mask of one block, with so many sink tokens in front.
-  std::unique_ptr<Mask> in_layer(int64_t layer, int64_t sinks) const;
+  /// Makes it the mask of one block, with so many sink tokens in front.
+  void settle(int64_t layer, int64_t sinks);
   /// The token that ends a document, or −1: sequences are one document each.
   int64_t separator() const { return separator_; }
   /// Tokens that every query of their document sees.

@@ -12,7 +12,6 @@ namespace waiver {
 /// How scores become weights. Every block has its own.
 class Normalizer : public RowNormalizer {
  public:
-  virtual std::unique_ptr<Normalizer> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Whether a larger weight of one key means smaller ones of the others.
   virtual bool shares() const { return true; }

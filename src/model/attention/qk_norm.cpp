@@ -5,14 +5,12 @@ namespace {
 
 class NoQkNorm : public QkNorm {
  public:
-  std::unique_ptr<QkNorm> clone() const override { return std::make_unique<NoQkNorm>(*this); }
   bool present() const override { return false; }
 };
 
 template <bool centred>
 class HeadNorm : public QkNorm {
  public:
-  std::unique_ptr<QkNorm> clone() const override { return std::make_unique<HeadNorm>(*this); }
   void options(FieldVisitor& v) override {
     v.field("eps", eps_, above(0),
             "added to the variance, or to the mean square (1607.06450, 1910.07467)");
@@ -35,16 +33,18 @@ class HeadNorm : public QkNorm {
 
 }  // namespace
 
-template <>
-std::span<const Registered<QkNorm>> registry<QkNorm>() {
-  static constexpr Registered<QkNorm> norms[] = {
-      {"none", "queries and keys as they are projected", make_registered<QkNorm, NoQkNorm>},
-      {"layer", "(x − mean) / √(variance + eps), times gain (Dehghani et al., 2302.05442)",
-       make_registered<QkNorm, HeadNorm<true>>},
-      {"rms", "x / √(mean x² + eps), times gain (as in Gemma 3, 2503.19786)",
-       make_registered<QkNorm, HeadNorm<false>>},
-  };
-  return norms;
+Registered<QkNorm> no_qk_norm_kind() {
+  return kind_of<QkNorm, NoQkNorm>("none", "queries and keys as they are projected");
+}
+
+Registered<QkNorm> layer_qk_norm_kind() {
+  return kind_of<QkNorm, HeadNorm<true>>(
+      "layer", "(x − mean) / √(variance + eps), times gain (Dehghani et al., 2302.05442)");
+}
+
+Registered<QkNorm> rms_qk_norm_kind() {
+  return kind_of<QkNorm, HeadNorm<false>>(
+      "rms", "x / √(mean x² + eps), times gain (as in Gemma 3, 2503.19786)");
 }
 
 }  // namespace waiver

@@ -13,7 +13,6 @@ namespace waiver {
 class QkNorm {
  public:
   virtual ~QkNorm() = default;
-  virtual std::unique_ptr<QkNorm> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
   /// Declares {name}.query_norm.gain and {name}.key_norm.gain, [width / heads].

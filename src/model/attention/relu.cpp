@@ -1,4 +1,4 @@
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -7,7 +7,6 @@ namespace {
 /// (Guo et al., 2410.13835).
 class Relu : public Normalizer {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Relu>(*this); }
   bool shares() const override { return false; }
   RowState start(int64_t, int64_t keys, int64_t) const override {
     return {0, static_cast<float>(keys)};
@@ -30,6 +29,9 @@ class Relu : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_relu_normalizer() { return std::make_unique<Relu>(); }
+Registered<Normalizer> relu_normalizer_kind() {
+  return kind_of<Normalizer, Relu>(
+      "relu", "max(0, s) / n, n the keys that the query sees (Guo et al., 2410.13835)");
+}
 
 }  // namespace waiver

@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "core/math.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -15,7 +15,6 @@ float scaled_sigmoid(float s, float top) {
 /// A_j = σ(s_j), or σ(s_j) / Σ σ(s) (Gu et al., 2410.10781, §7).
 class Sigmoid : public Normalizer {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Sigmoid>(*this); }
   void options(FieldVisitor& v) override {
     v.field("normalized", normalized_,
             "whether a row's weights are divided by their sum (Gu et al., 2410.10781)");
@@ -64,6 +63,9 @@ class Sigmoid : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_sigmoid() { return std::make_unique<Sigmoid>(); }
+Registered<Normalizer> sigmoid_kind() {
+  return kind_of<Normalizer, Sigmoid>("sigmoid",
+                                      "σ(s), or divided by its row's sum (Gu et al., 2410.10781)");
+}
 
 }  // namespace waiver

@@ -1,5 +1,5 @@
 #include "model/attention/exponential.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 /// whose weight goes nowhere (gpt-oss, 2508.10925). S_h fixed at 0 is softmax1.
 class SinkLogit : public Exponential {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<SinkLogit>(*this); }
   void build(Builder& builder, const std::string& name, int64_t heads) override {
     logits_ = &builder.add(name + ".sink_logit", {heads}, Init::constant(0));
   }
@@ -27,6 +26,9 @@ class SinkLogit : public Exponential {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_sink_logit() { return std::make_unique<SinkLogit>(); }
+Registered<Normalizer> sink_logit_kind() {
+  return kind_of<Normalizer, SinkLogit>(
+      "sink_logit", "e^s / (e^S + Σ e^s), S learned per head (gpt-oss, 2508.10925)");
+}
 
 }  // namespace waiver

@@ -13,7 +13,6 @@ namespace waiver {
 class Slot {
  public:
   virtual ~Slot() = default;
-  virtual std::unique_ptr<Slot> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
   /// Whether it gives nothing to the output, and so acts through the other keys' weights alone.

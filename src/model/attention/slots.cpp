@@ -1,13 +1,12 @@
 #include <cmath>
 
-#include "model/attention/registry.h"
+#include "model/attention/slot.h"
 
 namespace waiver {
 namespace {
 
 class NoSlot : public Slot {
  public:
-  std::unique_ptr<Slot> clone() const override { return std::make_unique<NoSlot>(*this); }
   bool present() const override { return false; }
 };
 
@@ -15,7 +14,6 @@ class NoSlot : public Slot {
 class KeySlot : public Slot {
  public:
   bool gives_nothing() const override { return true; }
-  std::unique_ptr<Slot> clone() const override { return std::make_unique<KeySlot>(*this); }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
   }
@@ -29,7 +27,6 @@ class KeySlot : public Slot {
 /// value_norm / √D · (1, …, 1) (Gu et al., 2410.10781, §6).
 class KeyValueSlot : public Slot {
  public:
-  std::unique_ptr<Slot> clone() const override { return std::make_unique<KeyValueSlot>(*this); }
   void options(FieldVisitor& v) override {
     v.field("value_norm", value_norm_, at_least(0),
             "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) but "
@@ -57,8 +54,16 @@ class KeyValueSlot : public Slot {
 
 }  // namespace
 
-std::unique_ptr<Slot> make_no_slot() { return std::make_unique<NoSlot>(); }
-std::unique_ptr<Slot> make_key_slot() { return std::make_unique<KeySlot>(); }
-std::unique_ptr<Slot> make_key_value_slot() { return std::make_unique<KeyValueSlot>(); }
+Registered<Slot> no_slot_kind() { return kind_of<Slot, NoSlot>("none", "no key but the tokens'"); }
+
+Registered<Slot> key_slot_kind() {
+  return kind_of<Slot, KeySlot>(
+      "key", "one more key per head, learned, with value 0 (Gu et al., 2410.10781)");
+}
+
+Registered<Slot> key_value_slot_kind() {
+  return kind_of<Slot, KeyValueSlot>(
+      "key_value", "one more key and value per head, learned (Sun et al., 2402.17762)");
+}
 
 }  // namespace waiver

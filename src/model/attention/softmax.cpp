@@ -1,5 +1,5 @@
 #include "model/attention/exponential.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -7,11 +7,12 @@ namespace {
 /// A_j = e^{s_j} / Σ e^s.
 class Softmax : public Exponential {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Softmax>(*this); }
 };
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_softmax() { return std::make_unique<Softmax>(); }
+Registered<Normalizer> softmax_kind() {
+  return kind_of<Normalizer, Softmax>("softmax", "e^s / Σ e^s (Vaswani et al., 1706.03762)");
+}
 
 }  // namespace waiver

@@ -1,5 +1,5 @@
 #include "model/attention/exponential.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -8,12 +8,14 @@ namespace {
 /// (Miller, "Attention is off by one", 2023; Kaul et al., 2410.17174).
 class Softmax1 : public Exponential {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Softmax1>(*this); }
   RowState start(int64_t, int64_t, int64_t) const override { return {0, 1}; }
 };
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_softmax1() { return std::make_unique<Softmax1>(); }
+Registered<Normalizer> softmax1_kind() {
+  return kind_of<Normalizer, Softmax1>(
+      "softmax1", "e^s / (1 + Σ e^s): some weight may go nowhere (Kaul et al., 2410.17174)");
+}
 
 }  // namespace waiver

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "core/math.h"
-#include "model/attention/registry.h"
+#include "model/attention/normalizer.h"
 
 namespace waiver {
 namespace {
@@ -18,7 +18,6 @@ float shifted(float s, float top, float low) {
 /// (Zuhri et al., 2504.20966).
 class Softpick : public Normalizer {
  public:
-  std::unique_ptr<Normalizer> clone() const override { return std::make_unique<Softpick>(*this); }
   void options(FieldVisitor& v) override {
     v.field("eps", eps_, above(0), "added to the sum that weights are divided by (2504.20966)");
   }
@@ -66,6 +65,9 @@ class Softpick : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_softpick() { return std::make_unique<Softpick>(); }
+Registered<Normalizer> softpick_kind() {
+  return kind_of<Normalizer, Softpick>(
+      "softpick", "ReLU(e^s − 1) / (Σ |e^s − 1| + eps) (Zuhri et al., 2504.20966)");
+}
 
 }  // namespace waiver

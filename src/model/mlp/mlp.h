@@ -17,7 +17,6 @@ struct MlpSizes {
 class Mlp {
  public:
   virtual ~Mlp() = default;
-  virtual std::unique_ptr<Mlp> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Whether blocks have such a branch at all, so that it has a width.
   virtual bool present() const { return true; }

@@ -1,4 +1,4 @@
-#include "model/mlp/registry.h"
+#include "model/mlp/mlp.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// Blocks with it have no MLP branch: it is never asked for a sum.
 class NoMlp : public Mlp {
  public:
-  std::unique_ptr<Mlp> clone() const override { return std::make_unique<NoMlp>(*this); }
   bool present() const override { return false; }
   int64_t products() const override { return 0; }
   void build(Builder&, const std::string&, const MlpSizes&) override {}
@@ -15,6 +14,6 @@ class NoMlp : public Mlp {
 
 }  // namespace
 
-std::unique_ptr<Mlp> make_no_mlp() { return std::make_unique<NoMlp>(); }
+Registered<Mlp> no_mlp_kind() { return kind_of<Mlp, NoMlp>("none", "no MLP in any block"); }
 
 }  // namespace waiver

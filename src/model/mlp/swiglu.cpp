@@ -1,4 +1,4 @@
-#include "model/mlp/registry.h"
+#include "model/mlp/mlp.h"
 
 namespace waiver {
 namespace {
@@ -7,7 +7,6 @@ namespace {
 class SwiGlu : public Mlp {
  public:
   int64_t products() const override { return 3; }
-  std::unique_ptr<Mlp> clone() const override { return std::make_unique<SwiGlu>(*this); }
   void build(Builder& builder, const std::string& name, const MlpSizes& sizes) override {
     gate_ = builder.linear(name + ".gate", sizes.width, sizes.hidden, sizes.bias);
     up_ = builder.linear(name + ".up", sizes.width, sizes.hidden, sizes.bias);
@@ -24,6 +23,9 @@ class SwiGlu : public Mlp {
 
 }  // namespace
 
-std::unique_ptr<Mlp> make_swiglu() { return std::make_unique<SwiGlu>(); }
+Registered<Mlp> swiglu_kind() {
+  return kind_of<Mlp, SwiGlu>(
+      "swiglu", "(silu(x W_gate) ⊙ x W_up) W_down, silu(z) = z σ(z) (Shazeer, 2002.05202)");
+}
 
 }  // namespace waiver

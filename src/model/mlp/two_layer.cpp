@@ -1,4 +1,4 @@
-#include "model/mlp/registry.h"
+#include "model/mlp/mlp.h"
 
 namespace waiver {
 namespace {
@@ -7,7 +7,6 @@ namespace {
 template <Activation activation>
 class TwoLayer : public Mlp {
  public:
-  std::unique_ptr<Mlp> clone() const override { return std::make_unique<TwoLayer>(*this); }
   void build(Builder& builder, const std::string& name, const MlpSizes& sizes) override {
     up_ = builder.linear(name + ".up", sizes.width, sizes.hidden, sizes.bias);
     down_ = builder.linear(name + ".down", sizes.hidden, sizes.width, sizes.bias, true);
@@ -22,8 +21,18 @@ class TwoLayer : public Mlp {
 
 }  // namespace
 
-std::unique_ptr<Mlp> make_relu() { return std::make_unique<TwoLayer<Activation::relu>>(); }
-std::unique_ptr<Mlp> make_gelu() { return std::make_unique<TwoLayer<Activation::gelu>>(); }
-std::unique_ptr<Mlp> make_linear() { return std::make_unique<TwoLayer<Activation::none>>(); }
+Registered<Mlp> relu_kind() {
+  return kind_of<Mlp, TwoLayer<Activation::relu>>(
+      "relu", "max(0, x W_up) W_down (Vaswani et al., 1706.03762)");
+}
+
+Registered<Mlp> gelu_kind() {
+  return kind_of<Mlp, TwoLayer<Activation::gelu>>(
+      "gelu", "the same with x Φ(x), exact (by erf), as GPT-2 in nanoGPT (1606.08415)");
+}
+
+Registered<Mlp> linear_kind() {
+  return kind_of<Mlp, TwoLayer<Activation::none>>("linear", "x W_up W_down: no activation");
+}
 
 }  // namespace waiver

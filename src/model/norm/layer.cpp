@@ -1,4 +1,4 @@
-#include "model/norm/registry.h"
+#include "model/norm/norm.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// y = (x − mean) / √(variance + eps) · gain + bias (Ba et al., 1607.06450).
 class LayerNorm : public Norm {
  public:
-  std::unique_ptr<Norm> clone() const override { return std::make_unique<LayerNorm>(*this); }
   void options(FieldVisitor& v) override {
     v.field("eps", eps_, above(0),
             "added to the variance, or to the mean square (1607.06450, 1910.07467)");
@@ -28,6 +27,10 @@ class LayerNorm : public Norm {
 
 }  // namespace
 
-std::unique_ptr<Norm> make_layer_norm() { return std::make_unique<LayerNorm>(); }
+Registered<Norm> layer_norm_kind() {
+  return kind_of<Norm, LayerNorm>(
+      "layer",
+      "LayerNorm: (x − mean) / √(variance + eps), times gain, plus bias (Ba et al., 1607.06450)");
+}
 
 }  // namespace waiver

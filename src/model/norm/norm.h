@@ -11,7 +11,6 @@ namespace waiver {
 class Norm {
  public:
   virtual ~Norm() = default;
-  virtual std::unique_ptr<Norm> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Whether it does anything, so that its place matters.
   virtual bool present() const { return true; }

@@ -1,18 +1,14 @@
-#include "model/norm/registry.h"
+#include "core/fields/registry.h"
+#include "model/norm/norm.h"
+
+// One line for each kind, in the order of `waiver config docs`.
 
 namespace waiver {
 
-template <>
-std::span<const Registered<Norm>> registry<Norm>() {
-  static constexpr Registered<Norm> norms[] = {
-      {"layer",
-       "LayerNorm: (x − mean) / √(variance + eps), times gain, plus bias (Ba et al., 1607.06450)",
-       make_layer_norm},
-      {"rms", "RMSNorm: x / √(mean x² + eps), times gain (Zhang and Sennrich, 1910.07467)",
-       make_rms_norm},
-      {"none", "no normalisation anywhere", make_no_norm},
-  };
-  return norms;
-}
+#define NORMS(KIND)      \
+  KIND(Norm, layer_norm) \
+  KIND(Norm, rms_norm)   \
+  KIND(Norm, no_norm)
+WAIVER_REGISTRY(Norm, NORMS)
 
 }  // namespace waiver

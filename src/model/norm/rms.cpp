@@ -1,4 +1,4 @@
-#include "model/norm/registry.h"
+#include "model/norm/norm.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// y = x / √(mean x² + eps) · gain (Zhang and Sennrich, 1910.07467).
 class RmsNorm : public Norm {
  public:
-  std::unique_ptr<Norm> clone() const override { return std::make_unique<RmsNorm>(*this); }
   void options(FieldVisitor& v) override {
     v.field("eps", eps_, above(0),
             "added to the variance, or to the mean square (1607.06450, 1910.07467)");
@@ -25,6 +24,9 @@ class RmsNorm : public Norm {
 
 }  // namespace
 
-std::unique_ptr<Norm> make_rms_norm() { return std::make_unique<RmsNorm>(); }
+Registered<Norm> rms_norm_kind() {
+  return kind_of<Norm, RmsNorm>(
+      "rms", "RMSNorm: x / √(mean x² + eps), times gain (Zhang and Sennrich, 1910.07467)");
+}
 
 }  // namespace waiver

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
@@ -14,9 +14,6 @@ namespace {
 /// the odd-numbered slopes of 2P. Or slopes of one's own.
 class Alibi : public PositionEncoding, public ScoreBias {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override {
-    return std::make_unique<Alibi>(*this);
-  }
   void options(FieldVisitor& v) override {
     v.field("slopes", given_, 0, {}, "slopes m_h of the heads; none: 2^(−8h/H) (2108.12409)");
   }
@@ -50,6 +47,9 @@ class Alibi : public PositionEncoding, public ScoreBias {
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_alibi() { return std::make_unique<Alibi>(); }
+Registered<PositionEncoding> alibi_kind() {
+  return kind_of<PositionEncoding, Alibi>(
+      "alibi", "scores lowered in proportion to the distance (2108.12409)");
+}
 
 }  // namespace waiver

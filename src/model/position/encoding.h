@@ -26,7 +26,6 @@ enum class Acts { nowhere, on_embeddings, in_attention };
 class PositionEncoding {
  public:
   virtual ~PositionEncoding() = default;
-  virtual std::unique_ptr<PositionEncoding> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Where it acts; only what acts in attention may differ from layer to layer.
   virtual Acts acts() const { return Acts::in_attention; }

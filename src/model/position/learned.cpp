@@ -1,5 +1,5 @@
 #include "autograd/ops/ops.h"
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
@@ -7,9 +7,6 @@ namespace {
 /// x_t += P[position_t], P [context, C] learned.
 class Learned : public PositionEncoding {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override {
-    return std::make_unique<Learned>(*this);
-  }
   Acts acts() const override { return Acts::on_embeddings; }
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {
     table_ = &parameters.add(sizes.name + ".weight", {sizes.context, sizes.width},
@@ -26,6 +23,9 @@ class Learned : public PositionEncoding {
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_learned() { return std::make_unique<Learned>(); }
+Registered<PositionEncoding> learned_kind() {
+  return kind_of<PositionEncoding, Learned>(
+      "learned", "a learned vector per position, added to the embedding", "absolute");
+}
 
 }  // namespace waiver

@@ -1,18 +1,18 @@
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
 
 class NoEncoding : public PositionEncoding {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override {
-    return std::make_unique<NoEncoding>(*this);
-  }
   Acts acts() const override { return Acts::nowhere; }
 };
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_no_encoding() { return std::make_unique<NoEncoding>(); }
+Registered<PositionEncoding> no_encoding_kind() {
+  return kind_of<PositionEncoding, NoEncoding>("none",
+                                               "no encoding: only a causal mask tells order");
+}
 
 }  // namespace waiver

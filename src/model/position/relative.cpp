@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/natural.h"
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
@@ -16,9 +16,6 @@ namespace {
 /// rounding of the logarithms could. Without `bidirectional` every later key is at distance 0.
 class Relative : public PositionEncoding, public ScoreBias {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override {
-    return std::make_unique<Relative>(*this);
-  }
   void options(FieldVisitor& v) override {
     v.field("buckets", buckets_, between(4, 1024), "learned numbers per head (1910.10683)");
     v.field("max_distance", max_distance_, at_least(2),
@@ -91,6 +88,10 @@ class Relative : public PositionEncoding, public ScoreBias {
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_relative() { return std::make_unique<Relative>(); }
+Registered<PositionEncoding> relative_kind() {
+  return kind_of<PositionEncoding, Relative>(
+      "relative",
+      "a learned number per head and bucket of distances, added to the scores (1910.10683)");
+}
 
 }  // namespace waiver

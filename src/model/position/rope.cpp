@@ -6,7 +6,7 @@
 
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
@@ -16,7 +16,6 @@ namespace {
 /// the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595).
 class Rope : public PositionEncoding {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override { return std::make_unique<Rope>(*this); }
   void options(FieldVisitor& v) override {
     v.field("base", base_, above(1),
             "the slowest pair turns by about 1 / base per position "
@@ -75,6 +74,9 @@ class Rope : public PositionEncoding {
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_rope() { return std::make_unique<Rope>(); }
+Registered<PositionEncoding> rope_kind() {
+  return kind_of<PositionEncoding, Rope>(
+      "rope", "queries and keys turned by angles that grow with the position (2104.09864)");
+}
 
 }  // namespace waiver

@@ -2,7 +2,7 @@
 
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
-#include "model/position/registry.h"
+#include "model/position/encoding.h"
 
 namespace waiver {
 namespace {
@@ -11,9 +11,6 @@ namespace {
 /// (Vaswani et al., 1706.03762, §3.5).
 class Sinusoidal : public PositionEncoding {
  public:
-  std::unique_ptr<PositionEncoding> clone() const override {
-    return std::make_unique<Sinusoidal>(*this);
-  }
   Acts acts() const override { return Acts::on_embeddings; }
   void options(FieldVisitor& v) override {
     v.field("scale", scale_, above(0), "what the sines and cosines are multiplied by");
@@ -43,6 +40,9 @@ class Sinusoidal : public PositionEncoding {
 
 }  // namespace
 
-std::unique_ptr<PositionEncoding> make_sinusoidal() { return std::make_unique<Sinusoidal>(); }
+Registered<PositionEncoding> sinusoidal_kind() {
+  return kind_of<PositionEncoding, Sinusoidal>(
+      "sinusoidal", "fixed sines and cosines, added to the embedding (1706.03762)");
+}
 
 }  // namespace waiver

@@ -30,7 +30,6 @@ enum class PointKind { ids, vectors, scores, pattern };
 class EditRule {
  public:
   virtual ~EditRule() = default;
-  virtual std::unique_ptr<EditRule> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   /// Where it makes sense.
   virtual bool suits(PointKind kind) const { return kind != PointKind::ids; }
@@ -41,15 +40,5 @@ class EditRule {
   /// Changes `lane` at `positions`; `from` is the position of that name, or −1.
   virtual void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const = 0;
 };
-
-std::unique_ptr<EditRule> make_zero();
-std::unique_ptr<EditRule> make_set();
-std::unique_ptr<EditRule> make_mean();
-std::unique_ptr<EditRule> make_scale();
-std::unique_ptr<EditRule> make_patch();
-std::unique_ptr<EditRule> make_permute();
-std::unique_ptr<EditRule> make_noise();
-std::unique_ptr<EditRule> make_swap();
-std::unique_ptr<EditRule> make_hide();
 
 }  // namespace waiver

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/threads.h"
 #include "model/parameters.h"
 

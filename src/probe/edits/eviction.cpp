@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/threads.h"
 
 namespace waiver {

@@ -9,7 +9,6 @@ namespace {
 /// goes on seeing itself, or the first row of a causal model would be left without a key.
 class Hide : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Hide>(*this); }
   bool suits(PointKind kind) const override { return kind == PointKind::scores; }
   void options(FieldVisitor& v) override {
     v.field("own", own_, "whether a key is hidden from its own query too");
@@ -25,6 +24,8 @@ class Hide : public EditRule {
 
 }  // namespace
 
-std::unique_ptr<EditRule> make_hide() { return std::make_unique<Hide>(); }
+Registered<EditRule> hide_kind() {
+  return kind_of<EditRule, Hide>("hide", "keys are taken away, and the others share the row");
+}
 
 }  // namespace waiver

@@ -9,7 +9,6 @@ namespace {
 /// mean over sequences would be no control where position 0 always holds the same token.
 class Mean : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Mean>(*this); }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
     for (int64_t c = 0; c < lane.width; ++c) {
       double sum = 0;
@@ -27,6 +26,8 @@ class Mean : public EditRule {
 
 }  // namespace
 
-std::unique_ptr<EditRule> make_mean() { return std::make_unique<Mean>(); }
+Registered<EditRule> mean_kind() {
+  return kind_of<EditRule, Mean>("mean", "the mean over the positions of the sequence");
+}
 
 }  // namespace waiver

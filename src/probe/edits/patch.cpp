@@ -15,7 +15,6 @@ constexpr char kSeedDoc[] = "chooses among all of them; the same for every seque
 /// x_t = x_from, as it was before the edit.
 class Patch : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Patch>(*this); }
   void options(FieldVisitor& v) override {
     v.field("from", from_, true, "position that the vector is taken from");
   }
@@ -32,7 +31,6 @@ class Patch : public EditRule {
 /// Two positions change places.
 class Swap : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Swap>(*this); }
   bool suits(PointKind) const override { return true; }
   size_t count() const override { return 2; }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
@@ -64,7 +62,6 @@ class Control : public EditRule {
 /// norm and distribution of the numbers stay, their meaning does not.
 class Permute : public Control {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Permute>(*this); }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
     const Random random(seed(), "permute", static_cast<uint64_t>(lane.head));
     std::vector<int64_t> order(lane.width);
@@ -79,7 +76,6 @@ class Permute : public Control {
 /// x_t = ‖x_from‖ u_t, u_t a random direction.
 class Noise : public Control {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Noise>(*this); }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
     const Random random(seed(), "noise", static_cast<uint64_t>(lane.head));
     for (const int64_t t : positions) {
@@ -99,9 +95,20 @@ class Noise : public Control {
 
 }  // namespace
 
-std::unique_ptr<EditRule> make_patch() { return std::make_unique<Patch>(); }
-std::unique_ptr<EditRule> make_permute() { return std::make_unique<Permute>(); }
-std::unique_ptr<EditRule> make_noise() { return std::make_unique<Noise>(); }
-std::unique_ptr<EditRule> make_swap() { return std::make_unique<Swap>(); }
+Registered<EditRule> patch_kind() {
+  return kind_of<EditRule, Patch>("patch", "what stands at another position");
+}
+
+Registered<EditRule> permute_kind() {
+  return kind_of<EditRule, Permute>("permute", "the same numbers in another order of channels");
+}
+
+Registered<EditRule> noise_kind() {
+  return kind_of<EditRule, Noise>("noise", "a random direction at the same norm");
+}
+
+Registered<EditRule> swap_kind() {
+  return kind_of<EditRule, Swap>("swap", "two positions change places");
+}
 
 }  // namespace waiver

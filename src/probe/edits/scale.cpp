@@ -6,7 +6,6 @@ namespace {
 /// x = by · x: a dose.
 class Scale : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Scale>(*this); }
   void options(FieldVisitor& v) override {
     v.field("by", by_, Range{}, "the factor; 1 leaves everything as it is");
   }
@@ -21,6 +20,6 @@ class Scale : public EditRule {
 
 }  // namespace
 
-std::unique_ptr<EditRule> make_scale() { return std::make_unique<Scale>(); }
+Registered<EditRule> scale_kind() { return kind_of<EditRule, Scale>("scale", "times a factor"); }
 
 }  // namespace waiver

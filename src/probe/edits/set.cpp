@@ -8,7 +8,6 @@ namespace {
 /// x = value in every channel.
 class Set : public EditRule {
  public:
-  std::unique_ptr<EditRule> clone() const override { return std::make_unique<Set>(*this); }
   void options(FieldVisitor& v) override {
     v.field("value", value_, Range{}, "what is put there: a number, a token's id, a position's id");
   }
@@ -24,6 +23,8 @@ class Set : public EditRule {
 
 }  // namespace
 
-std::unique_ptr<EditRule> make_set() { return std::make_unique<Set>(); }
+Registered<EditRule> set_kind() {
+  return kind_of<EditRule, Set>("set", "one number everywhere; of tokens and positions, an id");
+}
 
 }  // namespace waiver

@@ -19,8 +19,8 @@ struct Finding {
 };
 
 /// What the mechanism tests know of a model before they change anything. Where there is a sink it
-/// is the strongest, as elsewhere (probe/waiver_place.h); where there is none, no single head's
-/// key, but that which all heads together attend to most.
+/// is the strongest, as elsewhere (probe/events/waiver_place.h); where there is none, no single
+/// head's key, but that which all heads together attend to most.
 struct Subject {
   Passes& passes;
   Pass natural;

@@ -1,4 +1,5 @@
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
@@ -42,6 +43,8 @@ class AddedAttention : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_added_attention() { return std::make_unique<AddedAttention>(); }
+RegisteredMetric added_attention_metric() {
+  return {"added_attention", make_metric<AddedAttention>, When::training, &suited::has_added_keys};
+}
 
 }  // namespace waiver

@@ -39,6 +39,8 @@ class AttentionEntropy : public RowMean {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_attention_entropy() { return std::make_unique<AttentionEntropy>(); }
+RegisteredMetric attention_entropy_metric() {
+  return {"attention_entropy", make_metric<AttentionEntropy>};
+}
 
 }  // namespace waiver

@@ -52,6 +52,6 @@ class DeltaLogit : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_delta_logit() { return std::make_unique<DeltaLogit>(); }
+RegisteredMetric delta_logit_metric() { return {"delta_logit", make_metric<DeltaLogit>}; }
 
 }  // namespace waiver

@@ -39,6 +39,6 @@ class FirstArgmax : public RowMean {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_first_argmax() { return std::make_unique<FirstArgmax>(); }
+RegisteredMetric first_argmax_metric() { return {"first_argmax", make_metric<FirstArgmax>}; }
 
 }  // namespace waiver

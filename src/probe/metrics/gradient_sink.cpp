@@ -1,4 +1,5 @@
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
@@ -45,6 +46,8 @@ class GradientSink : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_gradient_sink() { return std::make_unique<GradientSink>(); }
+RegisteredMetric gradient_sink_metric() {
+  return {"gradient_sink", make_metric<GradientSink>, When::on_demand, &suited::of_tokens};
+}
 
 }  // namespace waiver

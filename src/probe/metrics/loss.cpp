@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
@@ -121,8 +122,16 @@ class MaskedRisks : public TwoRisks {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_loss() { return std::make_unique<Loss>(); }
-std::unique_ptr<Metric> make_risks() { return std::make_unique<Risks>(); }
-std::unique_ptr<Metric> make_masked_risks() { return std::make_unique<MaskedRisks>(); }
+RegisteredMetric loss_metric() {
+  return {"loss", make_metric<Loss>, When::training, &suited::of_tokens};
+}
+
+RegisteredMetric risks_metric() {
+  return {"risks", make_metric<Risks>, When::training, &suited::next_token_task};
+}
+
+RegisteredMetric masked_risks_metric() {
+  return {"masked_risks", make_metric<MaskedRisks>, When::training, &suited::masked_task};
+}
 
 }  // namespace waiver

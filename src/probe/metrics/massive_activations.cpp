@@ -75,8 +75,8 @@ class MassiveActivations : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_massive_activations() {
-  return std::make_unique<MassiveActivations>();
+RegisteredMetric massive_activations_metric() {
+  return {"massive_activations", make_metric<MassiveActivations>, When::on_demand};
 }
 
 }  // namespace waiver

@@ -51,6 +51,8 @@ class MatrixEntropy : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_matrix_entropy() { return std::make_unique<MatrixEntropy>(); }
+RegisteredMetric matrix_entropy_metric() {
+  return {"matrix_entropy", make_metric<MatrixEntropy>, When::on_demand};
+}
 
 }  // namespace waiver

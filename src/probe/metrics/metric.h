@@ -96,7 +96,7 @@ struct Suited {
   std::string_view what;
 };
 
-/// One line of the registry; a null `suited` means all.
+/// What is known of a metric; it stands in the file of its class. A null `suited` means all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();
@@ -104,27 +104,9 @@ struct RegisteredMetric {
   const Suited* suited = nullptr;
 };
 std::span<const RegisteredMetric> metrics();
-
-std::unique_ptr<Metric> make_received_attention();
-std::unique_ptr<Metric> make_proxy_attention();
-std::unique_ptr<Metric> make_bos_attention();
-std::unique_ptr<Metric> make_first_argmax();
-std::unique_ptr<Metric> make_added_attention();
-std::unique_ptr<Metric> make_attention_entropy();
-std::unique_ptr<Metric> make_delta_logit();
-std::unique_ptr<Metric> make_values();
-std::unique_ptr<Metric> make_keys();
-std::unique_ptr<Metric> make_residual();
-std::unique_ptr<Metric> make_loss();
-std::unique_ptr<Metric> make_risks();
-std::unique_ptr<Metric> make_masked_risks();
-std::unique_ptr<Metric> make_waiver_score();
-std::unique_ptr<Metric> make_outliers();
-std::unique_ptr<Metric> make_attention_outliers();
-std::unique_ptr<Metric> make_massive_activations();
-std::unique_ptr<Metric> make_over_mixing();
-std::unique_ptr<Metric> make_matrix_entropy();
-std::unique_ptr<Metric> make_gradient_sink();
-std::unique_ptr<Metric> make_squared_error();
+template <class M>
+std::unique_ptr<Metric> make_metric() {
+  return std::make_unique<M>();
+}
 
 }  // namespace waiver

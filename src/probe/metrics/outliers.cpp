@@ -81,7 +81,14 @@ class Outliers : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_outliers() { return std::make_unique<Outliers>(false); }
-std::unique_ptr<Metric> make_attention_outliers() { return std::make_unique<Outliers>(true); }
+RegisteredMetric outliers_metric() {
+  return {"outliers",
+          []() -> std::unique_ptr<Metric> { return std::make_unique<Outliers>(false); }};
+}
+
+RegisteredMetric attention_outliers_metric() {
+  return {"attention_outliers",
+          []() -> std::unique_ptr<Metric> { return std::make_unique<Outliers>(true); }};
+}
 
 }  // namespace waiver

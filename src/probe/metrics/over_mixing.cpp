@@ -46,6 +46,6 @@ class OverMixing : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_over_mixing() { return std::make_unique<OverMixing>(); }
+RegisteredMetric over_mixing_metric() { return {"over_mixing", make_metric<OverMixing>}; }
 
 }  // namespace waiver

@@ -67,6 +67,6 @@ class Keys : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_keys() { return std::make_unique<Keys>(); }
+RegisteredMetric keys_metric() { return {"keys", make_metric<Keys>}; }
 
 }  // namespace waiver

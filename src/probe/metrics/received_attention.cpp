@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
@@ -166,8 +167,14 @@ class BosAttention : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_received_attention() { return std::make_unique<ReceivedAttention>(); }
-std::unique_ptr<Metric> make_proxy_attention() { return std::make_unique<ProxyAttention>(); }
-std::unique_ptr<Metric> make_bos_attention() { return std::make_unique<BosAttention>(); }
+RegisteredMetric received_attention_metric() {
+  return {"received_attention", make_metric<ReceivedAttention>};
+}
+
+RegisteredMetric proxy_attention_metric() {
+  return {"proxy_attention", make_metric<ProxyAttention>, When::training, &suited::unnormalized};
+}
+
+RegisteredMetric bos_attention_metric() { return {"bos_attention", make_metric<BosAttention>}; }
 
 }  // namespace waiver

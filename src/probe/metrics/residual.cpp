@@ -47,6 +47,6 @@ class Residual : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_residual() { return std::make_unique<Residual>(); }
+RegisteredMetric residual_metric() { return {"residual", make_metric<Residual>}; }
 
 }  // namespace waiver

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
@@ -48,6 +49,8 @@ class SquaredError : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_squared_error() { return std::make_unique<SquaredError>(); }
+RegisteredMetric squared_error_metric() {
+  return {"squared_error", make_metric<SquaredError>, When::training, &suited::of_features};
+}
 
 }  // namespace waiver

@@ -62,6 +62,6 @@ class Values : public Metric {
 
 }  // namespace
 
-std::unique_ptr<Metric> make_values() { return std::make_unique<Values>(); }
+RegisteredMetric values_metric() { return {"values", make_metric<Values>}; }
 
 }  // namespace waiver

@@ -55,6 +55,6 @@ std::string_view verdict_text(Verdict verdict) {
                                          : "neither";
 }
 
-std::unique_ptr<Metric> make_waiver_score() { return std::make_unique<WaiverScore>(); }
+RegisteredMetric waiver_score_metric() { return {"waiver_score", make_metric<WaiverScore>}; }
 
 }  // namespace waiver

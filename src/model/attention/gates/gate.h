@@ -12,7 +12,6 @@ namespace waiver {
 class Gate {
  public:
   virtual ~Gate() = default;
-  virtual std::unique_ptr<Gate> clone() const = 0;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
   /// Weights of its matrices.

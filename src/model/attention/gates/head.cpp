@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "model/attention/gates/registry.h"
+#include "model/attention/gates/gate.h"
 
 namespace waiver {
 namespace {
@@ -9,7 +9,6 @@ namespace {
 /// that sees all of x). It starts with w = 0 and σ(b) = open.
 class HeadGate : public Gate {
  public:
-  std::unique_ptr<Gate> clone() const override { return std::make_unique<HeadGate>(*this); }
   void options(FieldVisitor& v) override {
     v.field("open", open_, {0.0, 1.0, true, true},
             "what the gates let through at first (2306.12929)");
@@ -31,6 +30,9 @@ class HeadGate : public Gate {
 
 }  // namespace
 
-std::unique_ptr<Gate> make_head_gate() { return std::make_unique<HeadGate>(); }
+Registered<Gate> head_gate_kind() {
+  return kind_of<Gate, HeadGate>(
+      "head", "each head's output times σ(w_h·x + b_h), x the input of attention (2306.12929)");
+}
 
 }  // namespace waiver

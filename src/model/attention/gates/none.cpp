@@ -1,16 +1,17 @@
-#include "model/attention/gates/registry.h"
+#include "model/attention/gates/gate.h"
 
 namespace waiver {
 namespace {
 
 class NoGate : public Gate {
  public:
-  std::unique_ptr<Gate> clone() const override { return std::make_unique<NoGate>(*this); }
   bool present() const override { return false; }
 };
 
 }  // namespace
 
-std::unique_ptr<Gate> make_no_gate() { return std::make_unique<NoGate>(); }
+Registered<Gate> no_gate_kind() {
+  return kind_of<Gate, NoGate>("none", "the heads' outputs as they are");
+}
 
 }  // namespace waiver

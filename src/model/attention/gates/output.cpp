@@ -1,4 +1,4 @@
-#include "model/attention/gates/registry.h"
+#include "model/attention/gates/gate.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// mix ⊙ σ(x W), W [C, C], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
 class OutputGate : public Gate {
  public:
-  std::unique_ptr<Gate> clone() const override { return std::make_unique<OutputGate>(*this); }
   void options(FieldVisitor& v) override {
     static constexpr Choice choices[] = {{"element", "every channel of every head has a gate"},
                                          {"head", "all channels of a head share one"}};
@@ -31,6 +30,9 @@ class OutputGate : public Gate {
 
 }  // namespace
 
-std::unique_ptr<Gate> make_output_gate() { return std::make_unique<OutputGate>(); }
+Registered<Gate> output_gate_kind() {
+  return kind_of<Gate, OutputGate>(
+      "output", "the heads' outputs ⊙ σ(x W), x the input of attention (2505.06708)");
+}
 
 }  // namespace waiver

@@ -1,19 +1,15 @@
-#include "model/attention/gates/registry.h"
+#include "core/fields/registry.h"
+#include "model/attention/gates/gate.h"
+
+// One line for each kind, in the order of `waiver config docs`.
 
 namespace waiver {
 
-template <>
-std::span<const Registered<Gate>> registry<Gate>() {
-  static constexpr Registered<Gate> gates[] = {
-      {"none", "the heads' outputs as they are", make_no_gate},
-      {"head", "each head's output times σ(w_h·x + b_h), x the input of attention (2306.12929)",
-       make_head_gate},
-      {"output", "the heads' outputs ⊙ σ(x W), x the input of attention (2505.06708)",
-       make_output_gate},
-      {"value", "each head's output ⊙ σ(v W_h), v the token's own value (2510.09017)",
-       make_value_gate},
-  };
-  return gates;
-}
+#define GATES(KIND)       \
+  KIND(Gate, no_gate)     \
+  KIND(Gate, head_gate)   \
+  KIND(Gate, output_gate) \
+  KIND(Gate, value_gate)
+WAIVER_REGISTRY(Gate, GATES)
 
 }  // namespace waiver

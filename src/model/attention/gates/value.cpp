@@ -1,4 +1,4 @@
-#include "model/attention/gates/registry.h"
+#include "model/attention/gates/gate.h"
 
 namespace waiver {
 namespace {
@@ -6,7 +6,6 @@ namespace {
 /// Head h gives σ(v W_h) ⊙ its output, v the same token's value, W_h [D, D] (2510.09017).
 class ValueGate : public Gate {
  public:
-  std::unique_ptr<Gate> clone() const override { return std::make_unique<ValueGate>(*this); }
   int64_t products(int64_t heads, int64_t width) const override { return width * width / heads; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
     const int64_t D = width / heads;
@@ -22,6 +21,9 @@ class ValueGate : public Gate {
 
 }  // namespace
 
-std::unique_ptr<Gate> make_value_gate() { return std::make_unique<ValueGate>(); }
+Registered<Gate> value_gate_kind() {
+  return kind_of<Gate, ValueGate>(
+      "value", "each head's output ⊙ σ(v W_h), v the token's own value (2510.09017)");
+}
 
 }  // namespace waiver

@@ -1,23 +1,28 @@
-#include "cli/usage.h"
+#include "cli/command_line.h"
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
+#include <vector>
 
 #include "config/config.h"
 #include "config/suggest.h"
+#include "core/error.h"
+#include "core/output.h"
 #include "core/text/printable.h"
 
 namespace waiver {
 namespace {
 
 // The verb that was understood, and what it is called with all before it.
-struct Verb {
+struct Understood {
   const CLI::App* app;
   std::string name;
 
-  explicit Verb(const CLI::App& root) : app(&root), name(root.get_name()) {
+  explicit Understood(const CLI::App& root) : app(&root), name(root.get_name()) {
     while (!app->get_subcommands().empty()) {
       app = app->get_subcommands().front();
       name += " " + app->get_name();
@@ -42,7 +47,7 @@ std::string nearest(const std::vector<std::string>& names, const std::string& wo
   return nearest_choice(choices, word);
 }
 
-std::string explain_verb(const Verb& verb, const std::vector<std::string>& words) {
+std::string explain_verb(const Understood& verb, const std::vector<std::string>& words) {
   const std::string all = fmt::format("{} takes one of {}.", verb.name, join_or(verb.verbs()));
   if (words.empty()) return all;
   const std::string word = printable(words[0]);
@@ -56,7 +61,7 @@ std::string explain_verb(const Verb& verb, const std::vector<std::string>& words
 }
 
 // Keys of a config are no options: `--train.steps=10` is train.steps=10.
-std::string explain_option(const Verb& verb, const std::string& word) {
+std::string explain_option(const Understood& verb, const std::string& word) {
   const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
   const std::string name = bare.substr(0, bare.find('='));
   const std::string value = name.size() < bare.size() ? bare.substr(name.size()) : "=VALUE";
@@ -70,7 +75,7 @@ std::string explain_option(const Verb& verb, const std::string& word) {
   return "there is no such option. " + hint;
 }
 
-std::string explain_extras(const Verb& verb, const std::vector<std::string>& words) {
+std::string explain_extras(const Understood& verb, const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {
     std::string sentence = word.starts_with("-")
@@ -82,8 +87,6 @@ std::string explain_extras(const Verb& verb, const std::vector<std::string>& wor
   return text;
 }
 
-}  // namespace
-
 std::vector<std::string> words_of(int argc, char** argv) {
   std::vector<std::string> words(argv, argv + argc);
   if (words.size() < 2 || words[1] != "help") return words;
@@ -93,7 +96,7 @@ std::vector<std::string> words_of(int argc, char** argv) {
 }
 
 std::string explain_usage(const CLI::App& app, const CLI::Error& error) {
-  const Verb verb(app);
+  const Understood verb(app);
   const std::vector<std::string> words = app.remaining(true);
   std::string text = printable_lines(error.what());
   const auto is = [&](CLI::ExitCodes code) {
@@ -104,6 +107,42 @@ std::string explain_usage(const CLI::App& app, const CLI::Error& error) {
   else if (is(CLI::ExitCodes::ExtrasError))
     text = explain_extras(verb, words);
   return fmt::format("{}\nSee {} --help.\n", text, verb.name);
+}
+
+// What CLI11 says to the help, the version or a mistake that `error` stands for.
+int answer(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out, complaint;
+  const int status = app.exit(error, out, complaint) == 0 ? 0 : 2;
+  print_error(complaint.str());
+  print_result(out.str());
+  return status;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv, const std::string& version, void (*add_verbs)(Verb&)) {
+  CLI::App app(
+      "Waiver trains small transformers from YAML files and watches waiver elements (attention "
+      "sinks) emerge.",
+      "waiver");
+  app.set_version_flag("--version", version);
+  app.footer(
+      "Exit status: 0 done, 1 failed while running, 2 bad usage or config, 3 stopped by Ctrl-C, "
+      "TERM, HUP or USR1.");
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return explain_usage(*failed, error);
+  });
+  Verb program(&app);
+  add_verbs(program);
+  try {
+    std::vector<std::string> words = words_of(argc, argv);
+    words.erase(words.begin());
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app.parse(std::move(words));
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return answer(app, error);
+  }
 }
 
 }  // namespace waiver

@@ -1,0 +1,29 @@
+#include "core/files/json.h"
+
+#include <cmath>
+
+#include "core/files/files.h"
+
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
+namespace waiver {
+
+Json parse_json(std::string_view text) { return Json::parse(text, nullptr, false); }
+
+Json parse_json(std::string_view text, int deepest) {
+  const auto shallow = [deepest](int depth, Json::parse_event_t, Json&) {
+    return depth <= deepest;
+  };
+  return Json::parse(text, shallow, false);
+}
+
+std::string json_text(const Json& json) { return json.dump(); }
+std::string json_lines(const Json& json) { return json.dump(2) + "\n"; }
+
+void write_json(const std::filesystem::path& path, const Json& json) {
+  write_atomically(path, json_lines(json));
+}
+
+Json json_number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+
+}  // namespace waiver

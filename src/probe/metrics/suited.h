@@ -1,0 +1,32 @@
+#pragma once
+
+#include "probe/metrics/metric.h"
+
+// What metrics are for, where they are not for every model and all data.
+
+namespace waiver::suited {
+
+inline constexpr Suited of_tokens = {
+    [](const ModelConfig&, const Dataset& data) { return data.features() == 0; }, "tokens"};
+
+inline constexpr Suited of_features = {
+    [](const ModelConfig&, const Dataset& data) { return data.features() > 0; }, "features"};
+
+inline constexpr Suited has_added_keys = {
+    [](const ModelConfig& model, const Dataset&) { return model.added_keys() > 0; },
+    "models with sink tokens or a slot"};
+
+inline constexpr Suited next_token_task = {
+    [](const ModelConfig&, const Dataset& data) { return data.is_task() && data.mask_token() < 0; },
+    "tasks, next_token"};
+
+inline constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& data) {
+                                         return data.is_task() && data.mask_token() >= 0;
+                                       },
+                                       "tasks, masked_token"};
+
+inline constexpr Suited unnormalized = {
+    [](const ModelConfig& model, const Dataset&) { return !model.attention.normalizer->shares(); },
+    "normalizers whose weights are no shares"};
+
+}  // namespace waiver::suited
