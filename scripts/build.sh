@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what is missing and builds a preset, by default the release, into build/PRESET.
+# Installs what is missing and builds a preset, by default the release, into build/; of it all, or
+# only the targets that are named: scripts/build.sh [PRESET [TARGET...]].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
 scripts/setup.sh
 mkdir -p build
 cmake --preset "$preset" >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
-cmake --build --preset "$preset"
+cmake --build --preset "$preset" --target "${@:2}"

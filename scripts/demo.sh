@@ -3,7 +3,7 @@
 # elements emerge. Nothing is downloaded. What is done already is not done again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/build.sh
+scripts/build.sh release waiver
 build/release/waiver sweep experiments/emergence.yaml --out runs/emergence --resume
 scripts/figures.py runs/emergence
 echo
