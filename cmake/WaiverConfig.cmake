@@ -1,5 +1,6 @@
 # find_package(Waiver): the target Waiver::waiver, with everything that it is linked with.
 include(CMakeFindDependencyMacro)
+enable_language(C)  # CMake finds HDF5 with a C compiler
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 find_dependency(OpenMP COMPONENTS CXX)
 find_dependency(fmt)
