@@ -9,7 +9,7 @@ namespace waiver::reference {
 Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
   if (s.length("position")) table = "blocks." + std::to_string(layer) + ".attn.position.weight";
   const std::string key = s.length("position") ? "position." + std::to_string(layer) : "position";
-  kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative"},
+  kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple"},
                  "encoding.cpp: Encoding, or score_bias() in encoding.h");
   if (kind == "sinusoidal") scale = s.number(key + ".scale");
   if (kind == "rope") {
@@ -27,6 +27,7 @@ Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
 
 std::vector<int64_t> Encoding::table_shape(int64_t heads) const {
   if (kind == "relative") return {heads, buckets};
+  if (kind == "kerple") return {heads, 2};
   return {};
 }
 
