@@ -276,8 +276,8 @@ TEST_CASE("a validation of train says how much it covers") {
 
 TEST_CASE("eval --context takes less than a learned table, whose first rows count") {
   const TemporaryFolder folder;
-  for (const std::string position :
-       {"learned", "sinusoidal", "rope", "alibi", "relative", "none"}) {
+  for (const auto& entry : registry<PositionEncoding>()) {
+    const std::string position(entry.name);
     CAPTURE(position);
     trained(folder, token_config(folder, "batch: 4, tokens: 96", ", position: " + position));
     const std::string run = (folder / "run").string();

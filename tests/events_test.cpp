@@ -120,6 +120,23 @@ HandLog emerging(int64_t key, int64_t value_probe = 4, bool shares = true) {
   return log;
 }
 
+// As the run tells it, of the last probe.
+std::string strongest(const Log& log) {
+  std::map<std::string, std::vector<float>, std::less<>> series;
+  const int64_t rows = std::ssize(log.steps("probe"));
+  for (const std::string& name : log.names("probe"))
+    if (name != "key_visibility")
+      for (const double x : log.read_rows("probe", name, rows - 1, rows).values)
+        series[name].push_back(static_cast<float>(x));
+  const std::vector<double> visibility = log.read("probe", "key_visibility").values;
+  const auto found = [&](std::string_view name) {
+    const auto at = series.find(name);
+    return at == series.end() ? nullptr : &at->second;
+  };
+  return strongest_text(found, std::vector<float>(visibility.begin(), visibility.end()),
+                        log.axes().at("layer"), log.axes().at("head"), {});
+}
+
 std::vector<double> summary(const Log& log, const std::string& name) {
   return log.read("summary", name).values;
 }
@@ -143,7 +160,7 @@ TEST_CASE("events follow the key with the most attention, wherever it is") {
     CHECK(events->step("value") == 40);
     CHECK(!events->step("residual"));
     CHECK(events->onset_layer == 1);  // layer 0 has its sink at another key
-    CHECK(strongest_text(log, {}) == "waiver 1.0 at " + std::to_string(key) + ": 0.80");
+    CHECK(strongest(log) == "waiver 1.0 at " + std::to_string(key) + ": 0.80");
   }
 }
 
@@ -154,7 +171,7 @@ TEST_CASE("the strongest key is called a waiver only where it is one") {
     hand.alpha(1, 0, 2, std::vector<double>(N, alpha));
     hand.enrichment(1, 0, 2, std::vector<double>(N, enrichment));
     hand.value(1, 0, 2, std::vector<double>(N, ratio));
-    return strongest_text(hand.make(folder / "log.h5"), ProbeConfig{});
+    return strongest(hand.make(folder / "log.h5"));
   };
   CHECK(text(0.8, 4, 0.25) == "waiver 1.0 at 2: 0.80");
   CHECK(text(0.8, 4, 0.75) == "sink 1.0 at 2: 0.80");
@@ -173,7 +190,7 @@ TEST_CASE("where weights are no shares, place, numbers and onset are all the pro
   CHECK(summary(log, "waiver_enrichment")[head] == 4);
   CHECK(summary(log, "waiver_onset_step")[head] == 30);
   CHECK(summary(log, "event_step") == std::vector<double>{10, 20, 30, 40, -1});
-  CHECK(strongest_text(log, ProbeConfig{}) == "waiver 1.0 at 2: 0.80");
+  CHECK(strongest(log) == "waiver 1.0 at 2: 0.80");
 }
 
 TEST_CASE("the summary's onset of α and the event sink ask for the same threshold") {
@@ -325,24 +342,24 @@ TEST_CASE("a study's events have medians with intervals, an order and lags") {
   const GroupEvents &rope = events.groups[0], &none = events.groups[1];
   CHECK(rope.name == "position=rope");
   REQUIRE(rope.runs.size() == 3);
-  CHECK(rope.steps("value").each == std::vector<double>{20, 30, 40});
-  CHECK(rope.steps("value").middle.median == 30);
-  CHECK(rope.steps("value").middle.low == 20);
-  CHECK(rope.steps("value").middle.high == 40);
-  CHECK(rope.lag("enrichment", "value").each == std::vector<double>{0, 10, 20});
+  CHECK(rope.find("value")->step.each == std::vector<double>{20, 30, 40});
+  CHECK(rope.find("value")->step.middle.median == 30);
+  CHECK(rope.find("value")->step.middle.low == 20);
+  CHECK(rope.find("value")->step.middle.high == 40);
+  CHECK(rope.together.steps.each == std::vector<double>{0, 10, 20});
   // 100 steps: lags of 0 and 10 are within a tenth of the run, 20 is not.
-  CHECK(rope.together().both == 3);
-  CHECK(rope.together().within == 2);
-  CHECK(rope.order() == std::vector<std::string_view>{"risk", "enrichment", "sink", "value"});
+  CHECK(rope.both == 3);
+  CHECK(rope.within == 2);
+  CHECK(rope.order == std::vector<std::string_view>{"risk", "enrichment", "sink", "value"});
 
   REQUIRE(none.runs.size() == 2);  // the failed and the unfinished run are left out
-  CHECK(none.steps("sink").each == std::vector<double>{30, INFINITY});
-  CHECK(none.steps("sink").middle.median == INFINITY);
-  CHECK(std::isnan(none.lag("enrichment", "value").each[1]));
-  CHECK(none.lag("enrichment", "value").middle.median == 20);
-  CHECK(none.together().both == 1);
-  CHECK(none.together().within == 0);
-  CHECK(none.order().empty());
+  CHECK(none.find("sink")->step.each == std::vector<double>{30, INFINITY});
+  CHECK(none.find("sink")->step.middle.median == INFINITY);
+  CHECK(std::isnan(none.together.steps.each[1]));
+  CHECK(none.together.steps.middle.median == 20);
+  CHECK(none.both == 1);
+  CHECK(none.within == 0);
+  CHECK(none.order.empty());
 }
 
 TEST_CASE("a lead of the value counts by its size") {
@@ -351,9 +368,9 @@ TEST_CASE("a lead of the value counts by its size") {
   log.enrichment(1, 0, 0, rises_at(4, 4));
   hand.add("g", 0, log);
   const GroupEvents group = find_events(hand.study, hand.folder.path()).groups.at(0);
-  CHECK(group.lag("enrichment", "value").each == std::vector<double>{-30});
-  CHECK(group.together().both == 1);
-  CHECK(group.together().within == 0);
+  CHECK(group.together.steps.each == std::vector<double>{-30});
+  CHECK(group.both == 1);
+  CHECK(group.within == 0);
 }
 
 TEST_CASE("events.json and the printed table say the same") {
@@ -414,7 +431,7 @@ TEST_CASE("groups without a finished run are left out, and runs without probes a
   free.add("", 0, log);
   const StudyEvents one = find_events(free.study, free.folder.path());
   CHECK(one.groups[0].name == "hand");
-  CHECK(!one.groups[0].has("risk"));
+  CHECK(one.groups[0].find("risk") == nullptr);
   CHECK(!nlohmann::json::parse(to_json(one))["groups"][0]["events"].contains("risk"));
   CHECK(contains(to_table(one), "hand    –     never"));
 }

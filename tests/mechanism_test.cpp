@@ -119,9 +119,9 @@ constexpr double kRounding = 1e-5;
 
 TEST_CASE("bidirectional, no encoding: the token's features select, and nothing else can") {
   const Mechanism m = mechanism_of({.by_token = kPull});
-  CHECK(m.selected_by == "feature distribution");
+  CHECK(m.selected_by == SelectedBy::feature_distribution);
   CHECK(m.waiver == 0);
-  CHECK(m.status == "waiver");
+  CHECK(m.status == Verdict::waiver);
   CHECK(m.follows.encoding == 0);
   CHECK(std::abs(m.follows.content - 1) < kRounding);
   CHECK(std::abs(m.follows.both - 1) < kRounding);
@@ -129,15 +129,15 @@ TEST_CASE("bidirectional, no encoding: the token's features select, and nothing 
   CHECK(std::abs(m.received - share) < kRounding);
   CHECK(std::abs(m.enrichment - T * share) < T * kRounding);
   CHECK(std::abs(m.value_ratio - 0.1) < kRounding);
-  CHECK(finding(m, "W1").outcome == "supported");
-  CHECK(finding(m, "W4").outcome == "does not apply");
+  CHECK(finding(m, "W1").outcome == Outcome::supported);
+  CHECK(finding(m, "W4").outcome == Outcome::does_not_apply);
   CHECK(number(finding(m, "W4"), "natural") == 1);
   CHECK(number(finding(m, "W4"), "replaced") == 0);
-  CHECK(finding(m, "W5").outcome == "supported");
-  CHECK(finding(m, "W6").outcome == "does not apply");
-  CHECK(finding(m, "W9").outcome == "does not apply");
+  CHECK(finding(m, "W5").outcome == Outcome::supported);
+  CHECK(finding(m, "W6").outcome == Outcome::does_not_apply);
+  CHECK(finding(m, "W9").outcome == Outcome::does_not_apply);
   // The patched key takes its half of what was one key's.
-  CHECK(finding(m, "W10").outcome == "supported");
+  CHECK(finding(m, "W10").outcome == Outcome::supported);
   const double half = std::exp(kPull) / (2 * std::exp(kPull) + T - 2);
   CHECK(std::abs(number(finding(m, "W10"), "share") - half / share) < kRounding);
 }
@@ -146,20 +146,20 @@ TEST_CASE("an encoding of one position that carries a large key selects, whateve
   for (const char* mask : {"bidirectional", "causal"}) {
     const Mechanism m = mechanism_of({.position = "learned", .mask = mask, .by_position = kPull});
     INFO(mask);
-    CHECK(m.selected_by == "position encoding");
+    CHECK(m.selected_by == SelectedBy::position_encoding);
     CHECK(m.waiver == 0);
-    CHECK(m.status == "waiver");
+    CHECK(m.status == Verdict::waiver);
     CHECK(m.follows.content == 0);
     // A causal query sees fewer keys, so that both places receive a little more than in the other.
     CHECK(std::abs(m.follows.encoding - 1) < (std::string(mask) == "causal" ? 0.05 : kRounding));
-    CHECK(finding(m, "W9").outcome == "supported");
+    CHECK(finding(m, "W9").outcome == Outcome::supported);
     CHECK(number(finding(m, "W9"), "spearman") == 1);
     CHECK(number(finding(m, "W9"), "E_without") == doctest::Approx(1).epsilon(kRounding));
     if (std::string(mask) == "causal") {
-      CHECK(finding(m, "W4").outcome == "supported");
-      CHECK(finding(m, "W6").outcome == "position-selected");
+      CHECK(finding(m, "W4").outcome == Outcome::supported);
+      CHECK(finding(m, "W6").outcome == Outcome::position_selected);
     } else {
-      CHECK(finding(m, "W5").outcome == "supported");
+      CHECK(finding(m, "W5").outcome == Outcome::supported);
     }
   }
 }
@@ -168,17 +168,18 @@ TEST_CASE("a token's own features select in a causal model too") {
   for (const char* position : {"none", "learned"}) {
     const Mechanism m = mechanism_of({.position = position, .mask = "causal", .by_token = kPull});
     INFO(position);
-    CHECK(m.selected_by == "feature distribution");
-    CHECK(finding(m, "W4").outcome == "refuted");
-    if (std::string(position) == "learned") CHECK(finding(m, "W6").outcome == "mask-selected");
+    CHECK(m.selected_by == SelectedBy::feature_distribution);
+    CHECK(finding(m, "W4").outcome == Outcome::refuted);
+    if (std::string(position) == "learned")
+      CHECK(finding(m, "W6").outcome == Outcome::mask_selected);
   }
 }
 
 TEST_CASE("causal, no encoding, identical tokens: the mask selects the first") {
   const Mechanism m = mechanism_of({.mask = "causal", .identical = true});
-  CHECK(m.selected_by == "mask");
+  CHECK(m.selected_by == SelectedBy::mask);
   CHECK(m.waiver == 0);
-  CHECK(m.status == "neither");  // every weight is uniform: E = 1
+  CHECK(m.status == Verdict::neither);  // every weight is uniform: E = 1
   CHECK(m.follows.encoding == 0);
   CHECK(m.follows.content == 0);
   CHECK(m.follows.both == 0);
@@ -187,21 +188,22 @@ TEST_CASE("causal, no encoding, identical tokens: the mask selects the first") {
   for (int64_t i = 1; i < T; ++i) harmonic += 1.0 / static_cast<double>(i + 1);
   CHECK(std::abs(m.received - harmonic / (T - 1)) < kRounding);
   for (const Finding& f : m.findings)
-    CHECK((f.outcome == "does not apply" || (f.outcome == "undecided" && f.note == "no sink")));
+    CHECK((f.outcome == Outcome::does_not_apply ||
+           (f.outcome == Outcome::undecided && f.note == "no sink")));
 }
 
 TEST_CASE("without the sum-to-one constraint, no sink and an ordinary value support W3") {
   const Mechanism plain = mechanism_of({.mask = "causal"});
-  CHECK(finding(plain, "W3").outcome == "does not apply");
+  CHECK(finding(plain, "W3").outcome == Outcome::does_not_apply);
   const Mechanism sigmoid = mechanism_of({.mask = "causal", .normalizer = "sigmoid"});
-  CHECK(sigmoid.status == "neither");
-  CHECK(finding(sigmoid, "W3").outcome == "supported");
+  CHECK(sigmoid.status == Verdict::neither);
+  CHECK(finding(sigmoid, "W3").outcome == Outcome::supported);
   CHECK(number(finding(sigmoid, "W3"), "sink_rate") == 0);
   CHECK(std::abs(number(finding(sigmoid, "W3"), "r_V") - 1) < kRounding);
   // A value that is small without any need refutes it.
   const Mechanism small = mechanism_of(
       {.position = "learned", .mask = "causal", .by_position = 1e-3f, .normalizer = "sigmoid"});
-  CHECK(finding(small, "W3").outcome == "refuted");
+  CHECK(finding(small, "W3").outcome == Outcome::refuted);
 }
 
 TEST_CASE("where queries have one key in common there is nothing to compare it with") {
@@ -212,9 +214,9 @@ TEST_CASE("where queries have one key in common there is nothing to compare it w
 TEST_CASE("two cues of equal weight are mixed, and without any nothing is selected") {
   const Mechanism both =
       mechanism_of({.position = "learned", .by_token = kPull / 2, .by_position = kPull / 2});
-  CHECK(both.selected_by == "mixed");
+  CHECK(both.selected_by == SelectedBy::mixed);
   CHECK(std::abs(both.follows.both - 1) < kRounding);
-  CHECK(mechanism_of({.identical = true}).selected_by == "nothing");
+  CHECK(mechanism_of({.identical = true}).selected_by == SelectedBy::nothing);
 }
 
 TEST_CASE("a value that is not small makes it a sink only, and zeroing it costs something") {
@@ -225,13 +227,13 @@ TEST_CASE("a value that is not small makes it a sink only, and zeroing it costs 
     if (p.name == "embed.token.weight") p.variable.value.row(V - 1)[2] = 1;
   Prober prober(model, data, ProbeConfig{}, 0);
   const Mechanism m = find_mechanism(model, prober);
-  CHECK(m.status == "sink only");
-  CHECK(finding(m, "W1").outcome == "refuted");
+  CHECK(m.status == Verdict::sink_only);
+  CHECK(finding(m, "W1").outcome == Outcome::refuted);
   // All values are equal: without the key the others stand in for it, without its value nothing
   // does.
   CHECK(std::abs(number(finding(m, "W2"), "hide")) < kRounding);
   CHECK(std::abs(number(finding(m, "W2"), "zero")) > 0.1);
-  CHECK(finding(m, "W2").outcome == "undecided");
+  CHECK(finding(m, "W2").outcome == Outcome::undecided);
 }
 
 TEST_CASE(
@@ -246,7 +248,7 @@ TEST_CASE(
   const std::vector<float> weights(values.begin(), values.end());
   const Mechanism m = find_mechanism(model, prober);
   CHECK(std::abs(number(finding(m, "W7"), "rise") - 1) < kRounding);
-  CHECK(finding(m, "W7").outcome == "refuted");
+  CHECK(finding(m, "W7").outcome == Outcome::refuted);
   CHECK(std::equal(weights.begin(), weights.end(), values.begin()));
   prober.measure();
   CHECK(same_numbers(prober.value("received_attention"), before));

@@ -382,8 +382,11 @@ TEST_CASE("alibi's slopes are those of its paper") {
 TEST_CASE("a kind without a reference is refused by name") {
   ModelConfig config;
   Settings settings(config, {{{"norm.place", "beside"}}, {}});
-  CHECK_THROWS_WITH(run<double>(settings, {}, make_problem(3, 1, 1)),
-                    doctest::Contains("norm.place = beside has no reference yet"));
+  CHECK_THROWS_WITH(
+      run<double>(settings, {}, make_problem(3, 1, 1)),
+      doctest::Contains("tests/reference/model.cpp: norm.place = beside has no reference "
+                        "yet. Add \"beside\" to the words there, and what it computes "
+                        "to model.cpp: Model."));
   CHECK_THROWS_WITH(Settings(config, {{}, {{"mlp.depth", 3}}}), doctest::Contains("mlp.depth"));
 }
 

@@ -32,7 +32,7 @@ Mechanism mechanism_of(const SavedModel& saved) {
 }
 
 Json to_json(const Mechanism& m) {
-  Json out = {{"waiver", m.waiver}, {"status", m.status}, {"heads", Json::array()}};
+  Json out = {{"waiver", m.waiver}, {"status", verdict_text(m.status)}, {"heads", Json::array()}};
   for (const HeadIndex& h : m.heads) out["heads"].push_back({{"layer", h.layer}, {"head", h.head}});
   out["others"] = m.others;
   out["received_attention"] = json_number(m.received);
@@ -41,10 +41,10 @@ Json to_json(const Mechanism& m) {
   out["follows"] = {{"encoding", json_number(m.follows.encoding)},
                     {"content", json_number(m.follows.content)},
                     {"both", json_number(m.follows.both)}};
-  out["selected_by"] = m.selected_by;
+  out["selected_by"] = to_text(m.selected_by);
   out["loss"] = json_number(m.loss);
   for (const Finding& f : m.findings) {
-    Json& one = out["hypotheses"][f.id] = {{"outcome", f.outcome}};
+    Json& one = out["hypotheses"][f.id] = {{"outcome", to_text(f.outcome)}};
     if (!f.note.empty()) one["note"] = f.note;
     for (const auto& [name, value] : f.numbers) one[name] = json_number(value);
   }
@@ -60,8 +60,9 @@ void write_mechanism(Log& log, const Mechanism& m) {
     log.set({"mechanism", name, {}, "1", name, text}, std::span<const std::string>(&value, 1));
   };
   word("selected_by", "mask, position encoding, feature distribution, mixed or nothing",
-       m.selected_by);
-  word("status", "of the waiver: waiver, sink only or neither", m.status);
+       std::string(to_text(m.selected_by)));
+  word("status", "of the waiver: waiver, sink only or neither",
+       std::string(verdict_text(m.status)));
   number("waiver", "position of the key whose selection was studied",
          static_cast<double>(m.waiver));
   const std::string moves = "share of its attention that moves with what is swapped: ";
@@ -71,7 +72,7 @@ void write_mechanism(Log& log, const Mechanism& m) {
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];
     const Hypothesis& h = hypotheses()[i];
-    word(f.id, fmt::format("{}: {}", h.claim, h.measure), f.outcome);
+    word(f.id, fmt::format("{}: {}", h.claim, h.measure), std::string(to_text(f.outcome)));
     for (const auto& [name, value] : f.numbers)
       number(fmt::format("{}_{}", f.id, name), std::string(h.claim), value);
   }
@@ -82,19 +83,19 @@ std::string to_text(const Mechanism& m) {
       "{:<14}position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"
       "selected by   {}\n"
       "follows       encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}\n\n",
-      m.status == "waiver"    ? "waiver"
-      : m.status == "neither" ? "strongest key"
-                              : "sink",
-      m.waiver, head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.status,
-      m.selected_by, m.follows.encoding, m.follows.content, m.follows.both,
-      fmt::join(m.others, ", "));
+      m.status == Verdict::waiver    ? "waiver"
+      : m.status == Verdict::neither ? "strongest key"
+                                     : "sink",
+      m.waiver, head_names(m.heads), m.received, m.enrichment, m.value_ratio,
+      verdict_text(m.status), to_text(m.selected_by), m.follows.encoding, m.follows.content,
+      m.follows.both, fmt::join(m.others, ", "));
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];
     std::vector<std::string> numbers;
     for (const auto& [name, value] : f.numbers)
       numbers.push_back(std::isfinite(value) ? fmt::format("{} {:.3g}", name, value)
                                              : fmt::format("{} –", name));
-    text += fmt::format("{:<5}{:<19}{}\n", f.id, f.outcome, hypotheses()[i].claim);
+    text += fmt::format("{:<5}{:<19}{}\n", f.id, to_text(f.outcome), hypotheses()[i].claim);
     const std::string note = f.note.empty() ? "" : f.note + (numbers.empty() ? "" : "; ");
     if (!note.empty() || !numbers.empty())
       text += fmt::format("{:24}{}{}\n", "", note, fmt::join(numbers, ", "));

@@ -82,17 +82,6 @@ std::optional<WaiverPlace> strongest_waiver(const Log& log) {
   return strongest_waiver(waiver_places(log));
 }
 
-std::string strongest_text(const Log& log, const ProbeConfig& config) {
-  const auto place = strongest_waiver(log);
-  if (!place) return {};
-  ProbeValues probe(log, std::ssize(log.steps("probe")) - 1);
-  const auto last = [&](const char* series) {
-    return static_cast<float>(probe.at(series, *place).back());
-  };
-  return to_text(*place, classify(config.waiver, last("received_attention"), last("enrichment"),
-                                  last("value_ratio")));
-}
-
 const Event* RunEvents::find(std::string_view name) const {
   for (const Entry& entry : entries)
     if (entry.kind.name == name) return &entry.event;

@@ -53,10 +53,6 @@ class ProbeValues {
 std::vector<WaiverPlace> waiver_places(const Log& log);
 /// The strongest of them; none without probes or attention.
 std::optional<WaiverPlace> strongest_waiver(const Log& log);
-/// The strongest of them as a person reads it (to_text), a waiver only where it is one at the last
-/// probe; empty where there is none.
-std::string strongest_text(const Log& log, const ProbeConfig& config);
-
 /// None where the log has no probes, or no block attention.
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);
 

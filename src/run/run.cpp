@@ -45,6 +45,7 @@ class Run {
         model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
+        visibility_(config.probe.every > 0 ? prober_.key_visibility() : std::vector<float>()),
         console_(directory.path("train.log")) {}
 
   void go() {
@@ -218,7 +219,9 @@ class Run {
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);
       probe_seconds_ += seconds_since(start);
-      waiver_ = strongest_text(log_->log(), config_.probe);
+      waiver_ =
+          strongest_text([&](std::string_view name) { return prober_.find(name); }, visibility_,
+                         config_.model.layers, config_.model.heads, config_.probe.waiver);
     }
     const int64_t every = config_.train.eval.every;
     if (step_ == steps || (every > 0 && step_ % every == 0)) {
@@ -283,6 +286,7 @@ class Run {
   Transformer model_;
   Trainer trainer_;
   Prober prober_;
+  std::vector<float> visibility_;  // of the probe batch's keys
   Console console_;
   std::unique_ptr<RunLog> log_;
   int64_t step_ = 0, saved_step_ = -1;

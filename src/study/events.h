@@ -19,29 +19,43 @@ struct Sample {
 };
 Sample sample_of(std::vector<double> each);
 
-/// The events of the finished runs of one group: the same config with several seeds.
+/// One event over the runs of a group, a number a run. What cannot be said of a run is NaN.
+struct EventOfRuns {
+  EventKind kind;
+  Sample step;                        // when it came; +∞: never
+  std::vector<double> before, after;  // the quantity around its step
+  Sample change_step, change_size;    // the change point; a quantity that never changed has no step
+  std::vector<double> change_explained;
+};
+
+/// How long after `from` the event `to` came, in steps; NaN where either never came.
+struct Lag {
+  std::string_view from, to;
+  Sample steps;
+};
+
+/// The events of the finished runs of one group, the same config with several seeds, and what they
+/// say together. All of it is computed once, by `events_of_runs`.
 struct GroupEvents {
   struct Run {
     int64_t seed, steps;  // steps: the length of the run
     RunEvents events;
   };
   std::string name;
-  std::vector<Run> runs;  // at least one
+  std::vector<Run> runs;                // at least one
+  std::vector<EventOfRuns> events;      // in the order of event_kinds; those that the runs have
+  std::vector<std::string_view> order;  // those that came in most runs, by their median step
+  std::vector<Lag> lags;                // from each of `order` to the next
+  /// W11, "attention and value fall together": from `enrichment` (t_E) to `value` (t_V); in how
+  /// many of the runs both came, and in how many of them |t_V − t_E| is at most a tenth of the run.
+  Lag together;
+  int64_t both = 0, within = 0;
 
-  bool has(std::string_view event) const;
-  /// When an event came, in steps.
-  Sample steps(std::string_view event) const;
-  /// How long after `from` the event `to` came, in steps; NaN where either never came.
-  Sample lag(std::string_view from, std::string_view to) const;
-  /// The events that came in most runs, by their median step, earliest first.
-  std::vector<std::string_view> order() const;
-  /// W11, "attention and value fall together": in how many runs both `enrichment` (t_E) and `value`
-  /// (t_V) came, and in how many of them |t_V − t_E| is at most a tenth of the run.
-  struct Together {
-    int64_t both = 0, within = 0;
-  };
-  Together together() const;
+  /// Null where the runs do not have it.
+  const EventOfRuns* find(std::string_view event) const;
 };
+/// REQUIRES: at least one run.
+GroupEvents events_of_runs(std::string name, std::vector<GroupEvents::Run> runs);
 
 struct StudyEvents {
   std::vector<GroupEvents> groups;     // in the order of the study, none without a run

@@ -32,31 +32,16 @@ Json sample(const Sample& s) {
           {"high", number(s.middle.high)}};
 }
 
-// One number of an event, of every run.
-template <class F>
-std::vector<double> of_runs(const GroupEvents& group, std::string_view name, const F& f) {
-  std::vector<double> out;
-  for (const GroupEvents::Run& run : group.runs) {
-    const Event* event = run.events.find(name);
-    out.push_back(event ? static_cast<double>(f(*event)) : NAN);
-  }
-  return out;
-}
-
-Json event(const GroupEvents& group, const EventKind& kind) {
-  const auto all = [&](const auto& f) { return of_runs(group, kind.name, f); };
-  return {{"quantity", kind.series},
-          {"side", kind.side == Side::above ? "above" : "below"},
-          {"threshold", kind.threshold},
-          {"step", sample(group.steps(kind.name))},
-          {"before", numbers(all([](const Event& e) { return e.onset.before; }))},
-          {"after", numbers(all([](const Event& e) { return e.onset.after; }))},
-          // A quantity that never changed has no step of change, and a change of nothing.
-          {"change_step", sample(sample_of(all([](const Event& e) {
-             return e.change.step < 0 ? NAN : static_cast<double>(e.change.step);
-           })))},
-          {"change_size", sample(sample_of(all([](const Event& e) { return e.change.size; })))},
-          {"change_explained", numbers(all([](const Event& e) { return e.change.explained; }))}};
+Json event(const EventOfRuns& e) {
+  return {{"quantity", e.kind.series},
+          {"side", e.kind.side == Side::above ? "above" : "below"},
+          {"threshold", e.kind.threshold},
+          {"step", sample(e.step)},
+          {"before", numbers(e.before)},
+          {"after", numbers(e.after)},
+          {"change_step", sample(e.change_step)},
+          {"change_size", sample(e.change_size)},
+          {"change_explained", numbers(e.change_explained)}};
 }
 
 Json of_group(const GroupEvents& group) {
@@ -73,18 +58,13 @@ Json of_group(const GroupEvents& group) {
     const int64_t layer = run.events.onset_layer;
     out["onset_layer"].push_back(layer < 0 ? Json() : Json(layer));
   }
-  for (const RunEvents::Entry& entry : group.runs.front().events.entries)
-    out["events"][std::string(entry.kind.name)] = event(group, entry.kind);
-  const auto order = group.order();
-  out["order"] = order;
+  for (const EventOfRuns& e : group.events) out["events"][std::string(e.kind.name)] = event(e);
+  out["order"] = group.order;
   out["lags"] = Json::array();
-  for (size_t i = 1; i < order.size(); ++i)
-    out["lags"].push_back({{"from", order[i - 1]},
-                           {"to", order[i]},
-                           {"lag", sample(group.lag(order[i - 1], order[i]))}});
-  const auto [both, within] = group.together();
+  for (const Lag& lag : group.lags)
+    out["lags"].push_back({{"from", lag.from}, {"to", lag.to}, {"lag", sample(lag.steps)}});
   out["value_after_enrichment"] = {
-      {"lag", sample(group.lag("enrichment", "value"))}, {"both", both}, {"within", within}};
+      {"lag", sample(group.together.steps)}, {"both", group.both}, {"within", group.within}};
   return out;
 }
 
@@ -103,29 +83,26 @@ std::string cell(const Sample& s, bool sign = false) {
 }
 
 std::string order_text(const GroupEvents& group) {
-  std::string text;
-  std::string_view before;
-  for (const std::string_view name : group.order()) {
-    text += text.empty() ? std::string(name)
-                         : fmt::format(" → {} {}", name,
-                                       step_text(group.lag(before, name).middle.median, true));
-    before = name;
-  }
-  return text.empty() ? "none" : text;
+  if (group.order.empty()) return "none";
+  std::string text(group.order.front());
+  for (const Lag& lag : group.lags)
+    text += fmt::format(" → {} {}", lag.to, step_text(lag.steps.middle.median, true));
+  return text;
 }
 
 std::string together_text(const GroupEvents& group) {
-  const auto [both, within] = group.together();
-  if (both == 0) return "–";
-  return fmt::format("{}; {} of {}", cell(group.lag("enrichment", "value"), true), within, both);
+  if (group.both == 0) return "–";
+  return fmt::format("{}; {} of {}", cell(group.together.steps, true), group.within, group.both);
 }
 
 using Row = std::vector<std::string>;
 
 Row row_of(const GroupEvents& group) {
   Row row = {group.name};
-  for (const EventKind& kind : event_kinds({}))
-    row.push_back(group.has(kind.name) ? cell(group.steps(kind.name)) : "–");
+  for (const EventKind& kind : event_kinds({})) {
+    const EventOfRuns* event = group.find(kind.name);
+    row.push_back(event ? cell(event->step) : "–");
+  }
   Row layers;
   for (const GroupEvents::Run& run : group.runs)
     layers.push_back(run.events.onset_layer < 0 ? "–" : std::to_string(run.events.onset_layer));
@@ -139,7 +116,8 @@ Row row_of(const GroupEvents& group) {
 std::string legend(const StudyEvents& events) {
   Row parts;
   for (const GroupEvents& group : events.groups)
-    for (const auto& [kind, event] : group.runs.front().events.entries) {
+    for (const EventOfRuns& event : group.events) {
+      const EventKind& kind = event.kind;
       const std::string part =
           fmt::format("{}: {} {} {}", kind.name, kind.series,
                       kind.side == Side::above ? "above" : "below", kind.threshold);

@@ -42,14 +42,6 @@ std::vector<GroupMechanism> find_all(const fs::path& folder) {
   return groups;
 }
 
-char sign_of(const std::string& outcome) {
-  if (outcome == "supported") return '+';
-  if (outcome == "refuted") return '-';
-  if (outcome == "undecided") return '?';
-  if (outcome == "does not apply") return '.';
-  return outcome == "mixed" ? 'x' : outcome[0];  // W6: p, m
-}
-
 // What the runs of a group say, each once, with how many say so.
 template <class F>
 std::string counts(const GroupMechanism& group, const F& text) {
@@ -80,11 +72,12 @@ std::string middle(const GroupMechanism& group, const F& number) {
 std::vector<std::string> row_of(const GroupMechanism& group) {
   std::vector<std::string> row = {
       group.name,
-      counts(group, [](const Mechanism& m) { return m.selected_by; }),
+      counts(group, [](const Mechanism& m) { return std::string(to_text(m.selected_by)); }),
       counts(group,
              [](const Mechanism& m) {
-               return m.status == "neither" ? m.status
-                                            : fmt::format("{} at {}", m.status, m.waiver);
+               const std::string status(verdict_text(m.status));
+               return m.status == Verdict::neither ? status
+                                                   : fmt::format("{} at {}", status, m.waiver);
              }),
       middle(group, [](const Mechanism& m) { return m.follows.encoding; }),
       middle(group, [](const Mechanism& m) { return m.follows.content; }),

@@ -20,21 +20,23 @@ struct Attention : Parts<S> {
   std::vector<double> self_only, self_layers;
 
   Attention(const Settings& s, const Weights<S>& w, const Problem& p) : Parts<S>(s, w, p) {
-    mask = s.known("attention.mask", {"causal", "bidirectional"});
-    normalizer = s.known("attention.normalizer", {"softmax", "softmax1", "sink_logit", "sigmoid",
-                                                  "elu1", "relu", "softpick", "clipped"});
+    mask = s.known("attention.mask", {"causal", "bidirectional"}, "attention.h: token_sees()");
+    normalizer = s.known(
+        "attention.normalizer",
+        {"softmax", "softmax1", "sink_logit", "sigmoid", "elu1", "relu", "softpick", "clipped"},
+        "weights_of_scores.h: weights_of_scores()");
     window = s.count("attention.mask.window"), prefix = s.count("attention.mask.prefix");
     separator = s.count("attention.mask.separator");
     self_only = s.list("attention.mask.self_only");
     self_layers = s.list("attention.mask.self_only_layers");
     pattern_dropout = s.number("dropout.attention");
-    slot = s.known("attention.slot", {"none", "key", "key_value"});
-    unscaled = s.known("attention.scale", {"sqrt", "none"}) == "none";
-    qk_norm = s.known("attention.qk_norm", {"none", "layer", "rms"});
+    slot = s.known("attention.slot", {"none", "key", "key_value"}, "attention.h: mixed()");
+    unscaled = s.known("attention.scale", {"sqrt", "none"}, "attention.h: score()") == "none";
+    qk_norm = s.known("attention.qk_norm", {"none", "layer", "rms"}, "attention.h: part()");
     if (qk_norm != "none") qk_eps = s.number("attention.qk_norm.eps");
-    gate = s.known("attention.gate", {"none", "head", "output", "value"});
+    gate = s.known("attention.gate", {"none", "head", "output", "value"}, "attention.h: gated()");
     if (gate == "output")
-      gate = s.known("attention.gate.per", {"element", "head"});
+      gate = s.known("attention.gate.per", {"element", "head"}, "attention.h: gated()");
     else if (gate == "head")
       gate = "biased head";
     biased = s.flag("attention.bias");
@@ -90,9 +92,8 @@ struct Attention : Parts<S> {
     for (int64_t d = 0; d < D; ++d) s += q[d] * k[d];
     if (!unscaled) s = s / std::sqrt(static_cast<double>(D));
     const int64_t distance = position(i) - position(j);
-    if (e.kind == "relative") s += weight(e.table)[h * e.buckets + bucket_of(e, distance)];
-    if (e.kind == "alibi") s += S(-e.slopes[h] * static_cast<double>(std::abs(distance)));
-    return s;
+    const bool learns = !e.table_shape(H).empty();
+    return s + score_bias(e, learns ? weight(e.table) : std::vector<S>(), h, distance);
   }
 
   // The score of the slot, which no encoding touches.

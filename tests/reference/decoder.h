@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "probe/edits/eviction.h"
+#include "reference/encoding.h"
 #include "reference/settings.h"
 
 // A plain decoder that reads token by token and has a cache, and the model that it decodes.
@@ -68,7 +69,7 @@ using Row = std::vector<double>;
 class Decoder {
  public:
   Decoder(const Model& model, const Cache& cache)
-      : encoding_(model.config.position.name()), cache_(cache) {
+      : encoding_(model.config.position.name()), biases_(biases_of(model.config)), cache_(cache) {
     for (const Parameter& p : model.transformer.parameters().all())
       weights_[p.name] = {p.variable.value.data, p.variable.value.data + p.shape.size()};
   }
@@ -97,6 +98,9 @@ class Decoder {
     int64_t position;
     Row key, value;
   };
+  static reference::Encoding biases_of(ModelConfig config) {
+    return {reference::Settings(config), 0, kHeads};
+  }
 
   Row attend(std::vector<Entry>& cache, const std::string& block, const Row& x) {
     const Row qkv = product(x, block + "attn.qkv", 3 * kWidth);
@@ -135,10 +139,8 @@ class Decoder {
     double s = 0;
     for (int64_t d = h * kHead; d < (h + 1) * kHead; ++d) s += q[d] * k[d] / std::sqrt(1.0 * kHead);
     const int64_t distance = query_place - key_place;
-    if (encoding_ == "alibi") s -= std::pow(2.0, -4.0 * (h + 1)) * distance;
-    // Each of the distances below 16 has a number of its own among the 32.
-    if (encoding_ == "relative") s += weights_.at("embed.position.weight")[h * 32 + distance];
-    return s;
+    const bool learns = !biases_.table_shape(kHeads).empty();
+    return s + score_bias(biases_, learns ? weights_.at(biases_.table) : Row(), h, distance);
   }
 
   static void turn(Row& x, int64_t place) {
@@ -175,6 +177,7 @@ class Decoder {
   }
 
   std::string encoding_;
+  reference::Encoding biases_;  // what encodings add to scores
   Cache cache_;
   std::map<std::string, Row> weights_;
   std::vector<Entry> blocks_[kLayers];

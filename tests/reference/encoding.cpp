@@ -9,7 +9,8 @@ namespace waiver::reference {
 Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
   if (s.length("position")) table = "blocks." + std::to_string(layer) + ".attn.position.weight";
   const std::string key = s.length("position") ? "position." + std::to_string(layer) : "position";
-  kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative"});
+  kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple"},
+                 "encoding.cpp: Encoding, or score_bias() in encoding.h");
   if (kind == "sinusoidal") scale = s.number(key + ".scale");
   if (kind == "rope") {
     base = s.number(key + ".base"), fraction = s.number(key + ".fraction");
@@ -22,6 +23,12 @@ Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
   if (kind != "alibi") return;
   slopes = s.list(key + ".slopes");
   if (slopes.empty()) slopes = alibi_slopes(heads);
+}
+
+std::vector<int64_t> Encoding::table_shape(int64_t heads) const {
+  if (kind == "relative") return {heads, buckets};
+  if (kind == "kerple") return {heads, 2};
+  return {};
 }
 
 int64_t bucket_of(const Encoding& e, int64_t distance) {

@@ -42,15 +42,16 @@ struct Model : Parts<S> {
   Model(const Settings& s, const Weights<S>& w, const Problem& p)
       : Parts<S>(s, w, p), attention(s, w, p), V(p.vocabulary), layers(s.count("layers")) {
     for (int64_t l = 0; l < layers; ++l) encodings.emplace_back(s, l, H);
-    features = s.known("input", {"tokens", "features"}) == "features";
+    features = s.known("input", {"tokens", "features"}, "model.cpp: Model") == "features";
     residual = s.flag("residual");
-    norm = s.known("norm.kind", {"layer", "rms", "none"});
+    norm = s.known("norm.kind", {"layer", "rms", "none"}, "model.cpp: Model");
     if (norm != "none") {
-      place = s.known("norm.place", {"pre", "post", "sandwich"});
+      place = s.known("norm.place", {"pre", "post", "sandwich"}, "model.cpp: Model");
       eps = s.number("norm.eps");
     }
     if (norm == "layer") norm_bias = s.flag("norm.bias");
-    activation = s.known("mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"});
+    activation =
+        s.known("mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"}, "model.cpp: Model");
     if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
     output_bias = s.flag("output.bias");
     tied = s.flag("output.tied");
@@ -203,8 +204,8 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   if (s.length("position") == 0 && s.word("position") == "learned")
     shapes["embed.position.weight"] = {context, C};
   for (int64_t l = 0; l < s.count("layers"); ++l)
-    if (const Encoding e(s, l, s.count("heads")); e.kind == "relative")
-      shapes[e.table] = {s.count("heads"), e.buckets};
+    if (const Encoding e(s, l, s.count("heads")); !e.table_shape(s.count("heads")).empty())
+      shapes[e.table] = e.table_shape(s.count("heads"));
   for (int64_t l = 0; l < s.count("layers"); ++l) {
     const std::string block = "blocks." + std::to_string(l);
     if (has_attention(s, l)) {

@@ -1,5 +1,7 @@
 #include "reference/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -121,12 +123,14 @@ const std::string& Settings::word(const std::string& key) const {
   return find(words_, key);
 }
 
-const std::string& Settings::known(const std::string& key,
-                                   const std::vector<std::string>& words) const {
+const std::string& Settings::known(const std::string& key, const std::vector<std::string>& words,
+                                   const std::string& where) const {
   const std::string& chosen = word(key);
   if (std::find(words.begin(), words.end(), chosen) == words.end())
-    throw Error("tests/reference", key + " = " + chosen + " has no reference yet",
-                "Write it in tests/reference.");
+    throw Error(
+        "tests/reference/" + where.substr(0, where.find(':')),
+        key + " = " + chosen + " has no reference yet",
+        fmt::format("Add \"{}\" to the words there, and what it computes to {}.", chosen, where));
   return chosen;
 }
 

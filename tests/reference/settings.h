@@ -31,8 +31,10 @@ class Settings {
   int64_t count(const std::string& key) const { return static_cast<int64_t>(number(key)); }
   bool flag(const std::string& key) const { return number(key) != 0; }
   const std::string& word(const std::string& key) const;
-  /// The word, which must be one of those that the reference can compute; throws Error otherwise.
-  const std::string& known(const std::string& key, const std::vector<std::string>& words) const;
+  /// The word, which must be one of those that the reference can compute; else throws Error, with
+  /// `where` to add the missing one.
+  const std::string& known(const std::string& key, const std::vector<std::string>& words,
+                           const std::string& where) const;
   /// The numbers of a list.
   std::vector<double> list(const std::string& key) const;
   /// How many numbers a list has, or kinds where several may stand; 0: one kind, not in a list.

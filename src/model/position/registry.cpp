@@ -11,7 +11,8 @@ namespace waiver {
   KIND(PositionEncoding, sinusoidal)  \
   KIND(PositionEncoding, rope)        \
   KIND(PositionEncoding, alibi)       \
-  KIND(PositionEncoding, relative)
+  KIND(PositionEncoding, relative)    \
+  KIND(PositionEncoding, kerple)
 WAIVER_REGISTRY(PositionEncoding, ENCODINGS)
 template class Kinds<PositionEncoding>;
 

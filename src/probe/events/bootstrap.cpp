@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/random.h"
+#include "core/statistics.h"
 #include "core/stop.h"
-#include "probe/metrics/reduce.h"
 
 namespace waiver {
 

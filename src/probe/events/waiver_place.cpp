@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/shares.h"
+
 namespace waiver {
 
 std::vector<int64_t> candidate_keys(std::span<const double> visibility) {
@@ -49,6 +51,20 @@ std::string to_text(const WaiverPlace& place, Verdict verdict) {
                                                      : "strongest attention";
   return fmt::format("{} {}.{} at {}: {:.2f}", what, place.layer, place.head, place.key,
                      place.attention);
+}
+
+std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
+                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds) {
+  const std::vector<float>& alpha = *found(as_shares("received_attention", found));
+  const std::vector<float>& enrichment = *found(as_shares("enrichment", found));
+  const std::vector<float>& ratio = *found("value_ratio");
+  const auto place = strongest_waiver(
+      waiver_places(std::vector<double>(alpha.begin(), alpha.end()),
+                    std::vector<double>(visibility.begin(), visibility.end()), layers, heads));
+  if (!place) return {};
+  const int64_t T = std::ssize(visibility) / layers;
+  const int64_t at = (place->layer * heads + place->head) * T + place->key;
+  return to_text(*place, classify(thresholds, alpha[at], enrichment[at], ratio[at]));
 }
 
 }  // namespace waiver

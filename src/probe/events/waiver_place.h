@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "probe/metrics/metric.h"
 #include "probe/metrics/waiver_score.h"
 
 namespace waiver {
@@ -34,5 +35,9 @@ std::optional<WaiverPlace> strongest_waiver(const std::vector<WaiverPlace>& plac
 /// `waiver 1.0 at 0: 0.78`, by the verdict on that key; of one that is a sink only, `sink 1.0 at 0:
 /// 0.78`, and of one that is neither `strongest attention 1.0 at 0: 0.06`.
 std::string to_text(const WaiverPlace& place, Verdict verdict);
+/// The same of the strongest place of a probe, from its series and the visibility [L, T]; empty
+/// where there is none.
+std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
+                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds);
 
 }  // namespace waiver

@@ -34,7 +34,16 @@ int64_t last_attending(const Subject& s) { return s.passes.all_heads().back().la
 
 }  // namespace
 
-Finding test_self_only(Subject& s, const FollowRates&) {
+namespace {
+
+constexpr struct {
+  double rise = 5;    // times that E_k becomes what it was
+  double small = .5;  // a value ratio
+} kSelfOnly;
+
+}  // namespace
+
+static Finding try_self_only(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
   const std::vector<HeadIndex> all = s.passes.all_heads();
   const std::vector<EditConfig> edits = alone(s, last);
@@ -48,33 +57,65 @@ Finding test_self_only(Subject& s, const FollowRates&) {
     strongest.resize(s.heads.size());
     return s.passes.median(pass.value_ratio, strongest, other);
   });
-  return {"",
-          judge(up >= 5 && ratio < .5, up < 5 && ratio >= .5),
+  return {judge(up >= kSelfOnly.rise && ratio < kSelfOnly.small,
+                up < kSelfOnly.rise && ratio >= kSelfOnly.small),
           {{"rise", up}, {"r_V", ratio}, {"control_rise", control}}};
 }
 
-Finding test_self_only_early(Subject& s, const FollowRates&) {
+Hypothesis self_only_hypothesis() {
+  return {"W7", "a self-only row makes a waiver",
+          fmt::format("E_k rises ≥ {} times and r_V(k) < {}; refuted: neither",
+                      decimal(kSelfOnly.rise), decimal(kSelfOnly.small)),
+          try_self_only};
+}
+
+namespace {
+
+constexpr struct {
+  double most = .9;   // share of the effect in all layers
+  double least = .5;  // that this effect on E_k has to be
+} kEarly;
+
+}  // namespace
+
+static Finding try_self_only_early(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
   const double whole = rise(s, alone(s, last)) - 1;
   int64_t enough = last;
   for (int64_t l = last; l >= 0; --l) {
     const std::vector<EditConfig> edits = alone(s, l);
     if (edits.front().at.empty()) break;
-    if (rise(s, edits) - 1 >= .9 * whole) enough = l;
+    if (rise(s, edits) - 1 >= kEarly.most * whole) enough = l;
   }
-  Finding out{"",
-              judge(enough <= s.onset_layer(), true),
+  Finding out{judge(enough <= s.onset_layer(), true),
               {{"layer", static_cast<double>(enough)},
                {"onset_layer", static_cast<double>(s.onset_layer())},
                {"whole_effect", whole}}};
-  if (whole < .5) {
-    out.outcome = "undecided";
+  if (whole < kEarly.least) {
+    out.outcome = Outcome::undecided;
     out.note = "the mask has no effect";
   }
   return out;
 }
 
-Finding test_feature_patch(Subject& s, const FollowRates&) {
+Hypothesis self_only_early_hypothesis() {
+  return {"W8", "the mask acts early",
+          fmt::format("self-only in layers ≤ l gives {} of the effect for an l ≤ the onset layer; "
+                      "refuted: it does not. Undecided where the whole effect on E_k is below {}",
+                      percent(kEarly.most), decimal(kEarly.least)),
+          try_self_only_early};
+}
+
+namespace {
+
+constexpr struct {
+  double share = .5;  // of E_w
+  double small = .5;  // a value ratio
+} kPatch;
+
+}  // namespace
+
+static Finding try_feature_patch(Subject& s, const FollowRates&) {
   const int64_t layer = s.onset_layer();
   const std::vector<std::string> point = {layer > 0 ? fmt::format("blocks.{}.resid", layer - 1)
                                                     : "embed"};
@@ -88,12 +129,19 @@ Finding test_feature_patch(Subject& s, const FollowRates&) {
   const double ratio =
       s.over_others({make_edit(point, "patch", {"other"}, {{"from", "waiver"}})},
                     [&](int64_t other, const Pass& pass) { return s.value_ratio(pass, other); });
-  return {"",
-          judge(own >= .5 && ratio < .5, own < .5 && ratio >= .5),
+  return {judge(own >= kPatch.share && ratio < kPatch.small,
+                own < kPatch.share && ratio >= kPatch.small),
           {{"share", own},
            {"r_V", ratio},
            {"noise_share", share("noise")},
            {"permuted_share", share("permute")}}};
+}
+
+Hypothesis feature_patch_hypothesis() {
+  return {"W10", "the feature distribution suffices",
+          fmt::format("with h_w patched into k, E_k ≥ {} E_w and r_V(k) < {}; refuted: neither",
+                      decimal(kPatch.share), decimal(kPatch.small)),
+          try_feature_patch};
 }
 
 }  // namespace waiver

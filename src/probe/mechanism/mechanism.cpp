@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "probe/metrics/reduce.h"
-#include "probe/metrics/waiver_score.h"
+#include "core/statistics.h"
 
 namespace waiver {
 namespace {
@@ -34,13 +33,12 @@ void find_waiver(Subject& s) {
         s.waiver = key;
       }
   }
-  s.status = "neither";
   if (found) {
     for (const HeadIndex& h : all)
       if (is_sink(s, h, s.waiver)) s.heads.push_back(h);
     const bool drained = std::ranges::any_of(
         s.heads, [&](const HeadIndex& h) { return verdict_of(s, h, s.waiver) == Verdict::waiver; });
-    s.status = drained ? "waiver" : "sink only";
+    s.status = drained ? Verdict::waiver : Verdict::sink_only;
     return;
   }
   s.heads = all;
@@ -76,13 +74,13 @@ bool stands_out(const Subject& s) {
   return own > 0 && own >= 1.1 * all[all.size() / 2];
 }
 
-std::string selection(const Subject& s, const FollowRates& f) {
-  constexpr double all = 0.8, none = 0.2;
-  if (!stands_out(s) || !std::isfinite(f.encoding + f.content + f.both)) return "nothing";
-  if (f.encoding >= all && f.content <= none) return "position encoding";
-  if (f.content >= all && f.encoding <= none) return "feature distribution";
-  if (f.encoding <= none && f.content <= none && f.both <= none) return "mask";
-  return "mixed";
+SelectedBy selection(const Subject& s, const FollowRates& f) {
+  const auto [all, none] = kFollow;
+  if (!stands_out(s) || !std::isfinite(f.encoding + f.content + f.both)) return SelectedBy::nothing;
+  if (f.encoding >= all && f.content <= none) return SelectedBy::position_encoding;
+  if (f.content >= all && f.encoding <= none) return SelectedBy::feature_distribution;
+  if (f.encoding <= none && f.content <= none && f.both <= none) return SelectedBy::mask;
+  return SelectedBy::mixed;
 }
 
 }  // namespace
@@ -94,7 +92,11 @@ double Subject::over_others(const std::vector<EditConfig>& edits,
   return median(all);
 }
 
-std::string judge(bool yes, bool no) { return yes ? "supported" : no ? "refuted" : "undecided"; }
+std::string_view to_text(SelectedBy what) {
+  constexpr std::string_view words[] = {"nothing", "mask", "position encoding",
+                                        "feature distribution", "mixed"};
+  return words[static_cast<size_t>(what)];
+}
 
 FollowRates follow_rates(Subject& s) {
   const auto rate = [&](const std::vector<std::string>& what) {
@@ -134,51 +136,13 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   for (const Hypothesis& hypothesis : hypotheses()) {
     Finding finding = hypothesis.test(s, out.follows);
     finding.id = hypothesis.id;
-    if (hypothesis.needs_sink && !s.is_sink() && finding.outcome != "does not apply") {
-      finding.outcome = "undecided";
+    if (hypothesis.needs_sink && !s.is_sink() && finding.outcome != Outcome::does_not_apply) {
+      finding.outcome = Outcome::undecided;
       finding.note = "no sink";
     }
     out.findings.push_back(std::move(finding));
   }
   return out;
-}
-
-std::span<const Hypothesis> hypotheses() {
-  static constexpr Hypothesis all[] = {
-      {"W1", "sink positions have a reduced value",
-       "r_V < .5 in at least 80 % of the sink heads; refuted: median r_V ≥ .8", test_value_drain},
-      {"W2", "a waiver carries no information",
-       "ρ = Δloss(zero v) ÷ Δloss(hide the key) < .25; refuted: ≥ .75. Undecided where hiding "
-       "costs less than .001 nat",
-       test_no_information},
-      {"W3", "the excess comes from the sum-to-one constraint",
-       "asked of models without it: Sink_0 < 2 % and r_V(0) within .8 to 1.2; refuted: r_V(0) < .5",
-       test_sum_to_one, false},
-      {"W4", "causal selection ignores the content",
-       "with another token in its place, it is the first choice of ≥ 95 % of prompts; refuted: "
-       "below 50 %",
-       test_content_ignored},
-      {"W5", "the cell's own cue selects",
-       "absolute + bidirectional: follows the encoding ≥ .8 (refuted: ≤ .2); none, rotary or "
-       "biased + causal: follows neither (both ≤ .2; refuted: one ≥ .8); none + bidirectional: "
-       "follows the content ≥ .8 (refuted: ≤ .2)",
-       test_swap},
-      {"W6", "absolute + causal: which of two cues",
-       "S = E_k ÷ (E_w + E_k) with encodings swapped: > .8 position-selected, < .2 mask-selected",
-       test_encoding_swap},
-      {"W7", "a self-only row makes a waiver",
-       "E_k rises ≥ 5 times and r_V(k) < .5; refuted: neither", test_self_only},
-      {"W8", "the mask acts early",
-       "self-only in layers ≤ l gives 90 % of the effect for an l ≤ the onset layer; refuted: it "
-       "does not. Undecided where the whole effect on E_k is below .5",
-       test_self_only_early},
-      {"W9", "absolute encodings carry the choice",
-       "Spearman(β, E_w) ≥ .9 for doses β of the waiver's encoding; refuted: < .5", test_dose},
-      {"W10", "the feature distribution suffices",
-       "with h_w patched into k, E_k ≥ .5 E_w and r_V(k) < .5; refuted: neither",
-       test_feature_patch},
-  };
-  return all;
 }
 
 }  // namespace waiver

@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "probe/mechanism/hypothesis.h"
 #include "probe/mechanism/passes.h"
+#include "probe/metrics/waiver_score.h"
 
 namespace waiver {
-
-/// How a hypothesis fared on one model. The thresholds are part of each hypothesis's own text.
-struct Finding {
-  std::string id;       // W1 … W10
-  std::string outcome;  // supported | refuted | undecided | does not apply; of W6 what selects
-  std::vector<std::pair<std::string, double>> numbers;
-  std::string note = {};  // why, where nothing was decided
-};
 
 /// What the mechanism tests know of a model before they change anything. Where there is a sink it
 /// is the strongest, as elsewhere (probe/events/waiver_place.h); where there is none, no single
@@ -27,12 +21,12 @@ struct Subject {
   WaiverThresholds thresholds;
 
   int64_t waiver = 0;                 // the key whose selection is studied
-  std::string status = {};            // waiver | sink only | neither
+  Verdict status = Verdict::neither;  // on that key
   std::vector<HeadIndex> heads = {};  // in which it is a sink; every head where it is none
   std::vector<int64_t> others = {};   // keys that it is compared with
   std::vector<int64_t> candidates = {};
 
-  bool is_sink() const { return status != "neither"; }
+  bool is_sink() const { return status != Verdict::neither; }
   /// The first layer with one of the heads.
   int64_t onset_layer() const { return heads.front().layer; }
   PositionNames names(int64_t other) const {
@@ -61,18 +55,28 @@ struct FollowRates {
   double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, tokens, both
 };
 
+/// Rates from which on all moves, and up to which nothing does.
+struct FollowThresholds {
+  double all = .8, none = .2;
+};
+inline constexpr FollowThresholds kFollow;
+
+enum class SelectedBy { nothing, mask, position_encoding, feature_distribution, mixed };
+/// `position encoding`.
+std::string_view to_text(SelectedBy what);
+
 struct Mechanism {
   int64_t waiver = 0;
-  std::string status;
+  Verdict status = Verdict::neither;
   std::vector<HeadIndex> heads;
   std::vector<int64_t> others;
   double received = 0, enrichment = 0, value_ratio = 0;  // of the waiver in the natural pass
   double loss = 0;                                       // of that pass, nat
   FollowRates follows = {};
-  /// mask: neither moves it, nor both (≤ .2); position encoding: it moves with the encoding (≥ .8)
-  /// and not with the content (≤ .2); feature distribution: the other way round; mixed: all else;
-  /// nothing: no key gets 1.1 times the median key's attention.
-  std::string selected_by = {};
+  /// mask: neither moves it, nor both (≤ none); position encoding: it moves with the encoding
+  /// (≥ all) and not with the content (≤ none); feature distribution: the other way round; mixed:
+  /// all else; nothing: no key gets 1.1 times the median key's attention.
+  SelectedBy selected_by = SelectedBy::nothing;
   std::vector<Finding> findings = {};
 };
 
@@ -81,28 +85,6 @@ struct Mechanism {
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds = {});
 
-/// One line of the registry of hypotheses: what is claimed, when it counts as supported and when as
-/// refuted, and how it is tried. Thresholds are fixed here, before any run.
-struct Hypothesis {
-  std::string_view id, claim, measure;
-  Finding (*test)(Subject&, const FollowRates&);
-  bool needs_sink = true;  // without one it is undecided
-};
-std::span<const Hypothesis> hypotheses();
-
 FollowRates follow_rates(Subject& subject);
-/// supported where `yes`, else refuted where `no`, else undecided.
-std::string judge(bool yes, bool no);
-
-Finding test_value_drain(Subject&, const FollowRates&);
-Finding test_sum_to_one(Subject&, const FollowRates&);
-Finding test_no_information(Subject&, const FollowRates&);
-Finding test_content_ignored(Subject&, const FollowRates&);
-Finding test_swap(Subject&, const FollowRates&);
-Finding test_encoding_swap(Subject&, const FollowRates&);
-Finding test_self_only(Subject&, const FollowRates&);
-Finding test_self_only_early(Subject&, const FollowRates&);
-Finding test_dose(Subject&, const FollowRates&);
-Finding test_feature_patch(Subject&, const FollowRates&);
 
 }  // namespace waiver

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/fields/set_fields.h"
+#include "core/statistics.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/reduce.h"
 #include "probe/shares.h"

@@ -1,7 +1,6 @@
-#include <algorithm>
-#include <cmath>
-#include <numeric>
+#include <fmt/format.h>
 
+#include "core/statistics.h"
 #include "probe/mechanism/mechanism.h"
 
 // W4, W5, W6 and W9: which cue selects the waiver.
@@ -18,37 +17,17 @@ bool bidirectional(const Subject& s) { return s.passes.config().attention.mask->
 // Neither causal nor bidirectional: the prefix sees itself whole.
 bool has_prefix(const Subject& s) { return s.passes.config().attention.mask->prefix() > 1; }
 
-// Ranks from 0; equal numbers share the mean of theirs.
-std::vector<double> ranks(const std::vector<double>& x) {
-  std::vector<double> out;
-  for (const double value : x) {
-    const auto below = std::ranges::count_if(x, [&](double other) { return other < value; });
-    const auto equal = std::ranges::count(x, value);
-    out.push_back(static_cast<double>(below) + 0.5 * static_cast<double>(equal - 1));
-  }
-  return out;
-}
+}  // namespace
 
-double mean_of(const std::vector<double>& x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
+namespace {
 
-// Spearman's rank correlation; 0 where one side is constant.
-double spearman(const std::vector<double>& x, const std::vector<double>& y) {
-  const std::vector<double> a = ranks(x), b = ranks(y);
-  const double ma = mean_of(a), mb = mean_of(b);
-  double ab = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - ma) * (b[i] - mb);
-    aa += (a[i] - ma) * (a[i] - ma);
-    bb += (b[i] - mb) * (b[i] - mb);
-  }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
-}
+constexpr struct {
+  double most = .95, half = .5;  // share of prompts
+} kFirstChoice;
 
 }  // namespace
 
-Finding test_content_ignored(Subject& s, const FollowRates&) {
+static Finding try_content_ignored(Subject& s, const FollowRates&) {
   double share = 0;
   for (const int64_t other : s.others)
     share +=
@@ -56,37 +35,84 @@ Finding test_content_ignored(Subject& s, const FollowRates&) {
                               s.names(other), s.heads, s.candidates, s.waiver);
   share /= static_cast<double>(s.others.size());
   const double natural = s.passes.first_choice({}, {}, s.heads, s.candidates, s.waiver);
-  Finding out{"", judge(share >= .95, share < .5), {{"natural", natural}, {"replaced", share}}};
-  if (bidirectional(s) || has_prefix(s)) out.outcome = "does not apply";
+  Finding out{judge(share >= kFirstChoice.most, share < kFirstChoice.half),
+              {{"natural", natural}, {"replaced", share}}};
+  if (bidirectional(s) || has_prefix(s)) out.outcome = Outcome::does_not_apply;
   return out;
 }
 
-Finding test_swap(Subject& s, const FollowRates& f) {
-  Finding out{
-      "", "does not apply", {{"encoding", f.encoding}, {"content", f.content}, {"both", f.both}}};
+Hypothesis content_ignored_hypothesis() {
+  return {"W4", "causal selection ignores the content",
+          fmt::format("with another token in its place, it is the first choice of ≥ {} of prompts; "
+                      "refuted: below {}",
+                      percent(kFirstChoice.most), percent(kFirstChoice.half)),
+          try_content_ignored};
+}
+
+static Finding try_swap(Subject& s, const FollowRates& f) {
+  Finding out{Outcome::does_not_apply,
+              {{"encoding", f.encoding}, {"content", f.content}, {"both", f.both}}};
   if (has_prefix(s)) return out;
-  if (absolute(s) && bidirectional(s)) out.outcome = judge(f.encoding >= .8, f.encoding <= .2);
+  const auto [all, none] = kFollow;
+  if (absolute(s) && bidirectional(s)) out.outcome = judge(f.encoding >= all, f.encoding <= none);
   if (!absolute(s) && !bidirectional(s))
-    out.outcome = judge(f.encoding <= .2 && f.content <= .2, f.encoding >= .8 || f.content >= .8);
-  if (no_encoding(s) && bidirectional(s)) out.outcome = judge(f.content >= .8, f.content <= .2);
+    out.outcome =
+        judge(f.encoding <= none && f.content <= none, f.encoding >= all || f.content >= all);
+  if (no_encoding(s) && bidirectional(s)) out.outcome = judge(f.content >= all, f.content <= none);
   if (absolute(s) && !bidirectional(s)) out.note = "W6 asks this";
   return out;
 }
 
-Finding test_encoding_swap(Subject& s, const FollowRates&) {
+Hypothesis swap_hypothesis() {
+  return {
+      "W5", "the cell's own cue selects",
+      fmt::format("absolute + bidirectional: follows the encoding ≥ {0} (refuted: ≤ {1}); none, "
+                  "rotary or biased + causal: follows neither (both ≤ {1}; refuted: one ≥ {0}); "
+                  "none + bidirectional: follows the content ≥ {0} (refuted: ≤ {1})",
+                  decimal(kFollow.all), decimal(kFollow.none)),
+      try_swap};
+}
+
+namespace {
+
+constexpr struct {
+  double position = .8, mask = .2;  // S above, or below
+} kCue;
+
+}  // namespace
+
+static Finding try_encoding_swap(Subject& s, const FollowRates&) {
   const std::vector<EditConfig> swap = {make_edit({"positions"}, "swap", {"waiver", "other"})};
   const double S = s.over_others(swap, [&](int64_t other, const Pass& pass) {
     const double at_other = s.enrichment(pass, other), at_waiver = s.enrichment(pass, s.waiver);
     return at_other / (at_other + at_waiver);
   });
-  Finding out{"", "does not apply", {{"S", S}}};
+  Finding out{Outcome::does_not_apply, {{"S", S}}};
   if (absolute(s) && !bidirectional(s) && !has_prefix(s))
-    out.outcome = S > .8 ? "position-selected" : S < .2 ? "mask-selected" : "mixed";
+    out.outcome = S > kCue.position ? Outcome::position_selected
+                  : S < kCue.mask   ? Outcome::mask_selected
+                                    : Outcome::mixed;
   return out;
 }
 
-Finding test_dose(Subject& s, const FollowRates&) {
-  if (!absolute(s)) return {"", "does not apply", {}};
+Hypothesis encoding_swap_hypothesis() {
+  return {"W6", "absolute + causal: which of two cues",
+          fmt::format("S = E_k ÷ (E_w + E_k) with encodings swapped: > {} position-selected, < {} "
+                      "mask-selected",
+                      decimal(kCue.position), decimal(kCue.mask)),
+          try_encoding_swap};
+}
+
+namespace {
+
+constexpr struct {
+  double strong = .9, weak = .5;  // Spearman's correlation
+} kDose;
+
+}  // namespace
+
+static Finding try_dose(Subject& s, const FollowRates&) {
+  if (!absolute(s)) return {Outcome::does_not_apply, {}};
   std::vector<double> doses, enrichment, control;
   const PositionNames names = s.names(s.others.front());
   const std::vector<std::string> point = {"embed.position"}, waiver = {"waiver"};
@@ -97,14 +123,20 @@ Finding test_dose(Subject& s, const FollowRates&) {
     enrichment.push_back(s.enrichment(s.passes.run({dose}, names), s.waiver));
     control.push_back(s.enrichment(s.passes.run({noise, dose}, names), s.waiver));
   }
-  const double rho = spearman(doses, enrichment);
-  return {"",
-          judge(rho >= .9, rho < .5),
+  const double rho = rank_correlation(doses, enrichment);
+  return {judge(rho >= kDose.strong, rho < kDose.weak),
           {{"spearman", rho},
            {"E_without", enrichment.front()},
            {"E_twice", enrichment.back()},
-           {"control_spearman", spearman(doses, control)},
+           {"control_spearman", rank_correlation(doses, control)},
            {"control_E", control[control.size() / 2]}}};
+}
+
+Hypothesis dose_hypothesis() {
+  return {"W9", "absolute encodings carry the choice",
+          fmt::format("Spearman(β, E_w) ≥ {} for doses β of the waiver's encoding; refuted: < {}",
+                      decimal(kDose.strong), decimal(kDose.weak)),
+          try_dose};
 }
 
 }  // namespace waiver

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <fmt/format.h>
 
 #include "probe/mechanism/mechanism.h"
 
@@ -6,15 +6,31 @@
 
 namespace waiver {
 
-Finding test_value_drain(Subject& s, const FollowRates&) {
+namespace {
+
+constexpr struct {
+  double small = .5;  // a value ratio
+  double heads = .8;  // share of the sink heads that have one
+  double whole = .8;  // a median ratio that refutes
+} kDrain;
+
+}  // namespace
+
+static Finding try_value_drain(Subject& s, const FollowRates&) {
   double drained = 0;
   for (const HeadIndex& h : s.heads)
-    drained += s.passes.at(s.natural.value_ratio, h, s.waiver) < .5;
+    drained += s.passes.at(s.natural.value_ratio, h, s.waiver) < kDrain.small;
   drained /= static_cast<double>(s.heads.size());
   const double middle = s.value_ratio(s.natural, s.waiver);
-  return {"",
-          judge(drained >= .8, middle >= .8),
+  return {judge(drained >= kDrain.heads, middle >= kDrain.whole),
           {{"heads", static_cast<double>(s.heads.size())}, {"drained", drained}, {"r_V", middle}}};
+}
+
+Hypothesis value_drain_hypothesis() {
+  return {"W1", "sink positions have a reduced value",
+          fmt::format("r_V < {} in at least {} of the sink heads; refuted: median r_V ≥ {}",
+                      decimal(kDrain.small), percent(kDrain.heads), decimal(kDrain.whole)),
+          try_value_drain};
 }
 
 namespace {
@@ -43,34 +59,70 @@ int64_t runner_up(const Subject& s) {
 
 }  // namespace
 
-Finding test_no_information(Subject& s, const FollowRates&) {
-  constexpr double least = 1e-3;
+namespace {
+
+constexpr struct {
+  double none = .25, some = .75;  // ρ below, or from it on
+  double least = 1e-3;            // nat that hiding the key has to cost
+} kInformation;
+
+}  // namespace
+
+static Finding try_no_information(Subject& s, const FollowRates&) {
   const int64_t control = runner_up(s);
   const Costs own = costs_of(s, s.waiver), other = costs_of(s, control);
   const double rho = own.zero / own.hide;
-  Finding out{"",
-              judge(rho < .25, rho >= .75),
+  Finding out{judge(rho < kInformation.none, rho >= kInformation.some),
               {{"zero", own.zero},
                {"mean", own.mean},
                {"hide", own.hide},
                {"rho", rho},
                {"control_key", static_cast<double>(control)},
                {"control_rho", other.zero / other.hide}}};
-  if (own.hide < least) {
-    out.outcome = "undecided";
+  if (own.hide < kInformation.least) {
+    out.outcome = Outcome::undecided;
     out.note = "hiding it costs nothing";
   }
   return out;
 }
 
-Finding test_sum_to_one(Subject& s, const FollowRates&) {
-  if (s.passes.config().attention.normalizer->shares()) return {"", "does not apply", {}};
+Hypothesis no_information_hypothesis() {
+  return {"W2", "a waiver carries no information",
+          fmt::format(
+              "ρ = Δloss(zero v) ÷ Δloss(hide the key) < {}; refuted: ≥ {}. Undecided where "
+              "hiding costs less than {} nat",
+              decimal(kInformation.none), decimal(kInformation.some), decimal(kInformation.least)),
+          try_no_information};
+}
+
+namespace {
+
+constexpr struct {
+  double sink = .02;            // Sink_0
+  double low = .8, high = 1.2;  // a value ratio that is nothing special
+  double small = .5;            // one that refutes
+} kSumToOne;
+
+}  // namespace
+
+static Finding try_sum_to_one(Subject& s, const FollowRates&) {
+  if (s.passes.config().attention.normalizer->shares()) return {Outcome::does_not_apply, {}};
   const std::vector<HeadIndex> all = s.passes.all_heads();
   const double sink = s.passes.mean(s.natural.sink_rate, all, 0),
                ratio = s.passes.median(s.natural.value_ratio, all, 0);
-  return {"",
-          judge(sink < .02 && ratio >= .8 && ratio <= 1.2, ratio < .5),
+  return {judge(sink < kSumToOne.sink && ratio >= kSumToOne.low && ratio <= kSumToOne.high,
+                ratio < kSumToOne.small),
           {{"sink_rate", sink}, {"r_V", ratio}, {"loss", s.natural.loss}}};
+}
+
+Hypothesis sum_to_one_hypothesis() {
+  return {
+      "W3", "the excess comes from the sum-to-one constraint",
+      fmt::format("asked of models without it: Sink_0 < {} and r_V(0) within {} to {}; refuted: "
+                  "r_V(0) < {}",
+                  percent(kSumToOne.sink), decimal(kSumToOne.low), decimal(kSumToOne.high),
+                  decimal(kSumToOne.small)),
+      try_sum_to_one, false};
 }
 
 }  // namespace waiver

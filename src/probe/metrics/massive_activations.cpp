@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/statistics.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {

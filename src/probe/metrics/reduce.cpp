@@ -49,12 +49,4 @@ void Metric::leave_out(int64_t layer, int64_t layers) {
   }
 }
 
-double median(std::vector<double>& x) {
-  if (std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return std::nan("");
-  const auto middle = x.begin() + std::ssize(x) / 2;
-  std::nth_element(x.begin(), middle, x.end());
-  if (x.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
-}
-
 }  // namespace waiver

@@ -54,7 +54,4 @@ std::vector<float> values_of(const std::vector<Mean>& means);
 std::vector<std::vector<float>> values_of_each(const std::vector<Mean>& means, int64_t count,
                                                int64_t width);
 
-/// The median, NaN where one of them is; reorders `x`. REQUIRES: not empty.
-double median(std::vector<double>& x);
-
 }  // namespace waiver

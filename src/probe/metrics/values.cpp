@@ -1,4 +1,5 @@
 #include "core/gemm.h"
+#include "core/statistics.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {

@@ -1,0 +1,46 @@
+#include "core/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace waiver {
+namespace {
+
+double mean_of(std::span<const double> x) {
+  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+}
+
+}  // namespace
+
+double median(std::vector<double>& x) {
+  if (std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return std::nan("");
+  const auto middle = x.begin() + std::ssize(x) / 2;
+  std::nth_element(x.begin(), middle, x.end());
+  if (x.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
+}
+
+std::vector<double> ranks(std::span<const double> x) {
+  std::vector<double> out;
+  for (const double value : x) {
+    const auto below = std::ranges::count_if(x, [&](double other) { return other < value; });
+    const auto equal = std::ranges::count(x, value);
+    out.push_back(static_cast<double>(below) + 0.5 * static_cast<double>(equal - 1));
+  }
+  return out;
+}
+
+double rank_correlation(std::span<const double> x, std::span<const double> y) {
+  const std::vector<double> a = ranks(x), b = ranks(y);
+  const double ma = mean_of(a), mb = mean_of(b);
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += (a[i] - ma) * (b[i] - mb);
+    aa += (a[i] - ma) * (a[i] - ma);
+    bb += (b[i] - mb) * (b[i] - mb);
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
+}
+
+}  // namespace waiver

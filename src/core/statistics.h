@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace waiver {
+
+/// The median, of an even number the mean of the two in the middle; NaN where one of them is.
+/// Reorders `x`. REQUIRES: not empty.
+double median(std::vector<double>& x);
+
+/// Ranks from 0; equal numbers share the mean of theirs.
+std::vector<double> ranks(std::span<const double> x);
+
+/// Spearman's rank correlation: Pearson's of the ranks; 0 where one side is constant. REQUIRES: as
+/// many of one as of the other.
+double rank_correlation(std::span<const double> x, std::span<const double> y);
+
+}  // namespace waiver
