@@ -3,8 +3,8 @@
 # only the targets that are named: scripts/build.sh [PRESET [TARGET...]].
 set -euo pipefail
 cd "$(dirname "$0")/.."
-preset=${1:-release}
+preset=${1:-release} targets=("${@:2}")
 scripts/setup.sh
 mkdir -p build
 cmake --preset "$preset" >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
-cmake --build --preset "$preset" --target "${@:2}"
+cmake --build --preset "$preset" --target "${targets[@]:-all}"
