@@ -42,19 +42,18 @@ Scratch::~Scratch() {
 }
 
 float* Scratch::floats(size_t count) {
-  const size_t length = (count + kAlign) / kAlign * kAlign, begin = stack.used;
-  stack.most = std::max(stack.most, begin + length);
-  if (begin == 0 && stack.size < stack.most) {
-    stack.block = stack.take(stack.most);
-    stack.size = stack.most;
+  // At least one number more, so that arrays of whole pages begin in different cache sets.
+  const size_t length = (count + kAlign) / kAlign * kAlign;
+  const size_t begin = stack.used, end = begin + length, most = std::max(stack.most, end);
+  if (begin == 0 && stack.size < most) {
+    stack.block = stack.take(most);
+    stack.size = most;
   }
-  if (begin + length > stack.size) {
-    stack.overflows.push_back(stack.take(length));
-    stack.used = begin + length;
-    return stack.overflows.back().get();
-  }
-  stack.used = begin + length;
-  return stack.block.get() + begin;
+  float* numbers = end <= stack.size ? stack.block.get() + begin
+                                     : stack.overflows.emplace_back(stack.take(length)).get();
+  stack.used = end;
+  stack.most = most;
+  return numbers;
 }
 
 size_t Scratch::allocations() { return stack.allocations; }
