@@ -115,7 +115,7 @@ AttentionSpec spec_of(const AttentionCase& a, const RowNormalizer& normalizer,
   spec.mask = a.mask;
   spec.normalizer = &normalizer;
   spec.bias = a.biased ? &bias : nullptr;
-  spec.positions = a.positions.data();
+  spec.positions = a.positions;
   return spec;
 }
 

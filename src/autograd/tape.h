@@ -17,6 +17,7 @@ struct Variable {
 
   bool wants_grad() const { return static_cast<bool>(grad); }
   /// Whether the caller is the first to write `grad`, and so has to set it rather than add to it.
+  /// Ops leave that to Gradient (gradient.h).
   bool first_gradient() const {
     if (!untouched || !*untouched) return false;
     *untouched = false;

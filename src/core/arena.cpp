@@ -25,6 +25,11 @@ void Shape::refuse() const {
   throw TooLarge("memory", "no memory holds numbers of the shape " + text());
 }
 
+void Shape::refuse_axis(int64_t extent) const {
+  throw ShapeError("[shape] " + text() + " has no room for another axis, of " +
+                   std::to_string(extent) + ": " + std::to_string(kMostAxes) + " are the most");
+}
+
 void Arena::Release::operator()(std::byte* p) const {
   if (mapped > 0)
     ::munmap(p, mapped);

@@ -50,6 +50,12 @@ struct TooLarge : Error {
   using Error::Error;
 };
 
+/// A programming error: shapes or counts that do not fit each other, `[op] what`. No config and no
+/// file may lead to it.
+struct ShapeError : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
 /// What went wrong, as a sentence, whoever threw it: of the system's own exceptions too.
 std::string sentence_of(const std::exception& problem);
 

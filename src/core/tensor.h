@@ -9,12 +9,18 @@ namespace waiver {
 
 /// Up to five extents, outermost first.
 struct Shape {
-  int64_t dims[5] = {};
+  static constexpr int kMostAxes = 5;
+  int64_t dims[kMostAxes] = {};
   int rank = 0;
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> extents) {
-    for (int64_t extent : extents) dims[rank++] = extent;
+    for (int64_t extent : extents) append(extent);
+  }
+  /// Adds an innermost axis. Throws ShapeError at a sixth.
+  void append(int64_t extent) {
+    if (rank == kMostAxes) refuse_axis(extent);
+    dims[rank++] = extent;
   }
   int64_t operator[](int i) const { return dims[i < 0 ? rank + i : i]; }
   /// Throws TooLarge where the product is beyond what memory could ever hold (2^58 numbers).
@@ -36,6 +42,7 @@ struct Shape {
  private:
   static constexpr int64_t kMost = int64_t{1} << 58;
   [[noreturn]] void refuse() const;
+  [[noreturn]] void refuse_axis(int64_t extent) const;
 };
 
 /// Numbers from one row of a matrix to the next that keep a product fast: rows that start a
@@ -58,6 +65,8 @@ struct Tensor {
   explicit operator bool() const { return data != nullptr; }
   int64_t stride() const { return pitch ? pitch : shape[-1]; }
   float* row(int64_t i) const { return data + i * stride(); }
+  /// Whether every row begins where the one before it ends.
+  bool contiguous() const { return pitch == 0 || pitch == shape[-1]; }
 };
 
 }  // namespace waiver

@@ -3,24 +3,13 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <mutex>
-#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 namespace waiver {
 namespace {
-struct Free {
-  void operator()(float* p) const { std::free(p); }
-};
-struct Buffer {
-  std::unique_ptr<float[], Free> memory;
-  size_t size = 0;
-};
-thread_local Buffer buffers[8];
 TileLoops* counted = nullptr;
 int asked = 0;
 
@@ -56,17 +45,6 @@ void set_threads(int count) {
 }
 int threads() { return omp_get_max_threads(); }
 int threads_asked() { return asked; }
-
-float* scratch(int slot, size_t floats) {
-  Buffer& buffer = buffers[slot];
-  if (buffer.size < floats) {
-    const size_t size = (floats + 1023) / 1024 * 1024;
-    buffer.memory.reset(static_cast<float*>(std::aligned_alloc(64, size * sizeof(float))));
-    if (!buffer.memory) throw std::bad_alloc();
-    buffer.size = size;
-  }
-  return buffer.memory.get();
-}
 
 void TileErrors::keep(std::exception_ptr error) {
 #pragma omp critical(waiver_tile_errors)

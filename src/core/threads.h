@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <exception>
 
@@ -17,10 +16,6 @@ void set_threads(int count);
 int threads();
 /// How many `set_threads` was asked for.
 int threads_asked();
-
-/// A buffer of this thread's own, valid until the thread's next call with the same slot (0..7).
-/// Grows to the largest request and stays, so a steady step allocates nothing.
-float* scratch(int slot, size_t floats);
 
 /// The first exception that a tile throws is rethrown once all tiles have ended.
 class TileErrors {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/ops/attention_row.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -51,7 +52,10 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
   }
   parallel_tiles(rows, [&](int64_t r) {
     if (!rescored[r] && !reweighed[r]) return;
-    if (!rescored[r]) weigh(r, scratch(0, T));
+    if (!rescored[r]) {
+      Scratch memory;
+      weigh(r, memory.floats(T));
+    }
     mix_row(spec, qkv, r / T, r % T, spec.pattern.data + r * T, slot[r], mix);
   });
 }

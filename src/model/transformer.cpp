@@ -143,7 +143,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.normalizer = block.normalizer.get();
   spec.slot_key = block.slot->key();
   spec.slot_value = block.slot->value();
-  spec.documents = documents.empty() ? nullptr : documents.data();
+  spec.documents = documents;
   if (const double rate = config_.dropout.attention; input.noise && rate > 0) {
     spec.dropout = rate;
     spec.noise = Random(input.noise->seed, fmt::format("dropout blocks.{}.attn.pattern", layer),
@@ -151,7 +151,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
     spec.first_sequence = input.noise->first_sequence;
   }
   spec.bias = encoding(layer).bias();
-  spec.positions = input.positions.data();
+  spec.positions = input.positions;
   const Shape maps = {input.batch, config_.heads, input.length, input.length};
   const bool edited = edits(input, layer, "attn.scores") || edits(input, layer, "attn.pattern");
   const auto wanted = [&](std::string_view point) {

@@ -27,7 +27,7 @@ constexpr int64_t kWork = 28 << 20;
 /// Arenas and copies of arrays count alike.
 int64_t bytes_of(std::initializer_list<int64_t> extents, int64_t element = kFloat) {
   Shape shape(extents);
-  shape.dims[shape.rank++] = element;
+  shape.append(element);
   const int64_t bytes = shape.size();
   Rehearsal::take(bytes);
   return bytes;
@@ -45,7 +45,9 @@ void rehearse_step(const Config& config, const Transformer& model, MemoryUse& us
   Tape tape(arena);
   const Variable output = model.forward(tape, input);
   const bool predicts = config.train.objective->predicts_tokens();
-  tape.backward(predicts ? cross_entropy(tape, output, tokens) : squared_error(tape, output, {}));
+  const std::span<const float> answers(output.value.data, output.value.size());
+  tape.backward(predicts ? cross_entropy(tape, output, tokens)
+                         : squared_error(tape, output, answers));
   use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
   use.activations = static_cast<int64_t>(arena.used()) - use.logits;
 }

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "core/gemm.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 #include "train/adam_rule.h"
 #include "train/flat_optimizer.h"
@@ -64,9 +65,10 @@ class OrthoAdam : public ArrayOptimizer {
     parallel_ranges(R, kRows, [&](int64_t begin, int64_t end) {
       const int64_t rows = end - begin, here = begin * C;
       const float* g = grad + here;
-      if (left) g = product(0, left + begin * R, rows, R, Op::plain, grad, C);
-      if (right) g = product(1, g, rows, C, Op::transposed, right, C);
-      float* s = right ? scratch(2, rows * C) : step + here;
+      Scratch memory;
+      if (left) g = product(memory, left + begin * R, rows, R, Op::plain, grad, C);
+      if (right) g = product(memory, g, rows, C, Op::transposed, right, C);
+      float* s = right ? memory.floats(rows * C) : step + here;
       adam(g, s, at + here, rows * C, how);
       if (right) gemm(Op::plain, Op::plain, rows, C, C, 1.0f, s, C, right, C, 0.0f, step + here, C);
     });
@@ -82,10 +84,10 @@ class OrthoAdam : public ArrayOptimizer {
     });
   }
 
-  // A [m, k] · op(B) [k, n] in a buffer of this thread.
-  static const float* product(int slot, const float* A, int64_t m, int64_t k, Op b, const float* B,
-                              int64_t n) {
-    float* out = scratch(slot, m * n);
+  // A [m, k] · op(B) [k, n].
+  static const float* product(Scratch& memory, const float* A, int64_t m, int64_t k, Op b,
+                              const float* B, int64_t n) {
+    float* out = memory.floats(m * n);
     gemm(Op::plain, b, m, n, k, 1.0f, A, k, B, b == Op::plain ? n : k, 0.0f, out, n);
     return out;
   }

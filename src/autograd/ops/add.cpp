@@ -1,20 +1,26 @@
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
 namespace waiver {
 
 Variable add(Tape& tape, Variable x, Variable z) {
+  const Check check("add");
+  check.equal("x", x.shape(), "z", z.shape());
+  check.contiguous("x", x.value);
+  check.contiguous("z", z.value);
   Variable y = tape.variable(x.shape());
   parallel_ranges(y.value.size(), 1 << 14, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y.value.data[i] = x.value.data[i] + z.value.data[i];
   });
   tape.record("add", y, [=] {
     for (const Variable& input : {x, z}) {
-      const bool first = input.first_gradient();
+      const Gradient gradient(input);
       parallel_ranges(y.value.size(), 1 << 14, [&](int64_t begin, int64_t end) {
         const float* dy = y.grad.data;
-        float* d = input.grad.data;
-        for (int64_t i = begin; i < end; ++i) d[i] = (first ? 0.0f : d[i]) + dy[i];
+        const GradientRow dx = gradient.all();
+        for (int64_t i = begin; i < end; ++i) dx[i] += dy[i];
       });
     }
   });

@@ -1,10 +1,12 @@
 #include "autograd/ops/attention.h"
 
-#include <cstring>
 #include <limits>
+#include <tuple>
 
 #include "autograd/ops/attention_tile.h"
+#include "autograd/ops/check.h"
 #include "core/gemm.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -91,7 +93,8 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
   clear_rows(h, t, out);
   t.for_blocks([&](const Block& block) {
     const int64_t pitch = fast_pitch(block.keys());
-    float* s = scratch(0, t.rows() * pitch);
+    Scratch memory;
+    float* s = memory.floats(t.rows() * pitch);
     scores(h, t, block, s, pitch);
     weigh(h, t, block, s, s, pitch, states);
     if (h.spec.dropout > 0) drop(h, t, block, s, pitch);
@@ -116,7 +119,8 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
   clear_maps(h, t);
   t.for_blocks([&](const Block& block) {
     const int64_t pitch = fast_pitch(block.keys());
-    float* s = scratch(0, t.rows() * pitch);
+    Scratch memory;
+    float* s = memory.floats(t.rows() * pitch);
     scores(h, t, block, s, pitch);
     keep_scores(h, t, block, s, pitch);
     extend_block(h, t, block, s, pitch, states, out);
@@ -133,13 +137,46 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
   if (kept) std::copy_n(states, t.rows(), kept + h.index * h.T + t.i0);
 }
 
+void check_parameters(const Check& check, const AttentionSpec& spec, int64_t D) {
+  const int64_t H = spec.heads;
+  for (const auto& [name, slot] :
+       {std::pair{"slot_key", spec.slot_key}, {"slot_value", spec.slot_value}})
+    check.require(!slot.value || slot.shape() == Shape{H, D},
+                  "{} {} must hold the {} channels of each of the {} heads", name, slot.shape(), D,
+                  H);
+  if (const Variable start = spec.normalizer->parameter(); start.value)
+    check.vector("the normalizer's parameter", start.shape(), H, "heads");
+  if (!spec.bias) return;
+  const Variable bias = spec.bias->parameter();
+  check.require(!bias.value || (bias.shape().rank == 2 && bias.shape()[0] == H),
+                "the bias's parameter {} must have a row for each of the {} heads", bias.shape(),
+                H);
+}
+
+void check_shapes(const Variable& qkv, const AttentionSpec& spec) {
+  const Check check("attention");
+  const int64_t B = spec.batch, T = spec.tokens, H = spec.heads;
+  check.queries_keys_values(qkv.shape(), H);
+  check.contiguous("qkv", qkv.value);
+  check.require(qkv.shape()[0] == B * T, "the rows of qkv {} must be {} sequences of {} tokens",
+                qkv.shape(), B, T);
+  check_parameters(check, spec, qkv.shape()[1] / (3 * H));
+  check.require(!spec.bias || std::ssize(spec.positions) == T,
+                "the {} positions must match the {} tokens", spec.positions.size(), T);
+  check.require(spec.documents.empty() || std::ssize(spec.documents) == B * T,
+                "the {} documents must match the {} tokens of {} sequences", spec.documents.size(),
+                T, B);
+  for (const auto& [name, map, shape] : {std::tuple{"scores", spec.scores, Shape{B, H, T, T}},
+                                         {"pattern", spec.pattern, {B, H, T, T}},
+                                         {"slot_pattern", spec.slot_pattern, {B, H, T}}})
+    check.require(!map || map.shape == shape, "{} {} must have the shape {}", name, map.shape,
+                  shape);
+}
+
 }  // namespace
 
-/// How gradients go back through attention (attention_backward.cpp).
-void record_attention(Tape& tape, Variable qkv, Variable out, const AttentionSpec& spec,
-                      const RowState* states);
-
 Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
+  check_shapes(qkv, spec);
   const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
   Variable out = tape.variable({qkv.shape()[0], qkv.shape()[1] / 3});
   RowState* states = nullptr;
@@ -149,7 +186,9 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
     const Head h(spec, qkv.value, index / tiles);
     forward_tile(h, Tile(h, index % tiles), out.value, states);
   });
-  if (tape.recording()) record_attention(tape, qkv, out, spec, states);
+  tape.record("attention", out, [=, &arena = tape.arena()] {
+    attention_tile::backward(arena, qkv, out, spec, states);
+  });
   return out;
 }
 

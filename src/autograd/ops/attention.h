@@ -9,6 +9,7 @@ namespace waiver {
 /// Works in tiles of 64 queries of one head by up to 512 keys, which stay in the cache; a row's
 /// state is kept from forward to backward, which recomputes its weights tile by tile, so memory
 /// grows with T and not with T² (Milakov and Gimelshein, 1805.02867; Dao et al., 2205.14135).
+/// Throws ShapeError where an array of `spec` does not fit.
 Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec);
 
 }  // namespace waiver

@@ -1,5 +1,7 @@
+#include "autograd/gradient.h"
 #include "autograd/ops/attention_tile.h"
 #include "core/gemm.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -32,21 +34,23 @@ float dot(const float* x, const float* y, int64_t n) {
 
 // A block's weights a and ∂L/∂A in ds; the scores in s, which may be a itself; what dropout
 // multiplies weights by in `kept`, drawn once for both of its uses.
-struct Scratch {
+struct BlockArrays {
+  Scratch memory;
   float *s, *a, *ds, *kept = nullptr;
   int64_t pitch;
 
-  Scratch(const Head& h, const Tile& t, const Block& block, bool scores_too)
+  BlockArrays(const Head& h, const Tile& t, const Block& block, bool scores_too)
       : pitch(fast_pitch(block.keys())) {
-    a = scratch(0, t.rows() * pitch);
-    ds = scratch(1, t.rows() * pitch);
-    s = scores_too ? scratch(2, t.rows() * pitch) : a;
-    if (h.spec.dropout > 0) kept = scratch(3, t.rows() * pitch);
+    const int64_t size = t.rows() * pitch;
+    a = memory.floats(size);
+    ds = memory.floats(size);
+    s = scores_too ? memory.floats(size) : a;
+    if (h.spec.dropout > 0) kept = memory.floats(size);
   }
 };
 
 // a from s; `ds` = dO Vᵀ.
-void recompute(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
+void recompute(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
   scores(h, t, block, x.s, x.pitch);
   weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
@@ -60,7 +64,7 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Scrat
 }
 
 // dv += Aᵀ dO, A with its dropout, which stays out of what comes after.
-void value_gradient(const Backward& b, const Tile& t, const Block& block, const Scratch& x) {
+void value_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
   const float* a = x.a;
   if (x.kept) {
@@ -73,7 +77,7 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
 }
 
 // ds = normalizer'(dA), its bias, then dq += scale · ds k and dk += scale · dsᵀ q.
-void score_gradient(const Backward& b, const Tile& t, const Block& block, const Scratch& x,
+void score_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x,
                     const float* dots) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
@@ -86,8 +90,9 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
     std::fill(row, row + seen.begin, 0.0f);
     std::fill(row + seen.end, row + block.keys(), 0.0f);
     if (b.sums.bias)
-      h.spec.bias->backward(h.head, h.spec.positions[i], h.spec.positions + block.j0 + seen.begin,
-                            x.ds + at, seen.size(), b.sums.bias.row(h.index));
+      h.spec.bias->backward(h.head, h.spec.positions[i],
+                            h.spec.positions.data() + block.j0 + seen.begin, x.ds + at, seen.size(),
+                            b.sums.bias.row(h.index));
   }
   gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, x.ds, x.pitch,
        h.k + block.j0 * h.stride, h.stride, 1.0f, b.dq(t.i0), h.stride);
@@ -131,7 +136,7 @@ void row_dots(const Backward& b, const Tile& t, float* dots) {
     dots[i - t.i0] = normalizer.two_passes() ? 0.0f : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
   if (!normalizer.two_passes()) return;
   t.for_blocks([&](const Block& block) {
-    const Scratch x(h, t, block, true);
+    const BlockArrays x(h, t, block, true);
     recompute(b, t, block, x);
     for (int64_t i = t.i0; i < t.i1; ++i) {
       const KeyRange seen = t.visible(i, block);
@@ -150,7 +155,7 @@ void backward_tile(const Backward& b, const Tile& t) {
   float dots[kQueries];
   row_dots(b, t, dots);
   t.for_blocks([&](const Block& block) {
-    const Scratch x(b.h, t, block, normalizer.needs_scores());
+    const BlockArrays x(b.h, t, block, normalizer.needs_scores());
     recompute(b, t, block, x);
     value_gradient(b, t, block, x);
     score_gradient(b, t, block, x, dots);
@@ -161,10 +166,11 @@ void backward_tile(const Backward& b, const Tile& t) {
         normalizer.parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
 }
 
-// A head's own columns of dq, dk and dv.
-void clear_gradient(const Head& h, const Tensor& dqkv) {
+// A head's own columns of dq, dk and dv, which products add to.
+void skip_head(const Head& h, const Gradient& dqkv) {
   for (int64_t t = 0; t < h.T; ++t)
-    for (int part = 0; part < 3; ++part) std::fill_n(h.out(dqkv, t) + part * h.C, h.D, 0.0f);
+    for (int part = 0; part < 3; ++part)
+      dqkv.row(h.batch * h.T + t).from(part * h.C + h.head * h.D).skip(h.D);
 }
 
 // Sums of heads into the gradient [H, R] of what they share, sequence by sequence.
@@ -182,29 +188,28 @@ Tensor sums_for(Arena& arena, const AttentionSpec& spec, const Variable& shared)
 
 }  // namespace
 
-void record_attention(Tape& tape, Variable qkv, Variable out, const AttentionSpec& spec,
-                      const RowState* states) {
-  Arena& arena = tape.arena();
-  tape.record("attention", out, [=, &arena] {
-    const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
-                   start = spec.normalizer->parameter();
-    const HeadSums sums{sums_for(arena, spec, spec.slot_key),
-                        sums_for(arena, spec, spec.slot_value), sums_for(arena, spec, bias),
-                        sums_for(arena, spec, start)};
-    const bool first = qkv.first_gradient();
-    const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
-    // Tiles of one head add to the same keys and values, so they go to one thread, in order.
-    parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
-      const Head h(spec, qkv.value, index);
-      if (first) clear_gradient(h, qkv.grad);
-      const Backward b{h, out.value, out.grad, qkv.grad, states + index * h.T, sums};
-      for (int64_t tile = 0; tile < tiles; ++tile) backward_tile(b, Tile(h, tile));
-    });
-    add_up(sums.slot_key, spec.slot_key, spec.heads);
-    add_up(sums.slot_value, spec.slot_value, spec.heads);
-    add_up(sums.bias, bias, spec.heads);
-    add_up(sums.start, start, spec.heads);
+namespace attention_tile {
+
+void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
+              const RowState* states) {
+  const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
+                 start = spec.normalizer->parameter();
+  const HeadSums sums{sums_for(arena, spec, spec.slot_key), sums_for(arena, spec, spec.slot_value),
+                      sums_for(arena, spec, bias), sums_for(arena, spec, start)};
+  const Gradient dqkv(qkv);
+  const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
+  // Tiles of one head add to the same keys and values, so they go to one thread, in order.
+  parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
+    const Head h(spec, qkv.value, index);
+    skip_head(h, dqkv);
+    const Backward b{h, out.value, out.grad, qkv.grad, states + index * h.T, sums};
+    for (int64_t tile = 0; tile < tiles; ++tile) backward_tile(b, Tile(h, tile));
   });
+  add_up(sums.slot_key, spec.slot_key, spec.heads);
+  add_up(sums.slot_value, spec.slot_value, spec.heads);
+  add_up(sums.bias, bias, spec.heads);
+  add_up(sums.start, start, spec.heads);
 }
 
+}  // namespace attention_tile
 }  // namespace waiver

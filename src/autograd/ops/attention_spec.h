@@ -116,8 +116,8 @@ struct AttentionSpec {
   const KeyMask* mask = nullptr;
   const RowNormalizer* normalizer = nullptr;
   const ScoreBias* bias = nullptr;      // may be null
-  const int32_t* positions = nullptr;   // [T] position ids, for the bias
-  const KeyRange* documents = nullptr;  // [B·T] the document of each token; null: one for all
+  std::span<const int32_t> positions;   // [T] position ids, for the bias
+  std::span<const KeyRange> documents;  // [B·T] the document of each token; empty: one for all
   Variable slot_key, slot_value;        // [H, D] a key that every query sees, and its value (empty:
                                         // zero); or empty
   double dropout = 0;          // share of weights set to 0, the rest grows by 1/(1 − share)

@@ -8,7 +8,7 @@ void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t 
   gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, h.spec.scale, h.q + t.i0 * h.stride,
        h.stride, h.k + block.j0 * h.stride, h.stride, 0.0f, s, pitch);
   if (!h.spec.bias) return;
-  const int32_t* positions = h.spec.positions;
+  const int32_t* positions = h.spec.positions.data();
   for (int64_t i = t.i0; i < t.i1; ++i) {
     const KeyRange seen = t.visible(i, block);
     h.spec.bias->add(h.head, positions[i], positions + block.j0 + seen.begin,

@@ -44,7 +44,7 @@ class Tile {
     all_.fill({h.T, 0});
     for (int64_t i = i0; i < i1; ++i) {
       VisibleKeys seen = h.spec.mask->visible(i, h.T);
-      if (h.spec.documents) seen = seen.within(h.spec.documents[h.batch * h.T + i]);
+      if (!h.spec.documents.empty()) seen = seen.within(h.spec.documents[h.batch * h.T + i]);
       const auto ranges = (visible_[i - i0] = seen.joined()).ranges();
       for (size_t r = 0; r < ranges.size(); ++r)
         if (ranges[r].size() > 0)
@@ -89,5 +89,10 @@ void weigh(const Head& h, const Tile& t, const Block& block, const float* s, flo
 
 /// The slot's score for query i.
 float slot_score(const Head& h, int64_t i);
+
+/// The gradient of attention: adds to those of qkv and of all learned numbers that `spec` names.
+/// `states` [B, H, T] are the final ones of every row.
+void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
+              const RowState* states);
 
 }  // namespace waiver::attention_tile

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/math.h"
 #include "core/threads.h"
@@ -20,6 +22,10 @@ float log_sum_exp(const float* x, int64_t V) {
 
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets) {
   const int64_t N = logits.shape()[0], V = logits.shape()[1];
+  const Check check("cross_entropy");
+  check.matrix("logits", logits.shape());
+  check.require(N == std::ssize(targets), "the rows of logits {} must match the {} targets",
+                logits.shape(), targets.size());
   const int64_t count =
       std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
   Variable loss = tape.variable({1});
@@ -34,20 +40,19 @@ Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> tar
   loss.value.data[0] = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(1, count)));
 
   tape.record("cross_entropy", loss, [=] {
-    const bool first = logits.first_gradient();
+    const Gradient gradient(logits);
     const float scale = loss.grad.data[0] / static_cast<float>(std::max<int64_t>(1, count));
     parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const float* x = logits.value.row(n);
-        float* dx = logits.grad.row(n);
+        const GradientRow dx = gradient.row(n);
         if (targets[n] < 0) {
-          if (first) std::fill_n(dx, V, 0.0f);
+          dx.skip(V);
           continue;
         }
         const float top = lse.data[n];
-        for (int64_t v = 0; v < V; ++v)
-          dx[v] = (first ? 0.0f : dx[v]) + scale * fast_exp(x[v] - top);
-        dx[targets[n]] -= scale;
+        for (int64_t v = 0; v < V; ++v) dx[v] += scale * fast_exp(x[v] - top);
+        dx.written()[targets[n]] -= scale;
       }
     });
   });

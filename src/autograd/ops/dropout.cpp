@@ -1,11 +1,14 @@
 #include <algorithm>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
 namespace waiver {
 
 Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_t first) {
+  Check("dropout").contiguous("x", x.value);
   Variable y = tape.variable(x.shape());
   auto* kept = tape.arena().array<uint8_t>(y.value.size());
   const float scale = static_cast<float>(1.0 / (1.0 - p));
@@ -23,12 +26,11 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
     }
   });
   tape.record("dropout", y, [=] {
-    const bool add = !x.first_gradient();
+    const Gradient gradient(x);
     parallel_ranges(y.value.size(), 1 << 14, [&](int64_t begin, int64_t end) {
       const float* dy = y.grad.data;
-      float* dx = x.grad.data;
-      for (int64_t i = begin; i < end; ++i)
-        dx[i] = (add ? dx[i] : 0.0f) + (kept[i] ? scale * dy[i] : 0.0f);
+      const GradientRow dx = gradient.all();
+      for (int64_t i = begin; i < end; ++i) dx[i] += kept[i] ? scale * dy[i] : 0.0f;
     });
   });
   return y;

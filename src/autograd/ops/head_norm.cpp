@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
@@ -45,7 +46,11 @@ void head_gradient(const float* h, float* dy, const float* gain, float r, int64_
 
 void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Variable key_gain,
                bool centred, float eps) {
+  const Check check("head_norm");
+  check.queries_keys_values(qkv.shape(), heads);
   const int64_t N = qkv.shape()[0], C = qkv.shape()[1] / 3, D = C / heads;
+  check.vector("query_gain", query_gain.shape(), D, "channels of a head");
+  check.vector("key_gain", key_gain.shape(), D, "channels of a head");
   const int64_t tiles = (N + kRows - 1) / kRows;
   const Variable gains[] = {query_gain, key_gain};
   const bool keep = tape.recording();

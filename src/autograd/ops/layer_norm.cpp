@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
@@ -24,7 +26,7 @@ RowStatistics statistics(const float* x, int64_t C, float eps) {
 
 // With h = (x − mean)·rstd and g = dy·gain: dx = rstd·(g − mean(g) − h·mean(g·h)).
 void row_gradient(const float* x, const float* dy, const float* gain, RowStatistics s, int64_t C,
-                  bool first, float* dx, float* dgain, float* dbias) {
+                  GradientRow dx, float* dgain, float* dbias) {
   float sum_g = 0, sum_gh = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gh)
   for (int64_t c = 0; c < C; ++c) {
@@ -35,7 +37,7 @@ void row_gradient(const float* x, const float* dy, const float* gain, RowStatist
   const float mean_g = sum_g / static_cast<float>(C), mean_gh = sum_gh / static_cast<float>(C);
   for (int64_t c = 0; c < C; ++c) {
     const float h = (x[c] - s.mean) * s.rstd;
-    dx[c] = (first ? 0.0f : dx[c]) + s.rstd * (dy[c] * gain[c] - mean_g - h * mean_gh);
+    dx[c] += s.rstd * (dy[c] * gain[c] - mean_g - h * mean_gh);
     dgain[c] += dy[c] * h;
     dbias[c] += dy[c];
   }
@@ -45,6 +47,10 @@ void row_gradient(const float* x, const float* dy, const float* gain, RowStatist
 
 Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps) {
   const int64_t N = x.shape()[0], C = x.shape()[1], tiles = (N + kRows - 1) / kRows;
+  const Check check("layer_norm");
+  check.matrix("x", x.shape());
+  check.vector("gain", gain.shape(), C, "channels");
+  if (bias.value) check.vector("bias", bias.shape(), C, "channels");
   Variable y = tape.variable(x.shape());
   auto* rows = tape.arena().array<RowStatistics>(N);
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
@@ -61,14 +67,14 @@ Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float 
 
   Tensor partial = tape.arena().tensor({tiles, 2 * C});  // a tile's dgain, dbias
   tape.record("layer_norm", y, [=] {
-    const bool first = x.first_gradient();
+    const Gradient dx(x);
     parallel_tiles(tiles, [&](int64_t tile) {
       float* sums = partial.row(tile);
       for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
       const int64_t end = std::min(N, (tile + 1) * kRows);
       for (int64_t n = tile * kRows; n < end; ++n)
-        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, first,
-                     x.grad.row(n), sums, sums + C);
+        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, dx.row(n), sums,
+                     sums + C);
     });
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const float* sums = partial.row(tile);

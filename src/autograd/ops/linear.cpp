@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/gemm.h"
 #include "core/math.h"
@@ -88,11 +90,11 @@ Tensor spread(Arena& arena, const Tensor& w) {
   return out;
 }
 
-// C = A B + keep · C on rows [begin, end) of A and C.
-void multiply_rows(const Tensor& a, const Tensor& b, float keep, const Tensor& c, int64_t begin,
+// C = A B + beta · C on rows [begin, end) of A and C.
+void multiply_rows(const Tensor& a, const Tensor& b, float beta, const Tensor& c, int64_t begin,
                    int64_t end) {
   gemm(Op::plain, Op::plain, end - begin, b.dim(1), b.dim(0), 1.0f, a.row(begin), a.stride(),
-       b.data, b.stride(), keep, c.row(begin), c.stride());
+       b.data, b.stride(), beta, c.row(begin), c.stride());
 }
 
 // Into how many parts a weight gradient cuts its sum over N. One part costs nothing, but few
@@ -123,8 +125,20 @@ void add_weight_gradient(Arena& arena, const Tensor& left, const Tensor& right, 
   });
 }
 
+void check_shapes(const Variable& x, const Variable& w, const Variable& b, bool as_is) {
+  const Check check(as_is ? "linear" : "linear_transposed");
+  check.matrix("x", x.shape());
+  check.matrix("weight", w.shape());
+  check.contiguous("weight", w.value);
+  check.require(x.shape()[1] == w.shape()[as_is ? 0 : 1],
+                "the last axis of x {} must match the {} of weight {}", x.shape(),
+                as_is ? "rows" : "last axis", w.shape());
+  if (b.value) check.vector("bias", b.shape(), w.shape()[as_is ? 1 : 0], "outputs");
+}
+
 // `as_is`: W is [in, out]; otherwise it is [out, in].
 Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, bool as_is) {
+  check_shapes(x, w, b, as_is);
   const int64_t N = x.shape()[0], out = w.shape()[as_is ? 1 : 0];
   Arena& arena = tape.arena();
   // What passes an activation is read by the next product only, so its rows may stand apart.
@@ -139,14 +153,14 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   });
 
   tape.record("linear", y, [=, &arena] {
-    const float keep = x.first_gradient() ? 0.0f : 1.0f;
+    const Gradient dx(x);
     const Tensor back = as_is ? turned(arena, w.value) : spread(arena, w.value);  // [out, in]
     Tensor sums;  // of a tile's rows of dz
     if (b.wants_grad()) sums = arena.tensor({(N + kRows - 1) / kRows, out});
     parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
       activation_gradient(y.grad, y.value, slope, begin, end, act);
       if (sums) sum_rows(y.grad, begin, end, sums.row(begin / kRows));
-      multiply_rows(y.grad, back, keep, x.grad, begin, end);
+      multiply_rows(y.grad, back, dx.beta(), dx.tensor(), begin, end);
     });
     if (as_is && w.wants_grad())
       add_weight_gradient(arena, x.value, y.grad, w.grad);

@@ -7,7 +7,9 @@
 #include "core/random.h"
 
 // Letters: B batch, T tokens, C width, H heads, D head width, V vocabulary, N = B·T rows.
-// Every op computes, records the gradient of its inputs, and returns. Gradients add up (+=).
+// Every op checks that the shapes and counts of its inputs fit each other, or throws ShapeError
+// (core/error.h); then it computes, records the gradient of its inputs, and returns. Gradients add
+// up (+=).
 // A weight without a gradient is frozen: none is computed for it.
 
 namespace waiver {

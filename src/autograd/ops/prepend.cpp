@@ -1,11 +1,22 @@
 #include <cstring>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
 namespace waiver {
 
 Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
+  const Check check("prepend");
+  check.matrix("x", x.shape());
+  check.matrix("rows", rows.shape());
+  check.require(x.shape()[1] == rows.shape()[1],
+                "the last axis of x {} must match the last axis of rows {}", x.shape(),
+                rows.shape());
+  check.sequences("x", x.shape(), batch);
+  check.contiguous("x", x.value);
+  check.contiguous("rows", rows.value);
   const int64_t C = x.shape()[1], T = x.shape()[0] / batch, R = rows.shape()[0], S = R + T;
   Variable y = tape.variable({batch * S, C});
   parallel_tiles(batch, [&](int64_t b) {
@@ -13,16 +24,20 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
     std::memcpy(y.value.row(b * S + R), x.value.row(b * T), T * C * sizeof(float));
   });
   tape.record("prepend", y, [=] {
-    const bool first = x.first_gradient();
+    const Gradient gradient(x);
     // Every sequence adds to the same rows, so tiles share out the channels.
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
       for (int64_t b = 0; b < batch; ++b)
-        for (int64_t s = 0; s < S; ++s) {
-          const float* dy = y.grad.row(b * S + s);
-          if (s < R && !rows.wants_grad()) continue;
-          float* d = s < R ? rows.grad.row(s) : x.grad.row(b * T + s - R);
-          const bool set = first && s >= R;
-          for (int64_t c = begin; c < end; ++c) d[c] = (set ? 0.0f : d[c]) + dy[c];
+        for (int64_t t = 0; t < T; ++t) {
+          const float* dy = y.grad.row(b * S + R + t);
+          const GradientRow dx = gradient.row(b * T + t);
+          for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
+        }
+      for (int64_t b = 0; b < batch && rows.wants_grad(); ++b)
+        for (int64_t r = 0; r < R; ++r) {
+          const float* dy = y.grad.row(b * S + r);
+          float* d = rows.grad.row(r);
+          for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
         }
     });
   });

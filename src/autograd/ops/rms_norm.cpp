@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
@@ -18,14 +20,14 @@ float inverse_rms(const float* x, int64_t C, float eps) {
 
 // With h = x·r and g = dy·gain: dx = r·(g − h·mean(g·h)).
 void row_gradient(const float* x, const float* dy, const float* gain, float r, int64_t C,
-                  bool first, float* dx, float* dgain) {
+                  GradientRow dx, float* dgain) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t c = 0; c < C; ++c) sum += dy[c] * gain[c] * x[c] * r;
   const float mean = sum / static_cast<float>(C);
   for (int64_t c = 0; c < C; ++c) {
     const float h = x[c] * r;
-    dx[c] = (first ? 0.0f : dx[c]) + r * (dy[c] * gain[c] - h * mean);
+    dx[c] += r * (dy[c] * gain[c] - h * mean);
     dgain[c] += dy[c] * h;
   }
 }
@@ -34,6 +36,9 @@ void row_gradient(const float* x, const float* dy, const float* gain, float r, i
 
 Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
   const int64_t N = x.shape()[0], C = x.shape()[1], tiles = (N + kRows - 1) / kRows;
+  const Check check("rms_norm");
+  check.matrix("x", x.shape());
+  check.vector("gain", gain.shape(), C, "channels");
   Variable y = tape.variable(x.shape());
   float* r = tape.arena().array<float>(N);
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
@@ -48,14 +53,13 @@ Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
 
   Tensor partial = tape.arena().tensor({tiles, C});  // a tile's dgain
   tape.record("rms_norm", y, [=] {
-    const bool first = x.first_gradient();
+    const Gradient dx(x);
     parallel_tiles(tiles, [&](int64_t tile) {
       float* sums = partial.row(tile);
       for (int64_t c = 0; c < C; ++c) sums[c] = 0;
       const int64_t end = std::min(N, (tile + 1) * kRows);
       for (int64_t n = tile * kRows; n < end; ++n)
-        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, r[n], C, first, x.grad.row(n),
-                     sums);
+        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, r[n], C, dx.row(n), sums);
     });
     for (int64_t tile = 0; tile < tiles; ++tile)
       for (int64_t c = 0; gain.wants_grad() && c < C; ++c)

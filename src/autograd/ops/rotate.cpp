@@ -1,3 +1,4 @@
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 
@@ -26,6 +27,15 @@ void turn(Tensor qkv, int64_t heads, Tensor cos, Tensor sin, float direction) {
 }  // namespace
 
 void rotate(Tape& tape, Variable qkv, int64_t heads, Tensor cos, Tensor sin) {
+  const Check check("rotate");
+  check.queries_keys_values(qkv.shape(), heads);
+  check.matrix("cos", cos.shape);
+  check.equal("sin", sin.shape, "cos", cos.shape);
+  check.require(cos.dim(0) > 0 && qkv.shape()[0] % cos.dim(0) == 0,
+                "the rows of qkv {} must be a multiple of those of cos {}", qkv.shape(), cos.shape);
+  check.require(2 * cos.dim(1) <= qkv.shape()[1] / (3 * heads),
+                "cos {} must not turn more pairs of channels than each of {} heads of qkv {} has",
+                cos.shape, heads, qkv.shape());
   turn(qkv.value, heads, cos, sin, 1.0f);
   tape.record("rotate", qkv, [=] { turn(qkv.grad, heads, cos, sin, -1.0f); });
 }

@@ -1,5 +1,5 @@
-#include <cstring>
-
+#include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/gemm.h"
 #include "core/threads.h"
@@ -10,6 +10,12 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
   constexpr int64_t rows = 64;  // of a tile
   const int64_t N = qkv.shape()[0], C = qkv.shape()[1] / 3;
   const int64_t H = weight.shape()[0], D = weight.shape()[1];
+  const Check check("value_linear");
+  check.matrix("qkv", qkv.shape());
+  check.contiguous("qkv", qkv.value);
+  check.require(weight.shape().rank == 3 && weight.shape()[2] == D && 3 * H * D == qkv.shape()[1],
+                "weight {} must have a square for each head of the values in qkv {}",
+                weight.shape(), qkv.shape());
   Variable y = tape.variable({N, C});
   parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
     for (int64_t h = 0; h < H; ++h)
@@ -17,9 +23,9 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
            3 * C, weight.value.data + h * D * D, D, 0.0f, y.value.row(begin) + h * D, C);
   });
   tape.record("value_linear", y, [=] {
-    const bool first = qkv.first_gradient();
+    const Gradient dqkv(qkv);
     parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
-      if (first) std::memset(qkv.grad.row(begin), 0, (end - begin) * 3 * C * sizeof(float));
+      dqkv.row(begin).skip((end - begin) * 3 * C);
       for (int64_t h = 0; h < H; ++h)
         gemm(Op::plain, Op::transposed, end - begin, D, D, 1.0f, y.grad.row(begin) + h * D, C,
              weight.value.data + h * D * D, D, 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);

@@ -67,7 +67,7 @@ bool all_counts(const Json& list) {
 
 Shape shape_of(const Json& dims, uint64_t bytes, const std::string& where) {
   Shape shape;
-  if (!all_counts(dims) || dims.size() > std::size(shape.dims))
+  if (!all_counts(dims) || dims.size() > Shape::kMostAxes)
     refuse(where, "its shape must be a list of at most five counts");
   // Against the bytes that are there, so that no product overflows.
   uint64_t size = 1;
@@ -75,7 +75,7 @@ Shape shape_of(const Json& dims, uint64_t bytes, const std::string& where) {
     const auto extent = dim.get<uint64_t>();
     if (extent != 0 && size > bytes / extent) refuse(where, "its shape asks for more bytes");
     size *= extent;
-    shape.dims[shape.rank++] = static_cast<int64_t>(extent);
+    shape.append(static_cast<int64_t>(extent));
   }
   if (size * sizeof(float) != bytes)
     refuse(where, fmt::format("its shape {} does not fit its {} bytes", shape.text(), bytes));

@@ -1,4 +1,5 @@
 #include "core/gemm.h"
+#include "core/scratch.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {
@@ -40,7 +41,8 @@ class Keys : public Metric {
     const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
     reduce_heads(view, c_.heads, 3 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
       const float *q = view.query(b, 0) + h * D, *k = q + C;
-      float* dots = scratch(0, T * T);
+      Scratch memory;
+      float* dots = memory.floats(T * T);
       gemm(Op::plain, Op::transposed, T, T, D, 1.0f, q, 3 * C, k, 3 * C, 0.0f, dots, T);
       std::vector<double> key_norms(T);
       std::vector<Mean> projections(T);  // of a key on the directions of its queries

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/scratch.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"
 
@@ -119,7 +120,8 @@ class ProxyAttention : public ReceivedAttention {
                    double* own) const override {
     const int64_t T = view.batch->tokens, added = view.added ? view.added.dim(3) : 0;
     const float* A = view.map(view.pattern, b, h);
-    float* shares = scratch(0, T * T);
+    Scratch memory;
+    float* shares = memory.floats(T * T);
     for (int64_t i = 0; i < T; ++i) {
       const double divisor =
           proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);

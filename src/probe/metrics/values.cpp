@@ -1,4 +1,5 @@
 #include "core/gemm.h"
+#include "core/scratch.h"
 #include "core/statistics.h"
 #include "probe/metrics/reduce.h"
 
@@ -36,7 +37,8 @@ class Values : public Metric {
     const Tensor& W = c_.model->output_projection(view.layer);
     reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
       const float* v = view.query(b, 0) + 2 * C + h * D;
-      float* out = scratch(0, T * C);
+      Scratch memory;
+      float* out = memory.floats(T * C);
       gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, out, C);
       std::vector<double> norms(T), given(T);
       const double* received = view.received_by_keys(b, h);

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <algorithm>
+
+#include "autograd/tape.h"
+
+namespace waiver {
+
+/// Part of a gradient as a formula writes it: `dx[c] += v` adds to what is there, and sets the
+/// number where nothing is there yet. REQUIRES: each number is written once, or skipped.
+class GradientRow {
+ public:
+  struct Number {
+    float& number;
+    bool first;
+    void operator+=(float v) const { number = (first ? 0.0f : number) + v; }
+  };
+
+  GradientRow(float* numbers, bool first) : numbers_(numbers), first_(first) {}
+  Number operator[](int64_t i) const { return {numbers_[i], first_}; }
+  /// The numbers from the i-th on.
+  GradientRow from(int64_t i) const { return {numbers_ + i, first_}; }
+  /// Adds nothing to the next n numbers.
+  void skip(int64_t n) const {
+    if (first_) std::fill_n(numbers_, n, 0.0f);
+  }
+  /// The numbers themselves, once they are written or skipped.
+  float* written() const { return numbers_; }
+
+ private:
+  float* numbers_;
+  bool first_;
+};
+
+/// The gradient of an op's input, taken up once by each op that adds to it, before it adds. The one
+/// place that knows whether it is the first to.
+///   const Gradient dx(x);
+///   dx.row(n)[c] += …;   or   gemm(…, dx.beta(), dx.tensor().row(n), …);
+class Gradient {
+ public:
+  /// REQUIRES: x wants a gradient.
+  explicit Gradient(const Variable& x) : grad_(x.grad), first_(x.first_gradient()) {}
+
+  GradientRow row(int64_t n) const { return {grad_.row(n), first_}; }
+  /// All of it. REQUIRES: it is contiguous.
+  GradientRow all() const { return {grad_.data, first_}; }
+  /// What a product multiplies the numbers by before it adds to them.
+  float beta() const { return first_ ? 0.0f : 1.0f; }
+  const Tensor& tensor() const { return grad_; }
+
+ private:
+  Tensor grad_;
+  bool first_;
+};
+
+}  // namespace waiver
