@@ -213,12 +213,13 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading rea
   use.parameters = model.parameters().count();
   use.weights = rehearsal.taken();
   const int64_t T = config.model.context;
-  const int64_t rows = reading.validates ? config.train.batch / config.train.accumulate : 1;
-  const auto count = static_cast<size_t>(Shape{std::max<int64_t>(1, rows), T}.size());
+  const int64_t part = config.train.batch / config.train.accumulate;
+  const int64_t rows = reading.validates ? std::max<int64_t>(1, part) : 1;
+  const auto count = static_cast<size_t>(Shape{rows, T}.size());
   Arena given, arena;
   Tape tape(arena, false);
   const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
-  model.forward(tape, {tokens, std::max<int64_t>(1, rows), T});
+  model.forward(tape, {tokens, rows, T});
   use.activations = static_cast<int64_t>(arena.used());
   if (reading.probes) {
     const ProbeMemory probe = probe_memory(model, data, config.probe, When::on_demand);

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "run/log.h"
+
+// Logs of /probe written by hand.
+
+namespace waiver {
+
+inline constexpr int64_t L = 2, H = 2, T = 4,
+                         N = 7;  // layers, heads, tokens, probes at 0, 10, … 60
+inline const std::vector<double> kFlat(N, 0.1);
+
+// Sets what one place of a series is at the seven probes; everything else is 1, α is 0. Where
+// weights are no shares, that holds of the proxies, and the weights' own α is .9 everywhere.
+class HandLog {
+ public:
+  using Curve = std::vector<double>;
+  void alpha(int64_t layer, int64_t head, int64_t key, const Curve& c) {
+    put(proxy + "received_attention", (layer * H + head) * T + key, c);
+  }
+  void enrichment(int64_t layer, int64_t head, int64_t key, const Curve& c) {
+    put(proxy + "enrichment", (layer * H + head) * T + key, c);
+  }
+  void value(int64_t layer, int64_t head, int64_t key, const Curve& c) {
+    put("value_ratio", (layer * H + head) * T + key, c);
+  }
+  void residual(int64_t layer, int64_t key, const Curve& c) {
+    put("residual_ratio", layer * T + key, c);
+  }
+  void risk(const Curve& c) {
+    has_risk = true;
+    put("backcopy_risk", 0, c);
+  }
+  // α and E that are set from now on are those of the proxy.
+  void no_shares() { proxy = "proxy_"; }
+  // Which share of the queries sees the keys of a layer; all of them at first.
+  void see(int64_t layer, const std::vector<float>& shares) {
+    std::ranges::copy(shares, visibility.begin() + layer * T);
+  }
+
+  Log make(const std::filesystem::path& path) const {
+    Log log = Log::create(
+        path, {{"layer", L}, {"head", H}, {"position", T}, {"query", T}, {"key", T}, {"event", 5}},
+        "seed: {init: 0}\n");
+    Log::Row row;
+    std::map<std::string, std::vector<float>> numbers;
+    for (const auto& [name, axes] : series()) {
+      log.define({"probe", name, axes, "1", name, ""});
+      numbers[name].assign(size(axes), start(name));
+      row.emplace_back(name, std::span<const float>(numbers[name]));
+    }
+    log.set({"probe", "key_visibility", {"layer", "key"}, "1", "", ""},
+            std::span<const float>(visibility));
+    for (int64_t i = 0; i < N; ++i) {
+      for (const auto& [at, curve] : curves)
+        numbers[at.first][at.second] = static_cast<float>(curve[i]);
+      log.append("probe", 10 * i, row);
+    }
+    return log;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<std::string>>> series() const {
+    const std::vector<std::string> per_key = {"layer", "head", "key"};
+    std::vector<std::pair<std::string, std::vector<std::string>>> all = {
+        {"received_attention", per_key},
+        {"enrichment", per_key},
+        {"value_ratio", per_key},
+        {"residual_ratio", {"layer", "position"}},
+        {"bos_attention", {"layer", "head"}}};
+    if (has_risk) all.push_back({"backcopy_risk", {}});
+    if (!proxy.empty())
+      for (const char* name : {"received_attention", "enrichment"})
+        all.push_back({proxy + name, per_key});
+    return all;
+  }
+  float start(const std::string& name) const {
+    if (name == proxy + "received_attention") return 0;
+    return name == "received_attention" ? 0.9f : 1.0f;
+  }
+  static size_t size(const std::vector<std::string>& axes) {
+    size_t out = 1;
+    for (const std::string& axis : axes) out *= axis == "layer" ? L : axis == "head" ? H : T;
+    return out;
+  }
+  void put(const std::string& name, int64_t index, const Curve& c) { curves[{name, index}] = c; }
+
+  bool has_risk = false;
+  std::string proxy;
+  std::vector<float> visibility = std::vector<float>(L * T, 1.0f);
+  std::map<std::pair<std::string, int64_t>, Curve> curves;
+};
+
+inline std::vector<double> rises_at(int64_t probe, double to) {
+  std::vector<double> out(N, 0.0);
+  for (int64_t i = probe; i < N; ++i) out[i] = to;
+  return out;
+}
+inline std::vector<double> falls_at(int64_t probe, double to) {
+  std::vector<double> out(N, 1.0);
+  for (int64_t i = probe; i < N; ++i) out[i] = to;
+  return out;
+}
+
+// Head 1.0 sends its attention to `key`: risk 10, enrichment 20, sink 30, value 40.
+inline HandLog emerging(int64_t key, int64_t value_probe = 4, bool shares = true) {
+  HandLog log;
+  if (!shares) log.no_shares();
+  log.risk({3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5});
+  log.enrichment(1, 0, key, rises_at(2, 4));
+  log.alpha(1, 0, key, rises_at(3, 0.8));
+  log.value(1, 0, key, falls_at(value_probe, 0.25));
+  return log;
+}
+
+}  // namespace waiver
