@@ -102,7 +102,7 @@ struct Model : Parts<S> {
 
   S activated(const S& x) const {
     if (activation == "gelu") return 0.5 * x * (S(1.0) + erf_of(x / std::sqrt(2.0)));
-    if (activation == "relu") return real_part(x) > 0 ? x : S(0.0);
+    if (activation == "relu") return beyond_kink(x) ? x : S(0.0);
     return x;
   }
 

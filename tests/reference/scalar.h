@@ -59,6 +59,14 @@ inline double real_part(double x) { return x; }
 inline double real_part(const Dual& x) { return x.value; }
 inline double real_part(const std::complex<double>& x) { return x.real(); }
 
+/// Where functions bend that have a kink at 0; moved a little, they have the slope on its other
+/// side wherever a value stands nearer to the kink than rounding can tell.
+inline double kink = 0;
+template <class S>
+bool beyond_kink(const S& x) {
+  return real_part(x) > kink;
+}
+
 inline double erf_slope(double x) { return 2 * std::numbers::inv_sqrtpi * std::exp(-x * x); }
 inline double erf_of(double x) { return std::erf(x); }
 inline Dual erf_of(const Dual& x) { return x.chain(std::erf(x.value), erf_slope(x.value)); }

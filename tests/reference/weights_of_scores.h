@@ -71,9 +71,9 @@ std::vector<S> softpick(std::vector<S> x, double eps) {
   S sum(eps);
   for (S& v : x) {
     v = exp(v - top) - std::exp(-top);
-    sum += real_part(v) > 0 ? v : -v;
+    sum += beyond_kink(v) ? v : -v;
   }
-  for (S& v : x) v = real_part(v) > 0 ? v / sum : S(0.0);
+  for (S& v : x) v = beyond_kink(v) ? v / sum : S(0.0);
   return x;
 }
 
@@ -91,7 +91,7 @@ std::vector<S> weights_of_scores(const Normalization<S>& how, std::vector<S> x) 
     x = softmax(x);
     for (S& v : x) {
       const S raw = (how.zeta - gamma) * v + S(gamma);
-      v = real_part(raw) <= 0 ? zero : real_part(raw) >= 1 ? S(1.0) : raw;
+      v = !beyond_kink(raw) ? zero : beyond_kink(raw - S(1.0)) ? S(1.0) : raw;
     }
     return x;
   }
@@ -102,7 +102,7 @@ std::vector<S> weights_of_scores(const Normalization<S>& how, std::vector<S> x) 
   for (S& v : x) {
     if (how.kind == "sigmoid") v = sigmoid(v);
     if (how.kind == "elu1") v = real_part(v) > 0 ? v + S(1.0) : exp(v);
-    if (how.kind == "relu") v = real_part(v) > 0 ? v / keys : zero;
+    if (how.kind == "relu") v = beyond_kink(v) ? v / keys : zero;
   }
   return x;
 }
