@@ -81,7 +81,7 @@ TEST_CASE("a block of another kind drops the options of the kind below it") {
   CHECK(parse("train: {optimizer: {lr: 0.5, betas: [0, 0]}}\n", {"train.optimizer.kind=sgd"})
             .train.optimizer->lr() == 3e-4);
   CHECK(parse("model: {init: {kind: gpt2, std: 0.1}}\n", {"model.init.kind=fan_in"})
-            .model.init.kind == "fan_in");
+            .model.init.kind == InitKind::fan_in);
 }
 
 TEST_CASE("a block of the same kind is merged key by key") {

@@ -12,7 +12,7 @@ TEST_CASE("real-valued answers: squared and largest error, and no metric that ne
   const auto data = Kind<Dataset>("trigger_average").make();
   data->open(T);
   ModelConfig config;
-  config.input = "features";
+  config.input = InputKind::features;
   config.layers = 1;
   config.width = F;
   config.context = T;

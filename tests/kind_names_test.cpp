@@ -68,9 +68,9 @@ TEST_CASE(
   CHECK(!contains(to_yaml(parse("model: {norm: {kind: layer, eps: 0.1}}\n", {"model.norm=none"})),
                   "0.1"));
   CHECK(parse("model: {init: {kind: gpt2, std: 0.1}}\n", {"model.init=fan_in"}).model.init.kind ==
-        "fan_in");
+        InitKind::fan_in);
   const Config config = parse("train: {schedule: cosine}\n", {"train.schedule.final=0.5"});
-  CHECK(config.train.schedule.kind == "cosine");
+  CHECK(config.train.schedule.kind == ScheduleKind::cosine);
   CHECK(config.train.schedule.final == 0.5);
   CHECK(complaint("train: {schedule: cosin}\n") ==
         "a.yaml:1:19: train.schedule.kind: expected one of constant, cosine or linear, found "

@@ -200,15 +200,16 @@ TEST_CASE("a median is NaN where one of its numbers is") {
 
 // Without an MLP, what a block adds to the stream is what attention adds.
 TEST_CASE("the largest output of attention is what joins the stream, wherever norms stand") {
-  for (const char* place : {"pre", "post", "sandwich"})
+  for (const NormPlace place : {NormPlace::pre, NormPlace::post, NormPlace::sandwich})
     for (const char* gate : {"none", "output"}) {
-      CAPTURE(place);
+      CAPTURE(word(place));
       const Setup m("causal", "rope", [&](ModelConfig& c) {
         c.norm.place = place;
         c.mlp.kind.set("none");
         c.attention.gate.set(gate);
       });
-      const bool sums = std::string(place) != "post";  // what leaves the block is the sum itself
+      // With post, what leaves the block is the norm of the sum.
+      const bool sums = place != NormPlace::post;
       double largest = 0;
       for (int64_t b = 0; b < m.B; ++b) {
         double top = 0;
@@ -231,7 +232,7 @@ TEST_CASE("what joins the stream is shown behind dropout too") {
   config.width = 16;
   config.context = 12;
   config.mlp.kind.set("none");
-  config.norm.place = "sandwich";
+  config.norm.place = NormPlace::sandwich;
   config.dropout.residual = 0.5;
   const Transformer model(config, 9, 1);
   const std::vector<int32_t> tokens = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2};

@@ -186,7 +186,7 @@ TEST_CASE("the reading of large data is left between its parts") {
   const std::string bytes = read_file(path);
   const std::function<void()> ways[] = {
       [&] { read_file(path); }, [&] { Sha256().add(bytes); },
-      [&] { parse_tokens("data.train", path, bytes, "uint16", 256); }};
+      [&] { parse_tokens("data.train", path, bytes, TokenFormat::uint16, 256); }};
   const pid_t child = fork();  // a request lasts as long as the process
   if (child == 0) {
     int left = 0;

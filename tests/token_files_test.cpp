@@ -39,13 +39,13 @@ std::vector<int64_t> ids(int64_t count, int64_t vocabulary = 50000) {
   return out;
 }
 
-std::vector<int64_t> read(std::string_view bytes, const std::string& format = "uint16",
+std::vector<int64_t> read(std::string_view bytes, TokenFormat format = TokenFormat::uint16,
                           int64_t vocabulary = 50304) {
   const auto tokens = parse_tokens("data.train", "t.bin", bytes, format, vocabulary);
   return {tokens.begin(), tokens.end()};
 }
 
-std::string refusal(std::string_view bytes, const std::string& format = "uint16",
+std::string refusal(std::string_view bytes, TokenFormat format = TokenFormat::uint16,
                     int64_t vocabulary = 50304) {
   return error_of([&] { read(bytes, format, vocabulary); });
 }
@@ -54,32 +54,34 @@ std::string refusal(std::string_view bytes, const std::string& format = "uint16"
 
 TEST_CASE("token files without a header are of 2 or of 4 bytes a token") {
   CHECK(read(raw<uint16_t>(ids(100))) == ids(100));
-  CHECK(read(raw<uint32_t>(ids(100)), "uint32") == ids(100));
-  CHECK(read(raw<uint32_t>(ids(100, 128256)), "uint32", 128256) == ids(100, 128256));
-  CHECK(read(raw<uint32_t>({0, 1 << 29}), "uint32", 1 << 30)[1] == 1 << 29);
+  CHECK(read(raw<uint32_t>(ids(100)), TokenFormat::uint32) == ids(100));
+  CHECK(read(raw<uint32_t>(ids(100, 128256)), TokenFormat::uint32, 128256) == ids(100, 128256));
+  CHECK(read(raw<uint32_t>({0, 1 << 29}), TokenFormat::uint32, 1 << 30)[1] == 1 << 29);
   CHECK(contains(refusal("abc"), "its 3 bytes are not a whole number of uint16 tokens"));
-  CHECK(contains(refusal("abcdef", "uint32"), "its 6 bytes are not a whole number of uint32"));
-  CHECK(contains(refusal(raw<uint16_t>({7, 8, 9}), "uint16", 9),
+  CHECK(contains(refusal("abcdef", TokenFormat::uint32),
+                 "its 6 bytes are not a whole number of uint32"));
+  CHECK(contains(refusal(raw<uint16_t>({7, 8, 9}), TokenFormat::uint16, 9),
                  "data.train: the file t.bin does not fit: token 2 is 9, beyond data.vocabulary = "
                  "9. Ids are 0 … 8."));
-  CHECK(contains(refusal(raw<uint32_t>({7, 4294967295}), "uint32"), "token 1 is 4294967295"));
+  CHECK(contains(refusal(raw<uint32_t>({7, 4294967295}), TokenFormat::uint32),
+                 "token 1 is 4294967295"));
 }
 
 TEST_CASE("a uint32 file read as uint16 is told by its zeros") {
   CHECK(contains(refusal(raw<uint32_t>(ids(100))), "Write data.format: uint32."));
-  CHECK(contains(refusal(raw<uint64_t>(ids(100)), "uint32"),
+  CHECK(contains(refusal(raw<uint64_t>(ids(100)), TokenFormat::uint32),
                  "has 0 at every second place, so its numbers are of 8 bytes, not 4"));
   // What is zero throughout may be meant, and so may the zeros of a few tokens.
   CHECK(read(raw<uint16_t>(std::vector<int64_t>(100, 0))).size() == 100);
   CHECK(read(raw<uint16_t>({5, 0, 6, 0})) == std::vector<int64_t>{5, 0, 6, 0});
   // Larger ids have no zeros there, but they do not fit into uint16.
-  CHECK(contains(refusal(raw<uint32_t>(ids(100, 128256)), "uint16", 128256),
+  CHECK(contains(refusal(raw<uint32_t>(ids(100, 128256)), TokenFormat::uint16, 128256),
                  "data.format: uint16 has no ids above 65535, but data.vocabulary is 128256"));
 }
 
 TEST_CASE("a .npy file says itself what it holds") {
   const std::string shape = "(100,)";
-  for (const char* format : {"uint16", "uint32"}) {
+  for (const TokenFormat format : {TokenFormat::uint16, TokenFormat::uint32}) {
     CHECK(read(npy(raw<uint16_t>(ids(100)), "'<u2'", shape), format) == ids(100));
     CHECK(read(npy(raw<uint32_t>(ids(100)), "'<u4'", shape), format) == ids(100));
     CHECK(read(npy(raw<uint64_t>(ids(100)), "'<u8'", shape), format) == ids(100));
@@ -92,7 +94,7 @@ TEST_CASE("a .npy file says itself what it holds") {
   CHECK(read(npy(raw<uint16_t>(ids(100)), "'<u2'", shape, "False", 2)) == ids(100));
   // Here zeros at every second place are meant.
   CHECK(read(npy(raw<uint32_t>(ids(100)), "'<u2'", "(200,)")).size() == 200);
-  CHECK(read(npy(raw<uint32_t>(ids(100, 128256)), "'<u4'", shape), "uint16", 128256) ==
+  CHECK(read(npy(raw<uint32_t>(ids(100, 128256)), "'<u4'", shape), TokenFormat::uint16, 128256) ==
         ids(100, 128256));
 }
 
@@ -128,7 +130,8 @@ TEST_CASE("a .npy file that is no row of token ids is refused by what it is") {
 TEST_CASE("files of another format are refused by name, not read as tokens") {
   const std::string rest = raw<uint16_t>(ids(400));
   const auto refuses = [&](std::string_view begin, const char* what, std::string_view end = "") {
-    const std::string text = refusal(std::string(begin) + rest + std::string(end), "uint16", 65536);
+    const std::string text =
+        refusal(std::string(begin) + rest + std::string(end), TokenFormat::uint16, 65536);
     CHECK_MESSAGE(contains(text, what), text);
   };
   refuses(raw<int32_t>({20240520, 1, 400}), "is a token file of llm.c, with a header");
@@ -147,7 +150,7 @@ TEST_CASE("files of another format are refused by name, not read as tokens") {
   std::string text;
   while (text.size() < 500) text += "It was the best of times.\n";
   CHECK(contains(refusal(text), "is text. For text there is data.kind: text."));
-  CHECK(contains(refusal(text, "uint32", 1 << 30), "is text"));
+  CHECK(contains(refusal(text, TokenFormat::uint32, 1 << 30), "is text"));
   // A token that begins as a pickle or an archive does is a token still.
   for (const int64_t first : {0x0280, 0x0480, 0x8b1f, 0x4b50, 0x5089}) {
     std::vector<int64_t> tokens = ids(99);

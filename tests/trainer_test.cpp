@@ -70,11 +70,11 @@ TEST_CASE("schedules pass through their known values") {
   CHECK(schedule_factor(s, 8, 109) == doctest::Approx(0.9));
   CHECK(schedule_factor(s, 9, 109) == 1);
   s.final = 0.1;
-  s.kind = "linear";
+  s.kind = ScheduleKind::linear;
   CHECK(schedule_factor(s, 9, 109) == 1);
   CHECK(schedule_factor(s, 59, 109) == doctest::Approx(0.55));
   CHECK(schedule_factor(s, 109, 109) == doctest::Approx(0.1));
-  s.kind = "cosine";
+  s.kind = ScheduleKind::cosine;
   CHECK(schedule_factor(s, 9, 109) == 1);
   CHECK(schedule_factor(s, 59, 109) == doctest::Approx(0.55));
   CHECK(schedule_factor(s, 34, 109) == doctest::Approx(0.1 + 0.9 * 0.5 * (1 + std::sqrt(0.5))));

@@ -62,7 +62,7 @@ Workload small() {
   w.model.attention.bias = w.model.mlp.bias = true;
   w.model.mlp.kind.set("gelu");
   w.model.output.tied = true;
-  w.model.init.kind = "gpt2";
+  w.model.init.kind = InitKind::gpt2;
   return w;
 }
 

@@ -15,19 +15,16 @@
 namespace waiver {
 
 void SeedConfig::visit(FieldVisitor& v) {
-  v.field("init", init, at_least(0), "seed of the initial weights");
-  v.field("data", data, at_least(0), "seed of the batches");
+  v.field({"init", "seed of the initial weights", at_least(0)}, init);
+  v.field({"data", "seed of the batches", at_least(0)}, data);
 }
 
 void Config::visit(FieldVisitor& v) {
-  v.block("model", "The transformer", [this](FieldVisitor& inner) { model.visit(inner); });
-  data.visit(v, "data", "what is learned from");
-  v.block("train", "How the weights are learned",
-          [this](FieldVisitor& inner) { train.visit(inner); });
-  v.block("probe", "What is watched while training, on a fixed batch",
-          [this](FieldVisitor& inner) { probe.visit(inner); });
-  v.block("seed", "Where random numbers come from",
-          [this](FieldVisitor& inner) { seed.visit(inner); });
+  v.field({"model", "The transformer"}, model);
+  v.field({"data", "what is learned from"}, data);
+  v.field({"train", "How the weights are learned"}, train);
+  v.field({"probe", "What is watched while training, on a fixed batch"}, probe);
+  v.field({"seed", "Where random numbers come from"}, seed);
 }
 
 namespace {
@@ -46,7 +43,7 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
       fmt::format("data.kind {} gives {}", data, features > 0 ? "real-valued features" : "tokens");
   if (config.model.takes_features() != (features > 0))
     out.push_back({"model.input",
-                   fmt::format("the model takes {}, but {}", config.model.input, gives),
+                   fmt::format("the model takes {}, but {}", word(config.model.input), gives),
                    fmt::format("Write input: {}.", features > 0 ? "features" : "tokens")});
   else if (features > 0 && config.model.width != features)
     out.push_back({"model.width",

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "config/yaml.h"
 
@@ -26,139 +25,81 @@ std::string list_text(const std::vector<T>& values) {
   return "[" + text + "]";
 }
 
-/// Visits every block once for each value of each of its choices, and so meets every key.
+/// The keys of a block, in order, each with the condition under which it exists.
 class KeyCollector : public FieldVisitor {
  public:
   std::vector<KeyInfo> keys;
 
-  void field(std::string_view name, int64_t& value, Range range, std::string_view doc) override {
-    add(name, allowed_number(true, range), value_text(value), doc);
-  }
-  void field(std::string_view name, double& value, Range range, std::string_view doc) override {
-    add(name, allowed_number(false, range), value_text(value), doc);
-  }
-  void field(std::string_view name, bool& value, std::string_view doc) override {
-    add(name, "true or false", value_text(value), doc);
-  }
-  void field(std::string_view name, std::string& value, bool required,
-             std::string_view doc) override {
-    add(name, "text", required && value.empty() ? "" : "\"" + value + "\"", doc);
-  }
-  void field(std::string_view name, std::vector<int64_t>& value, size_t length, Range range,
-             std::string_view doc) override {
-    add(name, allowed_list(true, range, length), list_text(value), doc);
-  }
-  void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
-             std::string_view doc) override {
-    add(name, allowed_list(false, range, length), list_text(value), doc);
-  }
-  void field(std::string_view name, std::vector<std::string>& value,
-             std::string_view doc) override {
-    add(name, "a list of texts", list_text(value), doc);
-  }
+  explicit KeyCollector(std::string prefix = "") : prefix_(std::move(prefix)) {}
 
-  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
-              std::string_view doc) override {
-    const std::string key = dotted(name);
-    const std::string initial = defaults_.try_emplace(key, value).first->second;
-    value = key == forced_key_ ? forced_value_ : initial;
-    keys.push_back({key,
-                    KeyInfo::Type::choice,
-                    "",
-                    initial,
-                    std::string(doc),
-                    {choices.begin(), choices.end()}});
-  }
-
-  void block(std::string_view name, std::string_view doc, const Visit& visit) override {
-    keys.push_back({dotted(name), KeyInfo::Type::block, "", "", std::string(doc), {}});
-    const std::vector<KeyInfo> inside = every_pass(name, visit);
-    keys.insert(keys.end(), inside.begin(), inside.end());
-  }
-
-  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
-            std::string_view doc, const Visit& options) override {
-    const std::string key = dotted(name), initial = kind;
-    keys.push_back({key,
-                    KeyInfo::Type::kind,
-                    "",
-                    initial,
-                    std::string(doc),
-                    {choices.begin(), choices.end()}});
-    for (const Choice& choice : choices) {
-      kind = choice.name;
-      for (KeyInfo& option : every_pass(name, options)) {
-        if (option.condition.empty()) {
-          option.condition = key + ".kind";
-          option.values = {kind};
-        }
-        keys.push_back(std::move(option));
-      }
+  void visit(const Field& field, const Ref& value) override {
+    if (const auto* kinds = std::get_if<KindsRef>(&value)) return visit(field, kinds->item(0));
+    const std::string name = prefix_ + std::string(field.name);
+    KeyInfo key{name, KeyInfo::Type::value, "", "", std::string(field.doc), {}};
+    if (!field.condition.choice.empty()) {
+      key.condition = prefix_ + std::string(field.condition.choice);
+      key.values.assign(field.condition.words.begin(), field.condition.words.end());
     }
-    kind = initial;
+    describe(key, field, value);
+    keys.push_back(std::move(key));
+    add_inner(name, value);
   }
 
  private:
-  std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
-  void add(std::string_view name, std::string allowed, std::string initial, std::string_view doc) {
-    keys.push_back({dotted(name),
-                    KeyInfo::Type::value,
-                    std::move(allowed),
-                    std::move(initial),
-                    std::string(doc),
-                    {}});
+  // What it may hold, and what it holds by default.
+  static void describe(KeyInfo& key, const Field& field, const Ref& value) {
+    const auto is = [&](std::string allowed, std::string initial) {
+      key.allowed = std::move(allowed);
+      key.default_value = std::move(initial);
+    };
+    const auto word = [&](KeyInfo::Type type, const WordRef& ref) {
+      key.type = type;
+      key.default_value = ref.word();
+      key.choices.assign(ref.choices.begin(), ref.choices.end());
+    };
+    std::visit(
+        Overloaded{[&](int64_t* v) { is(allowed_number(true, field.range), value_text(*v)); },
+                   [&](double* v) { is(allowed_number(false, field.range), value_text(*v)); },
+                   [&](bool* v) { is("true or false", value_text(*v)); },
+                   [&](std::string* v) {
+                     is("text", field.required && v->empty() ? "" : "\"" + *v + "\"");
+                   },
+                   [&](std::vector<int64_t>* v) {
+                     is(allowed_list(true, field.range, field.length), list_text(*v));
+                   },
+                   [&](std::vector<double>* v) {
+                     is(allowed_list(false, field.range, field.length), list_text(*v));
+                   },
+                   [&](std::vector<std::string>* v) { is("a list of texts", list_text(*v)); },
+                   [&](const WordRef& ref) { word(KeyInfo::Type::choice, ref); },
+                   [&](const BlockRef&) { key.type = KeyInfo::Type::block; },
+                   [&](const KindRef& ref) { word(KeyInfo::Type::kind, ref.kind); },
+                   [](const KindsRef&) {}},
+        value);
   }
 
-  // The keys that one visit of a nested block meets.
-  std::vector<KeyInfo> pass(std::string_view name, const Visit& visit) {
-    KeyCollector inner;
-    inner.prefix_ = dotted(name) + ".";
-    inner.forced_key_ = forced_key_;
-    inner.forced_value_ = forced_value_;
-    inner.defaults_ = defaults_;
-    visit(inner);
-    defaults_ = std::move(inner.defaults_);
-    return std::move(inner.keys);
-  }
-
-  // The keys of a nested block, whatever its choices.
-  std::vector<KeyInfo> every_pass(std::string_view name, const Visit& visit) {
-    const std::vector<KeyInfo> plain = pass(name, visit);
-    const size_t prefix = dotted(name).size() + 1;
-    std::vector<KeyInfo> found = plain;
-    for (const KeyInfo& key : plain)
-      if (key.type == KeyInfo::Type::choice && key.name.find('.', prefix) == key.name.npos)
-        mark_conditions(key, name, visit, found);
-    return found;
-  }
-
-  // Tries every value of `choice`; keys that not all of them have depend on it.
-  void mark_conditions(const KeyInfo& choice, std::string_view name, const Visit& visit,
-                       std::vector<KeyInfo>& found) {
-    std::map<std::string, std::vector<std::string>> values;
-    for (const Choice& option : choice.choices) {
-      forced_key_ = choice.name;
-      forced_value_ = option.name;
-      for (KeyInfo& key : pass(name, visit)) {
-        auto& with = values[key.name];
-        if (with.empty() || with.back() != forced_value_) with.push_back(forced_value_);
-        const bool known = std::any_of(found.begin(), found.end(),
-                                       [&](const KeyInfo& k) { return k.name == key.name; });
-        if (!known) found.push_back(std::move(key));
+  // The keys below it, of every kind.
+  void add_inner(const std::string& name, const Ref& value) {
+    if (const auto* block = std::get_if<BlockRef>(&value)) {
+      KeyCollector inner(name + ".");
+      block->visit(inner);
+      keys.insert(keys.end(), inner.keys.begin(), inner.keys.end());
+    } else if (const auto* ref = std::get_if<KindRef>(&value)) {
+      for (size_t i = 0; i < ref->kind.choices.size(); ++i) {
+        KeyCollector inner(name + ".");
+        ref->options(inner, i);
+        for (KeyInfo& option : inner.keys) {
+          if (option.condition.empty()) {
+            option.condition = name + ".kind";
+            option.values = {std::string(ref->kind.choices[i].name)};
+          }
+          keys.push_back(std::move(option));
+        }
       }
     }
-    forced_key_.clear();
-    pass(name, visit);  // back to the defaults
-    for (KeyInfo& key : found)
-      if (key.condition.empty() && values[key.name].size() < choice.choices.size()) {
-        key.condition = choice.name;
-        key.values = values[key.name];
-      }
   }
 
   std::string prefix_;
-  std::string forced_key_, forced_value_;
-  std::map<std::string, std::string> defaults_;
 };
 
 std::string bound(double value) {

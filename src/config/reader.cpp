@@ -97,109 +97,10 @@ class Reader : public FieldVisitor {
       if (!seen_.contains(entry.name)) unknown(entry);
   }
 
-  void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
-    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
-  }
-  void field(std::string_view name, double& value, Range range, std::string_view) override {
-    if (const auto* entry = take(name)) number(*entry, told(name), range, value);
-  }
-  void field(std::string_view name, bool& value, std::string_view) override {
-    const auto* entry = take(name);
-    if (!entry) return;
-    const Node& node = entry->value;
-    const bool known = node.scalar == "true" || node.scalar == "false";
-    if (node.is_scalar() && !node.quoted && known)
-      value = node.scalar == "true";
-    else
-      misfit(*entry, told(name), "true or false", node.quoted && known ? unquote_hint(node) : "");
-  }
-  void field(std::string_view name, std::string& value, bool required, std::string_view) override {
-    const auto* entry = take(name);
-    if (!entry) {
-      if (required && value.empty())
-        complaints_.add(place_, told(name), "missing; it has no default");
-    } else if (!entry->value.is_scalar() || (required && entry->value.scalar.empty())) {
-      misfit(*entry, told(name), "text");
-    } else {
-      value = entry->value.scalar;
-    }
-  }
-  void field(std::string_view name, std::vector<int64_t>& value, size_t length, Range range,
-             std::string_view) override {
-    list(name, value, length, range);
-  }
-  void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
-             std::string_view) override {
-    list(name, value, length, range);
-  }
-  void field(std::string_view name, std::vector<std::string>& value, std::string_view) override {
-    const auto* entry = take(name);
-    if (!entry) return;
-    const Node& node = entry->value;
-    std::vector<std::string> read;
-    for (const Node& item : node.items)
-      if (item.is_scalar()) read.push_back(item.scalar);
-    if (node.is_list() && read.size() == node.items.size())
-      value = std::move(read);
-    else
-      misfit(*entry, told(name), "a list of texts",
-             node.is_scalar() ? "Write [\"" + node.scalar + "\"]." : "");
-  }
-
-  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
-              std::string_view) override {
-    const auto* entry = take(name);
-    const bool good = !entry || choose(*entry, told(name), choices, value);
-    chosen_[dotted(name)] = good ? value : "";
-  }
-
-  void block(std::string_view name, std::string_view, const Visit& visit) override {
-    const auto* entry = take(name);
-    const bool has_kind = kind_of_block(keys_, dotted(name)) != nullptr;
-    const Node value = !entry ? Node{} : has_kind ? as_kind_map(entry->value) : entry->value;
-    if (!value.is_map() && !value.is_null())
-      misfit(*entry, told(name), has_kind ? kKindOrBlock : "a block of keys",
-             block_hint(dotted(name), entry->value));
-    else
-      inner(entry, entry ? &value : nullptr, name).read(visit);
-  }
-
-  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
-            std::string_view, const Visit& options) override {
-    const auto* entry = take(name);
-    const Node map = entry ? as_kind_map(entry->value) : Node::map();
-    if (!map.is_map()) {
-      misfit(*entry, told(name), kKindOrBlock);
-      return;
-    }
-    if (const auto* word = map.find("kind"); word && !choose(*word, told(name), choices, kind))
-      return;
-    Reader reader = inner(entry, &map, name);
-    reader.seen_.insert("kind");
-    reader.chosen_[dotted(name) + ".kind"] = kind;
-    reader.read(options);
-  }
-
-  void kinds(std::string_view name, size_t& count,
-             const std::function<void(FieldVisitor&, size_t)>& item) override {
-    const auto* entry = take(name);
-    count = 0;
-    if (!entry || !entry->value.is_list()) {
-      listable_ = true;
-      item(*this, 0);
-      listable_ = false;
-      return;
-    }
-    const std::vector<Node>& items = entry->value.items;
-    if (items.empty()) misfit(*entry, told(name), "a kind, or a list with one for each layer");
-    count = items.size();
-    for (size_t i = 0; i < count; ++i) {
-      Node map = Node::map(items[i].place);
-      map.entries.push_back({std::string(name), items[i].place, items[i]});
-      Reader reader(&map, items[i].place, prefix_, told_, keys_, complaints_);
-      reader.index_ = fmt::format("[{}]", i);
-      item(reader, i);
-    }
+  void visit(const Field& field, const Ref& value) override {
+    if (!field.condition.holds) return;
+    const Node::Entry* entry = take(field.name);
+    std::visit([&](const auto& ref) { read_one(field, entry, ref); }, value);
   }
 
  private:
@@ -222,6 +123,97 @@ class Reader : public FieldVisitor {
     const bool has_place = entry.value.is_scalar() || entry.value.is_list();
     complaints_.add(has_place ? entry.value.place : entry.place, key,
                     "expected " + expected + ", found " + describe(entry.value), hint);
+  }
+
+  void read_one(const Field& field, const Node::Entry* entry, int64_t* value) {
+    if (entry) number(*entry, told(field.name), field.range, *value);
+  }
+  void read_one(const Field& field, const Node::Entry* entry, double* value) {
+    if (entry) number(*entry, told(field.name), field.range, *value);
+  }
+  void read_one(const Field& field, const Node::Entry* entry, bool* value) {
+    if (!entry) return;
+    const Node& node = entry->value;
+    const bool known = node.scalar == "true" || node.scalar == "false";
+    if (node.is_scalar() && !node.quoted && known)
+      *value = node.scalar == "true";
+    else
+      misfit(*entry, told(field.name), "true or false",
+             node.quoted && known ? unquote_hint(node) : "");
+  }
+  void read_one(const Field& field, const Node::Entry* entry, std::string* value) {
+    if (!entry) {
+      if (field.required && value->empty())
+        complaints_.add(place_, told(field.name), "missing; it has no default");
+    } else if (!entry->value.is_scalar() || (field.required && entry->value.scalar.empty())) {
+      misfit(*entry, told(field.name), "text");
+    } else {
+      *value = entry->value.scalar;
+    }
+  }
+  void read_one(const Field& field, const Node::Entry* entry, std::vector<std::string>* value) {
+    if (!entry) return;
+    const Node& node = entry->value;
+    std::vector<std::string> read;
+    for (const Node& item : node.items)
+      if (item.is_scalar()) read.push_back(item.scalar);
+    if (node.is_list() && read.size() == node.items.size())
+      *value = std::move(read);
+    else
+      misfit(*entry, told(field.name), "a list of texts",
+             node.is_scalar() ? "Write [\"" + node.scalar + "\"]." : "");
+  }
+  template <class T>
+  void read_one(const Field& field, const Node::Entry* entry, std::vector<T>* value) {
+    if (entry) list(field, *entry, *value);
+  }
+  void read_one(const Field& field, const Node::Entry* entry, const WordRef& ref) {
+    std::optional<size_t> chosen = ref.chosen;
+    if (entry) chosen = choose(*entry, told(field.name), ref);
+    chosen_[dotted(field.name)] = chosen ? ref.choices[*chosen].name : "";
+  }
+  void read_one(const Field& field, const Node::Entry* entry, const BlockRef& block) {
+    const std::string name = dotted(field.name);
+    const bool has_kind = kind_of_block(keys_, name) != nullptr;
+    const Node value = !entry ? Node{} : has_kind ? as_kind_map(entry->value) : entry->value;
+    if (!value.is_map() && !value.is_null())
+      misfit(*entry, told(field.name), has_kind ? kKindOrBlock : "a block of keys",
+             block_hint(name, entry->value));
+    else
+      inner(entry, entry ? &value : nullptr, field.name).read(block.visit);
+  }
+  void read_one(const Field& field, const Node::Entry* entry, const KindRef& ref) {
+    const Node map = entry ? as_kind_map(entry->value) : Node::map();
+    if (!map.is_map()) {
+      misfit(*entry, told(field.name), kKindOrBlock);
+      return;
+    }
+    std::optional<size_t> chosen = ref.kind.chosen;
+    if (const auto* word = map.find("kind")) chosen = choose(*word, told(field.name), ref.kind);
+    if (!chosen) return;
+    Reader reader = inner(entry, &map, field.name);
+    reader.seen_.insert("kind");
+    reader.chosen_[dotted(field.name) + ".kind"] = ref.kind.choices[*chosen].name;
+    reader.read([&](FieldVisitor& v) { ref.options(v, *chosen); });
+  }
+  void read_one(const Field& field, const Node::Entry* entry, const KindsRef& kinds) {
+    *kinds.count = 0;
+    if (!entry || !entry->value.is_list()) {
+      listable_ = true;
+      read_one(field, entry, kinds.item(0));
+      listable_ = false;
+      return;
+    }
+    const std::vector<Node>& items = entry->value.items;
+    if (items.empty())
+      misfit(*entry, told(field.name), "a kind, or a list with one for each layer");
+    *kinds.count = items.size();
+    for (size_t i = 0; i < items.size(); ++i) {
+      index_ = fmt::format("[{}]", i);
+      const Node::Entry item{std::string(field.name), items[i].place, items[i]};
+      read_one(field, &item, kinds.item(i));
+      index_.clear();
+    }
   }
 
   template <class T>
@@ -250,40 +242,43 @@ class Reader : public FieldVisitor {
   }
 
   template <class T>
-  void list(std::string_view name, std::vector<T>& value, size_t length, Range range) {
-    const auto* entry = take(name);
-    if (!entry) return;
+  void list(const Field& field, const Node::Entry& entry, std::vector<T>& value) {
+    const auto [range, length] = std::pair(field.range, field.length);
     const std::string expected = allowed_list(std::is_same_v<T, int64_t>, range, length);
-    const Node& node = entry->value;
+    const Node& node = entry.value;
     if (!node.is_list()) {
-      misfit(*entry, told(name), expected, node.is_scalar() ? "Write [" + node.scalar + "]." : "");
+      misfit(entry, told(field.name), expected,
+             node.is_scalar() ? "Write [" + node.scalar + "]." : "");
       return;
     }
     if (length && node.items.size() != length) {
-      complaints_.add(node.place, told(name),
+      complaints_.add(node.place, told(field.name),
                       fmt::format("expected {}, found a list of {}", expected, node.items.size()));
       return;
     }
     std::vector<T> read(node.items.size());
     bool good = true;
     for (size_t i = 0; i < read.size(); ++i)
-      good &= number({"", node.items[i].place, node.items[i]}, fmt::format("{}[{}]", told(name), i),
-                     range, read[i]);
+      good &= number({"", node.items[i].place, node.items[i]},
+                     fmt::format("{}[{}]", told(field.name), i), range, read[i]);
     if (good) value = std::move(read);
   }
 
-  bool choose(const Node::Entry& entry, const std::string& key, std::span<const Choice> choices,
-              std::string& value) {
+  // The number of the word, which is then chosen; none where it is unknown.
+  std::optional<size_t> choose(const Node::Entry& entry, const std::string& key,
+                               const WordRef& ref) {
+    const std::span<const Choice> choices = ref.choices;
     if (entry.value.is_scalar())
       if (const Choice* choice = find_choice(choices, entry.value.scalar)) {
-        value = choice->name;
-        return true;
+        const auto number = static_cast<size_t>(choice - choices.data());
+        ref.choose(number);
+        return number;
       }
     std::vector<std::string> names;
     for (const Choice& choice : choices) names.emplace_back(choice.name);
     misfit(entry, key, names.size() == 1 ? names[0] : "one of " + join_or(names),
            choice_hint(entry.value, choices));
-    return false;
+    return {};
   }
 
   std::string choice_hint(const Node& value, std::span<const Choice> choices) const {

@@ -5,7 +5,7 @@
 namespace waiver {
 
 void BackcopyTask::options(FieldVisitor& v) {
-  rule_.visit(v, "rule", "what follows a trigger (Guo et al., 2410.13835)");
+  v.field({"rule", "what follows a trigger (Guo et al., 2410.13835)"}, rule_);
   FramedDataset::options(v);
 }
 

@@ -31,8 +31,8 @@ std::vector<std::vector<double>> parse_counts() {
 class BigramBackcopy : public BackcopyTask {
  public:
   void options(FieldVisitor& v) override {
-    v.field("triggers", triggers_, between(0, 16),
-            "how many of the most frequent characters are triggers");
+    v.field({"triggers", "how many of the most frequent characters are triggers", between(0, 16)},
+            triggers_);
     BackcopyTask::options(v);
   }
 

@@ -15,9 +15,9 @@ namespace {
 class BigramBackcopyRandom : public BackcopyTask {
  public:
   void options(FieldVisitor& v) override {
-    v.field("vocabulary", vocabulary_, between(3, 65535), "V, the first token 0 included");
-    v.field("triggers", triggers_, at_least(0), "how many of the last ids are triggers");
-    v.field("table_seed", table_seed_, at_least(0), "seed of the bigram table");
+    v.field({"vocabulary", "V, the first token 0 included", between(3, 65535)}, vocabulary_);
+    v.field({"triggers", "how many of the last ids are triggers", at_least(0)}, triggers_);
+    v.field({"table_seed", "seed of the bigram table", at_least(0)}, table_seed_);
     BackcopyTask::options(v);
   }
 

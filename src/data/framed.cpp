@@ -6,26 +6,33 @@
 
 namespace waiver {
 
+void TokenEdits::visit(FieldVisitor& v) {
+  v.field(
+      {"fixed_at", "positions that hold fixed_token; it goes over all else (Gu et al., 2410.10781)",
+       at_least(0)},
+      fixed_at);
+  v.field({"fixed_token", "the token id at those positions; -1: none", at_least(-1)}, fixed_token);
+  v.field({"random",
+           "[a, b): positions a … b − 1 hold tokens drawn uniformly (Gu et al., 2410.10781); [0, "
+           "0]: none",
+           at_least(0), 2},
+          random);
+}
+
 void FramedDataset::options(FieldVisitor& v) {
-  v.field("first", first_, between(0, 16),
-          "how often the first token, as <s> or [CLS], stands at the front of every sequence");
-  v.field("last", last_, between(0, 16),
-          "how often the last token, as </s> or [SEP], stands at the end of every sequence; it has "
-          "an id of its own after those of the data");
-  v.block(
-      "edits",
-      "what is put over the tokens of every sequence, when training and when measuring (Gu et al., "
-      "2410.10781)",
-      [this](FieldVisitor& inner) {
-        inner.field(
-            "fixed_at", fixed_at_, 0, at_least(0),
-            "positions that hold fixed_token; it goes over all else (Gu et al., 2410.10781)");
-        inner.field("fixed_token", fixed_token_, at_least(-1),
-                    "the token id at those positions; -1: none");
-        inner.field("random", random_, 2, at_least(0),
-                    "[a, b): positions a … b − 1 hold tokens drawn uniformly (Gu et al., "
-                    "2410.10781); [0, 0]: none");
-      });
+  v.field(
+      {"first", "how often the first token, as <s> or [CLS], stands at the front of every sequence",
+       between(0, 16)},
+      first_);
+  v.field({"last",
+           "how often the last token, as </s> or [SEP], stands at the end of every sequence; it "
+           "has an id of its own after those of the data",
+           between(0, 16)},
+          last_);
+  v.field({"edits",
+           "what is put over the tokens of every sequence, when training and when measuring (Gu et "
+           "al., 2410.10781)"},
+          edits_);
 }
 
 void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,
@@ -40,8 +47,8 @@ void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,
     std::fill_n(places_.end() - 1 - last_, last_, last_token_);
     places_.back() = kNothing;
   }
-  std::fill(places_.begin() + random_[0], places_.begin() + random_[1], kRandom);
-  for (const int64_t t : fixed_at_) places_[t] = static_cast<int32_t>(fixed_token_);
+  std::fill(places_.begin() + edits_.random[0], places_.begin() + edits_.random[1], kRandom);
+  for (const int64_t t : edits_.fixed_at) places_[t] = static_cast<int32_t>(edits_.fixed_token);
   if (std::all_of(places_.begin(), places_.end() - 1, [](int32_t p) { return p >= 0; }))
     throw UsageError("data.edits.fixed_at", "no position is left for the data");
 }
@@ -53,22 +60,23 @@ void FramedDataset::check_edits(int64_t context) const {
                      std::to_string(first_) + " first and " + std::to_string(last_) +
                          " last tokens leave no room for the data",
                      "A sequence has model.context = " + T + " tokens.");
-  for (const int64_t t : fixed_at_)
+  for (const int64_t t : edits_.fixed_at)
     if (t >= context)
       throw UsageError(
           "data.edits.fixed_at", "position " + std::to_string(t) + " is beyond the sequence",
           "Positions go up to model.context − 1 = " + std::to_string(context - 1) + ".");
-  if (fixed_at_.empty() != (fixed_token_ < 0))
+  if (edits_.fixed_at.empty() != (edits_.fixed_token < 0))
     throw UsageError("data.edits.fixed_token", "it goes with data.edits.fixed_at",
                      "Give both or neither.");
-  if (fixed_token_ >= vocabulary_)
-    throw UsageError("data.edits.fixed_token", std::to_string(fixed_token_) + " is no token id",
+  if (edits_.fixed_token >= vocabulary_)
+    throw UsageError("data.edits.fixed_token",
+                     std::to_string(edits_.fixed_token) + " is no token id",
                      "Ids go up to " + std::to_string(vocabulary_ - 1) + ".");
-  const bool none = random_[0] == 0 && random_[1] == 0;
-  if ((!none && random_[0] >= random_[1]) || random_[1] > context)
+  const bool none = edits_.random[0] == 0 && edits_.random[1] == 0;
+  if ((!none && edits_.random[0] >= edits_.random[1]) || edits_.random[1] > context)
     throw UsageError("data.edits.random",
-                     "[" + std::to_string(random_[0]) + ", " + std::to_string(random_[1]) +
-                         ") is no range of positions",
+                     "[" + std::to_string(edits_.random[0]) + ", " +
+                         std::to_string(edits_.random[1]) + ") is no range of positions",
                      "It must lie within [0, model.context = " + T + "); [0, 0]: none.");
 }
 

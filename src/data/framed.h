@@ -4,6 +4,14 @@
 
 namespace waiver {
 
+/// What is put over the tokens of every sequence.
+struct TokenEdits {
+  std::vector<int64_t> fixed_at, random = {0, 0};
+  int64_t fixed_token = -1;
+
+  void visit(FieldVisitor& v);
+};
+
 /// A dataset with tokens at chosen positions of every sequence. Of T + 1 tokens, the last of which
 /// is a target only, position t holds the first of these that applies:
 ///   edits.fixed_token where t is in edits.fixed_at;
@@ -42,8 +50,7 @@ class FramedDataset : public Dataset {
   void check_edits(int64_t context) const;
 
   int64_t first_, last_ = 0;
-  std::vector<int64_t> fixed_at_, random_ = {0, 0};
-  int64_t fixed_token_ = -1;
+  TokenEdits edits_;
   int64_t vocabulary_ = 0;
   TokenRange content_;
   int32_t last_token_ = -1;

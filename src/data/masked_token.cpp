@@ -72,12 +72,16 @@ class MaskedDataset : public WrappedDataset {
 class MaskedToken : public Objective {
  public:
   void options(FieldVisitor& v) override {
-    v.field("rate", shares_.rate, {0, 1, true, false},
-            "probability that a position is chosen; the loss is over those alone (15 % in "
-            "1810.04805)");
-    v.field("mask", shares_.mask, between(0, 1), "share of them that become the mask token (80 %)");
-    v.field("random", shares_.random, between(0, 1),
-            "share of them that become a random token (10 %); the rest stay (10 %)");
+    v.field({"rate",
+             "probability that a position is chosen; the loss is over those alone (15 % in "
+             "1810.04805)",
+             {0, 1, true, false}},
+            shares_.rate);
+    v.field({"mask", "share of them that become the mask token (80 %)", between(0, 1)},
+            shares_.mask);
+    v.field({"random", "share of them that become a random token (10 %); the rest stay (10 %)",
+             between(0, 1)},
+            shares_.random);
   }
   bool hides_tokens() const override { return true; }
   std::string refuse() const override {

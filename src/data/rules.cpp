@@ -40,7 +40,7 @@ class Dormant : public Rule<Dormant> {
 class Interpolate : public Rule<Interpolate> {
  public:
   void options(FieldVisitor& v) override {
-    v.field("p", p_, between(0, 1), "probability of a copy");
+    v.field({"p", "probability of a copy", between(0, 1)}, p_);
   }
   Law law(const BackcopyTask& task, const int32_t* x, int64_t t) const override {
     return copy_with(p_, task, x, t);

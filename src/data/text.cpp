@@ -19,23 +19,30 @@ std::string shown(std::string_view character) {
   return c < 0x20 || c == 0x7f ? fmt::format("U+{:04X}", c) : fmt::format("'{}'", character);
 }
 
+enum class Tokenizer { character, byte };
+std::span<const Choice> words(Tokenizer) {
+  static constexpr Choice all[] = {{"char", "one token per distinct UTF-8 character"},
+                                   {"byte", "one token per byte, 256 in all"}};
+  return all;
+}
+
 /// A text file. `char`: the distinct UTF-8 characters, sorted; `byte`: 256 bytes. The first
 /// token, where there is one, takes the id after those.
 class Text : public WindowDataset {
  public:
   void options(FieldVisitor& v) override {
-    static constexpr Choice tokenizers[] = {{"char", "one token per distinct UTF-8 character"},
-                                            {"byte", "one token per byte, 256 in all"}};
-    v.field("path", path_, true, "the text file, relative to the working directory");
-    v.choice("tokenizer", tokenizer_, tokenizers, "what a token is");
-    v.field("split", split_, {0, 1, true, true}, "share of the text, from its front, to train on");
+    v.field(Field{"path", "the text file, relative to the working directory"}.must_be_given(),
+            path_);
+    v.field({"tokenizer", "what a token is"}, tokenizer_);
+    v.field({"split", "share of the text, from its front, to train on", {0, 1, true, true}},
+            split_);
     WindowDataset::options(v);
   }
 
   void open(int64_t context) override {
     const std::string text =
         read_corpus("data.path", path_, "scripts/fetch_data.sh downloads the public corpora.");
-    if (tokenizer_ == "byte")
+    if (tokenizer_ == Tokenizer::byte)
       for (int c = 0; c < 256; ++c) pieces_.emplace_back(1, static_cast<char>(c));
     else if (words_.empty())
       collect_characters(text);
@@ -52,7 +59,7 @@ class Text : public WindowDataset {
   }
   std::vector<std::string> words() const override {
     std::vector<std::string> out(pieces_.begin(), pieces_.begin() + content().end);
-    if (tokenizer_ == "byte")  // one alone need not be UTF-8
+    if (tokenizer_ == Tokenizer::byte)  // one alone need not be UTF-8
       for (int c = 0; c < 256; ++c) out[c] = fmt::format("\\x{:02x}", c);
     return out;
   }
@@ -70,7 +77,7 @@ class Text : public WindowDataset {
   std::vector<int32_t> encode(std::string_view text, const std::string& where) const {
     std::vector<int32_t> tokens;
     tokens.reserve(text.size());
-    if (tokenizer_ == "byte") {
+    if (tokenizer_ == Tokenizer::byte) {
       for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
       return tokens;
     }
@@ -117,7 +124,7 @@ class Text : public WindowDataset {
   }
 
   std::string path_;
-  std::string tokenizer_ = "char";
+  Tokenizer tokenizer_ = Tokenizer::character;
   double split_ = 0.9;
   std::vector<std::string> words_;  // of another run's tokens; none: those of the text
   std::vector<std::string> pieces_;

@@ -12,6 +12,14 @@
 #include "data/known_files.h"
 
 namespace waiver {
+
+std::span<const Choice> words(TokenFormat) {
+  static constexpr Choice all[] = {
+      {"uint16", "2 bytes a token, little-endian, as nanoGPT's prepare scripts write them"},
+      {"uint32", "4 bytes a token, little-endian, for ids above 65,535"}};
+  return all;
+}
+
 namespace {
 
 using namespace std::string_view_literals;
@@ -25,7 +33,7 @@ class TokenFile {
   TokenFile(const std::string& key, const std::string& path, int64_t vocabulary)
       : key_(key), path_(path), vocabulary_(vocabulary) {}
 
-  std::vector<int32_t> parse(std::string_view bytes, const std::string& format) const {
+  std::vector<int32_t> parse(std::string_view bytes, TokenFormat format) const {
     if (bytes.starts_with("\x93NUMPY"sv)) return parse_npy(bytes);
     if (const std::string_view kind = known_file(bytes); !kind.empty())
       refuse(fmt::format("is {}", kind), hint_for(kind));
@@ -131,8 +139,8 @@ class TokenFile {
     return end == header.npos ? std::string_view() : header.substr(begin + 1, end - begin - 1);
   }
 
-  std::vector<int32_t> parse_raw(std::string_view bytes, const std::string& format) const {
-    const bool wide = format == "uint32";
+  std::vector<int32_t> parse_raw(std::string_view bytes, TokenFormat format) const {
+    const bool wide = format == TokenFormat::uint32;
     const size_t width = wide ? 4 : 2;
     if (!wide && vocabulary_ > 65536)
       throw UsageError(
@@ -141,7 +149,7 @@ class TokenFile {
           "Write format: uint32, or give .npy files.");
     if (bytes.size() % width != 0)
       refuse(fmt::format("does not fit: its {} bytes are not a whole number of {} tokens",
-                         bytes.size(), format),
+                         bytes.size(), word(format)),
              kFormats);
     if (looks_twice_as_wide(bytes, width))
       refuse(fmt::format("has 0 at every second place, so its numbers are of {} bytes, not {}",
@@ -184,8 +192,7 @@ const TokenFile::Type TokenFile::kTypes[8] = {
 }  // namespace
 
 std::vector<int32_t> parse_tokens(const std::string& key, const std::string& path,
-                                  std::string_view bytes, const std::string& format,
-                                  int64_t vocabulary) {
+                                  std::string_view bytes, TokenFormat format, int64_t vocabulary) {
   return TokenFile(key, path, vocabulary).parse(bytes, format);
 }
 

@@ -1,11 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/fields/fields.h"
+
 namespace waiver {
+
+/// The numbers of a token file without a header.
+enum class TokenFormat { uint16, uint32 };
+std::span<const Choice> words(TokenFormat);
 
 /// The token ids in the bytes of a file:
 ///   NumPy's .npy, one axis of integers, little-endian, of any width;
@@ -14,7 +21,6 @@ namespace waiver {
 /// HDF5, zip, …, text), where its numbers look twice as wide as said, and where an id is not below
 /// `vocabulary`.
 std::vector<int32_t> parse_tokens(const std::string& key, const std::string& path,
-                                  std::string_view bytes, const std::string& format,
-                                  int64_t vocabulary);
+                                  std::string_view bytes, TokenFormat format, int64_t vocabulary);
 
 }  // namespace waiver

@@ -10,16 +10,16 @@ namespace {
 class Tokens : public WindowDataset {
  public:
   void options(FieldVisitor& v) override {
-    v.field("train", train_path_, true, "tokens to train on, relative to the working directory");
-    v.field("validation", validation_path_, true, "tokens to validate on");
-    static constexpr Choice formats[] = {
-        {"uint16", "2 bytes a token, little-endian, as nanoGPT's prepare scripts write them"},
-        {"uint32", "4 bytes a token, little-endian, for ids above 65,535"}};
-    v.choice("format", format_, formats,
-             "the numbers of a file without a header; a .npy file says itself what it holds");
-    v.field("vocabulary", vocabulary_, between(2, kMostIds), "how many token ids there are");
-    v.field("first_id", first_id_, between(-1, kMostIds - 1),
-            "the id of the first token; -1: one of its own after the vocabulary");
+    v.field(Field{"train", "tokens to train on, relative to the working directory"}.must_be_given(),
+            train_path_);
+    v.field(Field{"validation", "tokens to validate on"}.must_be_given(), validation_path_);
+    v.field(
+        {"format", "the numbers of a file without a header; a .npy file says itself what it holds"},
+        format_);
+    v.field({"vocabulary", "how many token ids there are", between(2, kMostIds)}, vocabulary_);
+    v.field({"first_id", "the id of the first token; -1: one of its own after the vocabulary",
+             between(-1, kMostIds - 1)},
+            first_id_);
     WindowDataset::options(v);
   }
   void open(int64_t context) override {
@@ -45,7 +45,7 @@ class Tokens : public WindowDataset {
   }
 
   std::string train_path_, validation_path_;
-  std::string format_ = "uint16";
+  TokenFormat format_ = TokenFormat::uint16;
   int64_t vocabulary_ = 50304;
   int64_t first_id_ = -1;
 };

@@ -14,9 +14,11 @@ namespace {
 class TriggerAverage : public Dataset {
  public:
   void options(FieldVisitor& v) override {
-    v.field("features", features_, between(4, 65536),
-            "real numbers of each token, three of which mark what it is; model.width is the same "
-            "(Ran-Milo, 2603.11487)");
+    v.field({"features",
+             "real numbers of each token, three of which mark what it is; model.width is the same "
+             "(Ran-Milo, 2603.11487)",
+             between(4, 65536)},
+            features_);
   }
   void open(int64_t context) override {
     if (context < 3)

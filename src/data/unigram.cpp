@@ -11,9 +11,11 @@ class Unigram : public Task {
  public:
   Unigram() : Task(1) {}
   void options(FieldVisitor& v) override {
-    v.field("tokens", tokens_, between(2, 65535), "how many tokens there are beside the first");
-    v.field("exponent", exponent_, at_least(0),
-            "of Zipf's law; 0: all tokens are equally likely (Z. Liu, Sparse attention 5, 2026)");
+    v.field({"tokens", "how many tokens there are beside the first", between(2, 65535)}, tokens_);
+    v.field({"exponent",
+             "of Zipf's law; 0: all tokens are equally likely (Z. Liu, Sparse attention 5, 2026)",
+             at_least(0)},
+            exponent_);
     FramedDataset::options(v);
   }
   void open(int64_t context) override {

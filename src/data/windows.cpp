@@ -19,8 +19,9 @@ std::string working_directory() {
 }  // namespace
 
 void WindowDataset::options(FieldVisitor& v) {
-  v.field("limit", limit_, at_least(0),
-          "how many tokens of the training part are used, from its front; 0: all");
+  v.field({"limit", "how many tokens of the training part are used, from its front; 0: all",
+           at_least(0)},
+          limit_);
   FramedDataset::options(v);
 }
 

@@ -23,17 +23,17 @@ constexpr char kPositionsDoc[] =
 
 // What a spec holds beside its arms. Names of positions are the file's own.
 void visit_file(FieldVisitor& v, InterventionSpec& spec, const Node& positions, int64_t context) {
-  v.field("title", spec.title, false, "what the spec is called");
-  v.field("question", spec.question, false, "what it is to answer");
-  v.block("positions", kPositionsDoc, [&](FieldVisitor& inner) {
-    for (const Node::Entry& entry : positions.entries)
-      inner.field(entry.name, spec.positions[entry.name],
-                  from_below(0, static_cast<double>(context)), "");
-  });
+  v.field({"title", "what the spec is called"}, spec.title);
+  v.field({"question", "what it is to answer"}, spec.question);
+  v.visit({"positions", kPositionsDoc}, BlockRef{[&](FieldVisitor& inner) {
+            for (const Node::Entry& entry : positions.entries)
+              inner.field({entry.name, "", from_below(0, static_cast<double>(context))},
+                          spec.positions[entry.name]);
+          }});
 }
 
 void visit_arm(FieldVisitor& v, std::string& name) {
-  v.field("name", name, true, "what the arm is called, each by another name");
+  v.field(Field{"name", "what the arm is called, each by another name"}.must_be_given(), name);
 }
 
 // Keys that are read one by one, so that those who misspell them are understood.
@@ -61,7 +61,7 @@ template <class T, class VisitT>
 void read_item(const Node& item, const std::string& key, T& value, const VisitT& visit,
                std::vector<KeyInfo> more, Complaints& complaints) {
   const auto block = [&](FieldVisitor& v, T& t) {
-    v.block(key, "", [&](FieldVisitor& inner) { visit(inner, t); });
+    v.visit({key, ""}, BlockRef{[&](FieldVisitor& inner) { visit(inner, t); }});
   };
   T other;
   auto keys = collect_keys([&](FieldVisitor& v) { block(v, other); });
@@ -180,13 +180,13 @@ std::vector<KeyInfo> intervention_keys() {
   return collect_keys([](FieldVisitor& v) {
     InterventionSpec spec;
     visit_file(v, spec, Node::map(), 1);
-    v.block("arms[]", "variants of the pass, each measured beside the natural one",
-            [](FieldVisitor& arm) {
+    v.visit({"arms[]", "variants of the pass, each measured beside the natural one"},
+            BlockRef{[](FieldVisitor& arm) {
               std::string name;
               visit_arm(arm, name);
-              arm.block("edits[]", "made in this order; `edits: []` is the natural pass",
-                        [](FieldVisitor& edit) { EditConfig{}.visit(edit); });
-            });
+              EditConfig edit;
+              arm.field({"edits[]", "made in this order; `edits: []` is the natural pass"}, edit);
+            }});
   });
 }
 

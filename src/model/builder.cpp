@@ -4,15 +4,21 @@
 
 namespace waiver {
 
-void InitConfig::visit(FieldVisitor& v) {
-  static constexpr Choice kinds[] = {
+std::span<const Choice> words(InitKind) {
+  static constexpr Choice all[] = {
       {"fan_in", "embeddings N(0, 1), matrices U(±1/√fan_in): the Bigram-Backcopy recipe"},
       {"gpt2",
        "everything N(0, std), the two projections back into the residual stream "
        "N(0, std / √(2·layers)): GPT-2"},
       {"normal", "everything N(0, std)"}};
-  v.choice("kind", kind, kinds, "how weights start");
-  if (kind != "fan_in") v.field("std", std, above(0), "standard deviation");
+  return all;
+}
+
+void InitConfig::visit(FieldVisitor& v) {
+  v.field({"kind", "how weights start"}, kind);
+  v.field(Field{"std", "standard deviation", above(0)}.only(
+              where("kind", kind, {InitKind::gpt2, InitKind::normal})),
+          std);
 }
 
 Variable apply(Tape& tape, const Linear& layer, Variable x, Activation activation) {
@@ -20,9 +26,11 @@ Variable apply(Tape& tape, const Linear& layer, Variable x, Activation activatio
 }
 
 Init Builder::matrix(int64_t in, bool residual) const {
-  if (init_.kind == "fan_in") return Init::uniform(1.0 / std::sqrt(static_cast<double>(in)));
-  const double depth =
-      residual && init_.kind == "gpt2" ? std::sqrt(2.0 * static_cast<double>(layers_)) : 1.0;
+  if (init_.kind == InitKind::fan_in)
+    return Init::uniform(1.0 / std::sqrt(static_cast<double>(in)));
+  const double depth = residual && init_.kind == InitKind::gpt2
+                           ? std::sqrt(2.0 * static_cast<double>(layers_))
+                           : 1.0;
   return Init::normal(init_.std / depth);
 }
 
@@ -30,8 +38,8 @@ Linear Builder::linear(const std::string& name, int64_t in, int64_t out, bool bi
   Linear layer;
   layer.weight = &add(name + ".weight", {in, out}, matrix(in, residual));
   if (bias)
-    layer.bias =
-        &add(name + ".bias", {out}, init_.kind == "fan_in" ? matrix(in) : Init::constant(0));
+    layer.bias = &add(name + ".bias", {out},
+                      init_.kind == InitKind::fan_in ? matrix(in) : Init::constant(0));
   return layer;
 }
 

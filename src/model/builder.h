@@ -8,12 +8,16 @@
 
 namespace waiver {
 
+/// How weights start.
+enum class InitKind { fan_in, gpt2, normal };
+std::span<const Choice> words(InitKind);
+
 struct InitConfig {
-  std::string kind = "fan_in";
+  InitKind kind = InitKind::fan_in;
   double std = 0.02;
 
   void visit(FieldVisitor& v);
-  double embedding_std() const { return kind == "fan_in" ? 1.0 : std; }
+  double embedding_std() const { return kind == InitKind::fan_in ? 1.0 : std; }
 };
 
 /// The parameters of y = x W + b; without a bias, `bias` is null.

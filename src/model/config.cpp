@@ -10,82 +10,104 @@
 
 namespace waiver {
 
-void AttentionConfig::visit(FieldVisitor& v) {
-  mask.visit(v, "mask", "which keys a query sees");
-  static constexpr Choice scales[] = {{"sqrt", "q·k / √D, D the width of a head (1706.03762)"},
-                                      {"none", "q·k (Ran-Milo, 2603.11487)"}};
-  normalizer.visit(v, "normalizer", "how scores become weights");
-  slot.visit(v, "slot", "a key that is no token's and that every query sees");
-  v.choice("scale", scale, scales, "what the products of queries and keys are divided by");
-  v.field("bias", bias, "biases in the query, key, value and output projections");
-  qk_norm.visit(v, "qk_norm", "normalisation of each head's queries and keys, before rope");
-  gate.visit(v, "gate", "what opens and closes the heads' outputs before their projection");
-  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without attention");
-}
-
-void MlpConfig::visit(FieldVisitor& v) {
-  kind.visit_within(v, "kind", "what the MLP does to each token");
-  if (!kind->present()) return;
-  v.field("width", width, at_least(1), "hidden width of the MLP");
-  v.field("bias", bias, "biases in the layers of the MLP");
-  v.field("absent", absent, 0, at_least(0), "layers, counted from 0, without an MLP");
-}
-
-void NormConfig::visit(FieldVisitor& v) {
-  static constexpr Choice places[] = {
-      {"pre", "x + f(norm(x)) for attention and MLP f, and once before the output (GPT-2)"},
-      {"post", "norm(x + f(x)), and none before the output (Vaswani et al., 1706.03762)"},
-      {"sandwich",
-       "x + norm_out(f(norm(x))), and once before the output (Ding et al., 2105.13290)"}};
-  kind.visit_within(v, "kind", "normalisation of the residual stream");
-  if (kind->present()) v.choice("place", place, places, "where the norms stand");
-}
-
-void OutputConfig::visit(FieldVisitor& v) {
-  v.field(
-      "tied", tied,
-      "whether the output layer is the token embedding, transposed (Press and Wolf, 1608.05859)");
-  v.field("bias", bias, "a bias on the logits");
-}
-
-void DropoutConfig::visit(FieldVisitor& v) {
-  v.field(
-      "attention", attention, from_below(0, 1),
-      "share of the attention weights that training drops (Srivastava et al., JMLR 2014; Vaswani "
-      "et al., 1706.03762)");
-  v.field("residual", residual, from_below(0, 1),
-          "share of what attention and MLP add to the residual stream that training drops "
-          "(1706.03762)");
-  v.field("embedding", embedding, from_below(0, 1),
-          "share of the embeddings, with their encoding, that training drops (1706.03762)");
-}
-
-void ModelConfig::visit(FieldVisitor& v) {
-  static constexpr Choice inputs[] = {
+std::span<const Choice> words(InputKind) {
+  static constexpr Choice all[] = {
       {"tokens", "an embedding of each token; at the end, logits of the vocabulary"},
       {"features",
        "the data's real-valued features, as wide as the residual stream, without an embedding; at "
        "the end, that stream itself (Ran-Milo, 2603.11487)"}};
-  v.field("layers", layers, between(1, 1024), "transformer blocks");
-  v.field("heads", heads, between(1, 1024), "attention heads per block");
-  v.field("width", width, between(1, 65536), "width of the residual stream");
-  v.field("context", context, between(2, 1 << 20), "tokens per sequence (T)");
-  v.choice("input", input, inputs, "what the model is given, and so what it gives");
-  v.field("sink_tokens", sink_tokens, between(0, 64),
-          "learned tokens in front of every sequence, seen by every query; they see each other "
-          "alone, and nothing is predicted from them (Xiao et al., 2309.17453)");
-  v.field("residual", residual,
-          "whether attention and MLP, f, give x + f(x) (He et al., 1512.03385), or f(x) alone");
-  position.visit(v, "position",
-                 "how tokens know where they stand; also a list with one for each layer");
-  v.block("attention", "attention", [this](FieldVisitor& inner) { attention.visit(inner); });
-  v.block("mlp", "the perceptron", [this](FieldVisitor& inner) { mlp.visit(inner); });
-  v.block("norm", "normalisation", [this](FieldVisitor& inner) { norm.visit(inner); });
-  v.block("output", "from the residual stream to logits",
-          [this](FieldVisitor& inner) { output.visit(inner); });
-  v.block("dropout", "dropout, in training alone",
-          [this](FieldVisitor& inner) { dropout.visit(inner); });
-  v.block("init", "initial weights", [this](FieldVisitor& inner) { init.visit(inner); });
+  return all;
+}
+
+std::span<const Choice> words(ScoreScale) {
+  static constexpr Choice all[] = {{"sqrt", "q·k / √D, D the width of a head (1706.03762)"},
+                                   {"none", "q·k (Ran-Milo, 2603.11487)"}};
+  return all;
+}
+
+std::span<const Choice> words(NormPlace) {
+  static constexpr Choice all[] = {
+      {"pre", "x + f(norm(x)) for attention and MLP f, and once before the output (GPT-2)"},
+      {"post", "norm(x + f(x)), and none before the output (Vaswani et al., 1706.03762)"},
+      {"sandwich",
+       "x + norm_out(f(norm(x))), and once before the output (Ding et al., 2105.13290)"}};
+  return all;
+}
+
+void AttentionConfig::visit(FieldVisitor& v) {
+  v.field({"mask", "which keys a query sees"}, mask);
+  v.field({"normalizer", "how scores become weights"}, normalizer);
+  v.field({"slot", "a key that is no token's and that every query sees"}, slot);
+  v.field({"scale", "what the products of queries and keys are divided by"}, scale);
+  v.field({"bias", "biases in the query, key, value and output projections"}, bias);
+  v.field({"qk_norm", "normalisation of each head's queries and keys, before rope"}, qk_norm);
+  v.field({"gate", "what opens and closes the heads' outputs before their projection"}, gate);
+  v.field({"absent", "layers, counted from 0, without attention", at_least(0)}, absent);
+}
+
+void MlpConfig::visit(FieldVisitor& v) {
+  kind.visit_within(v, {"kind", "what the MLP does to each token"});
+  const Condition present = kind.where("kind", [](const Mlp& mlp) { return mlp.present(); });
+  v.field(Field{"width", "hidden width of the MLP", at_least(1)}.only(present), width);
+  v.field(Field{"bias", "biases in the layers of the MLP"}.only(present), bias);
+  v.field(Field{"absent", "layers, counted from 0, without an MLP", at_least(0)}.only(present),
+          absent);
+}
+
+void NormConfig::visit(FieldVisitor& v) {
+  kind.visit_within(v, {"kind", "normalisation of the residual stream"});
+  const Condition present = kind.where("kind", [](const Norm& norm) { return norm.present(); });
+  v.field(Field{"place", "where the norms stand"}.only(present), place);
+}
+
+void OutputConfig::visit(FieldVisitor& v) {
+  v.field(
+      {"tied",
+       "whether the output layer is the token embedding, transposed (Press and Wolf, 1608.05859)"},
+      tied);
+  v.field({"bias", "a bias on the logits"}, bias);
+}
+
+void DropoutConfig::visit(FieldVisitor& v) {
+  v.field(
+      {"attention",
+       "share of the attention weights that training drops (Srivastava et al., JMLR 2014; Vaswani "
+       "et al., 1706.03762)",
+       from_below(0, 1)},
+      attention);
+  v.field({"residual",
+           "share of what attention and MLP add to the residual stream that training drops "
+           "(1706.03762)",
+           from_below(0, 1)},
+          residual);
+  v.field({"embedding",
+           "share of the embeddings, with their encoding, that training drops (1706.03762)",
+           from_below(0, 1)},
+          embedding);
+}
+
+void ModelConfig::visit(FieldVisitor& v) {
+  v.field({"layers", "transformer blocks", between(1, 1024)}, layers);
+  v.field({"heads", "attention heads per block", between(1, 1024)}, heads);
+  v.field({"width", "width of the residual stream", between(1, 65536)}, width);
+  v.field({"context", "tokens per sequence (T)", between(2, 1 << 20)}, context);
+  v.field({"input", "what the model is given, and so what it gives"}, input);
+  v.field({"sink_tokens",
+           "learned tokens in front of every sequence, seen by every query; they see each other "
+           "alone, and nothing is predicted from them (Xiao et al., 2309.17453)",
+           between(0, 64)},
+          sink_tokens);
+  v.field({"residual",
+           "whether attention and MLP, f, give x + f(x) (He et al., 1512.03385), or f(x) alone"},
+          residual);
+  v.field({"position", "how tokens know where they stand; also a list with one for each layer"},
+          position);
+  v.field({"attention", "attention"}, attention);
+  v.field({"mlp", "the perceptron"}, mlp);
+  v.field({"norm", "normalisation"}, norm);
+  v.field({"output", "from the residual stream to logits"}, output);
+  v.field({"dropout", "dropout, in training alone"}, dropout);
+  v.field({"init", "initial weights"}, init);
 }
 
 namespace {
@@ -169,7 +191,8 @@ void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& 
 }  // namespace
 
 float ModelConfig::score_scale() const {
-  return attention.scale == "sqrt" ? 1.0f / std::sqrt(static_cast<float>(width / heads)) : 1.0f;
+  return attention.scale == ScoreScale::sqrt ? 1.0f / std::sqrt(static_cast<float>(width / heads))
+                                             : 1.0f;
 }
 
 bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }

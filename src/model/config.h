@@ -13,11 +13,23 @@
 
 namespace waiver {
 
+/// What the model is given, and so what it gives.
+enum class InputKind { tokens, features };
+std::span<const Choice> words(InputKind);
+
+/// What the products of queries and keys are divided by.
+enum class ScoreScale { sqrt, none };
+std::span<const Choice> words(ScoreScale);
+
+/// Where the norms stand.
+enum class NormPlace { pre, post, sandwich };
+std::span<const Choice> words(NormPlace);
+
 struct AttentionConfig {
   Kind<Mask> mask{"causal"};
   Kind<Normalizer> normalizer{"softmax"};
   Kind<Slot> slot{"none"};
-  std::string scale = "sqrt";
+  ScoreScale scale = ScoreScale::sqrt;
   bool bias = false;
   Kind<QkNorm> qk_norm{"none"};
   Kind<Gate> gate{"none"};
@@ -37,7 +49,7 @@ struct MlpConfig {
 
 struct NormConfig {
   Kind<Norm> kind{"layer"};
-  std::string place = "pre";
+  NormPlace place = NormPlace::pre;
 
   void visit(FieldVisitor& v);
 };
@@ -56,7 +68,7 @@ struct ModelConfig {
   int64_t heads = 1;
   int64_t width = 128;
   int64_t context = 128;
-  std::string input = "tokens";
+  InputKind input = InputKind::tokens;
   int64_t sink_tokens = 0;
   bool residual = true;
   Kinds<PositionEncoding> position{"learned"};
@@ -77,7 +89,7 @@ struct ModelConfig {
   float score_scale() const;
   /// How many keys are no token's: the sink tokens, and the slot.
   int64_t added_keys() const { return sink_tokens + (attention.slot->present() ? 1 : 0); }
-  bool takes_features() const { return input == "features"; }
+  bool takes_features() const { return input == InputKind::features; }
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;
   /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.

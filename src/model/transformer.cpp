@@ -82,7 +82,7 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   Builder builder(parameters_, config_.init, config_.layers);
   add_encodings();
   for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
-  if (config_.norm.place != "post") final_ = build_norm(builder, config_, "final.norm");
+  if (config_.norm.place != NormPlace::post) final_ = build_norm(builder, config_, "final.norm");
   if (!config_.output.tied && !config_.takes_features())
     output_ = builder.linear("output", C, vocabulary, config_.output.bias);
   else if (config_.output.bias)

@@ -3,24 +3,28 @@
 namespace waiver {
 
 void ProbeConfig::visit(FieldVisitor& v) {
-  v.field("every", every, at_least(0), "steps between probes; 0: no probes at all");
-  v.field("first", first, 0, at_least(0), "further steps to probe at, for the fast beginning");
-  v.field("snapshots", snapshots, 0, at_least(0), "steps at which whole attention maps are kept");
-  v.field("batch", batch, between(1, 1 << 16), "sequences in the fixed probe batch");
-  v.field(
-      "sink_threshold", sink_threshold, between(0, 1),
-      "ε of the sink rate (Gu et al., 2410.10781: 0.3), and of the onset of attention to the first "
-      "token in the summary");
-  v.block("waiver", "what the series waiver_score calls a waiver element",
-          [this](FieldVisitor& inner) { waiver.visit(inner); });
+  v.field({"every", "steps between probes; 0: no probes at all", at_least(0)}, every);
+  v.field({"first", "further steps to probe at, for the fast beginning", at_least(0)}, first);
+  v.field({"snapshots", "steps at which whole attention maps are kept", at_least(0)}, snapshots);
+  v.field({"batch", "sequences in the fixed probe batch", between(1, 1 << 16)}, batch);
+  v.field({"sink_threshold",
+           "ε of the sink rate (Gu et al., 2410.10781: 0.3), and of the onset of attention to the "
+           "first "
+           "token in the summary",
+           between(0, 1)},
+          sink_threshold);
+  v.field({"waiver", "what the series waiver_score calls a waiver element"}, waiver);
 }
 
 void WaiverThresholds::visit(FieldVisitor& v) {
-  v.field("received_attention", received_attention, between(0, 1),
-          "a sink's received attention α_k is above this, in the events and the summary too");
-  v.field("enrichment", enrichment, at_least(0), "and its enrichment E_k above this");
-  v.field("value_ratio", value_ratio, at_least(0),
-          "a sink whose value ratio r_V is below this is a waiver element");
+  v.field({"received_attention",
+           "a sink's received attention α_k is above this, in the events and the summary too",
+           between(0, 1)},
+          received_attention);
+  v.field({"enrichment", "and its enrichment E_k above this", at_least(0)}, enrichment);
+  v.field({"value_ratio", "a sink whose value ratio r_V is below this is a waiver element",
+           at_least(0)},
+          value_ratio);
 }
 
 }  // namespace waiver

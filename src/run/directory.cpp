@@ -100,11 +100,11 @@ void clear(const fs::path& folder) {
 // Why the run in the folder cannot have as many steps as `config`; empty where it can.
 std::string against_other_steps(const fs::path& folder, const Config& config) {
   const ScheduleConfig& schedule = config.train.schedule;
-  if (schedule.kind != "constant")
+  if (schedule.kind != ScheduleKind::constant)
     return fmt::format(
         "the schedule {} has its end at the last step, so the steps that were made would have had "
         "another learning rate",
-        schedule.kind);
+        word(schedule.kind));
   const auto saved = list_checkpoints(folder / "checkpoints");
   const int64_t made = saved.empty() ? 0 : checkpoint_step(saved.back()).value_or(0);
   return made > config.train.steps ? fmt::format("{} are made already", made) : "";

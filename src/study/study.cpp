@@ -21,10 +21,10 @@ struct StudyFile {
   std::vector<int64_t> seeds = {0};
 
   void visit(FieldVisitor& v) {
-    v.field("title", title, false, "what the study is called");
-    v.field("question", question, false, "what it is to answer");
-    v.field("base", base, true, "a run config, relative to this file");
-    v.field("seeds", seeds, 0, at_least(0), "each is seed.init and seed.data of one run");
+    v.field({"title", "what the study is called"}, title);
+    v.field({"question", "what it is to answer"}, question);
+    v.field(Field{"base", "a run config, relative to this file"}.must_be_given(), base);
+    v.field({"seeds", "each is seed.init and seed.data of one run", at_least(0)}, seeds);
   }
 };
 

@@ -9,7 +9,7 @@ namespace {
 class Adam : public FlatOptimizer {
  public:
   void options(FieldVisitor& v) override {
-    v.field("lr", lr_, at_least(0), "learning rate");
+    v.field({"lr", "learning rate", at_least(0)}, lr_);
     rule_.options(v);
     decay_options(v);
   }

@@ -12,9 +12,9 @@ namespace waiver {
 class AdamRule {
  public:
   void options(FieldVisitor& v) {
-    v.field("betas", betas_, 2, from_below(0, 1),
-            "memory of the first and second moment (1412.6980)");
-    v.field("eps", eps_, above(0), "added to the root of the second moment (1412.6980)");
+    v.field({"betas", "memory of the first and second moment (1412.6980)", from_below(0, 1), 2},
+            betas_);
+    v.field({"eps", "added to the root of the second moment (1412.6980)", above(0)}, eps_);
   }
 
   /// The rule at one update: moves the moments by g and returns the step, to be subtracted.

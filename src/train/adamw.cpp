@@ -9,7 +9,7 @@ class AdamW : public FlatOptimizer {
  public:
   AdamW() { weight_decay_ = 1e-4; }
   void options(FieldVisitor& v) override {
-    v.field("lr", lr_, at_least(0), "learning rate");
+    v.field({"lr", "learning rate", at_least(0)}, lr_);
     rule_.options(v);
     decay_options(v);
   }

@@ -2,11 +2,15 @@
 
 namespace waiver {
 
+std::span<const Choice> words(Decayed) {
+  static constexpr Choice all[] = {{"all", "every parameter"},
+                                   {"matrices", "not biases and not gains"}};
+  return all;
+}
+
 void ArrayOptimizer::decay_options(FieldVisitor& v) {
-  static constexpr Choice choices[] = {{"all", "every parameter"},
-                                       {"matrices", "not biases and not gains"}};
-  v.field("weight_decay", weight_decay_, at_least(0), "pull of the weights towards 0");
-  v.choice("decay", decay_, choices, "which parameters weight_decay pulls");
+  v.field({"weight_decay", "pull of the weights towards 0", at_least(0)}, weight_decay_);
+  v.field({"decay", "which parameters weight_decay pulls"}, decay_);
 }
 
 void ArrayOptimizer::build(const ParameterSet& parameters, uint64_t) {

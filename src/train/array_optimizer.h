@@ -5,6 +5,10 @@
 
 namespace waiver {
 
+/// Which parameters weight decay pulls.
+enum class Decayed { all, matrices };
+std::span<const Choice> words(Decayed);
+
 /// What optimizers share: a learning rate, weight decay on a group of parameters, and state arrays
 /// laid out like the weights.
 class ArrayOptimizer : public Optimizer {
@@ -17,7 +21,7 @@ class ArrayOptimizer : public Optimizer {
   virtual std::vector<std::string> state_names() const = 0;
   void decay_options(FieldVisitor& v);
   double decay_of(const Parameter& p) const {
-    return decay_ == "all" || p.is_matrix() ? weight_decay_ : 0.0;
+    return decay_ == Decayed::all || p.is_matrix() ? weight_decay_ : 0.0;
   }
   float* state_data(int which) const { return states_[which].data; }
 
@@ -25,7 +29,7 @@ class ArrayOptimizer : public Optimizer {
   double weight_decay_ = 0.0;
 
  private:
-  std::string decay_ = "all";
+  Decayed decay_ = Decayed::all;
   std::shared_ptr<Arena> memory_;
   std::vector<Tensor> states_;
 };

@@ -6,8 +6,12 @@
 
 namespace waiver {
 
+/// How the learning rate moves after the warm-up.
+enum class ScheduleKind { constant, cosine, linear };
+std::span<const Choice> words(ScheduleKind);
+
 struct ScheduleConfig {
-  std::string kind = "constant";
+  ScheduleKind kind = ScheduleKind::constant;
   int64_t warmup = 0;
   double final = 0.0;
 

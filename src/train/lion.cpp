@@ -9,9 +9,10 @@ class Lion : public FlatOptimizer {
  public:
   Lion() { lr_ = 1e-4; }
   void options(FieldVisitor& v) override {
-    v.field("lr", lr_, at_least(0), "learning rate: the length of every weight's step");
-    v.field("betas", betas_, 2, from_below(0, 1),
-            "memory within the step, and of the moment (2302.06675)");
+    v.field({"lr", "learning rate: the length of every weight's step", at_least(0)}, lr_);
+    v.field(
+        {"betas", "memory within the step, and of the moment (2302.06675)", from_below(0, 1), 2},
+        betas_);
     decay_options(v);
   }
   std::vector<std::string> state_names() const override { return {"moment"}; }

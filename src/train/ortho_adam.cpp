@@ -21,11 +21,13 @@ constexpr int64_t kRows = 64;  // rows of a tile
 class OrthoAdam : public ArrayOptimizer {
  public:
   void options(FieldVisitor& v) override {
-    v.field("lr", lr_, at_least(0), "learning rate");
+    v.field({"lr", "learning rate", at_least(0)}, lr_);
     rule_.options(v);
-    v.field("largest_axis", largest_axis_, between(2, 8192),
-            "longest axis of a parameter that is turned; longer ones, such as a large "
-            "vocabulary, are left as they are");
+    v.field({"largest_axis",
+             "longest axis of a parameter that is turned; longer ones, such as a large "
+             "vocabulary, are left as they are",
+             between(2, 8192)},
+            largest_axis_);
     decay_options(v);
   }
   std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }

@@ -8,12 +8,14 @@ namespace {
 class Sgd : public FlatOptimizer {
  public:
   void options(FieldVisitor& v) override {
-    v.field("lr", lr_, at_least(0), "learning rate");
-    v.field("momentum", momentum_, from_below(0, 1),
-            "share of the last step that is kept (Sutskever et al., ICML 2013)");
-    v.field("nesterov", nesterov_,
-            "whether the step looks one step of momentum ahead (Sutskever et al., ICML "
-            "2013)");
+    v.field({"lr", "learning rate", at_least(0)}, lr_);
+    v.field({"momentum", "share of the last step that is kept (Sutskever et al., ICML 2013)",
+             from_below(0, 1)},
+            momentum_);
+    v.field({"nesterov",
+             "whether the step looks one step of momentum ahead (Sutskever et al., ICML "
+             "2013)"},
+            nesterov_);
     decay_options(v);
   }
   std::string refuse() const override {

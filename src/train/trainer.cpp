@@ -43,8 +43,8 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
     return static_cast<double>(step + 1) / (static_cast<double>(schedule.warmup) + 1.0);
   const int64_t rest = std::max<int64_t>(1, steps - schedule.warmup);
   const double p = std::min(1.0, static_cast<double>(step - schedule.warmup) / rest);
-  if (schedule.kind == "linear") return 1.0 - p * (1.0 - schedule.final);
-  if (schedule.kind == "cosine")
+  if (schedule.kind == ScheduleKind::linear) return 1.0 - p * (1.0 - schedule.final);
+  if (schedule.kind == ScheduleKind::cosine)
     return schedule.final + (1.0 - schedule.final) * 0.5 * (1.0 + std::cos(std::numbers::pi * p));
   return 1.0;
 }

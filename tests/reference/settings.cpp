@@ -13,63 +13,71 @@ class SettingsReader : public FieldVisitor {
  public:
   SettingsReader(Settings& settings, Edits edits) : settings_(settings), edits_(std::move(edits)) {}
 
-  void field(std::string_view name, int64_t& value, Range range, std::string_view) override {
-    number(name, value, {range, true, false});
-  }
-  void field(std::string_view name, double& value, Range range, std::string_view) override {
-    number(name, value, {range, false, false});
-  }
-  void field(std::string_view name, bool& value, std::string_view) override {
-    number(name, value, {between(0, 1), true, true});
-  }
-  void field(std::string_view name, std::string& value, bool, std::string_view) override {
-    word(name, value);
-  }
-  void field(std::string_view name, std::vector<int64_t>& values, size_t, Range range,
-             std::string_view) override {
-    numbers(name, values, {range, true, false});
-  }
-  void field(std::string_view name, std::vector<double>& values, size_t, Range range,
-             std::string_view) override {
-    numbers(name, values, {range, false, false});
-  }
-  void field(std::string_view name, std::vector<std::string>& values, std::string_view) override {
-    for (size_t i = 0; i < values.size(); ++i)
-      word(std::string(name) + "." + std::to_string(i), values[i]);
-  }
-  void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
-              std::string_view) override {
-    for (const Choice& c : choices) settings_.choices_[key(name)].emplace_back(c.name);
-    word(name, value);
-  }
-  void block(std::string_view name, std::string_view,
-             const std::function<void(FieldVisitor&)>& visit) override {
-    const std::string outer = prefix_;
-    prefix_ = key(name) + ".";
-    visit(*this);
-    prefix_ = outer;
-  }
-  void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
-            std::string_view doc, const std::function<void(FieldVisitor&)>& options) override {
-    const std::string full = std::string(name) + std::exchange(item_, "");
-    choice(full, kind, choices, doc);
-    block(full, doc, options);
-  }
-  void kinds(std::string_view name, size_t& count,
-             const std::function<void(FieldVisitor&, size_t)>& item) override {
-    while (edits_.words.contains(key(name) + "." + std::to_string(count))) ++count;
-    settings_.lengths_[key(name)] = count;
-    if (count == 0) item(*this, 0);
-    for (size_t i = 0; i < count; ++i) {
-      item_ = "." + std::to_string(i);
-      item(*this, i);
-    }
+  void visit(const Field& field, const Ref& value) override {
+    if (!field.condition.holds) return;
+    const std::string name(field.name);
+    std::visit(Overloaded{[&](int64_t* v) {
+                            number(name, *v, {field.range, true, false});
+                          },
+                          [&](double* v) {
+                            number(name, *v, {field.range, false, false});
+                          },
+                          [&](bool* v) {
+                            number(name, *v, {between(0, 1), true, true});
+                          },
+                          [&](std::string* v) { word(name, *v); },
+                          [&](std::vector<int64_t>* v) {
+                            numbers(name, *v, {field.range, true, false});
+                          },
+                          [&](std::vector<double>* v) {
+                            numbers(name, *v, {field.range, false, false});
+                          },
+                          [&](std::vector<std::string>* v) { texts(name, *v); },
+                          [&](const WordRef& ref) { choose(name, ref); },
+                          [&](const BlockRef& block) { within(name, block.visit); },
+                          [&](const KindRef& ref) { kind(name, ref); },
+                          [&](const KindsRef& ref) { kinds(name, ref); }},
+               value);
   }
 
   const Edits& unused() const { return edits_; }
 
  private:
   std::string key(std::string_view name) const { return prefix_ + std::string(name); }
+
+  // A word that the config does not have is left for the reference to refuse.
+  size_t choose(const std::string& name, const WordRef& ref) {
+    for (const Choice& c : ref.choices) settings_.choices_[key(name)].emplace_back(c.name);
+    std::string chosen(ref.word());
+    word(name, chosen);
+    for (size_t i = 0; i < ref.choices.size(); ++i)
+      if (ref.choices[i].name == chosen) {
+        ref.choose(i);
+        return i;
+      }
+    return ref.choices.size();
+  }
+  void within(const std::string& name, const std::function<void(FieldVisitor&)>& visit) {
+    const std::string outer = prefix_;
+    prefix_ = key(name) + ".";
+    visit(*this);
+    prefix_ = outer;
+  }
+  void kind(const std::string& name, const KindRef& ref) {
+    const size_t chosen = choose(name, ref.kind);
+    if (chosen == ref.kind.choices.size()) throw Error(key(name), "no such kind");
+    within(name, [&](FieldVisitor& v) { ref.options(v, chosen); });
+  }
+  void kinds(const std::string& name, const KindsRef& ref) {
+    size_t& count = *ref.count;
+    while (edits_.words.contains(key(name) + "." + std::to_string(count))) ++count;
+    settings_.lengths_[key(name)] = count;
+    if (count == 0) kind(name, ref.item(0));
+    for (size_t i = 0; i < count; ++i) kind(name + "." + std::to_string(i), ref.item(i));
+  }
+  void texts(const std::string& name, std::vector<std::string>& values) {
+    for (size_t i = 0; i < values.size(); ++i) word(name + "." + std::to_string(i), values[i]);
+  }
 
   template <class T>
   void number(std::string_view name, T& value, Settings::Domain domain) {
@@ -93,7 +101,6 @@ class SettingsReader : public FieldVisitor {
   Settings& settings_;
   Edits edits_;
   std::string prefix_;
-  std::string item_;  // `.0` while the first of several kinds is visited
 };
 
 namespace {

@@ -23,48 +23,25 @@ class FieldTexts : public FieldVisitor {
     return out;
   }
 
-  void field(std::string_view name, int64_t& value, Range, std::string_view) override {
-    add(name, value);
-  }
-  void field(std::string_view name, double& value, Range, std::string_view) override {
-    add(name, value);
-  }
-  void field(std::string_view name, bool& value, std::string_view) override { add(name, value); }
-  void field(std::string_view name, std::string& value, bool, std::string_view) override {
-    add(name, value);
-  }
-  void field(std::string_view name, std::vector<int64_t>& value, size_t, Range,
-             std::string_view) override {
-    add(name, value);
-  }
-  void field(std::string_view name, std::vector<double>& value, size_t, Range,
-             std::string_view) override {
-    add(name, value);
-  }
-  void field(std::string_view name, std::vector<std::string>& value, std::string_view) override {
-    add(name, value);
-  }
-  void choice(std::string_view name, std::string& value, std::span<const Choice>,
-              std::string_view) override {
-    add(name, value);
-  }
-  void block(std::string_view name, std::string_view,
-             const std::function<void(FieldVisitor&)>& visit) override {
-    FieldTexts inner(out_, prefix_ + std::string(name) + ".");
-    visit(inner);
-  }
-  void kind(std::string_view name, std::string& kind, std::span<const Choice>, std::string_view doc,
-            const std::function<void(FieldVisitor&)>& options) override {
-    add(name, kind);
-    block(name, doc, options);
+  void visit(const Field& field, const Ref& value) override {
+    if (!field.condition.holds) return;
+    const std::string key = prefix_ + std::string(field.name);
+    FieldTexts inner(out_, key + ".");
+    std::visit(Overloaded{[&](const WordRef& word) { out_[key] = word.word(); },
+                          [&](const BlockRef& block) { block.visit(inner); },
+                          [&](const KindRef& ref) {
+                            out_[key] = ref.kind.word();
+                            ref.options(inner, ref.kind.chosen);
+                          },
+                          [&](const KindsRef& kinds) {
+                            for (size_t i = 0; i < kinds.size(); ++i) visit(field, kinds.item(i));
+                          },
+                          [&](const auto* plain) { out_[key] = fmt::format("{}", *plain); }},
+               value);
   }
 
  private:
   FieldTexts(Texts& out, std::string prefix) : out_(out), prefix_(std::move(prefix)) {}
-  template <class T>
-  void add(std::string_view name, const T& value) {
-    out_[prefix_ + std::string(name)] = fmt::format("{}", value);
-  }
 
   Texts& out_;
   std::string prefix_;

@@ -2,13 +2,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 namespace waiver {
+
+class FieldVisitor;
 
 /// The allowed interval of a number, ends included unless `open`.
 struct Range {
@@ -33,46 +38,115 @@ struct Choice {
   std::string_view alias = {};
 };
 
+/// The word of an enum, from `std::span<const Choice> words(E)`, which stands beside it and has one
+/// entry for each of its values, in their order.
+template <class E>
+std::string_view word(E value) {
+  return words(value)[static_cast<size_t>(value)].name;
+}
+
+/// Where a field exists: where the choice `choice` of the same block has one of these words.
+struct Condition {
+  std::string_view choice;  // empty: everywhere
+  std::vector<std::string_view> words;
+  bool holds = true;
+};
+template <class E>
+Condition where(std::string_view choice, E value, std::initializer_list<E> allowed) {
+  Condition out{choice, {}, false};
+  for (const E one : allowed) {
+    out.words.push_back(word(one));
+    out.holds |= one == value;
+  }
+  return out;
+}
+
+/// What is said of one field: its name, what it means, and what it may hold.
+struct Field {
+  std::string_view name;
+  std::string_view doc;
+  Range range = {};          // of a number, or of each number of a list
+  size_t length = 0;         // of a list; 0: any
+  bool required = false;     // of a text: whether it has to be given
+  Condition condition = {};  // every field is visited, those that do not exist here as well
+
+  Field must_be_given() const {
+    Field out = *this;
+    out.required = true;
+    return out;
+  }
+  Field only(Condition condition) const {
+    Field out = *this;
+    out.condition = std::move(condition);
+    return out;
+  }
+};
+
+/// One word of several, which count from 0.
+struct WordRef {
+  std::span<const Choice> choices;
+  size_t chosen;
+  std::function<void(size_t)> choose;
+  std::string_view word() const { return choices[chosen].name; }
+};
+/// A nested block.
+struct BlockRef {
+  std::function<void(FieldVisitor&)> visit;
+};
+/// A choice with options of its own: `{kind: rope, base: 10000}`, or `rope` alone when every option
+/// keeps its default. `options(v, i)` visits those of the i-th kind: of the chosen one as they are,
+/// of another one its defaults.
+struct KindRef {
+  WordRef kind;
+  std::function<void(FieldVisitor&, size_t)> options;
+};
+/// A kind, or a list of kinds: `[{kind: rope}, none]`. `count` is the length of the list, and 0
+/// where a kind stands alone, which is then item(0); of a longer list item(i) exists once `count`
+/// says so.
+struct KindsRef {
+  size_t* count;
+  std::function<KindRef(size_t)> item;
+  size_t size() const { return *count ? *count : 1; }
+};
+
+/// Where the value of a field stands.
+using Ref = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
+                         std::vector<double>*, std::vector<std::string>*, WordRef, BlockRef,
+                         KindRef, KindsRef>;
+/// Enums by their words, blocks by their `visit`, kinds by their `ref`, all else by its address.
+template <class T>
+Ref ref_to(T& value) {
+  if constexpr (std::is_enum_v<T>)
+    return WordRef{words(value), static_cast<size_t>(value),
+                   [&value](size_t i) { value = static_cast<T>(i); }};
+  else if constexpr (requires { value.ref(); })
+    return value.ref();
+  else if constexpr (requires(FieldVisitor & v) { value.visit(v); })
+    return BlockRef{[&value](FieldVisitor& v) { value.visit(v); }};
+  else
+    return &value;
+}
+
 /// Walks over the fields of a config block. A block is a struct with `void visit(FieldVisitor&)`
 /// that names every field once: from that one list come parsing, validation, printing and
 /// documentation. The value that a default-constructed block holds is the default.
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
+  virtual void visit(const Field& field, const Ref& value) = 0;
 
-  virtual void field(std::string_view name, int64_t& value, Range range, std::string_view doc) = 0;
-  virtual void field(std::string_view name, double& value, Range range, std::string_view doc) = 0;
-  virtual void field(std::string_view name, bool& value, std::string_view doc) = 0;
-  /// Free text; an empty value must be given in the file when `required`.
-  virtual void field(std::string_view name, std::string& value, bool required,
-                     std::string_view doc) = 0;
-  /// Lists; a `length` of 0 allows any.
-  virtual void field(std::string_view name, std::vector<int64_t>& value, size_t length, Range range,
-                     std::string_view doc) = 0;
-  virtual void field(std::string_view name, std::vector<double>& value, size_t length, Range range,
-                     std::string_view doc) = 0;
-  /// A list of texts of any length.
-  virtual void field(std::string_view name, std::vector<std::string>& value,
-                     std::string_view doc) = 0;
-  /// One word of several.
-  virtual void choice(std::string_view name, std::string& value, std::span<const Choice> choices,
-                      std::string_view doc) = 0;
-  /// A nested block.
-  virtual void block(std::string_view name, std::string_view doc,
-                     const std::function<void(FieldVisitor&)>& visit) = 0;
-  /// A choice with options of its own: `{kind: rope, base: 10000}`, or `rope` alone when every
-  /// option keeps its default. `options` visits the fields of the kind that `kind` then names.
-  virtual void kind(std::string_view name, std::string& kind, std::span<const Choice> choices,
-                    std::string_view doc, const std::function<void(FieldVisitor&)>& options) = 0;
-  /// A kind, or a list of kinds: `[{kind: rope}, none]`. `count` is the length of the list, and 0
-  /// where a kind stands alone; `item(v, i)` visits the i-th, as `v.kind(name, …)`.
-  virtual void kinds(std::string_view name, size_t& count,
-                     const std::function<void(FieldVisitor&, size_t)>& item);
+  template <class T>
+  void field(const Field& field, T& value) {
+    visit(field, ref_to(value));
+  }
 };
 
-inline void FieldVisitor::kinds(std::string_view, size_t& count,
-                                const std::function<void(FieldVisitor&, size_t)>& item) {
-  for (size_t i = 0; i < (count ? count : 1); ++i) item(*this, i);
-}
+/// Functions as overloads of one another, for std::visit.
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
 
 }  // namespace waiver

@@ -56,11 +56,23 @@ class Kind {
   /// A T with these options.
   std::unique_ptr<T> make() const;
 
-  void visit(FieldVisitor& v, std::string_view field, std::string_view doc);
-  /// The same within a block that has further fields: the options become fields of that block.
-  void visit_within(FieldVisitor& v, std::string_view field, std::string_view doc);
+  /// As a field of its own (core/fields/fields.h).
+  KindRef ref();
+  /// As the field `field` of a block that has further ones: the options become fields of that
+  /// block too, each with the condition that its kind is chosen.
+  void visit_within(FieldVisitor& v, const Field& field);
+  /// Where the kinds of which `has` holds are chosen by the field `choice`.
+  template <class Predicate>
+  Condition where(std::string_view choice, const Predicate& has) const {
+    Condition out{choice, {}, has(*options_)};
+    for (const Registered<T>& entry : registry<T>())
+      if (has(*entry.make())) out.words.push_back(entry.name);
+    return out;
+  }
 
  private:
+  WordRef word();
+
   std::string name_;
   const Registered<T>* entry_ = nullptr;
   std::unique_ptr<T> options_;
@@ -80,7 +92,8 @@ class Kinds {
   Kind<T>& of_layer(size_t layer) { return items_[count_ ? layer : 0]; }
   const Kind<T>& of_layer(size_t layer) const { return items_[count_ ? layer : 0]; }
 
-  void visit(FieldVisitor& v, std::string_view field, std::string_view doc);
+  /// As a field (core/fields/fields.h).
+  KindsRef ref();
 
  private:
   std::string default_;

@@ -23,11 +23,30 @@
 namespace waiver {
 
 template <class T>
-std::vector<Choice> choices_of() {
-  std::vector<Choice> out;
-  for (const auto& entry : registry<T>()) out.push_back({entry.name, entry.doc, entry.alias});
-  return out;
+std::span<const Choice> choices_of() {
+  static const std::vector<Choice> choices = [] {
+    std::vector<Choice> out;
+    for (const auto& entry : registry<T>()) out.push_back({entry.name, entry.doc, entry.alias});
+    return out;
+  }();
+  return choices;
 }
+
+/// Visits fields of a block that exist under a condition.
+class Conditional : public FieldVisitor {
+ public:
+  Conditional(FieldVisitor& inner, Condition condition)
+      : inner_(inner), condition_(std::move(condition)) {}
+  void visit(const Field& field, const Ref& value) override {
+    Condition condition = field.condition.choice.empty() ? condition_ : field.condition;
+    condition.holds = condition_.holds && field.condition.holds;
+    inner_.visit(field.only(condition), value);
+  }
+
+ private:
+  FieldVisitor& inner_;
+  Condition condition_;
+};
 
 template <class T>
 Kind<T>::Kind(std::string_view name) {
@@ -66,20 +85,30 @@ std::unique_ptr<T> Kind<T>::make() const {
 }
 
 template <class T>
-void Kind<T>::visit(FieldVisitor& v, std::string_view field, std::string_view doc) {
-  std::string chosen = name_;
-  v.kind(field, chosen, choices_of<T>(), doc, [&](FieldVisitor& inner) {
-    if (chosen != name_) set(chosen);
-    options_->options(inner);
-  });
+WordRef Kind<T>::word() {
+  const auto chosen = static_cast<size_t>(entry_ - registry<T>().data());
+  return {choices_of<T>(), chosen, [this](size_t i) {
+            if (registry<T>()[i].name != name_) set(registry<T>()[i].name);
+          }};
 }
 
 template <class T>
-void Kind<T>::visit_within(FieldVisitor& v, std::string_view field, std::string_view doc) {
-  std::string chosen = name_;
-  v.choice(field, chosen, choices_of<T>(), doc);
-  if (chosen != name_) set(chosen);
-  options_->options(v);
+KindRef Kind<T>::ref() {
+  return {word(), [this](FieldVisitor& v, size_t i) {
+            const Registered<T>& entry = registry<T>()[i];
+            &entry == entry_ ? options_->options(v) : entry.make()->options(v);
+          }};
+}
+
+template <class T>
+void Kind<T>::visit_within(FieldVisitor& v, const Field& field) {
+  const KindRef kind = ref();
+  v.visit(field, kind.kind);
+  for (size_t i = 0; i < kind.kind.choices.size(); ++i) {
+    const std::string_view name = kind.kind.choices[i].name;
+    Conditional options(v, {field.name, {name}, name == name_});
+    kind.options(options, i);
+  }
 }
 
 template <class T>
@@ -90,11 +119,11 @@ std::string Kinds<T>::name() const {
 }
 
 template <class T>
-void Kinds<T>::visit(FieldVisitor& v, std::string_view field, std::string_view doc) {
-  v.kinds(field, count_, [&](FieldVisitor& inner, size_t i) {
-    items_.resize(count_ ? count_ : 1, Kind<T>(default_));
-    items_[i].visit(inner, field, doc);
-  });
+KindsRef Kinds<T>::ref() {
+  return {&count_, [this](size_t i) {
+            items_.resize(count_ ? count_ : 1, Kind<T>(default_));
+            return items_[i].ref();
+          }};
 }
 
 }  // namespace waiver

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include "core/error.h"
 #include "core/fields/fields.h"
 
 namespace waiver {
@@ -18,54 +19,55 @@ struct FieldText : std::string {
   FieldText(double number) : std::string(fmt::format("{}", number)) {}
 };
 
-/// Sets the fields of a config block, or the options of a kind, by dotted name, without a check; a
-/// list of whole numbers is `1,2`, and other lists keep what they have.
+/// Sets the fields of a config block, or the options of a kind, by dotted name, without a check of
+/// ranges; a list of whole numbers is `1,2`, and other lists keep what they have. Throws UsageError
+/// for a word that is none of the choices.
 class SetFields : public FieldVisitor {
  public:
   using Values = std::map<std::string, FieldText>;
   explicit SetFields(Values values, std::string prefix = "")
       : values_(std::move(values)), prefix_(std::move(prefix)) {}
-  void field(std::string_view n, int64_t& v, Range, std::string_view) override {
-    if (find(n)) v = std::stoll(*find(n));
-  }
-  void field(std::string_view n, double& v, Range, std::string_view) override {
-    if (find(n)) v = std::stod(*find(n));
-  }
-  void field(std::string_view n, bool& v, std::string_view) override {
-    if (find(n)) v = *find(n) == "true" || *find(n) == "1";
-  }
-  void field(std::string_view n, std::string& v, bool, std::string_view) override {
-    if (find(n)) v = *find(n);
-  }
-  void choice(std::string_view n, std::string& v, std::span<const Choice>,
-              std::string_view) override {
-    if (find(n)) v = *find(n);
-  }
-  void field(std::string_view n, std::vector<int64_t>& v, size_t, Range,
-             std::string_view) override {
-    if (!find(n)) return;
-    v.clear();
-    std::istringstream cells(*find(n));
-    for (std::string cell; std::getline(cells, cell, ',');) v.push_back(std::stoll(cell));
-  }
-  void field(std::string_view, std::vector<double>&, size_t, Range, std::string_view) override {}
-  void field(std::string_view, std::vector<std::string>&, std::string_view) override {}
-  void block(std::string_view n, std::string_view,
-             const std::function<void(FieldVisitor&)>& visit) override {
-    SetFields inner(values_, prefix_ + std::string(n) + ".");
-    visit(inner);
-  }
-  void kind(std::string_view n, std::string& kind, std::span<const Choice>, std::string_view doc,
-            const std::function<void(FieldVisitor&)>& options) override {
-    if (find(n)) kind = *find(n);
-    block(n, doc, options);
+
+  void visit(const Field& field, const Ref& value) override {
+    if (!field.condition.holds) return;
+    const std::string key = prefix_ + std::string(field.name);
+    const auto found = values_.find(key);
+    const FieldText* text = found == values_.end() ? nullptr : &found->second;
+    SetFields inner(values_, key + ".");
+    if (const auto* block = std::get_if<BlockRef>(&value))
+      block->visit(inner);
+    else if (const auto* ref = std::get_if<KindRef>(&value))
+      ref->options(inner, text ? choose(key, *text, ref->kind) : ref->kind.chosen);
+    else if (text)
+      set(key, *text, value);
   }
 
  private:
-  const FieldText* find(std::string_view name) const {
-    const auto at = values_.find(prefix_ + std::string(name));
-    return at == values_.end() ? nullptr : &at->second;
+  static void set(const std::string& key, const std::string& text, const Ref& value) {
+    std::visit(
+        Overloaded{[&](int64_t* v) { *v = std::stoll(text); },
+                   [&](double* v) { *v = std::stod(text); },
+                   [&](bool* v) { *v = text == "true" || text == "1"; },
+                   [&](std::string* v) { *v = text; },
+                   [&](std::vector<int64_t>* v) { *v = numbers(text); },
+                   [&](const WordRef& word) { choose(key, text, word); }, [](const auto&) {}},
+        value);
   }
+  static size_t choose(const std::string& key, const std::string& text, const WordRef& word) {
+    for (size_t i = 0; i < word.choices.size(); ++i)
+      if (word.choices[i].name == text) {
+        word.choose(i);
+        return i;
+      }
+    throw UsageError(key, text + " is none of its words");
+  }
+  static std::vector<int64_t> numbers(const std::string& text) {
+    std::vector<int64_t> out;
+    std::istringstream cells(text);
+    for (std::string cell; std::getline(cells, cell, ',');) out.push_back(std::stoll(cell));
+    return out;
+  }
+
   Values values_;
   std::string prefix_;
 };

@@ -11,10 +11,13 @@ namespace {
 class Clipped : public Exponential {
  public:
   void options(FieldVisitor& v) override {
-    v.field("alpha", alpha_, at_least(0),
-            "γ = −alpha / T, T the tokens of the sequence, those in front included (2306.12929)");
-    v.field("zeta", zeta_, at_least(1),
-            "the weight that a softmax weight of 1 is stretched to (2306.12929)");
+    v.field({"alpha",
+             "γ = −alpha / T, T the tokens of the sequence, those in front included (2306.12929)",
+             at_least(0)},
+            alpha_);
+    v.field(
+        {"zeta", "the weight that a softmax weight of 1 is stretched to (2306.12929)", at_least(1)},
+        zeta_);
   }
   RowState start(int64_t, int64_t, int64_t tokens) const override {
     return {-std::numeric_limits<float>::infinity(), 0, static_cast<float>(tokens)};

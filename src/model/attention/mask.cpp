@@ -9,19 +9,27 @@
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
-  v.field("window", window_, at_least(0),
-          "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit");
-  v.field("prefix", prefix_, at_least(0),
-          "the first tokens of a sequence, seen by every query of their document; none of them is "
-          "to be "
-          "predicted (Gu et al., 2410.10781)");
-  v.field("separator", separator_, at_least(-1),
-          "token id that ends a document; no query sees another document (as in Llama 3, "
-          "2407.21783), not its part of the prefix either; -1: one document");
-  v.field("self_only", self_only_, 0, at_least(0),
-          "positions that see only themselves (2605.06611); later queries still see them");
-  v.field("self_only_layers", layers_, 0, at_least(0),
-          "blocks in which self_only holds; empty: all");
+  v.field({"window",
+           "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit",
+           at_least(0)},
+          window_);
+  v.field({"prefix",
+           "the first tokens of a sequence, seen by every query of their document; none of them is "
+           "to be "
+           "predicted (Gu et al., 2410.10781)",
+           at_least(0)},
+          prefix_);
+  v.field({"separator",
+           "token id that ends a document; no query sees another document (as in Llama 3, "
+           "2407.21783), not its part of the prefix either; -1: one document",
+           at_least(-1)},
+          separator_);
+  v.field(
+      {"self_only", "positions that see only themselves (2605.06611); later queries still see them",
+       at_least(0)},
+      self_only_);
+  v.field({"self_only_layers", "blocks in which self_only holds; empty: all", at_least(0)},
+          layers_);
 }
 
 std::string Mask::refuse(int64_t context, const std::vector<bool>& attends) const {

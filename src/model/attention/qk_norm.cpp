@@ -12,8 +12,9 @@ template <bool centred>
 class HeadNorm : public QkNorm {
  public:
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0),
-            "added to the variance, or to the mean square (1607.06450, 1910.07467)");
+    v.field(
+        {"eps", "added to the variance, or to the mean square (1607.06450, 1910.07467)", above(0)},
+        eps_);
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
     heads_ = heads;

@@ -16,8 +16,9 @@ float scaled_sigmoid(float s, float top) {
 class Sigmoid : public Normalizer {
  public:
   void options(FieldVisitor& v) override {
-    v.field("normalized", normalized_,
-            "whether a row's weights are divided by their sum (Gu et al., 2410.10781)");
+    v.field(
+        {"normalized", "whether a row's weights are divided by their sum (Gu et al., 2410.10781)"},
+        normalized_);
   }
   bool shares() const override { return normalized_; }
   RowState start(int64_t, int64_t, int64_t) const override {

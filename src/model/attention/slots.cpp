@@ -28,9 +28,12 @@ class KeySlot : public Slot {
 class KeyValueSlot : public Slot {
  public:
   void options(FieldVisitor& v) override {
-    v.field("value_norm", value_norm_, at_least(0),
-            "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) but "
-            "stands in the checkpoints all the same; 0: it is learned");
+    v.field(
+        {"value_norm",
+         "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) but "
+         "stands in the checkpoints all the same; 0: it is learned",
+         at_least(0)},
+        value_norm_);
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));

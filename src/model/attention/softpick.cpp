@@ -19,7 +19,7 @@ float shifted(float s, float top, float low) {
 class Softpick : public Normalizer {
  public:
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0), "added to the sum that weights are divided by (2504.20966)");
+    v.field({"eps", "added to the sum that weights are divided by (2504.20966)", above(0)}, eps_);
   }
   RowState start(int64_t, int64_t, int64_t) const override { return {}; }
   float extend(RowState& state, float* row, int64_t n) const override {

@@ -7,9 +7,10 @@ namespace {
 class LayerNorm : public Norm {
  public:
   void options(FieldVisitor& v) override {
-    v.field("eps", eps_, above(0),
-            "added to the variance, or to the mean square (1607.06450, 1910.07467)");
-    v.field("bias", biased_, "whether the norms have a bias beside their gain (1607.06450)");
+    v.field(
+        {"eps", "added to the variance, or to the mean square (1607.06450, 1910.07467)", above(0)},
+        eps_);
+    v.field({"bias", "whether the norms have a bias beside their gain (1607.06450)"}, biased_);
   }
   void build(Builder& builder, const std::string& name, int64_t width) override {
     gain_ = &builder.add(name + ".gain", {width}, Init::constant(1));

@@ -15,7 +15,7 @@ namespace {
 class Alibi : public PositionEncoding, public ScoreBias {
  public:
   void options(FieldVisitor& v) override {
-    v.field("slopes", given_, 0, {}, "slopes m_h of the heads; none: 2^(−8h/H) (2108.12409)");
+    v.field({"slopes", "slopes m_h of the heads; none: 2^(−8h/H) (2108.12409)"}, given_);
   }
   std::string refuse(const EncodingSizes& sizes) const override {
     if (given_.empty() || std::ssize(given_) == sizes.heads) return {};

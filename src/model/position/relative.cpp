@@ -17,13 +17,15 @@ namespace {
 class Relative : public PositionEncoding, public ScoreBias {
  public:
   void options(FieldVisitor& v) override {
-    v.field("buckets", buckets_, between(4, 1024), "learned numbers per head (1910.10683)");
-    v.field("max_distance", max_distance_, at_least(2),
-            "distance from which on all share the last bucket (1910.10683)");
-    v.field("bidirectional", bidirectional_,
-            "whether later keys have half of the buckets for themselves (1910.10683); under a "
-            "causal mask "
-            "nothing uses those");
+    v.field({"buckets", "learned numbers per head (1910.10683)", between(4, 1024)}, buckets_);
+    v.field({"max_distance", "distance from which on all share the last bucket (1910.10683)",
+             at_least(2)},
+            max_distance_);
+    v.field({"bidirectional",
+             "whether later keys have half of the buckets for themselves (1910.10683); under a "
+             "causal mask "
+             "nothing uses those"},
+            bidirectional_);
   }
   std::string refuse(const EncodingSizes&) const override {
     if (max_distance_ > exact()) return {};

@@ -17,13 +17,18 @@ namespace {
 class Rope : public PositionEncoding {
  public:
   void options(FieldVisitor& v) override {
-    v.field("base", base_, above(1),
-            "the slowest pair turns by about 1 / base per position "
-            "(2104.09864)");
-    v.field("fraction", fraction_, {0.0, 1.0, true, false},
-            "share of a head's channels that is turned (GPT-NeoX: 0.25)");
-    v.field("interpolation", interpolation_, above(0),
-            "what positions are divided by, to stretch the context (2306.15595)");
+    v.field({"base",
+             "the slowest pair turns by about 1 / base per position "
+             "(2104.09864)",
+             above(1)},
+            base_);
+    v.field({"fraction",
+             "share of a head's channels that is turned (GPT-NeoX: 0.25)",
+             {0.0, 1.0, true, false}},
+            fraction_);
+    v.field({"interpolation", "what positions are divided by, to stretch the context (2306.15595)",
+             above(0)},
+            interpolation_);
   }
   std::string refuse(const EncodingSizes& sizes) const override {
     const int64_t head = sizes.head_width();

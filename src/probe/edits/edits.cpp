@@ -68,16 +68,18 @@ std::vector<int64_t> every(int64_t n) {
 
 void EditConfig::visit(FieldVisitor& v) {
   v.field(
-      "at", at,
-      "named points, e.g. blocks.1.attn.v or blocks.*.resid: tokens, positions, embed.position, "
-      "embed, blocks.L.attn.{q, k, v, scores, pattern, mix, out}, blocks.L.{mlp.out, resid}, "
-      "final.norm, logits");
-  edit.visit_within(v, "edit", "what is done there");
-  v.field("positions", positions,
-          "which positions are changed, in scores and patterns which keys; empty: all");
-  v.field("except", except, "positions left out of these");
-  v.field("queries", queries, "in scores and patterns, which queries' rows; empty: all");
-  v.field("heads", heads, 0, at_least(0), "where a point has heads, which; empty: all");
+      {"at",
+       "named points, e.g. blocks.1.attn.v or blocks.*.resid: tokens, positions, embed.position, "
+       "embed, blocks.L.attn.{q, k, v, scores, pattern, mix, out}, blocks.L.{mlp.out, resid}, "
+       "final.norm, logits"},
+      at);
+  edit.visit_within(v, {"edit", "what is done there"});
+  v.field(
+      {"positions", "which positions are changed, in scores and patterns which keys; empty: all"},
+      positions);
+  v.field({"except", "positions left out of these"}, except);
+  v.field({"queries", "in scores and patterns, which queries' rows; empty: all"}, queries);
+  v.field({"heads", "where a point has heads, which; empty: all", at_least(0)}, heads);
 }
 
 std::vector<std::pair<std::string, PointKind>> edit_points(const ModelConfig& model) {

@@ -11,7 +11,7 @@ class Hide : public EditRule {
  public:
   bool suits(PointKind kind) const override { return kind == PointKind::scores; }
   void options(FieldVisitor& v) override {
-    v.field("own", own_, "whether a key is hidden from its own query too");
+    v.field({"own", "whether a key is hidden from its own query too"}, own_);
   }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
     for (const int64_t t : positions)

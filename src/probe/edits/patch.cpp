@@ -16,7 +16,7 @@ constexpr char kSeedDoc[] = "chooses among all of them; the same for every seque
 class Patch : public EditRule {
  public:
   void options(FieldVisitor& v) override {
-    v.field("from", from_, true, "position that the vector is taken from");
+    v.field(Field{"from", "position that the vector is taken from"}.must_be_given(), from_);
   }
   bool suits(PointKind) const override { return true; }
   std::string from() const override { return from_; }
@@ -44,8 +44,8 @@ class Swap : public EditRule {
 class Control : public EditRule {
  public:
   void options(FieldVisitor& v) override {
-    v.field("from", from_, false, kFromDoc);
-    v.field("seed", seed_, at_least(0), kSeedDoc);
+    v.field({"from", kFromDoc}, from_);
+    v.field({"seed", kSeedDoc, at_least(0)}, seed_);
   }
   bool suits(PointKind kind) const override { return kind == PointKind::vectors; }
   std::string from() const override { return from_; }

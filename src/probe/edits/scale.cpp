@@ -7,7 +7,7 @@ namespace {
 class Scale : public EditRule {
  public:
   void options(FieldVisitor& v) override {
-    v.field("by", by_, Range{}, "the factor; 1 leaves everything as it is");
+    v.field({"by", "the factor; 1 leaves everything as it is"}, by_);
   }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
     for (const int64_t t : positions)

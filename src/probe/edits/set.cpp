@@ -9,7 +9,7 @@ namespace {
 class Set : public EditRule {
  public:
   void options(FieldVisitor& v) override {
-    v.field("value", value_, Range{}, "what is put there: a number, a token's id, a position's id");
+    v.field({"value", "what is put there: a number, a token's id, a position's id"}, value_);
   }
   bool suits(PointKind) const override { return true; }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {

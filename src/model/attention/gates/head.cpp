@@ -10,8 +10,8 @@ namespace {
 class HeadGate : public Gate {
  public:
   void options(FieldVisitor& v) override {
-    v.field("open", open_, {0.0, 1.0, true, true},
-            "what the gates let through at first (2306.12929)");
+    v.field({"open", "what the gates let through at first (2306.12929)", {0.0, 1.0, true, true}},
+            open_);
   }
   int64_t products(int64_t heads, int64_t width) const override { return heads * width; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {

@@ -3,14 +3,17 @@
 namespace waiver {
 namespace {
 
+enum class GatePer { element, head };
+std::span<const Choice> words(GatePer) {
+  static constexpr Choice all[] = {{"element", "every channel of every head has a gate"},
+                                   {"head", "all channels of a head share one"}};
+  return all;
+}
+
 /// mix ⊙ σ(x W), W [C, C], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
 class OutputGate : public Gate {
  public:
-  void options(FieldVisitor& v) override {
-    static constexpr Choice choices[] = {{"element", "every channel of every head has a gate"},
-                                         {"head", "all channels of a head share one"}};
-    v.choice("per", per_, choices, "what has a gate of its own");
-  }
+  void options(FieldVisitor& v) override { v.field({"per", "what has a gate of its own"}, per_); }
   int64_t products(int64_t heads, int64_t width) const override {
     return width * columns(heads, width);
   }
@@ -22,9 +25,11 @@ class OutputGate : public Gate {
   }
 
  private:
-  int64_t columns(int64_t heads, int64_t width) const { return per_ == "head" ? heads : width; }
+  int64_t columns(int64_t heads, int64_t width) const {
+    return per_ == GatePer::head ? heads : width;
+  }
 
-  std::string per_ = "element";
+  GatePer per_ = GatePer::element;
   Linear gate_;
 };
 
