@@ -7,7 +7,7 @@
 namespace waiver::reference {
 
 Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
-  if (s.length("position")) table = "blocks." + std::to_string(layer) + ".attn.position.weight";
+  if (s.length("position")) name = "blocks." + std::to_string(layer) + ".attn.position";
   const std::string key = s.length("position") ? "position." + std::to_string(layer) : "position";
   kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple"},
                  "encoding.cpp: Encoding, or score_bias() in encoding.h");
@@ -25,9 +25,9 @@ Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
   if (slopes.empty()) slopes = alibi_slopes(heads);
 }
 
-std::vector<int64_t> Encoding::table_shape(int64_t heads) const {
-  if (kind == "relative") return {heads, buckets};
-  if (kind == "kerple") return {heads, 2};
+std::map<std::string, std::vector<int64_t>> Encoding::weight_shapes(int64_t heads) const {
+  if (kind == "relative") return {{name + ".weight", {heads, buckets}}};
+  if (kind == "kerple") return {{name + ".weight", {heads, 2}}};
   return {};
 }
 

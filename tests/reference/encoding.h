@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "reference/scalar.h"
+#include "reference/model.h"
 #include "reference/settings.h"
 
 namespace waiver::reference {
@@ -17,11 +17,11 @@ struct Encoding {
   std::vector<double> slopes;
   int64_t layer, buckets = 0, max_distance = 0;
   bool bidirectional = false;
-  std::string table = "embed.position.weight";
+  std::string name = "embed.position";  // what its weights are called, {name}.…
 
   Encoding(const Settings& s, int64_t l, int64_t heads);
-  /// Of what it learns for the scores; empty: nothing.
-  std::vector<int64_t> table_shape(int64_t heads) const;
+  /// The weights by which it changes the scores, and their shapes.
+  std::map<std::string, std::vector<int64_t>> weight_shapes(int64_t heads) const;
 };
 
 /// T5's bucket of a distance (1910.10683 and its code): the first half of a direction's buckets one
@@ -33,15 +33,19 @@ S size_of(const S& x) {
   return real_part(x) < 0 ? -x : x;
 }
 
-/// What it adds to the scores of head h at a distance; `table` is what it learned.
+/// What it adds to the score of head h for the positions of a query and a key.
 template <class S>
-S score_bias(const Encoding& e, const std::vector<S>& table, int64_t h, int64_t distance) {
-  if (e.kind == "relative") return table[h * e.buckets + bucket_of(e, distance)];
-  if (e.kind == "alibi") return S(-e.slopes[h] * static_cast<double>(std::abs(distance)));
+S score_bias(const Encoding& e, const Weights<S>& weights, int64_t h, int64_t query, int64_t key) {
+  const auto weight = [&](const std::string& part) -> const std::vector<S>& {
+    return weights.at(e.name + "." + part);
+  };
+  const auto distance = static_cast<double>(std::abs(query - key));
+  if (e.kind == "relative") return weight("weight")[h * e.buckets + bucket_of(e, query - key)];
+  if (e.kind == "alibi") return S(-e.slopes[h] * distance);
   if (e.kind == "kerple") {
     using std::log;
-    const S r1 = 2.0 * size_of(table[2 * h]), r2 = size_of(table[2 * h + 1]);
-    return -(r1 * log(S(1.0) + r2 * static_cast<double>(std::abs(distance))));
+    const S r1 = 2.0 * size_of(weight("weight")[2 * h]), r2 = size_of(weight("weight")[2 * h + 1]);
+    return -(r1 * log(S(1.0) + r2 * distance));
   }
   return S(0.0);
 }
