@@ -99,6 +99,9 @@ TEST_CASE("encodings of differences do not see a uniform shift, absolute ones do
     const bool absolute = Kind<PositionEncoding>(name)->acts() == Acts::on_embeddings;
     CHECK((distance(model.logits(kText, moved), model.logits(kText)) < kRounding) != absolute);
   }
+  // FIRE's distances are relative to the query's position once that is beyond its threshold.
+  const Model fire({{{"position", "fire"}}, {{"position.threshold", 2}}});
+  CHECK(distance(fire.logits(kText, moved), fire.logits(kText)) > kRounding);
 }
 
 TEST_CASE("a bidirectional model without an encoding is permutation-equivariant") {

@@ -13,9 +13,9 @@ namespace waiver::reference {
 /// What a layer knows of positions.
 struct Encoding {
   std::string kind;
-  double base = 0, fraction = 0, interpolation = 0, scale = 0;
+  double base = 0, fraction = 0, interpolation = 0, scale = 0, threshold = 0;
   std::vector<double> slopes;
-  int64_t layer, buckets = 0, max_distance = 0;
+  int64_t layer, buckets = 0, max_distance = 0, hidden = 0;
   bool bidirectional = false;
   std::string name = "embed.position";  // what its weights are called, {name}.…
 
@@ -42,6 +42,23 @@ S score_bias(const Encoding& e, const Weights<S>& weights, int64_t h, int64_t qu
   const auto distance = static_cast<double>(std::abs(query - key));
   if (e.kind == "relative") return weight("weight")[h * e.buckets + bucket_of(e, query - key)];
   if (e.kind == "alibi") return S(-e.slopes[h] * distance);
+  if (e.kind == "fire") {
+    const auto psi = [&](const S& x) {
+      using std::log;
+      return log(size_of(weight("c")[0]) * x + S(1.0));
+    };
+    S most = size_of(weight("factor")[0] * e.threshold);
+    if (real_part(most) < static_cast<double>(query)) most = S(static_cast<double>(query));
+    const S x = psi(S(distance)) / (psi(most) + S(1e-6));
+    const std::vector<S>&up = weight("up.weight"), &down = weight("down.weight");
+    const int64_t W = e.hidden, heads = std::ssize(down) / (W + 1);
+    S y = down[W * heads + h];
+    for (int64_t k = 0; k < W; ++k) {
+      const S z = up[k] * x + up[W + k];
+      if (real_part(z) > 0) y += down[k * heads + h] * z;
+    }
+    return y;
+  }
   if (e.kind == "kerple") {
     using std::log;
     const S r1 = 2.0 * size_of(weight("weight")[2 * h]), r2 = size_of(weight("weight")[2 * h + 1]);
