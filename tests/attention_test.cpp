@@ -71,8 +71,9 @@ template <class S>
 struct Row {
   std::vector<S> scores, pattern;
 };
-template <class S>
-Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h, int i) {
+template <class S, class Bias>
+Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h, int i,
+                 const Bias& bias) {
   using std::exp;
   Row<S> row{std::vector<S>(a.T, S(-std::numeric_limits<double>::infinity())),
              std::vector<S>(a.T, S(0.0))};
@@ -82,7 +83,7 @@ Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h
   S sum(0.0);
   for (int64_t j = 0; j < a.T; ++j) {
     if (!a.mask->visible(i, a.T).contains(j)) continue;
-    S s(a.biased ? bias_of(h, a.positions[i], a.positions[j]) : 0.0);
+    S s = a.biased ? S(bias(h, a.positions[i], a.positions[j])) : S(0.0);
     for (int d = 0; d < a.D; ++d) s += at(i, 0, d) * at(j, 1, d) / std::sqrt(a.D);
     row.scores[j] = s;
     sum += row.pattern[j] = exp(s);
@@ -91,13 +92,14 @@ Row<S> plain_row(const AttentionCase& a, const std::vector<S>& qkv, int b, int h
   return row;
 }
 
-template <class S>
-std::vector<S> plain_attention(const AttentionCase& a, const std::vector<S>& qkv) {
+template <class S, class Bias>
+std::vector<S> plain_attention(const AttentionCase& a, const std::vector<S>& qkv,
+                               const Bias& bias) {
   std::vector<S> mix(a.B * a.T * a.C(), S(0.0));
   for (int b = 0; b < a.B; ++b)
     for (int h = 0; h < a.H; ++h)
       for (int i = 0; i < a.T; ++i) {
-        const Row<S> row = plain_row(a, qkv, b, h, i);
+        const Row<S> row = plain_row(a, qkv, b, h, i, bias);
         for (int j = 0; j < a.T; ++j)
           for (int d = 0; d < a.D; ++d) {
             const S& v = qkv[(b * a.T + j) * 3 * a.C() + 2 * a.C() + h * a.D + d];
@@ -147,8 +149,51 @@ TEST_CASE("attention mixes the values of the visible keys") {
         [&](Tape& tape, const auto& in) {
           return attention(tape, in[0], spec_of(a, *softmax, bias));
         },
-        [&](const auto& in) { return plain_attention(a, in[0]); });
+        [&](const auto& in) { return plain_attention(a, in[0], bias_of); });
   });
+}
+
+// s_ij += a_h · c_0 · (c_1 + d_j)², a of each head, c and d of all.
+struct LearnedBias : ScoreBias {
+  Variable a, c, d;
+  void add(int64_t head, int32_t, const int32_t* keys, float* row, int64_t n) const override {
+    for (int64_t j = 0; j < n; ++j) {
+      const float sum = c.value.data[1] + d.value.data[keys[j]];
+      row[j] += a.value.data[head] * c.value.data[0] * sum * sum;
+    }
+  }
+  Variable parameter() const override { return a; }
+  std::vector<Variable> shared() const override { return {c, d}; }
+  void backward(int64_t head, int32_t, const int32_t* keys, const float* grad, int64_t n,
+                float* own, float* shared) const override {
+    const float a_h = a.value.data[head], c_0 = c.value.data[0];
+    for (int64_t j = 0; j < n; ++j) {
+      const float sum = c.value.data[1] + d.value.data[keys[j]], slope = 2 * a_h * c_0 * sum;
+      own[0] += grad[j] * c_0 * sum * sum;
+      shared[0] += grad[j] * a_h * sum * sum;
+      shared[1] += grad[j] * slope;
+      shared[2 + keys[j]] += grad[j] * slope;
+    }
+  }
+};
+
+TEST_CASE("a bias learns numbers of each head and numbers that all heads share") {
+  const Kind<Normalizer> softmax("softmax");
+  const UpTo mask;
+  const AttentionCase a{2, 70, 3, 4, &mask, true, whole_numbers("positions", 70, 5)};
+  LearnedBias bias;
+  check(
+      {{a.B * a.T, 3 * a.C()}, {a.H, 1}, {2}, {5}},
+      [&](Tape& tape, const auto& in) {
+        bias.a = in[1], bias.c = in[2], bias.d = in[3];
+        return attention(tape, in[0], spec_of(a, *softmax, bias));
+      },
+      [&](const auto& in) {
+        return plain_attention(a, in[0], [&](int64_t h, int32_t, int32_t key) {
+          const auto sum = in[2][1] + in[3][key];
+          return in[1][h] * in[2][0] * sum * sum;
+        });
+      });
 }
 
 TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0") {
@@ -168,7 +213,7 @@ TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0")
     for (int b = 0; b < a.B; ++b)
       for (int h = 0; h < a.H; ++h)
         for (int i = 0; i < a.T; ++i) {
-          const Row<double> row = plain_row(a, exact, b, h, i);
+          const Row<double> row = plain_row(a, exact, b, h, i, bias_of);
           const float* scores = spec.scores.row((b * a.H + h) * a.T + i);
           const float* pattern = spec.pattern.row((b * a.H + h) * a.T + i);
           for (int j = 0; j < a.T; ++j) {

@@ -39,8 +39,9 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       // keys of another kind
       {"model:\n  position: {kind: alibi, base: 500}\n",
        "a.yaml:2:27: model.position.base: only kind rope has it; the kind here is alibi."},
-      {"train: {optimizer: {momentum: 0.5}}\n",
-       "a.yaml:1:21: train.optimizer.momentum: only kind sgd has it; the kind here is adamw."},
+      {"train: {optimizer: {largest_axis: 64}}\n",
+       "a.yaml:1:21: train.optimizer.largest_axis: only kind ortho_adam has it; the kind here is "
+       "adamw."},
       {"train: {schedule: {final: 0.1}}\n",
        "a.yaml:1:20: train.schedule.final: only kinds cosine and linear have it; the kind here is "
        "constant."},

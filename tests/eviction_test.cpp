@@ -52,6 +52,14 @@ TEST_CASE("one pass with eviction is a decoder with a cache, for every encoding"
   }
 }
 
+TEST_CASE("a bias that depends on the query's own position moves with it") {
+  const Model model("fire", {{}, {{"position.threshold", 2}}});
+  for (const Cache& cache : caches(true)) {
+    INFO("window ", cache.window, ", first ", cache.keep_first);
+    CHECK(distance(model.evicted(cache), decode(model, cache)) < kRounding);
+  }
+}
+
 TEST_CASE("a window beyond all numbers evicts nothing, and a key within it cannot be kept") {
   const Model model{"rope"};
   CHECK(model.evicted({INT64_MAX, 0, {}, false}) == model.logits());

@@ -88,6 +88,38 @@ TEST_CASE("contribution share and first-argmax share equal their formulas") {
   }
 }
 
+TEST_CASE("a head's output, and its share of the block's, equal their formulas") {
+  for (const char* mask : {"causal", "bidirectional"}) {
+    const Setup m(mask);
+    for (int64_t l = 0; l < m.L; ++l) {
+      double norm[m.H] = {}, ratio[m.H] = {};
+      for (int64_t b = 0; b < m.B; ++b) {
+        double mine[m.H] = {}, total = 0;
+        for (int64_t h = 0; h < m.H; ++h)
+          for (int64_t i = 0; i < m.T; ++i) {
+            double squares = 0;
+            for (int64_t d = 0; d < m.D; ++d) {
+              double out = 0;
+              for (int64_t k = 0; k < m.T; ++k)
+                out += m.A(l, b, h, i, k) * static_cast<double>(m.qkv(l, b, k, 2, h)[d]);
+              squares += out * out;
+            }
+            mine[h] += std::sqrt(squares) / m.T;
+            total += std::sqrt(squares) / m.T;
+          }
+        for (int64_t h = 0; h < m.H; ++h) {
+          norm[h] += mine[h] / m.B;
+          ratio[h] += mine[h] / (total / m.H) / m.B;
+        }
+      }
+      for (int64_t h = 0; h < m.H; ++h) {
+        CHECK(m.measured.at("head_output_norm")[l * m.H + h] == near(norm[h]));
+        CHECK(m.measured.at("head_output_ratio")[l * m.H + h] == near(ratio[h]));
+      }
+    }
+  }
+}
+
 TEST_CASE("proxy attention is measured where weights are no shares, and there alone") {
   for (const char* normalizer : {"elu1", "relu", "sigmoid"}) {
     const Setup m("causal", "rope",

@@ -18,7 +18,8 @@ namespace {
 constexpr uint64_t kSeed = 31;
 
 // Matrices and vectors with given weights, and gradients that change from step to step. One matrix
-// has more rows than a tile, one axis is as long as another's, and one parameter has three axes.
+// has more rows than a tile, one axis is as long as another's, and one parameter has three axes;
+// three are hidden matrices of a model.
 struct Weights {
   ParameterSet set;
   Weights() {
@@ -26,6 +27,9 @@ struct Weights {
     set.add("square", {5, 5}, Init::normal(1));
     set.add("vector", {5}, Init::normal(1));
     set.add("stack", {2, 3, 4}, Init::normal(1));
+    set.add("blocks.0.attn.qkv.weight", {6, 18}, Init::normal(1));
+    set.add("blocks.0.mlp.up.weight", {6, 70}, Init::normal(1));
+    set.add("blocks.0.mlp.down.weight", {70, 6}, Init::normal(1));
     set.allocate(3);
   }
   void fill_gradients(int64_t step) {
@@ -55,6 +59,7 @@ std::unique_ptr<Optimizer> make(const std::string& kind, SetFields options) {
 // A parameter [rows, columns] as the formulas see it, with two states that begin as zeros.
 using Numbers = std::vector<double>;
 struct Exact {
+  std::string name;
   int64_t rows, columns;
   Numbers w, g, m, v;
 };
@@ -70,7 +75,7 @@ void check_rule(Optimizer& optimizer, double weight_decay, const std::string& de
   for (const Parameter& p : weights.set.all()) {
     const int64_t n = p.shape.size(), columns = p.shape[-1];
     const float* w = p.variable.value.data;
-    truth[p.name] = {n / columns, columns, {w, w + n}, Numbers(n), Numbers(n), Numbers(n)};
+    truth[p.name] = {p.name, n / columns, columns, {w, w + n}, Numbers(n), Numbers(n), Numbers(n)};
   }
   for (int64_t step = 0; step < 20; ++step) {
     weights.fill_gradients(step);
@@ -125,6 +130,20 @@ Numbers transposed(const Numbers& a, int64_t rows, int64_t columns) {
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j) out[j * rows + i] = a[i * columns + j];
   return out;
+}
+
+// Jordan et al., "Muon": five steps of X → a X + b (X Xᵀ) X + c (X Xᵀ)² X from X = u / ‖u‖.
+Numbers newton_schulz(const Numbers& u, int64_t rows, int64_t columns) {
+  double squares = 0;
+  for (const double x : u) squares += x * x;
+  Numbers X = u;
+  for (double& x : X) x /= std::sqrt(squares) + 1e-7;
+  for (int step = 0; step < 5; ++step) {
+    const Numbers A = times(X, transposed(X, rows, columns), rows, columns, rows);
+    const Numbers AX = times(A, X, rows, rows, columns), AAX = times(A, AX, rows, rows, columns);
+    for (size_t i = 0; i < X.size(); ++i) X[i] = 3.4445 * X[i] - 4.7750 * AX[i] + 2.0315 * AAX[i];
+  }
+  return X;
 }
 
 std::vector<float> orthogonal(uint64_t seed, int64_t n) {
@@ -224,6 +243,37 @@ TEST_CASE("OrthoAdam is Adam in turned axes") {
       for (size_t i = 0; i < g.size(); ++i) x.w[i] -= 0.02 * how.lr_factor * wd * x.w[i] + step[i];
     });
   }
+}
+
+TEST_CASE("Muon makes the published updates of hidden matrices, and AdamW's of all else") {
+  auto optimizer = make(
+      "muon", SetFields({{"lr", 0.02}, {"adam_lr", 0.01}, {"eps", 1e-6}, {"weight_decay", 0.3}}));
+  check_rule(*optimizer, 0.3, "all", [](Exact& x, const Update& how, double wd) {
+    const bool qkv = x.name.find("qkv") != std::string::npos;
+    if (!x.name.starts_with("blocks.")) {
+      for (size_t i = 0; i < x.w.size(); ++i) {
+        x.w[i] -= 0.01 * how.lr_factor * wd * x.w[i];
+        x.w[i] -= 0.01 * adam_step(x.g[i], x.m[i], x.v[i], how, 1e-6);
+      }
+      return;
+    }
+    for (size_t i = 0; i < x.m.size(); ++i) x.m[i] = 0.95 * x.m[i] + 0.05 * x.g[i];
+    const int64_t parts = qkv ? 3 : 1, columns = x.columns / parts;
+    for (int64_t part = 0; part < parts; ++part) {
+      const auto at = [&](int64_t r, int64_t c) { return r * x.columns + part * columns + c; };
+      Numbers u;
+      for (int64_t r = 0; r < x.rows; ++r)
+        for (int64_t c = 0; c < columns; ++c)
+          u.push_back(0.95 * x.m[at(r, c)] + 0.05 * x.g[at(r, c)]);
+      u = newton_schulz(u, x.rows, columns);
+      const double grown = std::sqrt(std::max(1.0, 1.0 * columns / x.rows));
+      for (int64_t r = 0; r < x.rows; ++r)
+        for (int64_t c = 0; c < columns; ++c) {
+          double& w = x.w[at(r, c)];
+          w -= 0.02 * how.lr_factor * (wd * w + grown * u[r * columns + c]);
+        }
+    }
+  });
 }
 
 TEST_CASE("every optimizer gives the same bits at any thread count, and when it is resumed") {

@@ -167,6 +167,23 @@ TEST_CASE("options of norms and encodings agree with the reference") {
   check_small({{{"position", "rope"}}, {{"position.interpolation", 2.5}}});
   check_small({{{"position", "sinusoidal"}}, {{"position.scale", 0.25}}});
   check_small({{{"position", "alibi"}}, {{"position.slopes.0", 0.7}, {"position.slopes.1", -0.2}}});
+  for (const char* mask : {"causal", "bidirectional"})
+    check_small({{{"position", "fire"}, {"attention.mask", mask}},
+                 {{"position.threshold", 2.5}, {"position.hidden", 5}, {"sink_tokens", 1}}});
+  check_small({{{"position.0", "fire"}, {"position.1", "fire"}}, {{"position.1.threshold", 3.0}}});
+}
+
+TEST_CASE("FIRE's c and the factor of its threshold count by their sizes") {
+  for (const float sign : {1.0f, -1.0f}) {
+    Pair pair(with(kSmall, {{{"position", "fire"}}, {{"position.threshold", 2.5}}}),
+              make_problem(11, 2, 7));
+    for (Parameter& p : pair.model.parameters().all())
+      for (const auto& [name, size] :
+           {std::pair{"embed.position.c", 0.4f}, {"embed.position.factor", 1.25f}})
+        if (p.name == name) pair.weights[p.name][0] = p.variable.value.data[0] = sign * size;
+    check_values(pair, false);
+    check_whole_gradient(pair);
+  }
 }
 
 TEST_CASE("options of normalizers, slots and the relative bias agree with the reference") {

@@ -91,14 +91,17 @@ TEST_CASE("encodings of differences do not see a uniform shift, absolute ones do
     const std::string name(entry.name);
     INFO(name);
     Model model({{{"position", name}}, {}});
-    if (name == "relative") {
-      Parameter& p = model.parameter("embed.position.weight");
-      for (int64_t i = 0; i < p.shape.size(); ++i)
-        p.variable.value.data[i] = static_cast<float>(Random(3, "bias").normal(i));
-    }
-    const bool absolute = name == "learned" || name == "sinusoidal";
+    // What begins as zeros would add nothing that could be seen.
+    for (Parameter& p : model.transformer.parameters().all())
+      for (int64_t i = 0; matches("embed.position.*", p.name) && i < p.shape.size(); ++i)
+        if (p.init.scale == 0)
+          p.variable.value.data[i] = static_cast<float>(Random(3, "bias").normal(i));
+    const bool absolute = Kind<PositionEncoding>(name)->acts() == Acts::on_embeddings;
     CHECK((distance(model.logits(kText, moved), model.logits(kText)) < kRounding) != absolute);
   }
+  // FIRE's distances are relative to the query's position once that is beyond its threshold.
+  const Model fire({{{"position", "fire"}}, {{"position.threshold", 2}}});
+  CHECK(distance(fire.logits(kText, moved), fire.logits(kText)) > kRounding);
 }
 
 TEST_CASE("a bidirectional model without an encoding is permutation-equivariant") {

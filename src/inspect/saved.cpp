@@ -57,7 +57,7 @@ void check_context(const ModelConfig& trained, const ModelConfig& now) {
       fmt::format("{} is more than the {} that the model was trained with, and {} adds "
                   "a vector for each of those to the embeddings, not for later ones",
                   now.context, trained.context, encoding.name()),
-      "Longer texts are for models with none, rope, alibi or relative.");
+      "Longer texts are for encodings that act in attention, such as rope, or for none.");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace waiver {
   KIND(Optimizer, adam)  \
   KIND(Optimizer, sgd)   \
   KIND(Optimizer, lion)  \
+  KIND(Optimizer, muon)  \
   KIND(Optimizer, ortho_adam)
 WAIVER_REGISTRY(Optimizer, OPTIMIZERS)
 

@@ -15,11 +15,15 @@
 /// How the fast model is held against the reference.
 namespace waiver::reference {
 
-// fp32 rounds to 6e-8. Worst found: 4e-6 in logits and 2.3e-5 in gradients, where norms of queries,
+// fp32 rounds to 6e-8. Worst found: 7e-6 in logits and 2.3e-5 in gradients, where norms of queries,
 // keys and branches magnify rounding (there, weights moved by 6e-8 alone move exact gradients by
 // 4e-6); without those norms 5e-7 and 1.3e-6.
-constexpr double kValueTolerance = 5e-6;
+constexpr double kValueTolerance = 1e-5;
 constexpr double kGradientTolerance = 1e-4;
+// The gradient of a parameter of one number has no larger one beside it to be compared with, and
+// may be a sum that cancels: its rounding goes with the largest gradient of the model (worst found:
+// 1.2e-6 of it).
+constexpr double kLoneTolerance = 5e-6;
 
 // A model, some tokens, and the settings and weights that the reference needs for the same.
 struct Pair {
@@ -119,6 +123,15 @@ inline void check_values(Pair& pair, bool say_positions) {
   CHECK(std::abs(loss.value.data[0] - truth.loss) < kValueTolerance * truth.loss);
 }
 
+// How far a gradient may be off by what it is summed from, beyond its own size.
+inline double lone_tolerance(const Pair& pair, const Parameter& p) {
+  double largest = 0;
+  for (const Parameter& other : pair.model.parameters().all())
+    for (int64_t i = 0; p.shape.size() == 1 && i < other.shape.size(); ++i)
+      largest = std::max(largest, std::abs(double{other.variable.grad.data[i]}));
+  return kLoneTolerance * largest;
+}
+
 // Every number of every gradient, relative to the largest of its parameter.
 inline void check_whole_gradient(const Pair& pair) {
   const Weights<double> truth = gradient(pair.settings, pair.weights, pair.problem);
@@ -126,7 +139,8 @@ inline void check_whole_gradient(const Pair& pair) {
     INFO("gradient of ", p.name);
     const float* grad = p.variable.grad.data;
     const std::vector<float> found(grad, grad + p.shape.size());
-    CHECK(distance(found, truth.at(p.name)) < kGradientTolerance);
+    if (p.shape.size() > 1 || std::abs(grad[0] - truth.at(p.name)[0]) > lone_tolerance(pair, p))
+      CHECK(distance(found, truth.at(p.name)) < kGradientTolerance);
   }
 }
 
@@ -158,7 +172,8 @@ inline void check_gradient_along_signs(const Pair& pair) {
       squares += g * g;
     }
     // Both are 0 where nothing reaches a weight, as behind a clip that lets no key through.
-    const double tolerance = kGradientTolerance * std::sqrt(squares);
+    const double tolerance =
+        std::max(kGradientTolerance * std::sqrt(squares), lone_tolerance(pair, p));
     if (std::abs(along - truth.at(p.name)) <= tolerance) continue;
     if (before.empty()) {
       before = slopes_with_kink_at(-kValueTolerance, signs, pair);

@@ -9,8 +9,8 @@ namespace waiver::reference {
 /// Attention of one block: encodings, masks, normalizers, slots, gates.
 template <class S>
 struct Attention : Parts<S> {
-  using Parts<S>::settings, Parts<S>::problem, Parts<S>::weight, Parts<S>::bias, Parts<S>::affine,
-      Parts<S>::scaled;
+  using Parts<S>::settings, Parts<S>::weights, Parts<S>::problem, Parts<S>::weight, Parts<S>::bias,
+      Parts<S>::affine, Parts<S>::scaled;
   using Parts<S>::B, Parts<S>::C, Parts<S>::H, Parts<S>::D, Parts<S>::R, Parts<S>::L, Parts<S>::T;
 
   std::string mask, normalizer, slot, qk_norm, gate;
@@ -91,9 +91,7 @@ struct Attention : Parts<S> {
     S s(0.0);
     for (int64_t d = 0; d < D; ++d) s += q[d] * k[d];
     if (!unscaled) s = s / std::sqrt(static_cast<double>(D));
-    const int64_t distance = position(i) - position(j);
-    const bool learns = !e.table_shape(H).empty();
-    return s + score_bias(e, learns ? weight(e.table) : std::vector<S>(), h, distance);
+    return s + score_bias(e, weights, h, position(i), position(j));
   }
 
   // The score of the slot, which no encoding touches.

@@ -138,9 +138,7 @@ class Decoder {
     }
     double s = 0;
     for (int64_t d = h * kHead; d < (h + 1) * kHead; ++d) s += q[d] * k[d] / std::sqrt(1.0 * kHead);
-    const int64_t distance = query_place - key_place;
-    const bool learns = !biases_.table_shape(kHeads).empty();
-    return s + score_bias(biases_, learns ? weights_.at(biases_.table) : Row(), h, distance);
+    return s + score_bias(biases_, weights_, h, query_place, key_place);
   }
 
   static void turn(Row& x, int64_t place) {

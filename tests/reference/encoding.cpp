@@ -7,10 +7,11 @@
 namespace waiver::reference {
 
 Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
-  if (s.length("position")) table = "blocks." + std::to_string(layer) + ".attn.position.weight";
+  if (s.length("position")) name = "blocks." + std::to_string(layer) + ".attn.position";
   const std::string key = s.length("position") ? "position." + std::to_string(layer) : "position";
-  kind = s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple"},
-                 "encoding.cpp: Encoding, or score_bias() in encoding.h");
+  kind =
+      s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple", "fire"},
+              "encoding.cpp: Encoding, or score_bias() in encoding.h");
   if (kind == "sinusoidal") scale = s.number(key + ".scale");
   if (kind == "rope") {
     base = s.number(key + ".base"), fraction = s.number(key + ".fraction");
@@ -20,14 +21,20 @@ Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
     buckets = s.count(key + ".buckets"), max_distance = s.count(key + ".max_distance");
     bidirectional = s.flag(key + ".bidirectional");
   }
+  if (kind == "fire") threshold = s.number(key + ".threshold"), hidden = s.count(key + ".hidden");
   if (kind != "alibi") return;
   slopes = s.list(key + ".slopes");
   if (slopes.empty()) slopes = alibi_slopes(heads);
 }
 
-std::vector<int64_t> Encoding::table_shape(int64_t heads) const {
-  if (kind == "relative") return {heads, buckets};
-  if (kind == "kerple") return {heads, 2};
+std::map<std::string, std::vector<int64_t>> Encoding::weight_shapes(int64_t heads) const {
+  if (kind == "relative") return {{name + ".weight", {heads, buckets}}};
+  if (kind == "kerple") return {{name + ".weight", {heads, 2}}};
+  if (kind == "fire")
+    return {{name + ".c", {1}},
+            {name + ".factor", {1}},
+            {name + ".up.weight", {2, hidden}},
+            {name + ".down.weight", {hidden + 1, heads}}};
   return {};
 }
 

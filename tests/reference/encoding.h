@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "reference/scalar.h"
+#include "reference/model.h"
 #include "reference/settings.h"
 
 namespace waiver::reference {
@@ -13,15 +13,15 @@ namespace waiver::reference {
 /// What a layer knows of positions.
 struct Encoding {
   std::string kind;
-  double base = 0, fraction = 0, interpolation = 0, scale = 0;
+  double base = 0, fraction = 0, interpolation = 0, scale = 0, threshold = 0;
   std::vector<double> slopes;
-  int64_t layer, buckets = 0, max_distance = 0;
+  int64_t layer, buckets = 0, max_distance = 0, hidden = 0;
   bool bidirectional = false;
-  std::string table = "embed.position.weight";
+  std::string name = "embed.position";  // what its weights are called, {name}.…
 
   Encoding(const Settings& s, int64_t l, int64_t heads);
-  /// Of what it learns for the scores; empty: nothing.
-  std::vector<int64_t> table_shape(int64_t heads) const;
+  /// The weights by which it changes the scores, and their shapes.
+  std::map<std::string, std::vector<int64_t>> weight_shapes(int64_t heads) const;
 };
 
 /// T5's bucket of a distance (1910.10683 and its code): the first half of a direction's buckets one
@@ -33,15 +33,36 @@ S size_of(const S& x) {
   return real_part(x) < 0 ? -x : x;
 }
 
-/// What it adds to the scores of head h at a distance; `table` is what it learned.
+/// What it adds to the score of head h for the positions of a query and a key.
 template <class S>
-S score_bias(const Encoding& e, const std::vector<S>& table, int64_t h, int64_t distance) {
-  if (e.kind == "relative") return table[h * e.buckets + bucket_of(e, distance)];
-  if (e.kind == "alibi") return S(-e.slopes[h] * static_cast<double>(std::abs(distance)));
+S score_bias(const Encoding& e, const Weights<S>& weights, int64_t h, int64_t query, int64_t key) {
+  const auto weight = [&](const std::string& part) -> const std::vector<S>& {
+    return weights.at(e.name + "." + part);
+  };
+  const auto distance = static_cast<double>(std::abs(query - key));
+  if (e.kind == "relative") return weight("weight")[h * e.buckets + bucket_of(e, query - key)];
+  if (e.kind == "alibi") return S(-e.slopes[h] * distance);
+  if (e.kind == "fire") {
+    const auto psi = [&](const S& x) {
+      using std::log;
+      return log(size_of(weight("c")[0]) * x + S(1.0));
+    };
+    S most = size_of(weight("factor")[0] * e.threshold);
+    if (real_part(most) < static_cast<double>(query)) most = S(static_cast<double>(query));
+    const S x = psi(S(distance)) / (psi(most) + S(1e-6));
+    const std::vector<S>&up = weight("up.weight"), &down = weight("down.weight");
+    const int64_t W = e.hidden, heads = std::ssize(down) / (W + 1);
+    S y = down[W * heads + h];
+    for (int64_t k = 0; k < W; ++k) {
+      const S z = up[k] * x + up[W + k];
+      if (real_part(z) > 0) y += down[k * heads + h] * z;
+    }
+    return y;
+  }
   if (e.kind == "kerple") {
     using std::log;
-    const S r1 = 2.0 * size_of(table[2 * h]), r2 = size_of(table[2 * h + 1]);
-    return -(r1 * log(S(1.0) + r2 * static_cast<double>(std::abs(distance))));
+    const S r1 = 2.0 * size_of(weight("weight")[2 * h]), r2 = size_of(weight("weight")[2 * h + 1]);
+    return -(r1 * log(S(1.0) + r2 * distance));
   }
   return S(0.0);
 }

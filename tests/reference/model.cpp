@@ -204,8 +204,7 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   if (s.length("position") == 0 && s.word("position") == "learned")
     shapes["embed.position.weight"] = {context, C};
   for (int64_t l = 0; l < s.count("layers"); ++l)
-    if (const Encoding e(s, l, s.count("heads")); !e.table_shape(s.count("heads")).empty())
-      shapes[e.table] = e.table_shape(s.count("heads"));
+    shapes.merge(Encoding(s, l, s.count("heads")).weight_shapes(s.count("heads")));
   for (int64_t l = 0; l < s.count("layers"); ++l) {
     const std::string block = "blocks." + std::to_string(l);
     if (has_attention(s, l)) {

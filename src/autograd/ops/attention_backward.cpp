@@ -12,8 +12,11 @@ using namespace attention_tile;
 // What a head adds to the gradients of learned numbers that all sequences share. Heads of different
 // sequences are different tiles, so each has its own sums.
 struct HeadSums {
-  Tensor slot_key, slot_value, bias, start;  // [B·H, D], [B·H, D], [B·H, R], [B·H, 1]; or empty
+  // [B·H, D], [B·H, D], [B·H, R], [B·H, all shared numbers], [B·H, 1]; or empty
+  Tensor slot_key, slot_value, bias, bias_shared, start;
 };
+
+float* row_or_null(const Tensor& sums, int64_t index) { return sums ? sums.row(index) : nullptr; }
 
 struct Backward {
   const Head& h;
@@ -89,10 +92,10 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
                         x.a + at, x.ds + at, seen.size());
     std::fill(row, row + seen.begin, 0.0f);
     std::fill(row + seen.end, row + block.keys(), 0.0f);
-    if (b.sums.bias)
-      h.spec.bias->backward(h.head, h.spec.positions[i],
-                            h.spec.positions.data() + block.j0 + seen.begin, x.ds + at, seen.size(),
-                            b.sums.bias.row(h.index));
+    if (b.sums.bias || b.sums.bias_shared)
+      h.spec.bias->backward(
+          h.head, h.spec.positions[i], h.spec.positions.data() + block.j0 + seen.begin, x.ds + at,
+          seen.size(), row_or_null(b.sums.bias, h.index), row_or_null(b.sums.bias_shared, h.index));
   }
   gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, x.ds, x.pitch,
        h.k + block.j0 * h.stride, h.stride, 1.0f, b.dq(t.i0), h.stride);
@@ -173,7 +176,7 @@ void skip_head(const Head& h, const Gradient& dqkv) {
       dqkv.row(h.batch * h.T + t).from(part * h.C + h.head * h.D).skip(h.D);
 }
 
-// Sums of heads into the gradient [H, R] of what they share, sequence by sequence.
+// Sums of heads into the gradient [H, R] of what each has, sequence by sequence.
 void add_up(const Tensor& sums, Variable to, int64_t heads) {
   if (!sums) return;
   const int64_t R = sums.dim(1);
@@ -181,9 +184,31 @@ void add_up(const Tensor& sums, Variable to, int64_t heads) {
     for (int64_t r = 0; r < R; ++r) to.grad.data[index % heads * R + r] += sums.row(index)[r];
 }
 
-Tensor sums_for(Arena& arena, const AttentionSpec& spec, const Variable& shared) {
-  if (!shared.wants_grad()) return {};
-  return arena.zeros({spec.batch * spec.heads, shared.value.size() / spec.heads});
+// Sums of heads into the gradients of what all heads share, head by head.
+void add_up(const Tensor& sums, const std::vector<Variable>& to) {
+  if (!sums) return;
+  int64_t at = 0;
+  for (const Variable& shared : to) {
+    const int64_t n = shared.value.size();
+    for (int64_t index = 0; shared.wants_grad() && index < sums.dim(0); ++index)
+      for (int64_t i = 0; i < n; ++i) shared.grad.data[i] += sums.row(index)[at + i];
+    at += n;
+  }
+}
+
+Tensor sums_for(Arena& arena, const AttentionSpec& spec, const Variable& of_heads) {
+  if (!of_heads.wants_grad()) return {};
+  return arena.zeros({spec.batch * spec.heads, of_heads.value.size() / spec.heads});
+}
+
+Tensor sums_for(Arena& arena, const AttentionSpec& spec, const std::vector<Variable>& shared) {
+  int64_t numbers = 0;
+  bool wanted = false;
+  for (const Variable& v : shared) {
+    numbers += v.value.size();
+    wanted |= v.wants_grad();
+  }
+  return wanted ? arena.zeros({spec.batch * spec.heads, numbers}) : Tensor{};
 }
 
 }  // namespace
@@ -194,8 +219,10 @@ void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spe
               const RowState* states) {
   const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
                  start = spec.normalizer->parameter();
+  const auto shared = spec.bias ? spec.bias->shared() : std::vector<Variable>{};
   const HeadSums sums{sums_for(arena, spec, spec.slot_key), sums_for(arena, spec, spec.slot_value),
-                      sums_for(arena, spec, bias), sums_for(arena, spec, start)};
+                      sums_for(arena, spec, bias), sums_for(arena, spec, shared),
+                      sums_for(arena, spec, start)};
   const Gradient dqkv(qkv);
   const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
   // Tiles of one head add to the same keys and values, so they go to one thread, in order.
@@ -208,6 +235,7 @@ void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spe
   add_up(sums.slot_key, spec.slot_key, spec.heads);
   add_up(sums.slot_value, spec.slot_value, spec.heads);
   add_up(sums.bias, bias, spec.heads);
+  add_up(sums.bias_shared, shared);
   add_up(sums.start, start, spec.heads);
 }
 

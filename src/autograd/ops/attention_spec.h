@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "autograd/tape.h"
 #include "core/random.h"
@@ -103,11 +104,15 @@ class ScoreBias {
   virtual ~ScoreBias() = default;
   virtual void add(int64_t head, int32_t query, const int32_t* keys, float* row,
                    int64_t n) const = 0;
-  /// Learned numbers [H, R] that `add` uses, or empty, and what a row of ∂L/∂score adds to the
-  /// gradient of the head's R.
+  /// Learned numbers that `add` uses: [H, R], of which the head has R, or empty; and arrays that
+  /// all heads share.
   virtual Variable parameter() const { return {}; }
+  virtual std::vector<Variable> shared() const { return {}; }
+  /// Adds what a row of ∂L/∂score gives to the gradients of the head's R and of all shared numbers,
+  /// array after array; either is null where nothing of it wants a gradient.
   virtual void backward(int64_t /*head*/, int32_t /*query*/, const int32_t* /*keys*/,
-                        const float* /*grad*/, int64_t /*n*/, float* /*sums*/) const {}
+                        const float* /*grad*/, int64_t /*n*/, float* /*own*/,
+                        float* /*shared*/) const {}
 };
 
 struct AttentionSpec {

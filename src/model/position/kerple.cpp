@@ -23,7 +23,7 @@ class Kerple : public PositionEncoding, public ScoreBias {
   }
   Variable parameter() const override { return theta_->variable; }
   void backward(int64_t head, int32_t query, const int32_t* keys, const float* grad, int64_t n,
-                float* sums) const override {
+                float* sums, float*) const override {
     const Rates r = rates(head);
     for (int64_t j = 0; j < n; ++j) {
       const float d = distance(query, keys[j]);

@@ -12,6 +12,7 @@ namespace waiver {
   KIND(PositionEncoding, rope)        \
   KIND(PositionEncoding, alibi)       \
   KIND(PositionEncoding, relative)    \
+  KIND(PositionEncoding, fire)        \
   KIND(PositionEncoding, kerple)
 WAIVER_REGISTRY(PositionEncoding, ENCODINGS)
 template class Kinds<PositionEncoding>;

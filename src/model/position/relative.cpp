@@ -48,7 +48,7 @@ class Relative : public PositionEncoding, public ScoreBias {
   }
   Variable parameter() const override { return table_->variable; }
   void backward(int64_t, int32_t query, const int32_t* keys, const float* grad, int64_t n,
-                float* sums) const override {
+                float* sums, float*) const override {
     const int32_t* bucket = &bucket_[query + context_ - 1];
     for (int64_t j = 0; j < n; ++j) sums[bucket[-keys[j]]] += grad[j];
   }

@@ -26,11 +26,12 @@ void check_model(const ModelConfig& config, const Cache& cache) {
                      "They are kept in any case, as --keep-first keeps tokens of the text.");
   const Kind<PositionEncoding>& encoding = config.position.of_layer(0);
   if (cache.reindex && encoding->acts() == Acts::on_embeddings)
-    throw UsageError("reindex",
-                     fmt::format("{} adds positions to the embeddings, so they are part of what "
-                                 "was cached and cannot move",
-                                 encoding.name()),
-                     "Evict without it, or use rope, alibi, relative or none.");
+    throw UsageError(
+        "reindex",
+        fmt::format("{} adds positions to the embeddings, so they are part of what "
+                    "was cached and cannot move",
+                    encoding.name()),
+        "Evict without it, or use an encoding that acts in attention, such as rope, or none.");
 }
 
 void check_cache(const Cache& cache, int64_t T) {
@@ -89,7 +90,8 @@ void Eviction::edit(int64_t layer, std::string_view point, const Tensor& t) {
   if (point != "attn.scores") return;
   evict(t);
   if (!cache_.reindex || model_.encoding(layer).acts() != Acts::in_attention) return;
-  for (int64_t rank = 0; rank < std::ssize(kept_); ++rank) move(layer, rank, t);
+  for (int64_t rank = 0; rank < std::ssize(kept_); ++rank) move_key(layer, rank, t);
+  move_queries(layer, t);
 }
 
 void Eviction::evict(const Tensor& scores) const {
@@ -103,23 +105,21 @@ void Eviction::evict(const Tensor& scores) const {
   });
 }
 
-// Of a query from the kept key of this rank, which has left its window.
-int64_t Eviction::distance(int64_t query, int64_t rank) const {
+int64_t Eviction::rank_of(int64_t query) const {
+  if (query < cache_.window) return query;
   const auto left = std::upper_bound(kept_.begin(), kept_.end(), query - cache_.window);
-  return (left - kept_.begin()) + cache_.window - 1 - rank;
+  return (left - kept_.begin()) + cache_.window - 1;
 }
 
-// The scores of one kept key, for the queries whose window it has left.
-void Eviction::move(int64_t layer, int64_t rank, const Tensor& scores) {
+// The scores of one kept key, for the queries whose window it has left and that it is nearer to.
+void Eviction::move_key(int64_t layer, int64_t rank, const Tensor& scores) {
   const int64_t B = scores.dim(0), H = scores.dim(1), T = scores.dim(2), C = keys_.dim(1);
   const int64_t key = kept_[rank], first = key + cache_.window, n = T - first, D = C / H;
   if (n <= 0) return;
-  // Where the key comes to stand, counted in the text, and by how much that is later.
-  std::vector<int32_t> stands(n), moved_by(n);
-  for (int64_t i = first; i < T; ++i) {
-    stands[i - first] = static_cast<int32_t>(i - distance(i, rank));
-    moved_by[i - first] = static_cast<int32_t>(stands[i - first] - key);
-  }
+  // By how much the key comes nearer.
+  std::vector<int32_t> moved_by(n);
+  for (int64_t i = first; i < T; ++i)
+    moved_by[i - first] = static_cast<int32_t>((i - key) - (rank_of(i) - rank));
   // The key once for each query; encodings that turn it turn by sums of positions.
   arena_.reset();
   Tape tape(arena_, false);
@@ -138,8 +138,34 @@ void Eviction::move(int64_t layer, int64_t rank, const Tensor& scores) {
       const float* q = queries_.row(b * T + first + at) + h * D;
       const float* k = turned.value.row(b * n + at) + C + h * D;
       score = scale * std::inner_product(q, q + D, k, 0.0f);
-      const auto query = static_cast<int32_t>(first + at);
-      if (const ScoreBias* bias = encoding.bias()) bias->add(h, query, &stands[at], &score, 1);
+      const auto query = static_cast<int32_t>(rank_of(first + at)),
+                 stands = static_cast<int32_t>(rank);
+      if (const ScoreBias* bias = encoding.bias()) bias->add(h, query, &stands, &score, 1);
+    }
+  });
+}
+
+// The scores of keys that are as far as before, where a bias depends on the query's position too.
+void Eviction::move_queries(int64_t layer, const Tensor& scores) const {
+  const ScoreBias* bias = model_.encoding(layer).bias();
+  if (!bias) return;
+  const int64_t H = scores.dim(1), T = scores.dim(2), W = cache_.window;
+  parallel_tiles(scores.dim(0) * H, [&](int64_t index) {
+    for (int64_t i = W; i < T; ++i) {
+      const auto query = static_cast<int32_t>(i), stands = static_cast<int32_t>(rank_of(i));
+      const int32_t moved_by = query - stands;
+      if (moved_by == 0) continue;
+      std::vector<int32_t> keys(W), moved;
+      std::iota(keys.begin(), keys.end(), static_cast<int32_t>(i - W + 1));
+      for (int64_t rank = 0; rank < std::ssize(kept_) && kept_[rank] <= i - W; ++rank)
+        if (kept_[rank] - rank == moved_by) keys.push_back(static_cast<int32_t>(kept_[rank]));
+      for (const int32_t key : keys) moved.push_back(key - moved_by);
+      std::vector<float> was(keys.size()), is(keys.size());
+      bias->add(index % H, query, keys.data(), was.data(), std::ssize(keys));
+      bias->add(index % H, stands, moved.data(), is.data(), std::ssize(keys));
+      float* row = scores.data + (index * T + i) * T;
+      for (size_t at = 0; at < keys.size(); ++at)
+        if (is[at] != was[at] && row[keys[at]] != kHidden) row[keys[at]] += is[at] - was[at];
     }
   });
 }

@@ -28,7 +28,8 @@ struct Cache {
 /// Without `reindex` the scores of evicted keys become −∞. With it the query is the last of the
 /// cache and the r-th kept key the r-th, so that of m kept keys that have left the window it is
 ///   (m + window − 1) − r
-/// positions away, and its score is computed anew; keys within the window are as far as before.
+/// positions away, and its score is computed anew; keys within the window are as far as before, and
+/// change only by a bias that depends on the query's own position.
 /// REQUIRES: every place of a pass has its own position.
 class Eviction : public Intervention {
  public:
@@ -41,8 +42,10 @@ class Eviction : public Intervention {
 
  private:
   void evict(const Tensor& scores) const;
-  void move(int64_t layer, int64_t rank, const Tensor& scores);
-  int64_t distance(int64_t query, int64_t rank) const;
+  void move_key(int64_t layer, int64_t rank, const Tensor& scores);
+  void move_queries(int64_t layer, const Tensor& scores) const;
+  /// Where a query stands within its cache.
+  int64_t rank_of(int64_t query) const;
 
   const Transformer& model_;
   Cache cache_;

@@ -14,6 +14,7 @@ namespace waiver {
   METRIC(delta_logit)         \
   METRIC(values)              \
   METRIC(waiver_score)        \
+  METRIC(head_output)         \
   METRIC(keys)                \
   METRIC(residual)            \
   METRIC(outliers)            \

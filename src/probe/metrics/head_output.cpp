@@ -1,0 +1,65 @@
+#include "core/gemm.h"
+#include "core/scratch.h"
+#include "probe/metrics/reduce.h"
+
+namespace waiver {
+namespace {
+
+/// How much a head says, on its own and beside the others of its block.
+class HeadOutput : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    const std::vector<std::string> per_head = {"layer", "head"};
+    return {{"", "head_output_norm", per_head, "1", "norm of a head's output",
+             "‖Σ_k A[i,k] v_k‖, mean over queries i and sequences; k runs over tokens, what sink "
+             "tokens and a slot give is left out, and so are the gate and the output projection",
+             at_least(0)},
+            {"", "head_output_ratio", per_head, "1", "output of a head beside its block's",
+             "mean over queries of ‖Σ_k A[i,k] v_k‖ ÷ the same averaged over the heads of the "
+             "block, in the same sequence; mean over the sequences where that is not 0. Far below "
+             "1: an inactive head, whatever it attends to (Sandoval-Segura et al., 2504.03889)",
+             at_least(0)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * 2 * c_.heads, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t H = c_.heads;
+    reduce_heads(view, 1, 2 * H, means_, [&](int64_t b, int64_t, Mean* row) {
+      std::vector<double> norms(H);
+      double mean = 0;
+      for (int64_t h = 0; h < H; ++h) mean += (norms[h] = mean_norm(view, b, h)) / H;
+      for (int64_t h = 0; h < H; ++h) {
+        row[h].add(norms[h]);
+        if (mean != 0) row[H + h].add(norms[h] / mean);
+      }
+    });
+  }
+  void finish() override { values_ = values_of_each(means_, 2, c_.heads); }
+
+ private:
+  // Over the queries of sequence b, of head h's output.
+  double mean_norm(const LayerView& view, int64_t b, int64_t h) const {
+    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    Scratch memory;
+    float* out = memory.floats(T * D);
+    gemm(Op::plain, Op::plain, T, D, T, 1.0f, view.map(view.pattern, b, h), T,
+         view.query(b, 0) + 2 * C + h * D, 3 * C, 0.0f, out, D);
+    double sum = 0;
+    for (int64_t i = 0; i < T; ++i) sum += norm(out + i * D, D);
+    return sum / static_cast<double>(T);
+  }
+
+  ProbeContext c_;
+  std::vector<Mean> means_;  // per layer: H norms, H ratios
+};
+
+}  // namespace
+
+RegisteredMetric head_output_metric() {
+  return {"head_output", make_metric<HeadOutput>, When::on_demand};
+}
+
+}  // namespace waiver
