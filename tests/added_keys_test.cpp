@@ -42,8 +42,8 @@ TEST_CASE("sink tokens and slots are measured apart from the tokens") {
           double of_sequence = 0;
           for (int64_t i = R; i < S; ++i) {
             const int64_t query = (b * H + h) * S + i;
-            of_sequence += (a < R ? kept.at(l, "attn.pattern")[query * S + a]
-                                  : kept.at(l, "attn.slot")[query]) /
+            of_sequence += (a < R ? kept.at(l, Point::attn_pattern)[query * S + a]
+                                  : kept.at(l, Point::attn_slot)[query]) /
                            static_cast<double>(T);
           }
           mean += of_sequence / B;
@@ -55,13 +55,13 @@ TEST_CASE("sink tokens and slots are measured apart from the tokens") {
       double alpha = 0;
       for (int64_t b = 0; b < B; ++b)
         for (int64_t i = 4; i < T; ++i)
-          alpha +=
-              kept.at(l, "attn.pattern")[((b * H + h) * S + R + i) * S + R + 3] / (B * (T - 4.));
+          alpha += kept.at(l, Point::attn_pattern)[((b * H + h) * S + R + i) * S + R + 3] /
+                   (B * (T - 4.));
       CHECK(measured.at("received_attention")[(l * H + h) * T + 3] == near(alpha));
     }
   double residual = 0;
   for (int64_t b = 0; b < B; ++b)
-    residual += length(&kept.at(1, "resid")[(b * S + R + 5) * C], C) / B;
+    residual += length(&kept.at(1, Point::resid)[(b * S + R + 5) * C], C) / B;
   CHECK(measured.at("residual_norm")[T + 5] == near(residual));
   config.sink_tokens = 0;
   config.attention.slot.set("none");
@@ -84,9 +84,9 @@ TEST_CASE("the slot's weight is the rest of a softmax row") {
   Tape tape(arena, false);
   model.forward(tape, {tokens, 1, T}, &kept);
   for (int64_t i = 0; i < T; ++i) {
-    double sum = kept.at(0, "attn.slot")[i];
+    double sum = kept.at(0, Point::attn_slot)[i];
     CHECK(sum > 0);
-    for (int64_t j = 0; j < T; ++j) sum += kept.at(0, "attn.pattern")[i * T + j];
+    for (int64_t j = 0; j < T; ++j) sum += kept.at(0, Point::attn_pattern)[i * T + j];
     CHECK(sum == near(1));
   }
 }

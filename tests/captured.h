@@ -49,21 +49,21 @@ struct Setup {
     model->forward(tape, {batch.inputs, B, T}, &kept);
   }
   double A(int64_t l, int64_t b, int64_t h, int64_t i, int64_t k) const {
-    return kept.at(l, "attn.pattern")[((b * H + h) * T + i) * T + k];
+    return kept.at(l, Point::attn_pattern)[((b * H + h) * T + i) * T + k];
   }
   double s(int64_t l, int64_t b, int64_t h, int64_t i, int64_t k) const {
-    return kept.at(l, "attn.scores")[((b * H + h) * T + i) * T + k];
+    return kept.at(l, Point::attn_scores)[((b * H + h) * T + i) * T + k];
   }
   // Part 0, 1, 2: query, key, value.
   const float* qkv(int64_t l, int64_t b, int64_t t, int part, int64_t h) const {
-    return &kept.at(l, "attn.qkv")[(b * T + t) * 3 * C + part * C + h * D];
+    return &kept.at(l, Point::attn_qkv)[(b * T + t) * 3 * C + part * C + h * D];
   }
   bool sees(int64_t i, int64_t k) const { return !model->mask(0).sees_future() ? k <= i : true; }
   bool plain(int64_t b, int64_t t) const {
     return data->role(&batch.inputs[b * T], t) == Role::plain;
   }
   // The numbers of sequence b in a point of C channels, token by token.
-  const float* rows(int64_t l, const std::string& point, int64_t b) const {
+  const float* rows(int64_t l, Point point, int64_t b) const {
     return &kept.at(l, point)[b * T * C];
   }
   double got(const std::string& name, int64_t l, int64_t h, int64_t k) const {

@@ -37,10 +37,9 @@ std::vector<int32_t> some_tokens() {
 
 // Everything that a pass shows, by full name.
 struct Everything : Capture {
-  bool wants(int64_t, std::string_view) const override { return true; }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    auto& copy =
-        shown[(layer < 0 ? "" : "blocks." + std::to_string(layer) + ".") + std::string(point)];
+  bool wants(int64_t, Point) const override { return true; }
+  void take(int64_t layer, Point point, const Tensor& t) override {
+    auto& copy = shown[point_name(layer, point)];
     copy.clear();
     const int64_t columns = t.shape[-1];
     for (int64_t r = 0; r < t.size() / columns; ++r)
@@ -102,11 +101,11 @@ TEST_CASE("a pass whose points are left as they are has the bits of a plain one"
   for (const reference::Edits& setting : every_normalizer_and_slot()) {
     const Transformer model(config_of(setting), V, 1);
     const auto plain = run(model, nullptr);
-    for (const auto& [point, kind] : edit_points(model.config())) {
-      INFO(point);
-      const char* rule = kind == PointKind::ids ? "patch" : "scale";
+    for (const PlacedPoint& at : points_of(model.config(), &PointInfo::edited)) {
+      INFO(at.name());
+      const char* rule = about(at.point).kind == PointKind::ids ? "patch" : "scale";
       const SetFields same({{"by", 1.0}, {"from", "4"}});
-      const auto now = edited(model, {edit({point}, rule, {"4"}, same)});
+      const auto now = edited(model, {edit({at.name()}, rule, {"4"}, same)});
       for (const auto& [name, values] : plain) CHECK(same_bits(now.at(name), values));
     }
   }

@@ -37,7 +37,7 @@ TEST_CASE("real-valued answers: squared and largest error, and no metric that ne
   model.forward(tape, input, &kept);
   double squares = 0, largest = 0;
   for (int64_t i = 0; i < B * T * F; ++i) {
-    const double error = std::abs(double{kept.at(-1, "logits")[i]} - batch.answers[i]);
+    const double error = std::abs(double{kept.at(-1, Point::logits)[i]} - batch.answers[i]);
     squares += error * error / (B * T * F);
     largest = std::max(largest, error);
   }
@@ -48,7 +48,7 @@ TEST_CASE("real-valued answers: squared and largest error, and no metric that ne
   for (int64_t b = 0; b < B; ++b)
     for (int64_t t = 0; t < T; ++t) {
       if (batch.features[(b * T + t) * F + 1] == 1) continue;
-      bos += kept.at(0, "attn.pattern")[(b * T + t) * T];
+      bos += kept.at(0, Point::attn_pattern)[(b * T + t) * T];
       count += 1;
     }
   CHECK(measured.at("bos_attention")[0] == near(bos / count));

@@ -116,8 +116,11 @@ TEST_CASE("every error of a spec is told at once, with its place, arm and what i
        "      - {at: tokens, edit: set, value: 67}\n"
        "      - {at: embed, edit: hide}\n",
        "s.yaml:5:9: arms.zero.edits[0]: [blocks.*.atn.v] matches no point of this model. Points "
-       "are "
-       "e.g. tokens, positions, embed, blocks.0.attn.v, blocks.*.resid.\n"
+       "are tokens, positions, embed.position, embed, blocks.L.attn.q, blocks.L.attn.k, "
+       "blocks.L.attn.v, blocks.L.attn.scores, blocks.L.attn.pattern, blocks.L.attn.mix, "
+       "blocks.L.attn.out, blocks.L.mlp.out, blocks.L.resid, final.norm, logits, L a block's "
+       "number "
+       "or *.\n"
        "s.yaml:6:9: arms.zero.edits[1]: \"wavier\" is no position of 16 tokens. Positions are 0 to "
        "15, or one of: other, waiver.\n"
        "s.yaml:7:9: arms.zero.edits[2]: \"16\" is no position of 16 tokens. Positions are 0 to 15, "

@@ -15,14 +15,12 @@ namespace waiver {
 // Keeps copies of everything that a forward pass shows.
 class KeepAll : public Capture {
  public:
-  bool wants(int64_t, std::string_view) const override { return true; }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    kept[{layer, std::string(point)}] = std::vector<float>(t.data, t.data + t.size());
+  bool wants(int64_t, Point) const override { return true; }
+  void take(int64_t layer, Point point, const Tensor& t) override {
+    kept[{layer, point}] = std::vector<float>(t.data, t.data + t.size());
   }
-  const std::vector<float>& at(int64_t layer, const std::string& point) const {
-    return kept.at({layer, point});
-  }
-  std::map<std::pair<int64_t, std::string>, std::vector<float>> kept;
+  const std::vector<float>& at(int64_t layer, Point point) const { return kept.at({layer, point}); }
+  std::map<std::pair<int64_t, Point>, std::vector<float>> kept;
 };
 
 inline double length(const float* x, int64_t n) {

@@ -288,8 +288,8 @@ TEST_CASE("the first choice goes by shares of whole rows where weights are none"
         double sum = 0, uniform = 0;
         for (int64_t i = j + 1; i < tokens; ++i) {
           const int64_t query = map * S + R + i;
-          const float* row = &kept.at(0, "attn.pattern")[query * S];
-          double total = 1e-8 + (whole ? kept.at(0, "attn.slot")[query] : 0.0f);
+          const float* row = &kept.at(0, Point::attn_pattern)[query * S];
+          double total = 1e-8 + (whole ? kept.at(0, Point::attn_slot)[query] : 0.0f);
           for (int64_t n = whole ? 0 : R; n < S; ++n) total += row[n];
           sum += row[R + j] / total;
           uniform += 1.0 / (i + 1);

@@ -167,7 +167,7 @@ TEST_CASE("residual peak, outliers, massive activations and over-mixing equal th
     std::vector<double> peak(m.T, 0.0);
     double first = 0, second = 0, third = 0, middle = 0, ratio = 0, mixing = 0;
     for (int64_t b = 0; b < m.B; ++b) {
-      const float* x = m.rows(l, "resid", b);
+      const float* x = m.rows(l, Point::resid, b);
       for (int64_t k = 0; k < m.T; ++k) {
         peak[k] += length(x + k * m.C, m.C) / m.B;
         for (int64_t t = 0; t < m.T; ++t)
@@ -200,7 +200,7 @@ TEST_CASE("residual peak, outliers, massive activations and over-mixing equal th
     CHECK(got("over_mixing") == near(mixing));
 
     for (const auto& [prefix, point] :
-         {std::pair("residual_", "resid"), {"attention_", "attn.added"}}) {
+         {std::pair("residual_", Point::resid), {"attention_", Point::attn_added}}) {
       double largest = 0, kurtosis = 0;
       for (int64_t b = 0; b < m.B; ++b) {
         const float* x = m.rows(l, point, b);
@@ -244,7 +244,7 @@ TEST_CASE("matrix entropy equals its formula, for more tokens than channels and 
     for (int64_t l = 0; l < 2; ++l) {
       double mean = 0;
       for (int64_t b = 0; b < 3; ++b)
-        mean += matrix_entropy(&kept.at(l, "resid")[b * 12 * C], 12, C) / 3;
+        mean += matrix_entropy(&kept.at(l, Point::resid)[b * 12 * C], 12, C) / 3;
       CHECK(prober.value("matrix_entropy")[l] == near(mean));
     }
   }
@@ -277,7 +277,7 @@ double loss_of(const Setup& m, int64_t b, const std::vector<double>& x) {
       weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(C))));
       sum += weights.back();
     }
-    for (int64_t c = 0; c < C; ++c) h[c] = m.kept.at(-1, "embed")[(b * T + i) * C + c];
+    for (int64_t c = 0; c < C; ++c) h[c] = m.kept.at(-1, Point::embed)[(b * T + i) * C + c];
     for (int64_t k = 0; k <= i; ++k)
       for (int64_t d = 0; d < C; ++d)
         for (int64_t c = 0; c < C; ++c)
@@ -304,7 +304,7 @@ TEST_CASE("gradient sink equals its formula on differences of the loss") {
   std::vector<double> ratios(m.T, 0.0);
   for (int64_t b = 0; b < m.B; ++b) {
     std::vector<double> x(m.T * m.C), norms(m.T, 0.0);
-    for (size_t i = 0; i < x.size(); ++i) x[i] = m.rows(0, "attn.in", b)[i];
+    for (size_t i = 0; i < x.size(); ++i) x[i] = m.rows(0, Point::attn_in, b)[i];
     double total = 0;
     for (int64_t t = 0; t < m.T; ++t) {
       for (int64_t c = 0; c < m.C; ++c) {

@@ -144,8 +144,8 @@ TEST_CASE(
     for (int64_t b = 0; b < m.B; ++b)
       for (int64_t i = 1; i < T; ++i) {
         const int64_t query = (b * m.H + h) * S + R + i;
-        const float* row = &m.kept.at(0, "attn.pattern")[query * S];
-        double sum = 1e-8 + m.kept.at(0, "attn.slot")[query];
+        const float* row = &m.kept.at(0, Point::attn_pattern)[query * S];
+        double sum = 1e-8 + m.kept.at(0, Point::attn_slot)[query];
         for (int64_t j = 0; j < S; ++j) sum += row[j];
         alpha += row[R] / sum / (m.B * (T - 1.0));
       }
@@ -223,8 +223,8 @@ TEST_CASE("the largest output of attention is what joins the stream, wherever no
         double top = 0;
         for (int64_t i = 0; i < m.T * m.C; ++i) {
           const double joined =
-              sums ? m.rows(0, "resid", b)[i] - m.kept.at(-1, "embed")[b * m.T * m.C + i]
-                   : m.rows(0, "attn.out", b)[i];
+              sums ? m.rows(0, Point::resid, b)[i] - m.kept.at(-1, Point::embed)[b * m.T * m.C + i]
+                   : m.rows(0, Point::attn_out, b)[i];
           top = std::max(top, std::abs(joined));
         }
         largest += top / m.B;
@@ -249,10 +249,10 @@ TEST_CASE("what joins the stream is shown behind dropout too") {
   Tape tape(arena, false);
   model.forward(tape, {tokens, 1, 12, {}, Noise{3, 0, 0}}, &kept);
   int dropped = 0;
-  for (size_t i = 0; i < kept.at(0, "attn.added").size(); ++i) {
-    const float added = kept.at(0, "attn.added")[i];
+  for (size_t i = 0; i < kept.at(0, Point::attn_added).size(); ++i) {
+    const float added = kept.at(0, Point::attn_added)[i];
     dropped += added == 0;
-    CHECK(kept.at(0, "resid")[i] - kept.at(-1, "embed")[i] ==
+    CHECK(kept.at(0, Point::resid)[i] - kept.at(-1, Point::embed)[i] ==
           doctest::Approx(added).epsilon(1e-5).scale(1));
   }
   CHECK(dropped > 40);

@@ -17,7 +17,7 @@ TEST_CASE("capturing changes no bit of the forward pass") {
     Tape tape(arena);  // recording, as in training
     const Variable logits = with.model->forward(tape, {with.batch.inputs, Setup::B, Setup::T});
     const std::vector<float> plain(logits.value.data, logits.value.data + logits.value.size());
-    CHECK(plain == with.kept.at(-1, "logits"));
+    CHECK(plain == with.kept.at(-1, Point::logits));
   }
 }
 
@@ -43,7 +43,7 @@ TEST_CASE("captured scores and weights are those that made the output") {
             for (int64_t d = 0; d < m.D; ++d) {
               double mix = 0;
               for (int64_t k = 0; k < m.T; ++k) mix += m.A(l, b, h, i, k) * m.qkv(l, b, k, 2, h)[d];
-              CHECK(m.kept.at(l, "attn.mix")[(b * m.T + i) * m.C + h * m.D + d] ==
+              CHECK(m.kept.at(l, Point::attn_mix)[(b * m.T + i) * m.C + h * m.D + d] ==
                     doctest::Approx(mix).epsilon(1e-4).scale(1e-2));
             }
           }
@@ -161,7 +161,7 @@ TEST_CASE("value, key and residual norms and ratios equal their formulas") {
       for (int64_t k = 0; k < m.T; ++k) {
         double norm = 0, ratio = 0;
         for (int64_t b = 0; b < m.B; ++b) {
-          const float* resid = &m.kept.at(l, "resid")[b * m.T * m.C];
+          const float* resid = &m.kept.at(l, Point::resid)[b * m.T * m.C];
           double others = 0;
           for (int64_t t = 0; t < m.T; ++t)
             if (t != k) others += length(resid + t * m.C, m.C) / (m.T - 1);
@@ -182,7 +182,7 @@ TEST_CASE("loss and risks equal their formulas") {
   std::vector<float> truth(V);
   for (int64_t b = 0; b < m.B; ++b)
     for (int64_t t = 0; t < m.T; ++t) {
-      const float* z = &m.kept.at(-1, "logits")[(b * m.T + t) * V];
+      const float* z = &m.kept.at(-1, Point::logits)[(b * m.T + t) * V];
       double total = 0;
       for (int64_t v = 0; v < V; ++v) total += std::exp(static_cast<double>(z[v]));
       loss -= (z[m.batch.targets[b * m.T + t]] - std::log(total)) / (m.B * m.T);
@@ -227,15 +227,15 @@ TEST_CASE("masked_token: blocks are measured on whole sequences, losses on hidde
   double alpha = 0;
   for (int64_t b = 0; b < B; ++b)
     for (int64_t i = 0; i < T; ++i)
-      if (i != 3) alpha += whole.at(0, "attn.pattern")[(b * T + i) * T + 3] / (B * (T - 1.0));
+      if (i != 3) alpha += whole.at(0, Point::attn_pattern)[(b * T + i) * T + 3] / (B * (T - 1.0));
   CHECK(measured.at("received_attention")[3] == near(alpha));
-  CHECK((*prober.snapshot()[0].second)[5] == whole.at(0, "attn.pattern")[5]);
+  CHECK((*prober.snapshot()[0].second)[5] == whole.at(0, Point::attn_pattern)[5]);
   CHECK(prober.snapshot_tokens()[4] == data->text(batch.whole[4]));
 
   double loss = 0, count = 0, risk[2] = {}, each[2] = {};
   for (int64_t n = 0; n < B * T; ++n) {
     if (batch.targets[n] < 0) continue;
-    const float* z = &hidden.at(-1, "logits")[n * V];
+    const float* z = &hidden.at(-1, Point::logits)[n * V];
     double total = 0;
     for (int64_t v = 0; v < V; ++v) total += std::exp(static_cast<double>(z[v]));
     const double one = std::log(total) - z[batch.targets[n]];
@@ -278,15 +278,15 @@ TEST_CASE("a probe batch in parts measures the same as in one") {
   double alpha = 0;
   for (int64_t b = 0; b < 20; ++b)
     for (int64_t i = 1; i < 256; ++i)
-      alpha += kept.at(0, "attn.pattern")[b * 16 * 256 * 256 + i * 256] / (20.0 * 255);
+      alpha += kept.at(0, Point::attn_pattern)[b * 16 * 256 * 256 + i * 256] / (20.0 * 255);
   CHECK((*both.values()[0].second)[0] == near(alpha));
   CHECK((*first.values()[0].second)[0] != (*both.values()[0].second)[0]);
   // The snapshot holds the first sequence, and the mean of all.
   const auto maps = both.snapshot();
   double mean = 0;
   for (int64_t b = 0; b < 20; ++b)
-    mean += kept.at(0, "attn.pattern")[b * 16 * 256 * 256 + 9 * 256] / 20;
-  CHECK((*maps[0].second)[9 * 256] == kept.at(0, "attn.pattern")[9 * 256]);
+    mean += kept.at(0, Point::attn_pattern)[b * 16 * 256 * 256 + 9 * 256] / 20;
+  CHECK((*maps[0].second)[9 * 256] == kept.at(0, Point::attn_pattern)[9 * 256]);
   CHECK((*maps[1].second)[9 * 256] == near(mean));
 }
 

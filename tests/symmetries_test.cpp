@@ -60,8 +60,8 @@ const std::vector<int32_t> kText = {3, 1, 4, 1, 5, 9, 2, 6, 5};
 constexpr double kRounding = 5e-6;
 
 struct Patterns : Capture {
-  bool wants(int64_t, std::string_view point) const override { return point == "attn.pattern"; }
-  void take(int64_t, std::string_view, const Tensor& t) override {
+  bool wants(int64_t, Point point) const override { return point == Point::attn_pattern; }
+  void take(int64_t, Point, const Tensor& t) override {
     kept.emplace_back(t.data, t.data + t.size());
   }
   std::vector<std::vector<float>> kept;
@@ -178,8 +178,8 @@ TEST_CASE("what a sink token is does not depend on the sequence, whatever the ma
     std::vector<int32_t> other = kText;
     std::reverse(other.begin(), other.end());
     struct Streams : Capture {
-      bool wants(int64_t, std::string_view point) const override { return point == "resid"; }
-      void take(int64_t, std::string_view, const Tensor& t) override {
+      bool wants(int64_t, Point point) const override { return point == Point::resid; }
+      void take(int64_t, Point, const Tensor& t) override {
         CHECK(t.dim(0) == kTokens + 2);
         kept.insert(kept.end(), t.data, t.data + 2 * t.dim(1));
       }

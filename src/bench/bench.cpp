@@ -12,6 +12,7 @@
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/memory.h"
+#include "core/statistics.h"
 #include "core/threads.h"
 #include "probe/prober.h"
 #include "train/trainer.h"
@@ -26,13 +27,7 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// The lower of the two in the middle where their number is even, so that it is a round's own.
-size_t median_index(const std::vector<double>& values) {
-  std::vector<size_t> order(values.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](size_t i) { return values[i]; });
-  return order[(order.size() - 1) / 2];
-}
+// The median that is a round's own.
 double median(const std::vector<double>& values) { return values[median_index(values)]; }
 
 /// A model in training, the other things that are timed beside it, and what each round took.

@@ -1,13 +1,14 @@
 #include "config/names.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
+#include <span>
 
 #include <filesystem>
 #include <set>
 
 #include "config/keys.h"
 #include "config/overlay.h"
+#include "core/files/files.h"
 
 namespace waiver {
 namespace {
@@ -70,8 +71,7 @@ std::string run_name(const std::string& path, std::span<const std::string> overr
 std::string capped_name(const std::string& name) {
   constexpr size_t kLongest = 120;
   if (name.size() <= kLongest) return name;
-  const auto sum =
-      crc32(0, reinterpret_cast<const Bytef*>(name.data()), static_cast<uInt>(name.size()));
+  const uint32_t sum = crc32_of(std::as_bytes(std::span(name)));
   return fmt::format("{}+{:08x}", name.substr(0, kLongest - 9), sum);
 }
 

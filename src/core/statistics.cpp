@@ -21,6 +21,13 @@ double median(std::vector<double>& x) {
   return 0.5 * (*middle + *std::max_element(x.begin(), middle));
 }
 
+size_t median_index(std::span<const double> x) {
+  std::vector<size_t> order(x.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) { return x[i]; });
+  return order[(order.size() - 1) / 2];
+}
+
 std::vector<double> ranks(std::span<const double> x) {
   std::vector<double> out;
   for (const double value : x) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,10 @@ namespace waiver {
 /// The median, of an even number the mean of the two in the middle; NaN where one of them is.
 /// Reorders `x`. REQUIRES: not empty.
 double median(std::vector<double>& x);
+
+/// Where the median stands, of an even number the lower of the two in the middle. REQUIRES: not
+/// empty, no NaN.
+size_t median_index(std::span<const double> x);
 
 /// Ranks from 0; equal numbers share the mean of theirs.
 std::vector<double> ranks(std::span<const double> x);

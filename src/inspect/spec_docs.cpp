@@ -31,32 +31,15 @@ std::string rule_table() {
   return text;
 }
 
-std::string name_of(PointKind kind) {
-  switch (kind) {
-    case PointKind::ids:
-      return "ids";
-    case PointKind::scores:
-      return "a map of scores, query by key";
-    case PointKind::pattern:
-      return "a map of weights, query by key";
-    case PointKind::vectors:
-      break;
-  }
-  return "a vector for each position";
-}
-
-// The points of a model with everything, which for a block stand under L.
 std::string point_table() {
-  ModelConfig model;
-  model.layers = 1;
-  std::string text = "| at | what stands there | edits |\n|---|---|---|\n";
-  for (auto [point, kind] : edit_points(model)) {
-    if (const std::string block = "blocks.0."; point.starts_with(block))
-      point = "blocks.L." + point.substr(block.size());
+  std::string text = "| at | shape | what stands there | edits |\n|---|---|---|---|\n";
+  for (const PointInfo& point : points()) {
+    if (!point.edited) continue;
     std::vector<std::string> rules;
     for (const auto& entry : registry<EditRule>())
-      if (entry.make()->suits(kind)) rules.emplace_back(entry.name);
-    text += fmt::format("| `{}` | {} | {} |\n", point, name_of(kind), fmt::join(rules, ", "));
+      if (entry.make()->suits(point.kind)) rules.emplace_back(entry.name);
+    text += fmt::format("| `{}{}` | {} | {} | {} |\n", point.in_block() ? "blocks.L." : "",
+                        point.name, point.shape, point.what, fmt::join(rules, ", "));
   }
   return text;
 }
@@ -74,7 +57,11 @@ std::string intervention_docs() {
       "`positions.other=7` gives another. `waiver` may be left out: it is then the key that the "
       "strongest head attends to most in the natural pass.\n\n{}\n"
       "## Edits\n\n{}\n"
-      "## Points\n\n`*` in `at` stands for any characters: `blocks.*.resid`.\n\n{}",
+      "## Points\n\n`*` in `at` stands for any characters: `blocks.*.resid`. L is the number of a "
+      "block; "
+      "B sequences of T tokens, S with the sink tokens in front of them, C the width, H heads, V "
+      "the "
+      "vocabulary.\n\n{}",
       key_table(), rule_table(), point_table());
 }
 

@@ -28,9 +28,9 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
                     const Tensor& qkv, const Tensor& mix) {
   const int64_t T = spec.tokens, rows = spec.batch * spec.heads * T;
   std::vector<char> rescored(rows);
-  if (change.edits(layer, "attn.scores")) {
+  if (change.edits(layer, Point::attn_scores)) {
     const std::vector<float> before = copy(spec.scores);
-    change.edit(layer, "attn.scores", spec.scores);
+    change.edit(layer, Point::attn_scores, spec.scores);
     rescored = changed_rows(spec.scores, before);
   }
   std::vector<float> slot(rows);  // the weight of the slot, which no pattern shows
@@ -43,9 +43,9 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
     if (spec.slot_pattern) spec.slot_pattern.data[r] = slot[r];
   });
   std::vector<char> reweighed(rows);
-  if (change.edits(layer, "attn.pattern")) {
+  if (change.edits(layer, Point::attn_pattern)) {
     const std::vector<float> before = copy(spec.pattern);
-    change.edit(layer, "attn.pattern", spec.pattern);
+    change.edit(layer, Point::attn_pattern, spec.pattern);
     for (int64_t i = 0; i < spec.pattern.size(); ++i)
       if (std::isinf(spec.scores.data[i])) spec.pattern.data[i] = 0;
     reweighed = changed_rows(spec.pattern, before);

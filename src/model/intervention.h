@@ -1,18 +1,15 @@
 #pragma once
 
-#include <string_view>
-
 #include "autograd/ops/attention_spec.h"
+#include "model/points.h"
 
 namespace waiver {
 
 /// Changes a forward pass at named points, in place, before what stands there is used or shown. A
 /// pass whose points are all left as they are gives the same bits as one without an intervention.
 ///
-/// Beside the points of Capture, all but attn.in, attn.qkv and attn.slot, there are
-///
-/// - embed.position [B·T, C]: what the encoding added to the embeddings;
-/// - blocks.{l}.attn.{q,k,v} [B·S, C], with a pitch: queries, keys (normalised, turned), values.
+/// The points are those of model/points.h that may be edited; what `input` has is edited before the
+/// pass and never asked for here. Queries, keys and values come with a pitch.
 ///
 /// Queries and keys stay where they are until the block's scores have been edited.
 /// A row of attn.scores that was changed is normalised again, over the keys whose score is not −∞:
@@ -21,9 +18,9 @@ namespace waiver {
 class Intervention {
  public:
   virtual ~Intervention() = default;
-  /// `layer` is −1 outside the blocks; `point` is the last part, e.g. `attn.pattern`.
-  virtual bool edits(int64_t layer, std::string_view point) const = 0;
-  virtual void edit(int64_t layer, std::string_view point, const Tensor& t) = 0;
+  /// `layer` is −1 outside the blocks.
+  virtual bool edits(int64_t layer, Point point) const = 0;
+  virtual void edit(int64_t layer, Point point, const Tensor& t) = 0;
 };
 
 /// Lets `change` edit the scores and the pattern of a block, and mixes the values of the rows that

@@ -11,17 +11,16 @@
 namespace waiver {
 namespace {
 
-void show(Capture* capture, int64_t layer, std::string_view point, const Tensor& t) {
+void show(Capture* capture, int64_t layer, Point point, const Tensor& t) {
   if (capture && capture->wants(layer, point)) capture->take(layer, point, t);
 }
 
-bool edits(const Input& input, int64_t layer, std::string_view point) {
+bool edits(const Input& input, int64_t layer, Point point) {
   return input.intervention && input.intervention->edits(layer, point);
 }
 
 // Has a point changed where that is asked for, then shows it.
-void pass(const Input& input, Capture* capture, int64_t layer, std::string_view point,
-          const Tensor& t) {
+void pass(const Input& input, Capture* capture, int64_t layer, Point point, const Tensor& t) {
   if (edits(input, layer, point)) input.intervention->edit(layer, point, t);
   show(capture, layer, point, t);
 }
@@ -30,7 +29,7 @@ void pass(const Input& input, Capture* capture, int64_t layer, std::string_view 
 void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
   const int64_t C = qkv.dim(1) / 3;
   int64_t at = 0;
-  for (const char* point : {"attn.q", "attn.k", "attn.v"}) {
+  for (const Point point : {Point::attn_q, Point::attn_k, Point::attn_v}) {
     if (edits(input, layer, point))
       input.intervention->edit(layer, point, {qkv.data + at, {qkv.dim(0), C}, qkv.stride()});
     at += C;
@@ -39,11 +38,11 @@ void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
 
 // Has what an encoding added to the embeddings changed; rows that stay keep their bits.
 void edit_position(const Input& input, Arena& arena, const Tensor& plain, const Tensor& encoded) {
-  if (!edits(input, -1, "embed.position")) return;
+  if (!edits(input, -1, Point::embed_position)) return;
   const Tensor added = arena.tensor(plain.shape), before = arena.tensor(plain.shape);
   for (int64_t i = 0; i < plain.size(); ++i)
     before.data[i] = added.data[i] = encoded.data[i] - plain.data[i];
-  input.intervention->edit(-1, "embed.position", added);
+  input.intervention->edit(-1, Point::embed_position, added);
   for (int64_t i = 0; i < plain.size(); ++i)
     if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
@@ -127,12 +126,13 @@ std::vector<VisibleKeys> Transformer::visible_keys(int64_t layer, const Input& i
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                              std::span<const KeyRange> documents, Capture* capture) const {
   const Block::Attention& block = *blocks_[layer].attention;
-  if (capture && capture->wants(layer, "attn.in")) capture->take_variable(layer, "attn.in", x);
+  if (capture && capture->wants(layer, Point::attn_in))
+    capture->take_variable(layer, Point::attn_in, x);
   Variable qkv = apply(tape, block.qkv, x);
   block.qk_norm->apply(tape, qkv);
   encoding(layer).rotate(tape, qkv, input.positions);
   edit_qkv(input, layer, qkv.value);
-  show(capture, layer, "attn.qkv", qkv.value);
+  show(capture, layer, Point::attn_qkv, qkv.value);
 
   AttentionSpec spec;
   spec.batch = input.batch;
@@ -153,20 +153,21 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.bias = encoding(layer).bias();
   spec.positions = input.positions;
   const Shape maps = {input.batch, config_.heads, input.length, input.length};
-  const bool edited = edits(input, layer, "attn.scores") || edits(input, layer, "attn.pattern");
-  const auto wanted = [&](std::string_view point) {
+  const bool edited =
+      edits(input, layer, Point::attn_scores) || edits(input, layer, Point::attn_pattern);
+  const auto wanted = [&](Point point) {
     return edited || (capture && capture->wants(layer, point));
   };
-  if (wanted("attn.scores")) spec.scores = tape.arena().tensor(maps);
-  if (wanted("attn.pattern")) spec.pattern = tape.arena().tensor(maps);
-  if (block.slot->key().value && capture && capture->wants(layer, "attn.slot"))
+  if (wanted(Point::attn_scores)) spec.scores = tape.arena().tensor(maps);
+  if (wanted(Point::attn_pattern)) spec.pattern = tape.arena().tensor(maps);
+  if (block.slot->key().value && capture && capture->wants(layer, Point::attn_slot))
     spec.slot_pattern = tape.arena().tensor({input.batch, config_.heads, input.length});
   Variable mix = attention(tape, qkv, spec);
   if (edited) edit_attention(*input.intervention, layer, spec, qkv.value, mix.value);
-  show(capture, layer, "attn.scores", spec.scores);
-  show(capture, layer, "attn.pattern", spec.pattern);
-  if (spec.slot_pattern) capture->take(layer, "attn.slot", spec.slot_pattern);
-  pass(input, capture, layer, "attn.mix", mix.value);
+  show(capture, layer, Point::attn_scores, spec.scores);
+  show(capture, layer, Point::attn_pattern, spec.pattern);
+  if (spec.slot_pattern) capture->take(layer, Point::attn_slot, spec.slot_pattern);
+  pass(input, capture, layer, Point::attn_mix, mix.value);
   return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
 
@@ -189,7 +190,7 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   const Tensor plain = x.value;
   x = encoding(0).embed(tape, x, input.positions);
   edit_position(input, tape.arena(), plain, x.value);
-  pass(input, capture, -1, "embed", x.value);
+  pass(input, capture, -1, Point::embed, x.value);
   x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   const std::span<const KeyRange> documents =
       this->documents(tape.arena(), input, config_.sink_tokens);
@@ -204,29 +205,29 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
           tape, x, input,
           [&](Variable in) {
             Variable a = attend(tape, l, in, input, documents, capture);
-            pass(input, capture, l, "attn.out", a.value);
+            pass(input, capture, l, Point::attn_out, a.value);
             return a;
           },
-          [&](const Tensor& added) { show(capture, l, "attn.added", added); });
+          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); });
     if (block.perceptron)
       x = block.perceptron->branch.join(
           tape, x, input,
           [&](Variable in) {
             Variable m = block.perceptron->mlp->forward(tape, in);
-            pass(input, capture, l, "mlp.out", m.value);
+            pass(input, capture, l, Point::mlp_out, m.value);
             return m;
           },
-          [&](const Tensor& added) { show(capture, l, "mlp.added", added); });
-    pass(input, capture, l, "resid", x.value);
+          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); });
+    pass(input, capture, l, Point::resid, x.value);
   }
   if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
   if (final_) x = final_->apply(tape, x);
-  pass(input, capture, -1, "final.norm", x.value);
+  pass(input, capture, -1, Point::final_norm, x.value);
   Variable logits = !tokens_ ? x
                     : config_.output.tied
                         ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
                         : apply(tape, output_, x);
-  pass(input, capture, -1, "logits", logits.value);
+  pass(input, capture, -1, Point::logits, logits.value);
   return logits;
 }
 

@@ -25,18 +25,16 @@ class Rehearsed : public Capture {
         added_(model.added_keys()),
         purpose_(purpose),
         gradients_(gradients) {}
-  bool wants(int64_t layer, std::string_view point) const override {
-    if (layer < 0) return purpose_.logits && point == "logits";
-    if (point == "attn.in") return gradients_;
-    if (!purpose_.blocks) return false;
-    return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "attn.slot" || point == "attn.out" || point == "resid";
+  bool wants(int64_t layer, Point point) const override {
+    if (layer < 0) return purpose_.logits && point == Point::logits;
+    if (point == Point::attn_in) return gradients_;
+    return purpose_.blocks && Prober::shows_block(point);
   }
-  void take(int64_t, std::string_view point, const Tensor& t) override {
-    if (point == "attn.pattern" && added_ > 0)
+  void take(int64_t, Point point, const Tensor& t) override {
+    if (point == Point::attn_pattern && added_ > 0)
       arena_.tensor({t.dim(0), t.dim(1), t.dim(3) - sinks_, added_});
-    if (sinks_ == 0 || point == "logits" || point == "attn.slot") return;
-    const bool map = point == "attn.scores" || point == "attn.pattern";
+    if (sinks_ == 0 || point == Point::logits || point == Point::attn_slot) return;
+    const bool map = about(point).is_map();
     const int64_t S = map ? t.dim(3) : t.dim(0) / batch_, T = S - sinks_;
     if (map)
       arena_.tensor({t.dim(0), t.dim(1), T, T});

@@ -42,24 +42,22 @@ class Prober::Watch : public Capture {
     blocks_ = blocks;
     logits_ = logits;
   }
-  bool wants(int64_t layer, std::string_view point) const override {
-    if (layer < 0) return logits_ && point == "logits";
-    if (point == "attn.in") return gradients();
-    if (!blocks_) return false;
-    return point == "attn.qkv" || point == "attn.scores" || point == "attn.pattern" ||
-           point == "attn.slot" || point == "attn.added" || point == "resid";
+  bool wants(int64_t layer, Point point) const override {
+    if (layer < 0) return logits_ && point == Point::logits;
+    if (point == Point::attn_in) return gradients();
+    return blocks_ && shows_block(point);
   }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    if (point == "logits")
+  void take(int64_t layer, Point point, const Tensor& t) override {
+    if (point == Point::logits)
       for (auto& metric : prober_.metrics_) metric->logits(t, *view_.batch);
-    if (point == "attn.qkv") view_.qkv = t;
-    if (point == "attn.scores") view_.scores = t;
-    if (point == "attn.pattern") view_.pattern = t;
-    if (point == "attn.added") view_.attention_added = t;
-    if (point == "attn.slot") slot_ = t;
-    if (point == "resid") block_done(layer, t);
+    if (point == Point::attn_qkv) view_.qkv = t;
+    if (point == Point::attn_scores) view_.scores = t;
+    if (point == Point::attn_pattern) view_.pattern = t;
+    if (point == Point::attn_added) view_.attention_added = t;
+    if (point == Point::attn_slot) slot_ = t;
+    if (point == Point::resid) block_done(layer, t);
   }
-  void take_variable(int64_t layer, std::string_view, const Variable& x) override {
+  void take_variable(int64_t layer, Point, const Variable& x) override {
     attention_inputs_.emplace_back(layer, x);
   }
   // Whether the pass is to go backward, and what is shown when it has.
@@ -141,6 +139,11 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
       sources_.emplace_back(metrics_.back().get(), i);
     }
   }
+}
+
+bool Prober::shows_block(Point point) {
+  return point == Point::attn_qkv || point == Point::attn_scores || point == Point::attn_pattern ||
+         point == Point::attn_slot || point == Point::attn_added || point == Point::resid;
 }
 
 bool Prober::due(int64_t step, int64_t steps) const {

@@ -63,6 +63,9 @@ class Prober {
     return batch_.whole.empty() ? batch_.inputs : batch_.whole;
   }
 
+  /// What metrics are shown of a block.
+  static bool shows_block(Point point);
+
  private:
   class Watch;
   Batch part_of_batch(int64_t begin, int64_t count) const;

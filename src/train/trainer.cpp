@@ -16,13 +16,13 @@ namespace {
 // Finds the first captured point that holds something else than numbers.
 class FindNotFinite : public Capture {
  public:
-  bool wants(int64_t, std::string_view point) const override {
+  bool wants(int64_t, Point point) const override {
     // Whole maps of every block may not fit into memory; what is wrong in them shows in attn.mix.
-    return where_.empty() && point != "attn.scores" && point != "attn.pattern";
+    return where_.empty() && point != Point::attn_scores && point != Point::attn_pattern;
   }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
+  void take(int64_t layer, Point point, const Tensor& t) override {
     if (all_finite({t.data, static_cast<size_t>(t.size())})) return;
-    where_ = layer < 0 ? std::string(point) : fmt::format("blocks.{}.{}", layer, point);
+    where_ = point_name(layer, point);
   }
   const std::string& where() const { return where_; }
 

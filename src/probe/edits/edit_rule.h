@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/fields/kind.h"
+#include "model/points.h"
 
 namespace waiver {
 
@@ -23,15 +24,12 @@ struct Lane {
   }
 };
 
-/// What stands at a point.
-enum class PointKind { ids, vectors, scores, pattern };
-
 /// What an edit does to the vectors that it is to change (design: zero, mean, scale, patch, swap).
 class EditRule {
  public:
   virtual ~EditRule() = default;
   virtual void options(FieldVisitor&) {}
-  /// Where it makes sense.
+  /// Where it makes sense, by what stands there.
   virtual bool suits(PointKind kind) const { return kind != PointKind::ids; }
   /// The position that it takes vectors from; empty: from each position itself.
   virtual std::string from() const { return {}; }

@@ -25,9 +25,9 @@ struct EditConfig {
 
 using PositionNames = std::map<std::string, int64_t>;
 
-/// Edits as an intervention. The points are those of Intervention and Capture, and two that come
-/// before the pass: `tokens` [B·T] and `positions` [T], the ids of both. What the mask hides stays
-/// hidden. Edits are made in the order given; each sees what those before it left.
+/// Edits as an intervention. `tokens` and `positions`, the ids of both, are edited before the pass,
+/// by whoever runs it. What the mask hides stays hidden. Edits are made in the order given; each
+/// sees what those before it left.
 class Edits : public Intervention {
  public:
   /// For sequences of `tokens`. Throws UsageError for what cannot be edited so: unknown points,
@@ -35,31 +35,31 @@ class Edits : public Intervention {
   Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
         const PositionNames& names = {});
 
-  bool edits(int64_t layer, std::string_view point) const override;
-  void edit(int64_t layer, std::string_view point, const Tensor& t) override;
+  bool edits(int64_t layer, Point point) const override;
+  void edit(int64_t layer, Point point, const Tensor& t) override;
 
   /// Edits the ids of `batch` sequences [B·T] and of the positions [T].
   void edit_tokens(std::vector<int32_t>& tokens, int64_t vocabulary) const;
   void edit_positions(std::vector<int32_t>& positions) const;
 
  private:
-  /// An edit whose positions are numbers.
+  /// An edit whose points are those of the model, and whose positions are numbers.
   struct Resolved {
     EditConfig config;
+    std::vector<PlacedPoint> at;
     std::vector<int64_t> positions, queries, heads;
     int64_t from = -1;
+
+    bool is_at(int64_t layer, Point point) const;
   };
   Resolved resolve(const EditConfig& edit, size_t index, const PositionNames& names) const;
-  void check_points(const EditConfig& edit, const std::string& where) const;
-  void apply(const Resolved& edit, std::string_view point, const Tensor& t) const;
-  void apply_to_ids(const std::string& point, std::vector<int32_t>& ids, int64_t end) const;
+  std::vector<PlacedPoint> points_at(const EditConfig& edit, const std::string& where) const;
+  void apply(const Resolved& edit, Point point, const Tensor& t) const;
+  void apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) const;
 
   ModelConfig model_;
   int64_t tokens_;
   std::vector<Resolved> edits_;
 };
-
-/// Every point that a model has, by its full name, and what stands there.
-std::vector<std::pair<std::string, PointKind>> edit_points(const ModelConfig& model);
 
 }  // namespace waiver

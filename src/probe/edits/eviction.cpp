@@ -79,15 +79,15 @@ Eviction::Eviction(const Transformer& model, const Cache& cache) : model_(model)
   for (const int64_t k : kept_) stays_[k] = 1;
 }
 
-bool Eviction::edits(int64_t, std::string_view point) const {
-  if (point == "attn.q" || point == "attn.k") return cache_.reindex;
-  return point == "attn.scores";
+bool Eviction::edits(int64_t, Point point) const {
+  if (point == Point::attn_q || point == Point::attn_k) return cache_.reindex;
+  return point == Point::attn_scores;
 }
 
-void Eviction::edit(int64_t layer, std::string_view point, const Tensor& t) {
-  if (point == "attn.q") queries_ = t;
-  if (point == "attn.k") keys_ = t;
-  if (point != "attn.scores") return;
+void Eviction::edit(int64_t layer, Point point, const Tensor& t) {
+  if (point == Point::attn_q) queries_ = t;
+  if (point == Point::attn_k) keys_ = t;
+  if (point != Point::attn_scores) return;
   evict(t);
   if (!cache_.reindex || model_.encoding(layer).acts() != Acts::in_attention) return;
   for (int64_t rank = 0; rank < std::ssize(kept_); ++rank) move_key(layer, rank, t);

@@ -37,8 +37,8 @@ class Eviction : public Intervention {
   /// REQUIRES: the model outlives it.
   Eviction(const Transformer& model, const Cache& cache);
 
-  bool edits(int64_t layer, std::string_view point) const override;
-  void edit(int64_t layer, std::string_view point, const Tensor& t) override;
+  bool edits(int64_t layer, Point point) const override;
+  void edit(int64_t layer, Point point, const Tensor& t) override;
 
  private:
   void evict(const Tensor& scores) const;

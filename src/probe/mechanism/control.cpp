@@ -14,8 +14,7 @@ namespace {
 std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string& seen = "other") {
   EditConfig hide = make_edit({}, "hide", {}, {{"own", "true"}});
   for (const HeadIndex& h : s.passes.all_heads())
-    if (h.head == 0 && h.layer <= last)
-      hide.at.push_back(fmt::format("blocks.{}.attn.scores", h.layer));
+    if (h.head == 0 && h.layer <= last) hide.at.push_back(point_name(h.layer, Point::attn_scores));
   hide.queries = {"other"};
   hide.except = {seen};
   return {hide};
@@ -117,8 +116,8 @@ constexpr struct {
 
 static Finding try_feature_patch(Subject& s, const FollowRates&) {
   const int64_t layer = s.onset_layer();
-  const std::vector<std::string> point = {layer > 0 ? fmt::format("blocks.{}.resid", layer - 1)
-                                                    : "embed"};
+  const std::vector<std::string> point = {layer > 0 ? point_name(layer - 1, Point::resid)
+                                                    : point_name(-1, Point::embed)};
   const auto share = [&](const char* rule) {
     const std::vector<EditConfig> edits = {make_edit(point, rule, {"other"}, {{"from", "waiver"}})};
     return s.over_others(edits, [&](int64_t other, const Pass& pass) {

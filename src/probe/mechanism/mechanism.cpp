@@ -99,16 +99,16 @@ std::string_view to_text(SelectedBy what) {
 }
 
 FollowRates follow_rates(Subject& s) {
-  const auto rate = [&](const std::vector<std::string>& what) {
+  const auto rate = [&](std::initializer_list<Point> what) {
     std::vector<EditConfig> edits;
-    for (const std::string& point : what)
-      edits.push_back(make_edit({point}, "swap", {"waiver", "other"}));
+    for (const Point point : what)
+      edits.push_back(make_edit({point_name(-1, point)}, "swap", {"waiver", "other"}));
     return s.over_others(edits, [&](int64_t other, const Pass& pass) {
       const double before = s.received(s.natural, other);
       return (s.received(pass, other) - before) / (s.received(s.natural, s.waiver) - before);
     });
   };
-  return {rate({"positions"}), rate({"tokens"}), rate({"positions", "tokens"})};
+  return {rate({Point::positions}), rate({Point::tokens}), rate({Point::positions, Point::tokens})};
 }
 
 Mechanism find_mechanism(const Transformer& model, Prober& prober,

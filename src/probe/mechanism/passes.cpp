@@ -17,11 +17,11 @@ namespace {
 // The attention patterns [1, H, S, S] of one sequence, and what its queries give to a slot
 // [1, H, S], which all stay in the memory of the pass.
 struct Patterns : Capture {
-  bool wants(int64_t, std::string_view point) const override {
-    return point == "attn.pattern" || point == "attn.slot";
+  bool wants(int64_t, Point point) const override {
+    return point == Point::attn_pattern || point == Point::attn_slot;
   }
-  void take(int64_t layer, std::string_view point, const Tensor& t) override {
-    (point == "attn.pattern" ? maps : slots)[layer] = t;
+  void take(int64_t layer, Point point, const Tensor& t) override {
+    (point == Point::attn_pattern ? maps : slots)[layer] = t;
   }
   // The proxy of metrics: every row divided by its sum.
   void make_shares() {

@@ -30,9 +30,9 @@ constexpr struct {
 static Finding try_content_ignored(Subject& s, const FollowRates&) {
   double share = 0;
   for (const int64_t other : s.others)
-    share +=
-        s.passes.first_choice({make_edit({"tokens"}, "patch", {"waiver"}, {{"from", "other"}})},
-                              s.names(other), s.heads, s.candidates, s.waiver);
+    share += s.passes.first_choice(
+        {make_edit({point_name(-1, Point::tokens)}, "patch", {"waiver"}, {{"from", "other"}})},
+        s.names(other), s.heads, s.candidates, s.waiver);
   share /= static_cast<double>(s.others.size());
   const double natural = s.passes.first_choice({}, {}, s.heads, s.candidates, s.waiver);
   Finding out{judge(share >= kFirstChoice.most, share < kFirstChoice.half),
@@ -82,7 +82,8 @@ constexpr struct {
 }  // namespace
 
 static Finding try_encoding_swap(Subject& s, const FollowRates&) {
-  const std::vector<EditConfig> swap = {make_edit({"positions"}, "swap", {"waiver", "other"})};
+  const std::vector<EditConfig> swap = {
+      make_edit({point_name(-1, Point::positions)}, "swap", {"waiver", "other"})};
   const double S = s.over_others(swap, [&](int64_t other, const Pass& pass) {
     const double at_other = s.enrichment(pass, other), at_waiver = s.enrichment(pass, s.waiver);
     return at_other / (at_other + at_waiver);
@@ -115,7 +116,8 @@ static Finding try_dose(Subject& s, const FollowRates&) {
   if (!absolute(s)) return {Outcome::does_not_apply, {}};
   std::vector<double> doses, enrichment, control;
   const PositionNames names = s.names(s.others.front());
-  const std::vector<std::string> point = {"embed.position"}, waiver = {"waiver"};
+  const std::vector<std::string> point = {point_name(-1, Point::embed_position)},
+                                 waiver = {"waiver"};
   for (double beta = 0; beta <= 2; beta += 0.25) {
     const EditConfig dose = make_edit(point, "scale", waiver, {{"by", beta}});
     const EditConfig noise = make_edit(point, "noise", waiver);

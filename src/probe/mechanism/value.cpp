@@ -42,11 +42,12 @@ struct Costs {
 
 Costs costs_of(Subject& s, int64_t key) {
   const PositionNames names = {{"key", key}};
-  const auto cost = [&](const char* point, const char* rule) {
-    return s.passes.run({make_edit({point}, rule, {"key"})}, names).loss - s.natural.loss;
+  const auto cost = [&](Point point, const char* rule) {
+    return s.passes.run({make_edit({in_every_block(point)}, rule, {"key"})}, names).loss -
+           s.natural.loss;
   };
-  return {cost("blocks.*.attn.v", "zero"), cost("blocks.*.attn.v", "mean"),
-          cost("blocks.*.attn.scores", "hide")};
+  return {cost(Point::attn_v, "zero"), cost(Point::attn_v, "mean"),
+          cost(Point::attn_scores, "hide")};
 }
 
 // The key beside the waiver that the same heads attend to most.
