@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string_view>
 
 namespace waiver {
@@ -18,6 +19,10 @@ void print_result(fmt::format_string<T...> format, T&&... values) {
 /// cannot be written, it is lost: work goes on without those who watch it.
 void print_progress(std::string_view text) noexcept;
 void print_error(std::string_view text) noexcept;
+
+/// How many columns the terminal has that is the standard output; 0 where that is none, or where
+/// it does not say.
+int64_t terminal_width();
 
 /// Sees to it that no file which is opened later takes the place of a closed standard stream.
 void hold_standard_streams();
