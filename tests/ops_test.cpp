@@ -147,7 +147,7 @@ TEST_CASE("linear_transposed is x Wᵀ + b") {
     }
 }
 
-TEST_CASE("a hidden layer whose rows stand apart is the same function") {
+TEST_CASE("a hidden layer with padded rows is the same function") {
   constexpr int64_t N = 5, I = 3, F = 512, O = 2;
   REQUIRE(fast_pitch(F) != F);
   for (Activation activation : {Activation::relu, Activation::gelu})
