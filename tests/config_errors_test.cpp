@@ -152,14 +152,14 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:33: model.position[0].bse: unknown key. Did you mean model.position[0].base?"},
       {"model: {position: [rope, learned]}\n",
        "a.yaml:1:26: model.position[1]: learned acts on the embeddings, before any layer, and "
-       "cannot stand in a list. The list counts layers from 0."},
+       "cannot be in a list. The list counts layers from 0."},
       {"model: {position: [rope, alibi], attention: {absent: [0]}}\n",
        "a.yaml:1:20: model.position[0]: layer 0 has rope, but no attention for it to act in. The "
        "list counts layers from 0."},
       {"model: {position: rope, attention: {absent: [0, 1]}}\n",
        "a.yaml:1:19: model.position: rope acts in attention, but no layer has it."},
       {"model: {width: 10, position: {kind: rope, fraction: 0.5}}\n",
-       "a.yaml:1:20: model.position: rope turns pairs of channels, but 0.5 of a head of width 10 "
+       "a.yaml:1:20: model.position: rope rotates pairs of channels, but 0.5 of a head of width 10 "
        "is "
        "5."},
       {"model: {position: {kind: alibi, slopes: [0.5, 0.25]}}\n",
@@ -180,7 +180,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:1: model.width: 128 is not divisible by model.heads (3). Every head has width / "
        "heads channels."},
       {"model: {width: 9, heads: 3, position: rope}\n",
-       "a.yaml:1:39: model.position: rope turns pairs of channels, but a head of width 3 has an "
+       "a.yaml:1:39: model.position: rope rotates pairs of channels, but a head of width 3 has an "
        "odd number of them."},
       {"model: {norm: {kind: none, place: post}}\n",
        "a.yaml:1:28: model.norm.place: only kinds layer and rms have it; the kind here is none."},
@@ -201,9 +201,10 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {attention: {absent: [0, 1], gate: head}}\n",
        "a.yaml:1:43: model.attention.gate: no layer has attention, so this would change nothing."},
       {"model: {attention: {normalizer: relu, slot: key}}\n",
-       "a.yaml:1:45: model.attention.slot: relu lets every key have its weight whatever the others "
-       "have, so a key with value 0 would change nothing. Use slot: key_value, or a normalizer "
-       "whose weights share a sum."},
+       "a.yaml:1:45: model.attention.slot: with relu the weight of a key does not depend on the "
+       "other keys, so a key with value 0 would change nothing. Use slot: key_value, or a "
+       "normalizer "
+       "whose weights compete."},
       {"model: {context: 16, attention: {mask: {kind: causal, self_only: [16]}}}\n",
        "a.yaml:1:34: model.attention.mask: self_only names position 16; they count from 0, and "
        "model.context is 16."},
@@ -212,7 +213,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:32: model.attention.mask: self_only_layers names layer 2; they count from 0, and "
        "model.layers is 2."},
       {"model: {attention: {mask: {kind: causal, self_only_layers: [0]}}}\n",
-       "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only holds, but "
+       "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only applies, but "
        "self_only is empty."},
       {"model: {attention: {absent: [1], mask: {self_only: [3], self_only_layers: [1]}}}\n",
        "a.yaml:1:34: model.attention.mask: self_only_layers names layer 1, which has no "
@@ -280,7 +281,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "features.\n"
        "a.yaml:1:64: model.output.bias: the bias is on logits of tokens, but model.input is "
        "features.\n"
-       "a.yaml:2:53: model.attention.mask.separator: documents are parted by a token, but "
+       "a.yaml:2:53: model.attention.mask.separator: documents are separated by a token, but "
        "model.input is features.\n"
        "a.yaml:4:20: train.objective: masked_token is for tokens, but data.kind trigger_average "
        "gives real-valued features. Write objective: regression."},

@@ -5,8 +5,8 @@ namespace {
 
 enum class GatePer { element, head };
 std::span<const Choice> words(GatePer) {
-  static constexpr Choice all[] = {{"element", "every channel of every head has a gate"},
-                                   {"head", "all channels of a head share one"}};
+  static constexpr Choice all[] = {{"element", "every channel of every head has its own gate"},
+                                   {"head", "all channels of a head share one gate"}};
   return all;
 }
 
