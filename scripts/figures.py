@@ -49,7 +49,7 @@ class Run:
         try:
             self.file = h5py.File(log, "r")
         except OSError as problem:
-            raise Refused(f"{log}: this is not a log, or it is cut short ({problem})") from None
+            raise Refused(f"{log}: this is not a log, or it is truncated ({problem})") from None
         if not str(self.file.attrs.get("format", "")).startswith("waiver"):
             raise Refused(f"{log}: this HDF5 file is not a log of this program")
         if "probe/bos_attention" not in self.file or not len(self.file["probe/step"]):

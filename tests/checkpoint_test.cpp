@@ -134,7 +134,8 @@ TEST_CASE("a checkpoint of another model or optimizer is refused, and nothing ch
   CHECK(contains(load_error(other_name, path), "lacks this model's parameter block.gain"));
   CHECK(contains(load_error(other_shape, path),
                  "block.bias has the shape [5], this model's has [6]"));
-  CHECK(contains(load_error(other_rule, path), "[moment1, moment2], this run's optimizer keeps ["));
+  CHECK(contains(load_error(other_rule, path),
+                 "[moment1, moment2], but this run's optimizer keeps ["));
   ParameterSet fewer;
   fewer.add("block.weight", {7, 9}, Init::constant(0));
   fewer.allocate(0);
@@ -173,7 +174,7 @@ TEST_CASE("missing, empty and foreign files are refused by name") {
   CHECK(contains(load_error(reader, path), "not of a checkpoint of this program"));
 }
 
-TEST_CASE("files cut short at any length are refused by name") {
+TEST_CASE("files truncated at any length are refused by name") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 5);
   Training reader(2);

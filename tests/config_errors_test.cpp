@@ -258,7 +258,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:2:17: train.tokens: 1000 is not a multiple of model.context (48). A step has whole "
        "sequences."},
       {"train: {objective: {kind: masked_token, mask: 0.8, random: 0.3}}\n",
-       "a.yaml:1:9: train.objective: the shares mask and random come to more than 1."},
+       "a.yaml:1:9: train.objective: the shares mask and random add up to more than 1."},
       // tokens and real-valued features
       {"data: trigger_average\n",
        "a.yaml:1:1: model.input: the model takes tokens, but data.kind trigger_average gives "
@@ -314,7 +314,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {freeze: [embed.*, {a: 1}]}\n",
        "a.yaml:1:17: train.freeze: expected a list of texts, found a list."},
       {"train:\n  optimizer: {kind: sgd, momentum: 0, nesterov: true}\n",
-       "a.yaml:2:3: train.optimizer: nesterov looks ahead along a momentum that is 0."},
+       "a.yaml:2:3: train.optimizer: nesterov needs a momentum above 0."},
       {"probe: {every: 0, snapshots: [0]}\n",
        "a.yaml:1:30: probe.snapshots: there are none without probes (probe.every is 0). Write "
        "snapshots: []."},

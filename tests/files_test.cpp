@@ -68,7 +68,7 @@ TEST_CASE("errors of files name the path and the reason") {
       contains(error_of([&] { write_atomically(folder / "no/a", "x"); }), "no/a: cannot be writ"));
   CHECK(contains(error_of([&] { sync_folder(folder / "no"); }), "No such file"));
   put_bytes(folder / "file", "x");
-  CHECK(contains(error_of([&] { make_folder(folder / "file/b"); }), "cannot be made"));
+  CHECK(contains(error_of([&] { make_folder(folder / "file/b"); }), "cannot be created"));
   CHECK(contains(error_of([&] { move_path(folder / "no", folder / "b"); }), "cannot be renamed"));
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("safetensors are laid out as the format says") {
   CHECK(std::memcmp(bytes.data() + 8 + length, w.a.data(), 24) == 0);
 }
 
-TEST_CASE("safetensors cut short at any length are refused") {
+TEST_CASE("safetensors truncated at any length are refused") {
   Weights w;
   const std::string bytes = safetensors_bytes("m", w.tensors, {{"k", "v"}});
   for (size_t length = 0; length < bytes.size(); ++length) {

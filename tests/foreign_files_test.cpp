@@ -152,7 +152,7 @@ TEST_CASE("an update that makes NaN at the last step is not done, and no checkpo
                                          "probe.every=0", "probe.snapshots=[]"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, "));
-  CHECK(contains(ended.output, "the last update leaves the numbers (NaN or infinity)"));
+  CHECK(contains(ended.output, "the last update produced NaN or infinity in"));
   CHECK(contains(ended.output, "No checkpoint was saved before."));
   CHECK(file_text(runs.at("nan") / "status").starts_with("failed: step 1, "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").empty());

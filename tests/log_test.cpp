@@ -198,7 +198,7 @@ TEST_CASE("equal logs have equal bytes") {
   CHECK(read_file(folder / "a.h5") == read_file(folder / "b.h5"));
 }
 
-TEST_CASE("logs cut short, empty or foreign are refused by name") {
+TEST_CASE("logs truncated, empty or foreign are refused by name") {
   const TemporaryFolder folder;
   Log log = new_log(folder);
   add_rows(log, 0, 50);

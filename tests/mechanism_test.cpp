@@ -66,7 +66,7 @@ std::unique_ptr<Transformer> build(const Built& built) {
   const auto weight = [&](const std::string& name) -> Tensor {
     for (Parameter& p : model.parameters().all())
       if (p.name == name) return p.variable.value;
-    FAIL("no parameter is called ", name);
+    FAIL("no parameter matches ", name);
     std::abort();
   };
   for (float& x : model.parameters().values()) x = 0;

@@ -115,6 +115,7 @@ TEST_CASE("a first token that is not there cannot be dropped") {
 TEST_CASE("features cannot be replaced by random tokens") {
   const auto data = open_data("trigger_average", T);
   CHECK(error_of([&] { probe_batch(*data, 0, B, T, kRandomTokens); }) ==
-        "tokens: this data is of features, which random tokens cannot replace. Take natural ones.");
+        "tokens: this data consists of features, which random tokens cannot replace. Take natural "
+        "ones.");
   CHECK(probe_batch(*data, 0, B, T).features.size() > 0);
 }

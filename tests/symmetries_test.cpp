@@ -49,7 +49,7 @@ struct Model {
   Parameter& parameter(const std::string& name) {
     for (Parameter& p : transformer.parameters().all())
       if (p.name == name) return p;
-    FAIL("no parameter is called ", name);
+    FAIL("no parameter matches ", name);
     std::abort();
   }
 };

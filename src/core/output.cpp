@@ -42,7 +42,7 @@ void print_result(std::string_view text) {
   if (code == ETIMEDOUT) check_stop();
   if (code != 0)
     throw Error("standard output",
-                "the output cannot be written:  " + std::generic_category().message(code));
+                "the output cannot be written: " + std::generic_category().message(code));
 }
 
 void print_progress(std::string_view text) noexcept { write_text(STDOUT_FILENO, text); }

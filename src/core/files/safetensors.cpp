@@ -41,7 +41,7 @@ std::string header_text(const fs::path& path, const std::vector<NamedTensor>& te
     text.append((8 - text.size() % 8) % 8, ' ');
     return text;
   } catch (const Json::exception& error) {
-    throw Error(path.string(), std::string("a name or a text is not UTF-8:  ") + error.what());
+    throw Error(path.string(), std::string("a name or a text is not UTF-8: ") + error.what());
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr struct {
   double small = .5;  // a value ratio
-  double heads = .8;  // share of the sink heads that have one
+  double heads = .8;  // share of the sink heads with such a ratio
   double whole = .8;  // a median ratio that refutes
 } kDrain;
 
@@ -35,7 +35,7 @@ Hypothesis value_drain_hypothesis() {
 
 namespace {
 
-// What it costs to zero the value of a key, to put the mean there, and to hide the key.
+// The cost of zeroing the value of a key, of replacing it by the mean, and of hiding the key.
 struct Costs {
   double zero, mean, hide;
 };
@@ -50,7 +50,7 @@ Costs costs_of(Subject& s, int64_t key) {
           cost(Point::attn_scores, "hide")};
 }
 
-// The key beside the waiver that the same heads attend to most.
+// The key, other than the waiver, that the same heads attend to most.
 int64_t runner_up(const Subject& s) {
   int64_t best = s.others.front();
   for (const int64_t key : s.candidates)
@@ -63,8 +63,8 @@ int64_t runner_up(const Subject& s) {
 namespace {
 
 constexpr struct {
-  double none = .25, some = .75;  // ρ below, or from it on
-  double least = 1e-3;            // nat that hiding the key has to cost
+  double none = .25, some = .75;  // ρ below, or at least
+  double least = 1e-3;            // nat that hiding the key must cost
 } kInformation;
 
 }  // namespace
@@ -100,7 +100,7 @@ namespace {
 
 constexpr struct {
   double sink = .02;            // Sink_0
-  double low = .8, high = 1.2;  // a value ratio that is nothing special
+  double low = .8, high = 1.2;  // an unremarkable value ratio
   double small = .5;            // one that refutes
 } kSumToOne;
 
