@@ -83,7 +83,7 @@ TEST_CASE("a checkpoint restores weights, optimizer state, step and config bit f
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("training goes on from a checkpoint as if it had never stopped") {
+TEST_CASE("training continues from a checkpoint as if it had never stopped") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 2);
   Training straight(1), resumed(2);

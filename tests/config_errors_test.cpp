@@ -84,7 +84,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:16: train.steps: expected a whole number of at least 0, found -1."},
       {"seed: {init: 9223372036854775808}\n",
        "a.yaml:1:14: seed.init: expected a whole number of at least 0, found 9223372036854775808. "
-       "No 64-bit number holds that."},
+       "It does not fit into 64 bits."},
       // numbers
       {"train: {optimizer: {lr: fast}}\n",
        "a.yaml:1:25: train.optimizer.lr: expected a number of at least 0, found \"fast\"."},
@@ -321,15 +321,16 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       // no config at all
       {"model: {width: 64\n", "a.yaml:2:1: this is not YAML: end of map flow not found."},
       {"model:\n\twidth: 64\n",
-       "a.yaml:2:1: a tab indents this line. YAML is indented with spaces alone."},
+       "a.yaml:2:1: a tab indents this line. YAML is indented with spaces only."},
       {"- model\n", "a.yaml:1:1: expected blocks of keys, such as `model:` and `train:`."},
       {"model: &m {width: 64}\ntrain: *m\n",
-       "a.yaml:2:8: aliases (*name) are not read. Write the value again, or share it through "
+       "a.yaml:2:8: aliases (*name) are not supported. Write the value again, or share it through "
        "base:."},
       {"seed: {init: 1}\n---\nseed: {init: 2}\n",
        "a.yaml:3:1: a second YAML document begins here. One file holds one document."},
       {"[a, b]: 3\n",
-       "a.yaml:1:1: a key must be a word. Quote a value that begins with a sign of YAML."},
+       "a.yaml:1:1: a key must be a word. Quote a value that begins with a special character of "
+       "YAML."},
       {"base: nowhere.yaml\n",
        "a.yaml:1:7: base: nowhere.yaml: cannot be opened: No such file or directory."},
       {"base: [x]\n",
@@ -355,7 +356,8 @@ TEST_CASE("what only the opened data can tell has its place too") {
        "a.yaml:1:57: data.rule: markov says what follows a trigger, but data.triggers is 0. Leave "
        "the rule out, or have triggers."},
       {"model: {attention: {mask: {separator: 67}}}\ntrain: {objective: masked_token}\n",
-       "a.yaml:1:39: model.attention.mask.separator: 67 is no token id of this data. Ids go up to "
+       "a.yaml:1:39: model.attention.mask.separator: 67 is not a token id of this data. Ids go up "
+       "to "
        "66; -1: one document."},
       {"data: {last: 1}\nmodel: {attention: {mask: {prefix: 64}}}\n",
        "a.yaml:2:36: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "

@@ -68,8 +68,7 @@ TEST_CASE("a circle of bases is refused") {
   const auto a = folder.write("a.yaml", "base: b.yaml\n");
   const auto b = folder.write("b.yaml", "base: a.yaml\n");
   CHECK(complaint_of([&] { load_config(a); }) ==
-        b + ":1:7: base: " + a +
-            " is already based on this file. A chain of bases must come to an end.");
+        b + ":1:7: base: " + a + " is already based on this file. A chain of bases must end.");
 }
 
 TEST_CASE("a block of another kind drops the options of the kind below it") {

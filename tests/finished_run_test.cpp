@@ -83,12 +83,12 @@ TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot
   CHECK(eval.output.find("backcopy_risk") != std::string::npos);
   const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "the"});
   CHECK(sample.status == 2);
-  CHECK(sample.output.find("a model of train.objective masked_token guesses hidden tokens") !=
+  CHECK(sample.output.find("a model of train.objective masked_token predicts masked tokens") !=
         std::string::npos);
 
   CHECK(runs.train("causal", {"train.objective=masked_token", "train.steps=1", "probe.snapshots=[]",
                               "train.schedule.warmup=0"})
-            .output.find("hidden tokens are guessed from those before them alone") !=
+            .output.find("masked tokens are predicted only from the tokens before them") !=
         std::string::npos);
 }
 
@@ -128,6 +128,6 @@ TEST_CASE("real-valued data runs, resumes to the same bits, is evaluated, and ca
   CHECK(eval.output.find(" nat") == std::string::npos);
   const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "1"});
   CHECK(sample.status == 2);
-  CHECK(sample.output.find("a model of real-valued features has no tokens to write") !=
+  CHECK(sample.output.find("a model of real-valued features has no tokens to generate") !=
         std::string::npos);
 }

@@ -51,7 +51,7 @@ TEST_CASE("overwriting a run leaves what is not of this program where it was, an
   put_bytes(run / "notes" / "a.txt", "mine");
   put_bytes(run / "checkpoints" / "readme", "mine");
   put_bytes(run / "checkpoints" / "step-00000010" / "readme", "mine");
-  has(runs.train("run", with({"--overwrite", "seed.init=1"})), 0, "Left as they were: notes.");
+  has(runs.train("run", with({"--overwrite", "seed.init=1"})), 0, "Left untouched: notes.");
   CHECK(file_text(run / "notes" / "a.txt") == "mine");
   CHECK(file_text(run / "checkpoints" / "readme") == "mine");
   bool kept = false;
@@ -119,7 +119,7 @@ TEST_CASE("a run with something else in the place of its files is not overwritte
   const fs::path run = runs.at("run");
   fs::remove(run / "log.h5");
   fs::create_directories(run / "log.h5");
-  has(runs.train("run", with({"--overwrite"})), 2, "log.h5: this is no file of this program");
+  has(runs.train("run", with({"--overwrite"})), 2, "log.h5: this is not a file of this program");
   CHECK(fs::exists(run / "checkpoints/step-00000010/model.safetensors"));
   fs::remove(run / "log.h5");
   // Checkpoints on another disk.

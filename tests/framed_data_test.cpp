@@ -114,7 +114,7 @@ TEST_CASE("impossible edits are refused by name") {
   complaint({{"edits.fixed_at", "8"}, {"edits.fixed_token", "0"}}, "position 8 is beyond");
   complaint({{"edits.fixed_at", "2"}}, "it goes together with data.edits.fixed_at");
   complaint({{"edits.fixed_token", "2"}}, "it goes together with data.edits.fixed_at");
-  complaint({{"edits.fixed_at", "2"}, {"edits.fixed_token", "101"}}, "101 is no token id");
+  complaint({{"edits.fixed_at", "2"}, {"edits.fixed_token", "101"}}, "101 is not a token id");
   complaint({{"edits.random", "4,2"}}, "[4, 2) is no range of positions");
   complaint({{"edits.random", "4,9"}}, "must lie within [0, model.context = 8)");
   complaint({{"edits.random", "3,3"}}, "[3, 3) is no range of positions");

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "run/log.h"
+#include "run/log_file.h"
 
 // Logs of /probe written by hand.
 
@@ -16,7 +16,7 @@ inline constexpr int64_t L = 2, H = 2, T = 4,
 inline const std::vector<double> kFlat(N, 0.1);
 
 // Sets what one place of a series is at the seven probes; everything else is 1, α is 0. Where
-// weights are no shares, that holds of the proxies, and the weights' own α is .9 everywhere.
+// weights are not shares, that holds of the proxies, and the weights' own α is .9 everywhere.
 class HandLog {
  public:
   using Curve = std::vector<double>;

@@ -140,7 +140,7 @@ TEST_CASE("an override in another form is told in the right one") {
       {train({"train.steps=", "10"}), "Did you mean train.steps=10?"},
       {train({"train.steps", "=", "10"}), "Did you mean train.steps=10?"},
       {train({"probe.snapshots=[0,", "100]"}),
-       "the shell parted this value at a blank. Quote it: 'probe.snapshots=[0, 100]'."},
+       "the shell split this value at a space. Quote it: 'probe.snapshots=[0, 100]'."},
       {train({"seed=1"}), "Write seed.init=1 seed.data=1."},
       {train({"model.position=rope,alibi"}),
        "Write [rope, alibi] for one of each layer; several runs "

@@ -124,15 +124,15 @@ TEST_CASE("a checkpoint or a log of another run is refused when a run resumes") 
   const auto whole = bytes_in(runs.at("0"));
   fs::rename(runs.at("0") / "log.h5", runs.at("log"));
   fs::copy(runs.at("1") / "log.h5", runs.at("0") / "log.h5");
-  has(resume(), 2, "log.h5: this log is of another run");
+  has(resume(), 2, "log.h5: this log belongs to another run");
   fs::remove_all(runs.at("0") / "checkpoints");
-  has(resume(), 2, "log.h5: this log is of another run");  // though it would be begun anew
+  has(resume(), 2, "log.h5: this log belongs to another run");  // though it would be begun anew
   fs::remove(runs.at("0") / "log.h5");
   fs::rename(runs.at("log"), runs.at("0") / "log.h5");
   fs::create_directories(runs.at("0") / "checkpoints");
   fs::copy(runs.at("1") / checkpoint, runs.at("0") / checkpoint);
-  has(resume(), 2, "this checkpoint is of another run");
-  has(run_program({"eval", runs.at("0").string()}), 2, "this checkpoint is of another run");
+  has(resume(), 2, "this checkpoint belongs to another run");
+  has(run_program({"eval", runs.at("0").string()}), 2, "this checkpoint belongs to another run");
   CHECK(file_text(runs.at("0") / "log.h5") == whole.at((runs.at("0") / "log.h5").string()));
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("a resume that is refused leaves the run as it was") {
   fs::copy_file(runs.at("other") / "log.h5", runs.at("run") / "log.h5",
                 fs::copy_options::overwrite_existing);
   auto before = bytes_in(runs.at("run"));
-  has(train("run", {"train.steps=80", "--resume"}), 2, "this log is of another run");
+  has(train("run", {"train.steps=80", "--resume"}), 2, "this log belongs to another run");
   auto after = bytes_in(runs.at("run"));
   for (auto* all : {&before, &after}) all->erase((runs.at("run") / "train.log").string());
   CHECK(after == before);
@@ -164,7 +164,7 @@ TEST_CASE("a foreign checkpoint is not taken for a damaged one, nor does it disp
   const auto longer = [&] {
     return runs.train("run", {"train.steps=80", "train.schedule.kind=constant", "--resume"});
   };
-  has(longer(), 2, "this checkpoint is of another run");
+  has(longer(), 2, "this checkpoint belongs to another run");
   fs::remove_all(runs.at("run") / "checkpoints/step-00000061");
   fs::create_directories(runs.at("run") / "checkpoints/step-00000070");
   put_bytes(runs.at("run") / "checkpoints/step-00000070/notes.txt", "mine");

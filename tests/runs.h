@@ -7,7 +7,7 @@
 
 #include "core/files/safetensors.h"
 #include "program.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "temporary.h"
 
 // Runs of a small model by the program itself, and what they left behind.

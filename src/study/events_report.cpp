@@ -14,7 +14,7 @@
 namespace waiver {
 namespace {
 
-// What never came is null; steps are whole numbers.
+// What never happened is null; steps are integers.
 Json number(double x) {
   return std::isfinite(x) && x == std::floor(x) ? Json(static_cast<int64_t>(x)) : json_number(x);
 }
@@ -73,7 +73,7 @@ std::string step_text(double step, bool sign = false) {
   return sign ? fmt::format("{:+.0f}", step) : fmt::format("{:.0f}", step);
 }
 
-// The median, and of several numbers its interval.
+// The median, and for several numbers its interval.
 std::string cell(const Sample& s, bool sign = false) {
   const auto& [median, low, high] = s.middle;
   const std::string text = step_text(median, sign);

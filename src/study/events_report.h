@@ -7,7 +7,7 @@
 
 namespace waiver {
 
-/// The events of a study as JSON; null: never came, or cannot be said.
+/// The events of a study as JSON; null: never happened, or undefined.
 ///   {persistence, level, resamples, groups: [{group, seeds, run_steps, place: [{layer, head,
 ///   key}],
 ///     onset_layer: [one a seed], events: {NAME: {quantity, side, threshold,
@@ -16,10 +16,11 @@ namespace waiver {
 /// where step, lag and change_{step,size} are {each: [one a seed], median, low, high}.
 std::string to_json(const StudyEvents& events);
 
-/// The same as a table for a person: a row for each group.
+/// The same as a table for people: a row for each group.
 std::string to_table(const StudyEvents& events);
 
-/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, prints the table.
+/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, and prints the
+/// table.
 void report_events(const Study& study, const std::filesystem::path& folder);
 
 }  // namespace waiver

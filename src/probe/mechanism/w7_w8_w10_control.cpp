@@ -61,7 +61,7 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
           {{"rise", up}, {"r_V", ratio}, {"control_rise", control}}};
 }
 
-Hypothesis self_only_hypothesis() {
+Hypothesis w7_self_only_hypothesis() {
   return {"W7", "a self-only row makes a waiver",
           fmt::format("E_k rises ≥ {} times and r_V(k) < {}; refuted: neither",
                       decimal(kSelfOnly.rise), decimal(kSelfOnly.small)),
@@ -97,7 +97,7 @@ static Finding try_self_only_early(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis self_only_early_hypothesis() {
+Hypothesis w8_self_only_early_hypothesis() {
   return {"W8", "the mask acts early",
           fmt::format("self-only in layers ≤ l gives {} of the effect for an l ≤ the onset layer; "
                       "refuted: it does not. Undecided where the whole effect on E_k is below {}",
@@ -136,7 +136,7 @@ static Finding try_feature_patch(Subject& s, const FollowRates&) {
            {"permuted_share", share("permute")}}};
 }
 
-Hypothesis feature_patch_hypothesis() {
+Hypothesis w10_feature_patch_hypothesis() {
   return {"W10", "the feature distribution suffices",
           fmt::format("with h_w patched into k, E_k ≥ {} E_w and r_V(k) < {}; refuted: neither",
                       decimal(kPatch.share), decimal(kPatch.small)),

@@ -26,7 +26,7 @@ static Finding try_value_drain(Subject& s, const FollowRates&) {
           {{"heads", static_cast<double>(s.heads.size())}, {"drained", drained}, {"r_V", middle}}};
 }
 
-Hypothesis value_drain_hypothesis() {
+Hypothesis w1_value_drain_hypothesis() {
   return {"W1", "sink positions have a reduced value",
           fmt::format("r_V < {} in at least {} of the sink heads; refuted: median r_V ≥ {}",
                       decimal(kDrain.small), percent(kDrain.heads), decimal(kDrain.whole)),
@@ -87,7 +87,7 @@ static Finding try_no_information(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis no_information_hypothesis() {
+Hypothesis w2_no_information_hypothesis() {
   return {"W2", "a waiver carries no information",
           fmt::format(
               "ρ = Δloss(zero v) ÷ Δloss(hide the key) < {}; refuted: ≥ {}. Undecided where "
@@ -116,7 +116,7 @@ static Finding try_sum_to_one(Subject& s, const FollowRates&) {
           {{"sink_rate", sink}, {"r_V", ratio}, {"loss", s.natural.loss}}};
 }
 
-Hypothesis sum_to_one_hypothesis() {
+Hypothesis w3_sum_to_one_hypothesis() {
   return {
       "W3", "the excess comes from the sum-to-one constraint",
       fmt::format("asked of models without it: Sink_0 < {} and r_V(0) within {} to {}; refuted: "
