@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws the figures of a run or a sweep from its logs alone, and prints its table.
+"""Draws the figures of a run or a sweep from its logs, and prints its table.
 
     scripts/figures.py RUN_OR_SWEEP [--reference CSV] [--out DIR]
 
