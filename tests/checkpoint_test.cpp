@@ -241,7 +241,7 @@ TEST_CASE("a full disk leaves the last good checkpoint and nothing half written"
         std::vector<std::string>{"step-00000005", "step-00000006"});
 }
 
-TEST_CASE("checkpoints are listed by step, whatever else lies beside them") {
+TEST_CASE("checkpoints are listed by step, whatever else is beside them") {
   const TemporaryFolder folder;
   CHECK(list_checkpoints(folder / "none").empty());
   for (const char* name : {"step-100000000", "step-00000020", "step-00000003", "step-00000007.tmp",

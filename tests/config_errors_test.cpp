@@ -139,7 +139,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "one "
        "for each layer."},
       {"model: {position: []}\n",
-       "a.yaml:1:19: model.position: expected a kind, or a list with one for each layer, found a "
+       "a.yaml:1:19: model.position: expected a kind, or a list with one per layer, found a "
        "list."},
       {"model: {position: [rope, [none]]}\n",
        "a.yaml:1:26: model.position[1]: expected a kind or a block of keys with a kind, found a "
@@ -402,7 +402,7 @@ TEST_CASE("a bad override is named as it was written") {
         "heads channels.");
 }
 
-TEST_CASE("all errors are told at once, in the order of the file, overrides last") {
+TEST_CASE("all errors are reported at once, in the order of the file, overrides last") {
   CHECK(complaint("train: {lr: 1}\nmodel:\n  width: x\n  heads: 0\n", {"seed.init=-1"}) ==
         "a.yaml:1:9: train.lr: unknown key. Did you mean train.optimizer.lr?\n"
         "a.yaml:3:10: model.width: expected a whole number in [1, 65536], found \"x\".\n"

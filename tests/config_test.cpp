@@ -55,7 +55,7 @@ TEST_CASE("defaults lie under base, base under the file, the file under the over
   CHECK(config.model.mlp.width == 512);
 }
 
-TEST_CASE("an error in a base is told with the base's place") {
+TEST_CASE("an error in a base is reported with the base's place") {
   const Folder folder;
   const auto bottom = folder.write("bottom.yaml", "\nmodel: {widht: 32}\n");
   const auto top = folder.write("top.yaml", "base: bottom.yaml\n");

@@ -95,7 +95,7 @@ reference::Edits model_for(const Dataset& data) {
 
 }  // namespace
 
-TEST_CASE("a validation sequence is the same wherever in a batch it stands") {
+TEST_CASE("a validation sequence is the same wherever it is in a batch") {
   constexpr int64_t S = 14;
   EveryDataset().each([](const Dataset& data) {
     const Batch whole = validation_batch(data, 0, S);
@@ -391,7 +391,7 @@ TEST_CASE("a data path that cannot be read says from where it counts") {
   CHECK(!contains(absolute.output, "counts from"));
 }
 
-TEST_CASE("odd texts are read as they are, and what is no text is told by a sentence") {
+TEST_CASE("odd texts are read as they are, and what is not text gets a message") {
   const TemporaryFolder folder;
   const auto open = [&](const std::string& text, const std::string& tokenizer = "char") {
     put_bytes(folder / "text.txt", text);

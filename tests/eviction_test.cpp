@@ -113,7 +113,7 @@ TEST_CASE(
   for (const auto& entry : registry<Slot>()) check("attention.slot", entry.name);
 }
 
-TEST_CASE("what a mask hides stays hidden, wherever it would come to stand") {
+TEST_CASE("what a mask hides stays hidden, wherever it would end up") {
   for (const bool reindex : {false, true}) {
     const Model model("alibi", {{}, {{"attention.mask.window", 4}}});
     CHECK(model.evicted({4, 0, {0, 2}, reindex}) == model.logits());

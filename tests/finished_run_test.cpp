@@ -26,7 +26,7 @@ TEST_CASE("eval and sample work on a run and on a checkpoint, the same each time
   CHECK(run_program({"eval", runs.at("none").string()}).status == 2);
 }
 
-TEST_CASE("eval evicts from the cache, beside the same losses as without") {
+TEST_CASE("eval evicts from the cache, and prints the same other losses as without") {
   const Runs runs;
   REQUIRE(
       runs.train("rope", {"model.position=rope", "train.steps=20", "probe.snapshots=[]"}).status ==

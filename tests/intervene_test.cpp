@@ -81,7 +81,7 @@ const std::string kHide =
 
 }  // namespace
 
-TEST_CASE("every error of a spec is told at once, with its place, arm and what is near") {
+TEST_CASE("every error of a spec is reported at once, with its place, arm and nearest name") {
   const struct {
     const char *text, *message;
   } cases[] = {

@@ -83,7 +83,7 @@ TEST_CASE("help is a verb too") {
   CHECK(check.output == waiver_says({"config", "check", "--help"}).output);
 }
 
-TEST_CASE("what a verb is not for is told with the verb that is") {
+TEST_CASE("what a verb is not for is answered with the verb that is") {
   check_usage({
       {{"train", "/study.yaml"},
        "study.yaml: this is an experiment of several runs. waiver sweep study.yaml trains them."},
@@ -124,7 +124,7 @@ TEST_CASE("a wrong path of a config is answered with the nearest name in that fo
   });
 }
 
-TEST_CASE("an override in another form is told in the right one") {
+TEST_CASE("an override in another form is shown in the right one") {
   const auto train = [](Strings words) {
     words.insert(words.begin(), {"train", "/tiny.yaml"});
     return words;

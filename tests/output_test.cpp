@@ -93,7 +93,7 @@ TEST_CASE("a train.log that cannot be written is named") {
   CHECK(file_text(runs.at("run") / "status") == "done\n");  // nothing of it has changed
 }
 
-TEST_CASE("what the system refuses is told in a sentence") {
+TEST_CASE("what the system refuses is reported in a sentence") {
   CHECK(sentence_of(std::bad_alloc()).starts_with("memory: the system cannot provide enough."));
   CHECK(sentence_of(std::length_error("vector::_M_default_append")).starts_with("memory: "));
   const auto denied = std::make_error_code(std::errc::permission_denied);

@@ -172,7 +172,7 @@ TEST_CASE("a foreign checkpoint is not taken for a damaged one, nor does it disp
   has(longer(), 0, "Resuming at step 60.");
 }
 
-TEST_CASE("a run whose identity.json is gone goes on, with other steps too") {
+TEST_CASE("a run whose identity.json is gone continues, even with other steps") {
   const Runs runs;
   const auto train = [&](std::vector<std::string> more) {
     more.push_back("train.schedule.kind=constant");
@@ -220,7 +220,7 @@ TEST_CASE("the identity is the same each time, and another with another config")
         file_text(runs.at("b") / "checkpoints/step-00000020/state.h5"));
 }
 
-TEST_CASE("a run goes on in its folder when that is renamed, and not in a new one of its name") {
+TEST_CASE("a run continues in its folder when that is renamed, and not in a new one of its name") {
   const Runs runs;
   Program first(
       runs.command("run", {"train.steps=100000", "train.schedule.kind=constant",
@@ -258,7 +258,7 @@ TEST_CASE("another study leaves a sweep's index alone, and a study may grow") {
   CHECK(study("a.yaml", "[0, 1]", "", true).status == 0);
 }
 
-TEST_CASE("a sweep whose data changed is not gone on with") {
+TEST_CASE("a sweep whose data changed is not continued") {
   const DataRuns runs;
   std::ofstream(runs.at("study.yaml")) << "title: t\nbase: tiny.yaml\nset: {train: {steps: 10}, "
                                           "probe: {snapshots: []}, data: {kind: "
@@ -272,7 +272,7 @@ TEST_CASE("a sweep whose data changed is not gone on with") {
   has(run_program(command), 2, "data.path: ");
 }
 
-TEST_CASE("a finished run goes on with more steps to the bits of one that was never shorter") {
+TEST_CASE("a finished run continues with more steps to the bits of one that was never shorter") {
   const Runs runs;
   const std::vector<std::string> plain = {"train.schedule.kind=constant", "probe.every=4"};
   const auto with = [&](std::vector<std::string> more) {

@@ -67,7 +67,7 @@ TEST_CASE("token files without a header are of 2 or of 4 bytes a token") {
                  "token 1 is 4294967295"));
 }
 
-TEST_CASE("a uint32 file read as uint16 is told by its zeros") {
+TEST_CASE("a uint32 file read as uint16 is recognised by its zeros") {
   CHECK(contains(refusal(raw<uint32_t>(ids(100))), "Write data.format: uint32."));
   CHECK(contains(refusal(raw<uint64_t>(ids(100)), TokenFormat::uint32),
                  "has 0 at every second place, so its numbers have 8 bytes, not 4"));

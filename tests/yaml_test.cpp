@@ -3,7 +3,7 @@
 
 using namespace waiver;
 
-TEST_CASE("a pattern that begins with a star is told to need quotes") {
+TEST_CASE("a pattern that begins with a star is said to need quotes") {
   CHECK(complaint("train:\n  freeze: [*.bias]\n") ==
         "a.yaml:2:12: a text that begins with * needs quotes in YAML. Write \"*.bias\".");
   CHECK(complaint("train: {freeze: [blocks.0.*, *]}\n").find("Write \"*\".") != std::string::npos);

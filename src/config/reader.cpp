@@ -205,8 +205,7 @@ class Reader : public FieldVisitor {
       return;
     }
     const std::vector<Node>& items = entry->value.items;
-    if (items.empty())
-      misfit(*entry, told(field.name), "a kind, or a list with one for each layer");
+    if (items.empty()) misfit(*entry, told(field.name), "a kind, or a list with one per layer");
     *kinds.count = items.size();
     for (size_t i = 0; i < items.size(); ++i) {
       index_ = fmt::format("[{}]", i);

@@ -70,13 +70,13 @@ void FramedDataset::check_edits(int64_t context) const {
                      "Give both or neither.");
   if (edits_.fixed_token >= vocabulary_)
     throw UsageError("data.edits.fixed_token",
-                     std::to_string(edits_.fixed_token) + " is no token id",
+                     std::to_string(edits_.fixed_token) + " is not a token id",
                      "Ids go up to " + std::to_string(vocabulary_ - 1) + ".");
   const bool none = edits_.random[0] == 0 && edits_.random[1] == 0;
   if ((!none && edits_.random[0] >= edits_.random[1]) || edits_.random[1] > context)
     throw UsageError("data.edits.random",
                      "[" + std::to_string(edits_.random[0]) + ", " +
-                         std::to_string(edits_.random[1]) + ") is no range of positions",
+                         std::to_string(edits_.random[1]) + ") is not a range of positions",
                      "It must lie within [0, model.context = " + T + "); [0, 0]: none.");
 }
 

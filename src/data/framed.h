@@ -17,7 +17,7 @@ struct TokenEdits {
 ///   edits.fixed_token where t is in edits.fixed_at;
 ///   a token drawn uniformly from `content` where edits.random = [a, b) holds t;
 ///   the first token where t < first;
-///   the last token where T − last ≤ t < T; then nothing stands at T, and the target is −1;
+///   the last token where T − last ≤ t < T; T then holds nothing, and the target is −1;
 ///   else a token of the data.
 /// Training, validation and probes are edited alike (Gu et al., 2410.10781, section 5).
 class FramedDataset : public Dataset {

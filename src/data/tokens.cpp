@@ -24,7 +24,7 @@ class Tokens : public WindowDataset {
   void open(int64_t context) override {
     if (first_id_ >= vocabulary_)
       throw UsageError(
-          "data.first_id", std::to_string(first_id_) + " is no token id",
+          "data.first_id", std::to_string(first_id_) + " is not a token id",
           "Ids go up to data.vocabulary − 1 = " + std::to_string(vocabulary_ - 1) + ".");
     if (first_id_ >= 0 && first() == 0)
       throw UsageError("data.first_id", "no sequence has a first token", "Write first: 1.");

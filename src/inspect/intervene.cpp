@@ -57,7 +57,7 @@ void write_spec(Log& log, const SavedModel& saved, const InterventionSpec& spec,
   set<std::string>(log, "checkpoint", {}, "the model that was changed",
                    {saved.checkpoint.string()});
   set<int64_t>(log, "updates", {}, "made to the weights of that model", {saved.step});
-  set(log, "arm_name", {"arm"}, "what each arm is called", arms);
+  set(log, "arm_name", {"arm"}, "the names of the arms", arms);
   set(log, "position_name", {"named"}, "names that edits use for positions", names);
   set(log, "position", {"named"}, "the positions of these names", positions);
 }

@@ -23,8 +23,8 @@ constexpr char kPositionsDoc[] =
 
 // What a spec holds besides its arms. The file chooses the names of positions.
 void visit_file(FieldVisitor& v, InterventionSpec& spec, const Node& positions, int64_t context) {
-  v.field({"title", "what the spec is called"}, spec.title);
-  v.field({"question", "the question it is meant to answer"}, spec.question);
+  v.field({"title", "the title of the spec"}, spec.title);
+  v.field({"question", "the question that it is meant to answer"}, spec.question);
   v.visit({"positions", kPositionsDoc}, BlockRef{[&](FieldVisitor& inner) {
             for (const Node::Entry& entry : positions.entries)
               inner.field({entry.name, "", from_below(0, static_cast<double>(context))},

@@ -148,7 +148,7 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
     out.push_back({"model.position",
                    fmt::format("the list has {} encoding{}, but model.layers is {}", count,
                                count == 1 ? "" : "s", model.layers),
-                   "A list has one for each layer."});
+                   "A list has one per layer."});
     return;
   }
   for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)

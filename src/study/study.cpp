@@ -21,8 +21,8 @@ struct StudyFile {
   std::vector<int64_t> seeds = {0};
 
   void visit(FieldVisitor& v) {
-    v.field({"title", "what the study is called"}, title);
-    v.field({"question", "what it is to answer"}, question);
+    v.field({"title", "the title of the study"}, title);
+    v.field({"question", "the question that it is meant to answer"}, question);
     v.field(Field{"base", "a run config, relative to this file"}.must_be_given(), base);
     v.field({"seeds", "each is seed.init and seed.data of one run", at_least(0)}, seeds);
   }

@@ -35,15 +35,15 @@ class OrthoAdam : public ArrayOptimizer {
   void build(const ParameterSet& parameters, uint64_t seed) override {
     ArrayOptimizer::build(parameters, seed);
     memory_ = std::make_shared<Arena>();
-    turns_.clear();
+    rotations_.clear();
     int64_t largest = 0;
     for (const Parameter& p : parameters.all()) {
       if (!p.variable.wants_grad()) continue;
       largest = std::max(largest, p.shape.size());
       for (const int64_t n : {p.shape[-1], p.shape.size() / p.shape[-1]})
-        if (n > 1 && n <= largest_axis_ && !turns_.contains(n)) {
-          turns_[n] = memory_->tensor({n, n});
-          random_orthogonal(Random(seed, "ortho_adam", n), turns_[n]);
+        if (n > 1 && n <= largest_axis_ && !rotations_.contains(n)) {
+          rotations_[n] = memory_->tensor({n, n});
+          random_orthogonal(Random(seed, "ortho_adam", n), rotations_[n]);
         }
     }
     buffer_ = memory_->tensor({largest});
@@ -56,8 +56,8 @@ class OrthoAdam : public ArrayOptimizer {
 
  private:
   const float* turn(int64_t n) const {
-    const auto found = turns_.find(n);
-    return found == turns_.end() ? nullptr : found->second.data;
+    const auto found = rotations_.find(n);
+    return found == rotations_.end() ? nullptr : found->second.data;
   }
 
   void update_one(const ParameterSet& parameters, const Parameter& p, const Update& how) {
@@ -105,8 +105,8 @@ class OrthoAdam : public ArrayOptimizer {
   AdamRule rule_;
   int64_t largest_axis_ = 2048;
   std::shared_ptr<Arena> memory_;
-  std::map<int64_t, Tensor> turns_;  // the orthogonal matrix for axes of each length
-  Tensor buffer_;                    // the steps of one parameter
+  std::map<int64_t, Tensor> rotations_;  // the orthogonal matrix for axes of each length
+  Tensor buffer_;                        // the steps of one parameter
 };
 
 }  // namespace

@@ -24,7 +24,7 @@ std::vector<int64_t> candidate_keys(std::span<const double> visibility);
 
 /// For every head, layer by layer, the candidate that received the most attention, the first among
 /// equals: α [L, H, T], visibility [L, T]. The key is −1 where no candidate has an α: in blocks
-/// without attention, or where every query sees its own token alone.
+/// without attention, or where every query sees only its own token.
 std::vector<WaiverPlace> waiver_places(std::span<const double> received_attention,
                                        std::span<const double> visibility, int64_t layers,
                                        int64_t heads);
