@@ -171,7 +171,7 @@ TEST_CASE("missing, empty and foreign files are refused by name") {
     put_bytes(path / file, good);
   }
   write_safetensors(path / "model.safetensors", {}, {});
-  CHECK(contains(load_error(reader, path), "not of a checkpoint of this program"));
+  CHECK(contains(load_error(reader, path), "not a checkpoint in this program"));
 }
 
 TEST_CASE("files truncated at any length are refused by name") {

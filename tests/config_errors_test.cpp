@@ -32,8 +32,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:1: width: unknown key. Did you mean model.width or model.mlp.width?"},
       {"model: {zzzzz: 1}\n", "a.yaml:1:9: model.zzzzz: unknown key."},
       {"model.width: 64\n",
-       "a.yaml:1:1: model.width: unknown key. Dots are for the command line: here, write blocks "
-       "within blocks."},
+       "a.yaml:1:1: model.width: unknown key. Dots are for the command line; in a file, nest "
+       "blocks."},
       {"train: {optimizer: {kind: adamw, beta: 0.9}}\n",
        "a.yaml:1:34: train.optimizer.beta: unknown key. Did you mean train.optimizer.betas?"},
       // keys of another kind
@@ -95,8 +95,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {clip: .inf}\n",
        "a.yaml:1:15: train.clip: expected a number of at least 0, found \".inf\"."},
       {"train: {clip: 1e999}\n",
-       "a.yaml:1:15: train.clip: expected a number of at least 0, found 1e999. No 64-bit number "
-       "holds that."},
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found 1e999. It does not fit "
+       "into 64 bits."},
       {"model: {norm: {eps: 0}}\n",
        "a.yaml:1:21: model.norm.eps: expected a number above 0, found 0."},
       {"data: {kind: text, path: a, split: 1}\n",
@@ -136,8 +136,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "absolute?"},
       {"model: {position: [rope]}\n",
        "a.yaml:1:19: model.position: the list has 1 encoding, but model.layers is 2. A list has "
-       "one "
-       "for each layer."},
+       "one per layer."},
       {"model: {position: []}\n",
        "a.yaml:1:19: model.position: expected a kind, or a list with one per layer, found a "
        "list."},
@@ -238,8 +237,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {mlp: {absent: [0, 1]}}\n",
        "a.yaml:1:23: model.mlp.absent: it names every layer. Write mlp: {kind: none}."},
       {"model: {attention: {mask: bidirectional}}\n",
-       "a.yaml:1:27: model.attention.mask: every query sees the next token, which it is to "
-       "predict. Write train.objective: masked_token."},
+       "a.yaml:1:27: model.attention.mask: every query sees the next token, which it must predict. "
+       "Write train.objective: masked_token."},
       {"data: trigger_average\ntrain: {objective: regression}\n"
        "model: {input: features, width: 16, attention: {mask: {kind: bidirectional, prefix: 3}}}\n",
        "a.yaml:3:85: model.attention.mask.prefix: every query sees every token anyway, so this "
@@ -351,23 +350,23 @@ TEST_CASE("what only the opened data can tell has its place too") {
        "model.context − 1 = 63."},
       {"data:\n  triggers: 0\n  rule: dormant\n",
        "a.yaml:3:9: data.rule: dormant says what follows a trigger, but data.triggers is 0. Leave "
-       "the rule out, or have triggers."},
+       "the rule out, or set data.triggers."},
       {"data: {kind: bigram_backcopy_random, triggers: 0, rule: markov}\n",
        "a.yaml:1:57: data.rule: markov says what follows a trigger, but data.triggers is 0. Leave "
-       "the rule out, or have triggers."},
+       "the rule out, or set data.triggers."},
       {"model: {attention: {mask: {separator: 67}}}\ntrain: {objective: masked_token}\n",
        "a.yaml:1:39: model.attention.mask.separator: 67 is not a token id of this data. Ids go up "
        "to "
        "66; -1: one document."},
       {"data: {last: 1}\nmodel: {attention: {mask: {prefix: 64}}}\n",
        "a.yaml:2:36: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
-       "guessed."},
+       "tokens, the prefix (64) is given, and tokens that are the same in every sequence are not "
+       "predicted."},
       {"model: {attention: {mask: {kind: bidirectional, window: 3, prefix: 64}}}\n"
        "train: {objective: masked_token}\n",
        "a.yaml:1:68: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
-       "guessed."},
+       "tokens, the prefix (64) is given, and tokens that are the same in every sequence are not "
+       "predicted."},
   };
   for (const auto& [text, message] : cases) {
     CAPTURE(text);

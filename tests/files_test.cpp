@@ -77,11 +77,11 @@ TEST_CASE("devices and what is too long are refused by name, and a sparse file i
   CHECK(contains(error_of([] { read_file("/dev/zero"); }),
                  "/dev/zero: this is a device, not a file"));
   put_bytes(folder / "long", std::string(1001, 'x'));
-  CHECK(contains(error_of([&] { read_file(folder / "long", 1000); }), "there is more in it than"));
+  CHECK(contains(error_of([&] { read_file(folder / "long", 1000); }), "it holds more than"));
   CHECK(read_file(folder / "long", 1001).size() == 1001);
   put_bytes(folder / "sparse", "x");
   std::filesystem::resize_file(folder / "sparse", uintmax_t{1} << 43);
-  CHECK(contains(error_of([&] { read_file(folder / "sparse"); }), "there is more in it than"));
+  CHECK(contains(error_of([&] { read_file(folder / "sparse"); }), "it holds more than"));
 }
 
 TEST_CASE("a pipe is read to its end, however its bytes come") {

@@ -104,7 +104,7 @@ TEST_CASE("a separator may be any token of the data, and no other") {
   const Ended beyond = check("67");
   CHECK(beyond.status == 2);
   CHECK(beyond.output ==
-        "override model.attention.mask.separator=67: model.attention.mask.separator: 67 is no "
+        "override model.attention.mask.separator=67: model.attention.mask.separator: 67 is not a "
         "token id of this data. Ids go up to 66; -1: one document.\n");
   CHECK(check("67", {"data.last=1"}).status == 0);
   CHECK(check("67", {"train.objective=masked_token"}).status == 2);  // that hides tokens

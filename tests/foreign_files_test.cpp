@@ -167,7 +167,7 @@ TEST_CASE("a validation that gives no number stops the run, whose good checkpoin
               "train.schedule.warmup=0", "train.clip=0.0", "probe.every=0", "probe.snapshots=[]",
               "train.eval={every: 1, batches: 1}"});
   CHECK(ended.status == 1);
-  CHECK(contains(ended.output, "step 1, validation: the loss is no number"));
+  CHECK(contains(ended.output, "step 1, validation: the loss is NaN or infinite"));
   CHECK(contains(ended.output, "The last good checkpoint is "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").size() == 1);
   CHECK(fs::exists(runs.at("nan") / "checkpoints/step-00000000/model.safetensors"));

@@ -143,7 +143,7 @@ TEST_CASE("an override in another form is shown in the right one") {
        "the shell split this value at a space. Quote it: 'probe.snapshots=[0, 100]'."},
       {train({"seed=1"}), "Write seed.init=1 seed.data=1."},
       {train({"model.position=rope,alibi"}),
-       "Write [rope, alibi] for one of each layer; several runs "
+       "Write [rope, alibi] for one per layer; several runs "
        "are an experiment's grid (waiver sweep)."},
       {train({"train.optimizer=adam,sgd"}), "several are an experiment's grid (waiver sweep)."},
       {train({"train.optimizer.lr=1e-3,3e-4"}), "several are an experiment's grid (waiver sweep)."},

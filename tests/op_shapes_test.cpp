@@ -222,7 +222,7 @@ std::vector<Case> attentions() {
       {"[attention] the last axis of qkv [10, 24] must hold a query, a key and a value of each of "
        "the 5 heads",
        attend([](Given&, AttentionSpec& spec, Learned&) { spec.heads = 5; })},
-      {"[attention] the rows of qkv [10, 1536] must not stand apart, but they do by 1552",
+      {"[attention] the rows of qkv [10, 1536] must be contiguous, but their pitch is 1552",
        attend([](Given&, AttentionSpec&, Learned&) {}, true)},
       {"[attention] the rows of qkv [10, 24] must be 3 sequences of 5 tokens",
        attend([](Given&, AttentionSpec& spec, Learned&) { spec.batch = 3; })},

@@ -252,7 +252,7 @@ TEST_CASE("another study leaves a sweep's index alone, and a study may grow") {
   };
   REQUIRE(study("a.yaml", "[0]", "", false).status == 0);
   const auto before = bytes_in(runs.at("sweep"));
-  has(study("b.yaml", "[1]", "", true), 2, "so it is of another study");
+  has(study("b.yaml", "[1]", "", true), 2, "so it belongs to another study");
   has(study("a.yaml", "[0]", ", model: {heads: 1}", true), 2, "begun with another config");
   CHECK(bytes_in(runs.at("sweep")) == before);
   CHECK(study("a.yaml", "[0, 1]", "", true).status == 0);
@@ -294,7 +294,7 @@ TEST_CASE("a schedule that ends with the run keeps it from being made longer, wh
   const Runs runs;
   REQUIRE(runs.train("run").status == 0);
   has(runs.train("run", {"train.steps=90", "--resume"}), 2,
-      "the schedule cosine has its end at the last step");
+      "the schedule cosine ends at the last step");
   CHECK(contains(runs.train("new", {"--resume", kSmall[0], kSmall[1]}).output,
                  "There is no run here to resume"));
 }

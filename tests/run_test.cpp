@@ -71,7 +71,7 @@ TEST_CASE("a run is never overwritten unasked, and resumes only with its own con
   CHECK(again.output.find("a run is already there. --resume continues it") != std::string::npos);
   again = runs.train("run", {"train.batch=8", "--resume"});
   CHECK(again.status == 2);
-  CHECK(again.output.find("begun with another config: there '  batch: 6', here '  batch: 8'") !=
+  CHECK(again.output.find("started with another config: there '  batch: 6', here '  batch: 8'") !=
         std::string::npos);
   CHECK(file_text(runs.at("run") / "log.h5") == before);
   CHECK(runs.train("run", {"train.batch=8", "--overwrite"}).status == 0);

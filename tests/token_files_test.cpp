@@ -115,7 +115,7 @@ TEST_CASE("a .npy file that is no row of token ids is refused by what it is") {
   refuses(npy(two, "'<u2'", "()"), "has 0 axes");
   refuses(npy(two, "'<u2'", "(2, 50)", "True"), "is in Fortran order");
   refuses(npy(two, "'<u2'", "(99,)"), "has 200 bytes after its header, which declares 99 numbers");
-  refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which speaks of 18446744073709551615");
+  refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which declares 18446744073709551615");
   refuses(npy(two, "'<u2'", "(99999999999999999999,)"), "has a .npy header without a shape");
   refuses(npy(two, "'<u2'", "(-100,)"), "has a .npy header without a shape");
   refuses(npy(two + "x", "'<u2'", "(100,)"), "has 201 bytes after its header");

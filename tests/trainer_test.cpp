@@ -202,7 +202,7 @@ TEST_CASE("patterns match whole names, and a pattern of nothing is refused") {
   TrainConfig config;
   config.freeze = {"embeds.*"};
   Transformer model(tiny_model(), data->vocabulary(), 0);
-  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("called embeds.*"),
+  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("matches embeds.*"),
                        UsageError);
 }
 

@@ -24,7 +24,7 @@ TEST_CASE("the standard tags are honoured, and others refused by name") {
   CHECK(config.model.mlp.bias);
   CHECK(config.model.position.name() == "rope");
   CHECK(complaint("train: {steps: !!str 7}\n") ==
-        "a.yaml:1:16: train.steps: expected a whole number of at least 0, found \"7\". Leave out "
+        "a.yaml:1:16: train.steps: expected a whole number of at least 0, found \"7\". Remove "
         "!!str.");
   CHECK(complaint("train: {steps: !x 7}\n") ==
         "a.yaml:1:16: the tag !x is not supported. Remove it, or quote a text that begins with an "
