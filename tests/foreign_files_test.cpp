@@ -79,9 +79,9 @@ TEST_CASE("probe, intervene and bench replace no file of others") {
                     spec = runs.at("spec.yaml").string(), probe = runs.at("probe.h5").string();
   put_bytes(mine, "years of work");
   put_bytes(spec, "arms: [{name: nothing, edits: []}]\n");
-  has(run_program({"probe", run, "--out", mine, "--overwrite"}), 2, "not of this program");
+  has(run_program({"probe", run, "--out", mine, "--overwrite"}), 2, "not written by this program");
   has(run_program({"intervene", run, spec, "--out", mine, "--overwrite"}), 2,
-      "not of this program");
+      "not written by this program");
   has(run_program({"bench", "small", "--rounds", "1", "--json", mine}), 2, "is not replaced");
   CHECK(file_text(mine) == "years of work");
   put_bytes(probe + ".tmp", "mine too");

@@ -253,7 +253,7 @@ TEST_CASE("another study leaves a sweep's index alone, and a study may grow") {
   REQUIRE(study("a.yaml", "[0]", "", false).status == 0);
   const auto before = bytes_in(runs.at("sweep"));
   has(study("b.yaml", "[1]", "", true), 2, "so it belongs to another study");
-  has(study("a.yaml", "[0]", ", model: {heads: 1}", true), 2, "begun with another config");
+  has(study("a.yaml", "[0]", ", model: {heads: 1}", true), 2, "started with another config");
   CHECK(bytes_in(runs.at("sweep")) == before);
   CHECK(study("a.yaml", "[0, 1]", "", true).status == 0);
 }
