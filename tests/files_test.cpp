@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <thread>
 
 #include "core/digest.h"
+#include "core/files/json.h"
 #include "core/files/safetensors.h"
 #include "temporary.h"
 
@@ -102,6 +104,13 @@ TEST_CASE("a pipe is read to its end, however its bytes come") {
   std::thread silent([&] { std::ofstream(pipe) << ""; });
   CHECK(read_file(pipe) == "");
   silent.join();
+}
+
+TEST_CASE("plain numbers of JSON have a point only where they need one, and no NaN or infinity") {
+  Json all = Json::array();
+  for (const double x : {170.0, -3.0, 0.25, 1e300, double{NAN}, -double{INFINITY}})
+    all.push_back(json_plain_number(x));
+  CHECK(json_text(all) == "[170,-3,0.25,1e+300,null,null]");
 }
 
 TEST_CASE("crc32 has its published check value") {

@@ -19,6 +19,18 @@ TEST_CASE("the median of an even number is the mean of the two in the middle, an
   CHECK(std::isnan(median_of({1, NAN, 2})));
 }
 
+TEST_CASE("a quantile is one of the numbers, the upper of two equally near") {
+  const std::vector<double> x = {4, 1, INFINITY, 3, 2};
+  const auto quantile_of = [](std::vector<double> of, double p) { return quantile(of, p); };
+  CHECK(quantile_of(x, 0) == 1);
+  CHECK(quantile_of(x, 0.12) == 1);
+  CHECK(quantile_of(x, 0.13) == 2);
+  CHECK(quantile_of(x, 0.5) == 3);
+  CHECK(quantile_of(x, 1) == INFINITY);
+  CHECK(quantile_of({4, 1, 3, 2}, 0.5) == 3);
+  CHECK(quantile_of({7}, 0.3) == 7);
+}
+
 TEST_CASE("the index of the median is that of one of the numbers, the lower of two") {
   CHECK(median_index(std::vector<double>{7}) == 0);
   CHECK(median_index(std::vector<double>{5, 9, 1}) == 0);

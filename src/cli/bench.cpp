@@ -12,6 +12,7 @@
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -25,58 +26,72 @@ struct Options {
 
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
+std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
+
+// Beside a column of names, columns of numbers as wide as this.
+Table beside_names(int64_t names, std::initializer_list<int64_t> numbers) {
+  Table table{{{Align::left, names}}, {}};
+  for (const int64_t width : numbers) table.columns.push_back({Align::right, width, 1});
+  return table;
+}
+
 void print_table(const std::vector<BenchResult>& results) {
-  print_result("\n{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n",
-               "workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak",
-               "ps/FLOP", "model", "activ.", "resident", "probes", "torch");
-  print_result("{:<9}{:>6}{:>6}{:>10}{:>11}{:>9}{:>8}{:>7}{:>9}{:>9}{:>10}{:>10}{:>8}{:>8}\n", "",
-               "", "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB", "share",
-               "ratio");
+  Table table = beside_names(9, {5, 5, 9, 10, 8, 7, 6, 8, 8, 9, 9, 7, 7});
+  table.rows = {{"workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak",
+                 "ps/FLOP", "model", "activ.", "resident", "probes", "torch"},
+                {"", "", "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB",
+                 "share", "ratio"}};
   for (const BenchResult& r : results)
     if (!r.plain_ratio)
-      print_result(
-          "{:<9}{:>6}{:>6}{:>10.2f}{:>11.0f}{:>9.1f}{:>8.1f}{:>6.1f}%{:>9.2f}{:>9.1f}{:>10.1f}"
-          "{:>10.1f}{:>8}{:>8}\n",
-          r.workload.name, r.workload.model.context, r.workload.train.batch, r.ms_per_step,
-          r.tokens_per_second, r.useful_gflops, r.sgemm_gflops, 100 * r.share_of_peak,
-          1000 / r.useful_gflops, mib(r.parameter_bytes + r.optimizer_bytes), mib(r.arena_bytes),
-          mib(r.peak_resident_bytes),
-          r.probe_share ? fmt::format("{:.1f}%", 100 * *r.probe_share) : "",
-          r.torch ? fmt::format("{:.2f}", r.torch->ratio) : "");
+      table.rows.push_back({r.workload.name, std::to_string(r.workload.model.context),
+                            std::to_string(r.workload.train.batch), number_cell(r.ms_per_step, 2),
+                            number_cell(r.tokens_per_second, 0), number_cell(r.useful_gflops, 1),
+                            number_cell(r.sgemm_gflops, 1), percent(r.share_of_peak),
+                            number_cell(1000 / r.useful_gflops, 2),
+                            number_cell(mib(r.parameter_bytes + r.optimizer_bytes), 1),
+                            number_cell(mib(r.arena_bytes), 1),
+                            number_cell(mib(r.peak_resident_bytes), 1),
+                            r.probe_share ? percent(*r.probe_share) : "",
+                            r.torch ? number_cell(r.torch->ratio, 2) : ""});
+  print_result("\n{}", to_text(table, terminal_width()));
 }
 
 void print_switches(const std::vector<BenchResult>& results) {
-  size_t widest = 0;
-  for (const BenchResult& r : results) widest = std::max(widest, r.workload.setting.size());
-  print_result("\n{:<{}}{:>10}{:>24}\n", "switch, on lm", widest, "ms/step",
-               "times the plain step");
+  Table table = beside_names(0, {9, 23});
+  table.rows = {{"switch, on lm", "ms/step", "times the plain step"}};
   for (const BenchResult& r : results)
     if (r.plain_ratio)
-      print_result("{:<{}}{:>10.2f}{:>24.3f}\n", r.workload.setting, widest, r.ms_per_step,
-                   *r.plain_ratio);
+      table.rows.push_back(
+          {r.workload.setting, number_cell(r.ms_per_step, 2), number_cell(*r.plain_ratio, 3)});
+  print_result("\n{}", to_text(table, terminal_width()));
 }
 
 void print_rows(const BenchResult& r) {
   print_result("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
                r.workload.model.context, r.workload.train.batch, r.rounds, r.steps_per_round);
-  print_result("  {:<16}{:>10}{:>10}{:>10}{:>10}{:>8}{:>14}{:>10}\n", "ms of a step", "forward",
-               "backward", "around", "sum", "share", "fewest tiles", "us/tile");
-  const auto line = [&](const std::string& name, double forward, double backward, double around) {
+  Table table = beside_names(16, {9, 9, 9, 9, 7, 13, 9});
+  table.indent = 2;
+  table.rows = {
+      {"ms of a step", "forward", "backward", "around", "sum", "share", "fewest tiles", "us/tile"}};
+  const auto add = [&](const std::string& name, double forward, double backward, double around) {
     const double sum = forward + backward + around;
-    return fmt::format("  {:<16}{:>10.3f}{:>10.3f}{:>10.3f}{:>10.3f}{:>7.1f}%", name, forward,
-                       backward, around, sum, 100 * sum / r.ms_per_step);
+    table.rows.push_back({name, number_cell(forward, 3), number_cell(backward, 3),
+                          number_cell(around, 3), number_cell(sum, 3),
+                          percent(sum / r.ms_per_step)});
   };
   BenchRow sum;
   for (const BenchRow& row : r.rows) {
-    print_result(line(row.name, row.forward_ms, row.backward_ms, row.around_ms));
-    if (row.fewest_tiles > 0)
-      print_result("{:>14}{:>10.1f}", row.fewest_tiles, row.microseconds_per_tile);
-    print_result("\n");
+    add(row.name, row.forward_ms, row.backward_ms, row.around_ms);
+    if (row.fewest_tiles > 0) {
+      table.rows.back().emplace_back(std::to_string(row.fewest_tiles));
+      table.rows.back().emplace_back(number_cell(row.microseconds_per_tile, 1));
+    }
     sum.forward_ms += row.forward_ms;
     sum.backward_ms += row.backward_ms;
     sum.around_ms += row.around_ms;
   }
-  print_result("{}\n", line("sum", sum.forward_ms, sum.backward_ms, sum.around_ms));
+  add("sum", sum.forward_ms, sum.backward_ms, sum.around_ms);
+  print_result(to_text(table, terminal_width()));
   print_result(
       "  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
       100 * r.serial_share, 100 * r.few_tiles_share);

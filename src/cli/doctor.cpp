@@ -5,13 +5,16 @@
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
 
 void examine() {
-  for (const auto& [name, value] : machine_facts()) print_result("{:<22}{}\n", name, value);
-  print_result("{:<22}{:.0f} GFLOP/s\n", "sgemm", measure_gemm_rate());
+  Table table{{{Align::left, 20}, {.wraps = true}}, {}};
+  for (const auto& [name, value] : machine_facts()) table.rows.push_back({name, value});
+  table.rows.push_back({"sgemm", fmt::format("{:.0f} GFLOP/s", measure_gemm_rate())});
+  print_result(to_text(table, terminal_width()));
   const auto warnings = machine_warnings();
   print_result("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");
   for (const std::string& warning : warnings) print_result("- {}\n", warning);

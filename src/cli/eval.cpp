@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
+#include "core/text/table.h"
 #include "inspect/cache_losses.h"
 #include "inspect/saved.h"
 #include "probe/prober.h"
@@ -24,16 +25,18 @@ struct Options {
   bool evict = false;
 };
 
-void print(const SavedModel& saved, const std::string& name, double value, const std::string& of) {
-  print_result("{:<18}{}  ({})\n", name, loss_text(value, *saved.data), of);
+std::vector<Cell> row_of(const SavedModel& saved, const std::string& name, double value,
+                         const std::string& of) {
+  return {name, fmt::format("{}  ({})", loss_text(value, *saved.data), of)};
 }
 
-void print_risks(const SavedModel& saved, uint64_t seed) {
+void add_risks(Table& table, const SavedModel& saved, uint64_t seed) {
   Prober prober(*saved.model, *saved.data, saved.config.probe, seed);
   prober.measure();
   for (const auto& [name, values] : prober.values())
     if (name.ends_with("_risk") || name == "max_error")
-      print(saved, name, values->front(), fmt::format("{} sequences", saved.config.probe.batch));
+      table.rows.push_back(row_of(saved, name, values->front(),
+                                  fmt::format("{} sequences", saved.config.probe.batch)));
 }
 
 void evaluate(const Options& options) {
@@ -45,17 +48,19 @@ void evaluate(const Options& options) {
   const TrainConfig& train = saved.config.train;
   const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);
   const Validation validation = {seed, covers.sequences, train.batch / train.accumulate};
-  std::string table;
+  std::optional<CacheLosses> evicted;
   if (options.evict)
-    table = to_text(measure_cache_losses(*saved.model, *saved.data, options.cache, validation));
+    evicted = measure_cache_losses(*saved.model, *saved.data, options.cache, validation);
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, validation, arena);
   if (!std::isfinite(loss))
     throw Error(saved.checkpoint.string(), "its validation loss is NaN or infinite");
   print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  print(saved, "validation loss", loss, covers.text());
-  if (saved.data->is_task() || saved.data->features() > 0) print_risks(saved, seed);
-  if (!table.empty()) print_result("\n{}", table);
+  Table table{{{Align::left, 16}, {.wraps = true}},
+              {row_of(saved, "validation loss", loss, covers.text())}};
+  if (saved.data->is_task() || saved.data->features() > 0) add_risks(table, saved, seed);
+  print_result(to_text(table, terminal_width()));
+  if (evicted) print_result("\n{}", to_text(*evicted, terminal_width()));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void intervene(const Options& options) {
       load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
   const fs::path path = output_place(options);
   const Effects effects = measure_effects(saved, spec);
-  print_result(effects_table(saved, spec, effects));
+  print_result(effects_table(saved, spec, effects, terminal_width()));
   if (options.out.empty()) make_folder(path.parent_path());
   write_effects(path, saved, spec, effects);
   print_result("\nEvery series of every arm, layer, head and key: {}\n", path.string());

@@ -36,7 +36,7 @@ void probe(const Options& options) {
           "--mechanism",
           "for a sweep, every finished run is tested as it is, and mechanism.json gets the results",
           "Omit --out and overrides.");
-    print_result(study_mechanism(options.target.path));
+    print_result(study_mechanism(options.target.path, terminal_width()));
     return;
   }
   require_run(options.target.path, "probe");
@@ -50,13 +50,13 @@ void probe(const Options& options) {
   if (options.mechanism) {
     const Mechanism found = mechanism_of(saved);
     write_mechanism(log, found);
-    mechanism = "\n" + to_text(found);
+    mechanism = "\n" + to_text(found, terminal_width());
   }
   if (!options.out.empty()) log.flush();
   print_result("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}{}",
                saved.checkpoint.string(), saved.step, saved.config.probe.batch,
-               saved.config.model.context, options.tokens, options.bos, probe_report(log),
-               mechanism);
+               saved.config.model.context, options.tokens, options.bos,
+               probe_report(log, terminal_width()), mechanism);
 }
 
 }  // namespace

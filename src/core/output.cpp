@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +48,11 @@ void print_result(std::string_view text) {
 
 void print_progress(std::string_view text) noexcept { write_text(STDOUT_FILENO, text); }
 void print_error(std::string_view text) noexcept { write_text(STDERR_FILENO, text); }
+
+int64_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 void hold_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string_view>
 
 namespace waiver {
@@ -18,6 +19,10 @@ void print_result(fmt::format_string<T...> format, T&&... values) {
 /// written is lost: work continues without its watchers.
 void print_progress(std::string_view text) noexcept;
 void print_error(std::string_view text) noexcept;
+
+/// The number of columns of the terminal on standard output; 0 where it is not a terminal or does
+/// not say.
+int64_t terminal_width();
 
 /// Ensures that no file opened later takes the place of a closed standard stream.
 void hold_standard_streams();

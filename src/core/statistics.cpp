@@ -21,6 +21,12 @@ double median(std::vector<double>& x) {
   return 0.5 * (*middle + *std::max_element(x.begin(), middle));
 }
 
+double quantile(std::vector<double>& x, double p) {
+  const auto at = x.begin() + std::lround(p * static_cast<double>(x.size() - 1));
+  std::nth_element(x.begin(), at, x.end());
+  return *at;
+}
+
 size_t median_index(std::span<const double> x) {
   std::vector<size_t> order(x.size());
   std::iota(order.begin(), order.end(), size_t{0});

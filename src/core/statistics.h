@@ -10,6 +10,10 @@ namespace waiver {
 /// Reorders `x`. REQUIRES: not empty.
 double median(std::vector<double>& x);
 
+/// The number nearest to rank p · (n − 1), ranks from 0, halves up: one of them, with nothing
+/// interpolated. Reorders `x`. REQUIRES: not empty, no NaN, 0 ≤ p ≤ 1.
+double quantile(std::vector<double>& x, double p);
+
 /// Where the median stands, of an even number the lower of the two in the middle. REQUIRES: not
 /// empty, no NaN.
 size_t median_index(std::span<const double> x);

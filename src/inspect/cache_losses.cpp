@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/random.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -52,18 +53,20 @@ std::string positions_text(const std::vector<int64_t>& positions) {
   return runs > 4 ? fmt::format("{} positions", positions.size()) : text;
 }
 
-std::string line(const std::string& cache, const CacheLosses& losses, const CacheLoss& loss,
-                 double recovery) {
-  std::string out = fmt::format("{:<34}", cache);
+std::vector<Cell> row_of(const std::string& cache, const CacheLosses& losses,
+                         const CacheLoss& loss) {
+  std::vector<Cell> row = {cache};
   for (double CacheLoss::*mean : {&CacheLoss::all, &CacheLoss::evicted}) {
     const double value = loss.*mean, rise = value - losses.full.*mean;
-    out +=
-        std::isnan(value) ? fmt::format("{:>10}{:12}", "—", "") : fmt::format("{:>10.6f}", value);
-    if (!std::isnan(value))
-      out += &loss == &losses.full ? fmt::format("{:12}", "") : fmt::format("{:>+12.6f}", rise);
+    const bool rises = &loss != &losses.full && !std::isnan(value);
+    row.emplace_back(std::isnan(value) ? "—" : number_cell(value, 6));
+    row.emplace_back(rises ? number_cell(rise, 6, true) : "");
   }
-  if (!std::isnan(recovery)) out += fmt::format("{:>10.1f} %", 100.0 * recovery);
-  return out.substr(0, out.find_last_not_of(' ') + 1) + "\n";
+  const double recovery = losses.recovery(loss);
+  const bool full_or_window = &loss == &losses.full || &loss == &losses.window;
+  if (!full_or_window && !std::isnan(recovery))
+    row.emplace_back(fmt::format("{:.1f} %", 100.0 * recovery));
+  return row;
 }
 
 }  // namespace
@@ -109,26 +112,35 @@ CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, 
   return out;
 }
 
-std::string to_text(const CacheLosses& losses) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+std::string to_text(const CacheLosses& losses, int64_t width) {
   const std::string window = fmt::format("window {}", losses.cache.window);
-  std::string out = fmt::format(
-      "KV cache whose positions are {}; losses in nat and their rise over the full cache\n",
-      losses.cache.reindex ? "ranks within it" : "those of the text");
   const std::string late = fmt::format("queries {} … {}", losses.cache.window, losses.tokens - 1);
-  out += fmt::format("{:<34}  {:<20}  {:<20}    recovery\n", "", "all targets",
-                     losses.cache.window < losses.tokens ? late : "no query loses a key");
-  out += line("full", losses, losses.full, none);
-  out += line(window, losses, losses.window, none);
+  constexpr Align right = Align::right;
+  Table table;
+  table.columns = {{.width = 34, .wraps = true},
+                   {right, 8},
+                   {right, 10},
+                   {right, 8},
+                   {right, 10},
+                   {right, 8, 4}};
+  table.rows = {{"",
+                 {"all targets", 2},
+                 {losses.cache.window < losses.tokens ? late : "no query loses a key", 2},
+                 "recovery"},
+                row_of("full", losses, losses.full),
+                row_of(window, losses, losses.window)};
   for (const CacheLoss& loss : losses.kept)
-    out += line(fmt::format("{} and {}", window, positions_text(loss.kept)), losses, loss,
-                losses.recovery(loss));
+    table.rows.push_back(
+        row_of(fmt::format("{} and {}", window, positions_text(loss.kept)), losses, loss));
   for (const CacheLoss& loss : losses.random)
-    out += line(fmt::format("{} and {}, at random", window, positions_text(loss.kept)), losses,
-                loss, losses.recovery(loss));
-  if (losses.random.empty()) return out;
-  const CacheLoss random = mean(losses.random);
-  return out + line("mean of those at random", losses, random, losses.recovery(random));
+    table.rows.push_back(row_of(
+        fmt::format("{} and {}, at random", window, positions_text(loss.kept)), losses, loss));
+  if (!losses.random.empty())
+    table.rows.push_back(row_of("mean of those at random", losses, mean(losses.random)));
+  return fmt::format(
+             "KV cache whose positions are {}; losses in nat and their rise over the full cache\n",
+             losses.cache.reindex ? "ranks within it" : "those of the text") +
+         to_text(table, width);
 }
 
 }  // namespace waiver

@@ -38,6 +38,7 @@ CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, 
                                  const Validation& validation);
 
 /// A table with a line for each cache: both losses, their rise over the full cache, the recovery.
-std::string to_text(const CacheLosses& losses);
+/// Fitted to `width` as by Table's to_text.
+std::string to_text(const CacheLosses& losses, int64_t width = 0);
 
 }  // namespace waiver

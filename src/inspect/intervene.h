@@ -39,8 +39,9 @@ void write_effects(const std::filesystem::path& path, const SavedModel& saved,
 
 /// For people: for each arm its loss and risks, and α, E and r_V of each named position in each
 /// head, with their differences from the natural pass; where there are many heads, only those that
-/// attend most to these positions. Then all arms again, a line each, in the strongest head.
+/// attend most to these positions. Then all arms again, a line each, in the strongest head. Fitted
+/// to `width` as by Table's to_text.
 std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
-                          const Effects& effects);
+                          const Effects& effects, int64_t width = 0);
 
 }  // namespace waiver

@@ -13,36 +13,35 @@ namespace {
 
 constexpr int64_t kMostHeads = 8;
 
-// What is shown of a key in a head: how many decimals it is worth, the room it and its change take.
+// What is shown of a key in a head: how many decimals it is worth, the columns it and its change
+// take.
 struct Quantity {
   const char *series, *symbol;
-  int decimals, width, change_width;
+  int decimals;
+  Column now, change;
 };
-constexpr Quantity kQuantities[] = {{"received_attention", "α", 3, 6, 7},
-                                    {"enrichment", "E", 2, 7, 8},
-                                    {"value_ratio", "r_V", 2, 6, 7}};
-constexpr int kWidth = 41;  // of all three
-
-std::string without_spaces_at_ends(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n') out.erase(out.find_last_not_of(' ') + 1);
-    out += c;
-  }
-  return out;
-}
+constexpr Quantity kQuantities[] = {
+    {"received_attention", "α", 3, {Align::right, 6}, {Align::right, 6, 1}},
+    {"enrichment", "E", 2, {Align::right, 6, 1}, {Align::right, 7, 1}},
+    {"value_ratio", "r_V", 2, {Align::right, 5, 1}, {Align::right, 6, 1}}};
 
 /// Writes the tables of one model, whose heads have a number each, layer · H + head.
-class Table {
+class EffectsTables {
  public:
-  Table(const ModelConfig& model, const InterventionSpec& spec, const Effects& effects)
-      : model_(model), spec_(spec), effects_(effects), H_(model.heads), T_(model.context) {
+  EffectsTables(const ModelConfig& model, const InterventionSpec& spec, const Effects& effects,
+                int64_t width)
+      : model_(model),
+        spec_(spec),
+        effects_(effects),
+        H_(model.heads),
+        T_(model.context),
+        width_(width) {
     positions_.emplace_back(kWaiver, effects.positions.at(kWaiver));
     for (const auto& named : effects.positions)
       if (named.first != kWaiver) positions_.push_back(named);
     choose_heads(model.layers * H_);
     for (const InterventionArm& arm : spec.arms)
-      width_ = std::max(width_, static_cast<int>(arm.name.size()));
+      longest_ = std::max(longest_, display_width(arm.name));
   }
 
   std::string text() const {
@@ -85,100 +84,95 @@ class Table {
 
   // `zero   loss 1.6741 +0.0003   backcopy_risk …`
   std::string losses(const std::string& arm, const Effects::Values& values, bool changes) const {
-    std::string out = fmt::format("{:<{}}", arm, width_);
+    std::string out = arm + std::string(longest_ - display_width(arm), ' ');
     for (const SeriesSpec& series : effects_.series) {
       if (series.name != "loss" && !series.name.ends_with("_risk")) continue;
       const float now = effects_.of(values, series.name)[0];
-      out += fmt::format("   {} {}", series.name, number_cell(now, 0, 4));
+      out += fmt::format("   {} {}", series.name, number_cell(now, 4));
       if (changes)
-        out += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 0, 4, true);
+        out += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 4, true);
     }
     return out;
-  }
-
-  // α, E and r_V of every named position in one head.
-  std::string cells(const Effects::Values* arm, int64_t head) const {
-    std::string out;
-    for (const auto& [name, key] : positions_) {
-      out += "  ";
-      for (const Quantity& q : kQuantities) {
-        const float before = value(effects_.natural, q, head, key);
-        const float now = arm ? value(*arm, q, head, key) : before;
-        out += number_cell(now, q.width, q.decimals);
-        out += arm ? number_cell(now - before, q.change_width, q.decimals, true)
-                   : std::string(q.change_width, ' ');
-      }
-    }
-    return out;
-  }
-
-  std::string heading(const std::string& first, bool changes) const {
-    std::string one;
-    for (const Quantity& q : kQuantities)
-      one += fmt::format("{:>{}}{:>{}}", q.symbol, q.width,
-                         changes ? fmt::format("Δ{}", q.symbol) : "", q.change_width);
-    std::string line = first;
-    for (size_t i = 0; i < positions_.size(); ++i) line += "  " + one;
-    return line + "\n";
-  }
-
-  std::string names(size_t indent) const {
-    std::string out(indent, ' ');
-    for (const auto& [name, key] : positions_)
-      out += fmt::format("  {:<{}}", fmt::format("  {} (position {})", name, key), kWidth);
-    return out + "\n";
   }
 
   std::string head_name(int64_t head) const { return fmt::format("{}.{}", head / H_, head % H_); }
 
+  // These columns, then those of every named position.
+  Table begin(std::vector<Column> columns, std::vector<Cell> heading, bool changes) const {
+    std::vector<Cell> names(heading.size(), "");
+    for (const auto& [name, key] : positions_) {
+      names.emplace_back(fmt::format("  {} (position {})", name, key), 2 * std::size(kQuantities));
+      for (const Quantity& q : kQuantities) {
+        columns.insert(columns.end(), {q.now, q.change});
+        heading.emplace_back(q.symbol);
+        heading.emplace_back(changes ? fmt::format("Δ{}", q.symbol) : "");
+      }
+    }
+    return {std::move(columns), {std::move(names), std::move(heading)}};
+  }
+
+  // α, E and r_V of every named position in one head.
+  void add_cells(std::vector<Cell>& row, const Effects::Values* arm, int64_t head) const {
+    for (const auto& [name, key] : positions_)
+      for (const Quantity& q : kQuantities) {
+        const float before = value(effects_.natural, q, head, key);
+        const float now = arm ? value(*arm, q, head, key) : before;
+        row.emplace_back(number_cell(now, q.decimals));
+        row.emplace_back(arm ? number_cell(now - before, q.decimals, true) : "");
+      }
+  }
+
   // A line for each head.
   std::string block(const Effects::Values* arm) const {
     if (heads_.empty()) return {};
-    std::string out = names(8) + heading(fmt::format("  {:<6}", "head"), arm);
-    for (const int64_t head : heads_)
-      out += fmt::format("  {:<6}", head_name(head)) + cells(arm, head) + "\n";
-    return out;
+    Table table = begin({{Align::left, 6}}, {"head"}, arm);
+    table.indent = 2;
+    for (const int64_t head : heads_) {
+      table.rows.push_back({head_name(head)});
+      add_cells(table.rows.back(), arm, head);
+    }
+    return to_text(table, width_);
   }
 
   // A line for each arm.
   std::string overview() const {
     if (!effects_.strongest) return {};
     const int64_t head = effects_.strongest->layer * H_ + effects_.strongest->head;
-    std::string out =
-        fmt::format("\nThe strongest head, {}, under every arm\n", head_name(head)) +
-        names(width_ + 17) +
-        heading(fmt::format("{:<{}}{:>9}{:>8}", "arm", width_, "loss", "Δloss"), true);
+    Table table = begin({{.wraps = true}, {Align::right, 6, 3}, {Align::right, 7, 1}},
+                        {"arm", "loss", "Δloss"}, true);
     const float before = effects_.of(effects_.natural, "loss")[0];
-    out += fmt::format("{:<{}}{:>9.4f}{:>8}", "natural", width_, before, "") +
-           cells(nullptr, head) + "\n";
+    table.rows.push_back({"natural", number_cell(before, 4), ""});
+    add_cells(table.rows.back(), nullptr, head);
     for (size_t i = 0; i < effects_.arms.size(); ++i) {
       const float now = effects_.of(effects_.arms[i], "loss")[0];
-      out += fmt::format("{:<{}}{:>9.4f}{:>+8.4f}", spec_.arms[i].name, width_, now, now - before) +
-             cells(&effects_.arms[i], head) + "\n";
+      table.rows.push_back(
+          {spec_.arms[i].name, number_cell(now, 4), number_cell(now - before, 4, true)});
+      add_cells(table.rows.back(), &effects_.arms[i], head);
     }
-    return out;
+    return fmt::format("\nThe strongest head, {}, under every arm\n", head_name(head)) +
+           to_text(table, width_);
   }
 
   const ModelConfig& model_;
   const InterventionSpec& spec_;
   const Effects& effects_;
-  int64_t H_, T_, hidden_ = 0;
+  int64_t H_, T_, width_, hidden_ = 0;
   std::vector<std::pair<std::string, int64_t>> positions_;  // the waiver first
   std::vector<int64_t> heads_;
-  int width_ = 7;  // of the longest arm's name
+  int64_t longest_ = display_width("natural");  // name of an arm
 };
 
 }  // namespace
 
 std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
-                          const Effects& effects) {
+                          const Effects& effects, int64_t width) {
   const Config& config = saved.config;
   std::string text;
   for (const std::string& line : {spec.title, spec.question})
     if (!line.empty()) text += line + "\n";
   text += fmt::format("{} (step {}), {} probe sequences of {} tokens\n", saved.checkpoint.string(),
                       saved.step, config.probe.batch, config.model.context);
-  return without_spaces_at_ends(text + Table(config.model, spec, effects).text());
+  return text + EffectsTables(config.model, spec, effects, width).text();
 }
 
 }  // namespace waiver

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -78,29 +79,32 @@ void write_mechanism(Log& log, const Mechanism& m) {
   }
 }
 
-std::string to_text(const Mechanism& m) {
-  std::string text = fmt::format(
-      "{:<14}position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})\n"
-      "selected by   {}\n"
-      "follows       encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}\n\n",
-      m.status == Verdict::waiver    ? "waiver"
-      : m.status == Verdict::neither ? "strongest key"
-                                     : "sink",
-      m.waiver, head_names(m.heads), m.received, m.enrichment, m.value_ratio,
-      verdict_text(m.status), to_text(m.selected_by), m.follows.encoding, m.follows.content,
-      m.follows.both, fmt::join(m.others, ", "));
+std::string to_text(const Mechanism& m, int64_t width) {
+  const char* what = m.status == Verdict::waiver    ? "waiver"
+                     : m.status == Verdict::neither ? "strongest key"
+                                                    : "sink";
+  const Table waiver = {
+      {{Align::left, 13}, {.gap = 1, .wraps = true}},
+      {{what, fmt::format("position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})", m.waiver,
+                          head_names(m.heads), m.received, m.enrichment, m.value_ratio,
+                          verdict_text(m.status))},
+       {"selected by", to_text(m.selected_by)},
+       {"follows", fmt::format("encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}",
+                               m.follows.encoding, m.follows.content, m.follows.both,
+                               fmt::join(m.others, ", "))}}};
+  Table findings{{{Align::left, 3}, {Align::left, 17}, {.wraps = true}}, {}};
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];
     std::vector<std::string> numbers;
     for (const auto& [name, value] : f.numbers)
       numbers.push_back(std::isfinite(value) ? fmt::format("{} {:.3g}", name, value)
                                              : fmt::format("{} –", name));
-    text += fmt::format("{:<5}{:<19}{}\n", f.id, to_text(f.outcome), hypotheses()[i].claim);
+    findings.rows.push_back({f.id, to_text(f.outcome), hypotheses()[i].claim});
     const std::string note = f.note.empty() ? "" : f.note + (numbers.empty() ? "" : "; ");
     if (!note.empty() || !numbers.empty())
-      text += fmt::format("{:24}{}{}\n", "", note, fmt::join(numbers, ", "));
+      findings.rows.push_back({"", "", fmt::format("{}{}", note, fmt::join(numbers, ", "))});
   }
-  return text;
+  return to_text(waiver, width) + "\n" + to_text(findings, width);
 }
 
 std::string hypothesis_docs() {

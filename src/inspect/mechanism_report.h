@@ -21,8 +21,9 @@ Json to_json(const Mechanism& mechanism);
 /// every number as a scalar, those of a hypothesis as ID_NUMBER.
 void write_mechanism(Log& log, const Mechanism& mechanism);
 
-/// For people: what selects the waiver, with the numbers, then every hypothesis.
-std::string to_text(const Mechanism& mechanism);
+/// For people: what selects the waiver, with the numbers, then every hypothesis. Fitted to `width`
+/// as by Table's to_text.
+std::string to_text(const Mechanism& mechanism, int64_t width = 0);
 
 /// Markdown: every hypothesis, and what counts as supported and as refuted.
 std::string hypothesis_docs();

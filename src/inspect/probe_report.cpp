@@ -37,7 +37,8 @@ class LastProbe {
   std::vector<std::string> tokens_;
 };
 
-std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& places) {
+std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& places,
+                       int64_t width) {
   const int64_t T = probe.axis("key");
   const bool proxy = probe.has("proxy_received_attention");
   const auto shares = [&](const char* name) {
@@ -48,24 +49,30 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
              ratio = probe.read("value_ratio"), share = probe.read("contribution_share"),
              score = probe.read("waiver_score"), bos = probe.read("bos_attention"),
              argmax = probe.read("first_argmax_share"), entropy = probe.read("attention_entropy");
-  std::string text = fmt::format("{:<6}{:>6}  {:<7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}  {}\n",
-                                 "head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E",
-                                 "r_V", "c", "A[t,0]", "argmax 0", "entropy", "verdict");
+  Table table{{{Align::left, 6}, {Align::right, 4}, {Align::left, 7}}, {}};
+  for (const int64_t of_number : {7, 7, 7, 7, 7, 8, 8})
+    table.columns.push_back({Align::right, of_number, 1});
+  table.columns.push_back({.wraps = true});
+  table.rows = {{"head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E", "r_V", "c",
+                 "A[t,0]", "argmax 0", "entropy", "verdict"}};
   for (size_t head = 0; head < places.size(); ++head) {
     const auto& [layer, of_layer, key, attention] = places[head];
-    text += fmt::format("{:<6}", fmt::format("{}.{}", layer, of_layer));
+    table.rows.push_back({fmt::format("{}.{}", layer, of_layer)});
+    std::vector<Cell>& row = table.rows.back();
     if (key < 0) {
-      text +=
-          std::isnan(argmax[head]) ? "    no attention\n" : "    every query sees itself alone\n";
+      row.emplace_back(
+          std::isnan(argmax[head]) ? "  no attention" : "  every query sees itself alone",
+          table.columns.size() - 1);
       continue;
     }
     const size_t at = head * T + key;
-    text += fmt::format("{:>6}  {:<7}", key, probe.token(key)) + number_cell(alpha[at], 8, 3) +
-            number_cell(enrichment[at], 8, 2) + number_cell(ratio[at], 8, 3) +
-            number_cell(share[at], 8, 3) + number_cell(bos[head], 8, 3) +
-            number_cell(argmax[head], 9, 3) + number_cell(entropy[head], 9, 3) +
-            fmt::format("  {}\n", verdict_text(static_cast<Verdict>(std::lround(score[at]))));
+    row.insert(row.end(), {std::to_string(key), probe.token(key), number_cell(alpha[at], 3),
+                           number_cell(enrichment[at], 2), number_cell(ratio[at], 3),
+                           number_cell(share[at], 3), number_cell(bos[head], 3),
+                           number_cell(argmax[head], 3), number_cell(entropy[head], 3),
+                           verdict_text(static_cast<Verdict>(std::lround(score[at])))});
   }
+  std::string text = to_text(table, width);
   text +=
       "key: the one with the most attention among those that many queries see; α received "
       "attention,"
@@ -85,7 +92,7 @@ std::string largest(const std::vector<double>& values, int64_t layer, int64_t T)
   return std::isnan(of_layer[best]) ? "none" : fmt::format("{:.2f} at {}", of_layer[best], best);
 }
 
-std::string layer_table(const LastProbe& probe) {
+std::string layer_table(const LastProbe& probe, int64_t width) {
   const int64_t T = probe.axis("position");
   const auto ratio = probe.read("residual_ratio"),
              sink = probe.has("gradient_sink") ? probe.read("gradient_sink")
@@ -94,18 +101,20 @@ std::string layer_table(const LastProbe& probe) {
              activation = probe.read("activation_ratio"),
              massive = probe.read("massive_activations"), entropy = probe.read("matrix_entropy"),
              mixing = probe.read("over_mixing");
-  std::string text =
-      fmt::format("{:<6}{:>15}{:>15}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}\n", "layer", "residual ratio",
-                  "gradient sink", "kurtosis", "max", "÷ median", "massive", "entropy", "mixing");
+  Table table{{{Align::left, 6}}, {}};
+  for (const int64_t of_number : {14, 14, 9, 8, 8, 8, 8, 7})
+    table.columns.push_back({Align::right, of_number, 1});
+  table.rows = {{"layer", "residual ratio", "gradient sink", "kurtosis", "max", "÷ median",
+                 "massive", "entropy", "mixing"}};
   for (int64_t l = 0; l < std::ssize(entropy); ++l) {
     double count = 0;
     for (int64_t t = 0; t < T; ++t) count += massive[l * T + t];
-    text += fmt::format("{:<6}{:>15}{:>15}{:>10.2f}{:>9.2f}", l, largest(ratio, l, T),
-                        largest(sink, l, T), kurtosis[l], top[l]) +
-            number_cell(activation[l], 9, 1) + fmt::format("{:>9.1f}", count) +
-            number_cell(entropy[l], 9, 3) + fmt::format("{:>8.1f}\n", mixing[l]);
+    table.rows.push_back({std::to_string(l), largest(ratio, l, T), largest(sink, l, T),
+                          number_cell(kurtosis[l], 2), number_cell(top[l], 2),
+                          number_cell(activation[l], 1), number_cell(count, 1),
+                          number_cell(entropy[l], 3), number_cell(mixing[l], 1)});
   }
-  return text +
+  return to_text(table, width) +
          "of the residual stream after the block: the largest ratio to the mean of the other "
          "positions; max |h|,\nits ratio to the median, and how many are massive activations; "
          "matrix entropy; distance from over-mixing.\n";
@@ -127,17 +136,17 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   return log;
 }
 
-std::string probe_report(const Log& log) {
+std::string probe_report(const Log& log, int64_t width) {
   const LastProbe probe(log);
-  std::string text = head_table(probe, waiver_places(log)) + "\n" + layer_table(probe) + "\n";
+  Table losses{{{Align::left, 14}, {.gap = 1, .wraps = true}}, {}};
   for (const char* name : {"loss", "max_error", "backcopy_risk", "bigram_risk"})
     if (probe.has(name)) {
       const double value = probe.read(name)[0];
       const std::string unit = std::isnan(value) ? "1" : log.spec("probe", name).units;
-      text += fmt::format("{:<15}{}{}\n", name, number_cell(value, 0, 6),
-                          unit == "1" ? "" : " " + unit);
+      losses.rows.push_back({name, number_cell(value, 6) + (unit == "1" ? "" : " " + unit)});
     }
-  return text;
+  return head_table(probe, waiver_places(log), width) + "\n" + layer_table(probe, width) + "\n" +
+         to_text(losses, width);
 }
 
 }  // namespace waiver

@@ -14,7 +14,8 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
                 const std::filesystem::path& path);
 
 /// The last row of /probe for people: for every head its strongest key and the verdict on it; for
-/// every layer what stands out in the residual stream; losses.
-std::string probe_report(const Log& log);
+/// every layer what stands out in the residual stream; losses. Fitted to `width` as by Table's
+/// to_text.
+std::string probe_report(const Log& log, int64_t width = 0);
 
 }  // namespace waiver

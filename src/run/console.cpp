@@ -1,7 +1,6 @@
 #include "run/console.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,11 +21,6 @@ namespace {
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-int64_t terminal_width() {
-  winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 std::string summary(const Console::Progress& p) {
@@ -83,7 +77,7 @@ void Console::progress(const Progress& p, bool milestone) {
   if (now - last_bar_ < 0.1 && p.step < p.steps) return;
   last_bar_ = now;
   // A line that wraps could not be rewritten.
-  const int64_t width = terminal_width();
+  const int64_t known = terminal_width(), width = known > 0 ? known : 80;
   const int64_t cells = std::clamp<int64_t>(width - std::ssize(text) - 2, 0, 24);
   const int64_t done = p.steps > 0 ? cells * p.step / p.steps : cells;
   std::string bar;

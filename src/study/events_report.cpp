@@ -14,22 +14,17 @@
 namespace waiver {
 namespace {
 
-// What never happened is null; steps are integers.
-Json number(double x) {
-  return std::isfinite(x) && x == std::floor(x) ? Json(static_cast<int64_t>(x)) : json_number(x);
-}
-
 Json numbers(const std::vector<double>& all) {
   Json out = Json::array();
-  for (const double x : all) out.push_back(number(x));
+  for (const double x : all) out.push_back(json_plain_number(x));
   return out;
 }
 
 Json sample(const Sample& s) {
   return {{"each", numbers(s.each)},
-          {"median", number(s.middle.median)},
-          {"low", number(s.middle.low)},
-          {"high", number(s.middle.high)}};
+          {"median", json_plain_number(s.middle.median)},
+          {"low", json_plain_number(s.middle.low)},
+          {"high", json_plain_number(s.middle.high)}};
 }
 
 Json event(const EventOfRuns& e) {
@@ -95,26 +90,24 @@ std::string together_text(const GroupEvents& group) {
   return fmt::format("{}; {} of {}", cell(group.together.steps, true), group.within, group.both);
 }
 
-using Row = std::vector<std::string>;
-
-Row row_of(const GroupEvents& group) {
-  Row row = {group.name};
+std::vector<Cell> row_of(const GroupEvents& group) {
+  std::vector<Cell> row = {group.name};
   for (const EventKind& kind : event_kinds({})) {
     const EventOfRuns* event = group.find(kind.name);
-    row.push_back(event ? cell(event->step) : "–");
+    row.emplace_back(event ? cell(event->step) : "–");
   }
-  Row layers;
+  std::vector<std::string> layers;
   for (const GroupEvents::Run& run : group.runs)
     layers.push_back(run.events.onset_layer < 0 ? "–" : std::to_string(run.events.onset_layer));
-  row.push_back(fmt::format("{}", fmt::join(layers, " ")));
-  row.push_back(order_text(group));
-  row.push_back(together_text(group));
+  row.emplace_back(fmt::format("{}", fmt::join(layers, " ")));
+  row.emplace_back(order_text(group));
+  row.emplace_back(together_text(group));
   return row;
 }
 
 // What the events are: every threshold that a run of the study has.
 std::string legend(const StudyEvents& events) {
-  Row parts;
+  std::vector<std::string> parts;
   for (const GroupEvents& group : events.groups)
     for (const EventOfRuns& event : group.events) {
       const EventKind& kind = event.kind;
@@ -138,16 +131,16 @@ std::string to_json(const StudyEvents& events) {
   return json_lines(all);
 }
 
-std::string to_table(const StudyEvents& events) {
+std::string to_table(const StudyEvents& events, int64_t width) {
   std::string text;
   if (!events.groups.empty()) {
-    Row head = {"events"};
-    for (const EventKind& kind : event_kinds({})) head.emplace_back(kind.name);
+    std::vector<Cell> heading = {"events"};
+    for (const EventKind& kind : event_kinds({})) heading.emplace_back(kind.name);
     for (const char* name : {"onset layer", "order, with lags", "value − enrichment"})
-      head.emplace_back(name);
-    std::vector<Row> rows = {head};
-    for (const GroupEvents& group : events.groups) rows.push_back(row_of(group));
-    text = aligned(rows);
+      heading.emplace_back(name);
+    Table table{std::vector<Column>(heading.size(), {.wraps = true}), {heading}, 0, true};
+    for (const GroupEvents& group : events.groups) table.rows.push_back(row_of(group));
+    text = to_text(table, width);
     text += fmt::format(
         "\nFirst step with the quantity across its threshold for {} probes in a row, at the head "
         "and key with\nthe most attention at the end: median [{:.0f} % bootstrap interval] over "
@@ -169,7 +162,7 @@ std::string to_table(const StudyEvents& events) {
 void report_events(const Study& study, const std::filesystem::path& folder) {
   const StudyEvents events = find_events(study, folder);
   write_atomically(folder / "events.json", to_json(events));
-  print_progress("\n" + to_table(events));
+  print_progress("\n" + to_table(events, terminal_width()));
 }
 
 }  // namespace waiver

@@ -16,8 +16,8 @@ namespace waiver {
 /// where step, lag and change_{step,size} are {each: [one a seed], median, low, high}.
 std::string to_json(const StudyEvents& events);
 
-/// The same as a table for people: a row for each group.
-std::string to_table(const StudyEvents& events);
+/// The same as a table for a person, a row for each group; fitted to `width` as by Table's to_text.
+std::string to_table(const StudyEvents& events, int64_t width = 0);
 
 /// Reads the finished runs of a study, replaces FOLDER/events.json in one step, and prints the
 /// table.

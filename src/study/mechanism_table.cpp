@@ -69,8 +69,8 @@ std::string middle(const GroupMechanism& group, const F& number) {
   return fmt::format("{:.2f} [{:.2f}, {:.2f}]", m.median, m.low, m.high);
 }
 
-std::vector<std::string> row_of(const GroupMechanism& group) {
-  std::vector<std::string> row = {
+std::vector<Cell> row_of(const GroupMechanism& group) {
+  std::vector<Cell> row = {
       group.name,
       counts(group, [](const Mechanism& m) { return std::string(to_text(m.selected_by)); }),
       counts(group,
@@ -88,18 +88,19 @@ std::vector<std::string> row_of(const GroupMechanism& group) {
   for (size_t i = 0; i < hypotheses().size(); ++i) {
     std::string signs;
     for (const RunMechanism& run : group.runs) signs += sign_of(run.found.findings[i].outcome);
-    row.push_back(signs);
+    row.emplace_back(signs);
   }
   return row;
 }
 
-std::string table_of(const std::vector<GroupMechanism>& groups) {
-  std::vector<std::vector<std::string>> rows = {{"mechanism", "selected by", "status",
-                                                 "follows encoding", "follows content",
-                                                 "follows both", "α", "r_V", "loss"}};
-  for (const Hypothesis& h : hypotheses()) rows[0].emplace_back(h.id);
-  for (const GroupMechanism& group : groups) rows.push_back(row_of(group));
-  return aligned(rows) +
+std::string table_of(const std::vector<GroupMechanism>& groups, int64_t width) {
+  std::vector<Cell> heading = {
+      "mechanism", "selected by", "status", "follows encoding", "follows content", "follows both",
+      "α",         "r_V",         "loss"};
+  for (const Hypothesis& h : hypotheses()) heading.emplace_back(h.id);
+  Table table{std::vector<Column>(heading.size(), {.wraps = true}), {heading}, 0, true};
+  for (const GroupMechanism& group : groups) table.rows.push_back(row_of(group));
+  return to_text(table, width) +
          fmt::format(
              "\nMedian [{:.0f} % bootstrap interval] over the runs; W1 to W10: a sign for each "
              "run, + supported, - refuted,\n? undecided, . does not apply; of W6 p "
@@ -110,7 +111,7 @@ std::string table_of(const std::vector<GroupMechanism>& groups) {
 
 }  // namespace
 
-std::string study_mechanism(const fs::path& folder) {
+std::string study_mechanism(const fs::path& folder, int64_t width) {
   const std::vector<GroupMechanism> groups = find_all(folder);
   if (groups.empty())
     throw UsageError(folder.string(), "no run of this sweep is finished",
@@ -126,7 +127,7 @@ std::string study_mechanism(const fs::path& folder) {
     all["groups"].push_back({{"group", group.name}, {"runs", runs}});
   }
   write_json(folder / "mechanism.json", all);
-  return table_of(groups);
+  return table_of(groups, width);
 }
 
 }  // namespace waiver

@@ -26,4 +26,9 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 
 Json json_number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 
+Json json_plain_number(double x) {
+  const bool whole = x == std::floor(x) && std::abs(x) < 0x1p63;
+  return whole ? Json(static_cast<int64_t>(x)) : json_number(x);
+}
+
 }  // namespace waiver

@@ -25,5 +25,7 @@ void write_json(const std::filesystem::path& path, const Json& json);
 
 /// Null for NaN and infinity, which JSON lacks.
 Json json_number(double x);
+/// The same, but whole numbers are written as such: 170, not 170.0.
+Json json_plain_number(double x);
 
 }  // namespace waiver

@@ -1,42 +1,151 @@
 #include "core/text/table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace waiver {
 namespace {
 
-size_t characters(const std::string& text) {
-  return std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });  // of UTF-8
+using Widths = std::vector<int64_t>;  // of the columns
+using Lines = std::vector<std::string>;
+
+Lines words_of(const std::string& text) {
+  Lines words;
+  for (size_t begin = 0, end; begin <= text.size(); begin = end + 1) {
+    end = std::min(text.find(' ', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+  }
+  return words;
+}
+
+Lines wrapped(const std::string& text, int64_t width) {
+  Lines lines;
+  for (const std::string& word : words_of(text))
+    if (lines.empty() || display_width(lines.back()) + 1 + display_width(word) > width)
+      lines.push_back(word);
+    else
+      lines.back() += " " + word;
+  return lines;
+}
+
+// Of `count` columns from `first` on, with the gaps between them.
+int64_t room(const Table& table, const Widths& widths, size_t first, size_t count) {
+  int64_t sum = 0;
+  for (size_t i = first; i < first + count; ++i)
+    sum += widths[i] + (i > first ? table.columns[i].gap : 0);
+  return sum;
+}
+
+// The last of several columns makes room for a cell over all of them.
+Widths natural_widths(const Table& table) {
+  Widths widths;
+  for (const Column& column : table.columns) widths.push_back(column.width);
+  for (const bool single : {true, false})
+    for (const auto& row : table.rows) {
+      size_t at = 0;
+      for (const auto& [text, columns] : row) {
+        if ((columns == 1) == single)
+          widths[at + columns - 1] +=
+              std::max<int64_t>(0, display_width(text) - room(table, widths, at, columns));
+        at += columns;
+      }
+    }
+  return widths;
+}
+
+Widths longest_words(const Table& table) {
+  Widths longest(table.columns.size(), 1);
+  for (const auto& row : table.rows) {
+    size_t at = 0;
+    for (const auto& [text, columns] : row) {
+      if (columns == 1)
+        for (const std::string& word : words_of(text))
+          longest[at] = std::max(longest[at], display_width(word));
+      at += columns;
+    }
+  }
+  return longest;
+}
+
+// The widest column that wraps gives way, until the table fits or no word does any more.
+Widths fitted_widths(const Table& table, const Widths& natural, int64_t width) {
+  const Widths least = longest_words(table);
+  Widths widths = natural;
+  while (table.indent + room(table, widths, 0, widths.size()) > width) {
+    std::optional<size_t> widest;
+    for (size_t i = 0; i < widths.size(); ++i)
+      if (table.columns[i].wraps && widths[i] > least[i] &&
+          (!widest || widths[i] > widths[*widest]))
+        widest = i;
+    if (!widest) return natural;
+    --widths[*widest];
+  }
+  return widths;
+}
+
+void trim(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
+
+std::string row_text(const Table& table, const Widths& widths, const std::vector<Cell>& row) {
+  Lines lines;
+  int64_t begin = table.indent;  // of the cell
+  size_t at = 0;
+  for (const auto& [text, columns] : row) {
+    const int64_t across = room(table, widths, at, columns);
+    const bool right = columns == 1 && table.columns[at].align == Align::right;
+    const Lines parts = columns == 1 ? wrapped(text, across) : Lines{text};
+    if (at > 0) begin += table.columns[at].gap;
+    lines.resize(std::max(lines.size(), parts.size()));
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const int64_t pad = right ? across - display_width(parts[i]) : 0;
+      lines[i].append(std::max<int64_t>(0, begin + pad - display_width(lines[i])), ' ');
+      lines[i] += parts[i];
+    }
+    begin += across;
+    at += columns;
+  }
+  std::string out;
+  for (std::string& line : lines) {
+    trim(line);
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::vector<Cell> rule_of(const Widths& widths) {
+  std::vector<Cell> rule;
+  for (const int64_t width : widths) {
+    std::string line;
+    for (int64_t n = 0; n < width; ++n) line += "─";
+    rule.emplace_back(line);
+  }
+  return rule;
 }
 
 }  // namespace
 
-std::string number_cell(double x, int width, int decimals, bool sign) {
-  if (std::isnan(x)) return fmt::format("{:>{}}", "–", width);
-  return sign ? fmt::format("{:>+{}.{}f}", x, width, decimals)
-              : fmt::format("{:>{}.{}f}", x, width, decimals);
+std::string to_text(const Table& table, int64_t width) {
+  Widths widths = natural_widths(table);
+  if (width > 0) widths = fitted_widths(table, widths, width);
+  std::string out;
+  for (const auto& row : table.rows) {
+    out += row_text(table, widths, row);
+    if (table.rule && &row == &table.rows.front()) out += row_text(table, widths, rule_of(widths));
+  }
+  return out;
 }
 
-std::string aligned(std::vector<std::vector<std::string>> rows) {
-  std::vector<std::string> rule;
-  for (size_t i = 0; i < rows[0].size(); ++i) {
-    size_t width = 0;
-    for (const auto& row : rows) width = std::max(width, characters(row[i]));
-    for (auto& row : rows) row[i].append(width - characters(row[i]), ' ');
-    rule.emplace_back();
-    for (size_t n = 0; n < width; ++n) rule.back() += "─";
-  }
-  rows.insert(rows.begin() + 1, rule);
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = fmt::format("{}", fmt::join(row, "  "));
-    text += line.erase(line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
+int64_t display_width(std::string_view text) {
+  // Nothing is wider than it has bytes, so what fmt pads it with is the difference.
+  const size_t bytes = text.size();
+  return static_cast<int64_t>(2 * bytes - fmt::formatted_size("{:<{}}", text, bytes));
+}
+
+std::string number_cell(double x, int decimals, bool sign) {
+  if (std::isnan(x)) return "–";
+  return sign ? fmt::format("{:+.{}f}", x, decimals) : fmt::format("{:.{}f}", x, decimals);
 }
 
 }  // namespace waiver

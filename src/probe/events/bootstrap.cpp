@@ -1,6 +1,5 @@
 #include "probe/events/bootstrap.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "core/random.h"
@@ -19,10 +18,9 @@ MedianInterval bootstrap_median(std::span<const double> sample, double level) {
     for (int64_t i = 0; i < n; ++i) drawn[i] = sample[random.below(r * n + i, n)];
     medians[r] = median(drawn);
   }
-  std::ranges::sort(medians);
-  const auto outside = static_cast<int64_t>((1 - level) / 2 * static_cast<double>(kResamples));
   drawn.assign(sample.begin(), sample.end());
-  return {median(drawn), medians[outside], medians[kResamples - 1 - outside]};
+  const double outside = (1 - level) / 2;
+  return {median(drawn), quantile(medians, outside), quantile(medians, 1 - outside)};
 }
 
 }  // namespace waiver

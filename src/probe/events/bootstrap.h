@@ -17,9 +17,9 @@ struct MedianInterval {
 
 /// The median and its percentile bootstrap interval (Efron & Tibshirani, An Introduction to the
 /// Bootstrap, 1993, ch. 13): kResamples times n of the n values are drawn with replacement and
-/// their median is taken; the interval runs from the ⌊a·kResamples⌋-th smallest of these medians,
-/// counted from 0, to the same one from the top, a = (1 − level) ÷ 2. The median of an even number
-/// is the mean of the two in the middle.
+/// their median is taken; the interval runs from quantile a of these medians to quantile 1 − a, a =
+/// (1 − level) ÷ 2 (core/statistics.h). The median of an even number is the mean of the two in the
+/// middle.
 ///
 /// A value that was not reached within the run is censored and enters as +∞: later than all others.
 /// It can make the median, or the upper end, infinite: "from 170 to never". REQUIRES: no −∞ or NaN

@@ -69,9 +69,8 @@ void choose_others(Subject& s) {
 bool stands_out(const Subject& s) {
   std::vector<double> all;
   for (const int64_t key : s.candidates) all.push_back(s.received(s.natural, key));
-  std::ranges::sort(all);
   const double own = s.received(s.natural, s.waiver);
-  return own > 0 && own >= 1.1 * all[all.size() / 2];
+  return own > 0 && own >= 1.1 * quantile(all, 0.5);
 }
 
 SelectedBy selection(const Subject& s, const FollowRates& f) {

@@ -115,6 +115,7 @@ constexpr struct {
 static Finding try_dose(Subject& s, const FollowRates&) {
   if (!absolute(s)) return {Outcome::does_not_apply, {}};
   std::vector<double> doses, enrichment, control;
+  double control_whole = 0;  // of the noise in the dose that an encoding has by nature
   const PositionNames names = s.names(s.others.front());
   const std::vector<std::string> point = {point_name(-1, Point::embed_position)},
                                  waiver = {"waiver"};
@@ -124,6 +125,7 @@ static Finding try_dose(Subject& s, const FollowRates&) {
     doses.push_back(beta);
     enrichment.push_back(s.enrichment(s.passes.run({dose}, names), s.waiver));
     control.push_back(s.enrichment(s.passes.run({noise, dose}, names), s.waiver));
+    if (beta == 1) control_whole = control.back();
   }
   const double rho = rank_correlation(doses, enrichment);
   return {judge(rho >= kDose.strong, rho < kDose.weak),
@@ -131,7 +133,7 @@ static Finding try_dose(Subject& s, const FollowRates&) {
            {"E_without", enrichment.front()},
            {"E_twice", enrichment.back()},
            {"control_spearman", rank_correlation(doses, control)},
-           {"control_E", control[control.size() / 2]}}};
+           {"control_E", control_whole}}};
 }
 
 Hypothesis w9_dose_hypothesis() {
