@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing and builds a preset, by default the release, into build/; of it all, or
-# only the targets that are named: scripts/build.sh [PRESET [TARGET...]].
+# Installs what is missing and builds a preset, by default the release, into build/: everything, or
+# only the named targets: scripts/build.sh [PRESET [TARGET...]].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release} targets=("${@:2}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job: trains Bigram-Backcopy with four positional encodings and draws how their waiver
-# elements emerge. Nothing is downloaded. What is done already is not done again.
+# elements emerge. Nothing is downloaded. What is already done is not repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh release waiver

@@ -18,7 +18,7 @@ file=data/$1.txt
 good() { [[ -f $1 ]] && echo "$sha256  $1" | sha256sum --check --status; }
 
 if good "$file"; then
-  echo "$file is there already."
+  echo "$file already exists."
   exit 0
 fi
 trap 'rm -f "$file.part"' EXIT
@@ -27,11 +27,11 @@ if command -v curl >/dev/null; then
 elif command -v wget >/dev/null; then
   wget -q -O "$file.part" "$url"
 else
-  echo "Downloading needs curl or wget. Or put the file from $url at $file yourself." >&2
+  echo "Downloading needs curl or wget; or put the file from $url at $file yourself." >&2
   exit 1
 fi || { echo "$url could not be downloaded. Put the file at $file yourself." >&2; exit 1; }
 if ! good "$file.part"; then
-  echo "What came from $url is not the expected file (sha256 $sha256)." >&2
+  echo "The download from $url is not the expected file (sha256 $sha256)." >&2
   exit 1
 fi
 mv "$file.part" "$file"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws the figures of a run or a sweep from its logs alone, and prints its table.
+"""Draws the figures of a run or a sweep from its logs, and prints its table.
 
     scripts/figures.py RUN_OR_SWEEP [--reference CSV] [--out DIR]
 
@@ -49,7 +49,7 @@ class Run:
         try:
             self.file = h5py.File(log, "r")
         except OSError as problem:
-            raise Refused(f"{log}: this is not a log, or it is cut short ({problem})") from None
+            raise Refused(f"{log}: this is not a log, or it is truncated ({problem})") from None
         if not str(self.file.attrs.get("format", "")).startswith("waiver"):
             raise Refused(f"{log}: this HDF5 file is not a log of this program")
         if "probe/bos_attention" not in self.file or not len(self.file["probe/step"]):

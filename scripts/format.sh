@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Formats src/ and tests/ with clang-format 14; with --check, only lists the files that differ and
-# fails if there are any. Another version formats otherwise, so that nothing is done with it.
+# fails if there are any. Other versions format differently, so they are not used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what Waiver needs and this machine lacks (Debian packages). Where it cannot, it prints
+# Installs what Waiver needs and this machine lacks (Debian packages). If it cannot, it prints
 # exactly what is needed and stops.
 set -euo pipefail
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the release and runs every test. With --strict, as every change
-# must pass it: a file that is not formatted or a warning fails too. With --sanitize, builds with
+# Installs what is missing, builds the release and runs every test. With --strict, which every
+# change must pass, an unformatted file or a warning fails too. With --sanitize, builds with
 # the address and undefined behaviour sanitizers instead and runs every test under them.
 set -euo pipefail
 cd "$(dirname "$0")/.."

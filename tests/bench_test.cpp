@@ -266,7 +266,7 @@ TEST_CASE("waiver bench prints a table, writes JSON and refuses what it does not
   CHECK(run_program({"bench", "--rounds", "0"}).status == 2);
 }
 
-TEST_CASE("a switch is timed beside the plain step") {
+TEST_CASE("a switch is timed against the plain step") {
   BenchOptions options;
   options.rounds = 1;
   options.round_seconds = 0;

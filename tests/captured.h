@@ -11,7 +11,7 @@
 #include "keep_all.h"
 #include "probe/prober.h"
 
-/// Captured tensors beside what was measured on them, for direct computations.
+/// Captured tensors and what was measured on them, for direct computations.
 namespace waiver {
 
 // A small model, what its probe measured, and what the same pass showed.
@@ -62,7 +62,7 @@ struct Setup {
   bool plain(int64_t b, int64_t t) const {
     return data->role(&batch.inputs[b * T], t) == Role::plain;
   }
-  // The numbers of sequence b in a point of C channels, token by token.
+  // The numbers of sequence b at a point of C channels, token by token.
   const float* rows(int64_t l, Point point, int64_t b) const {
     return &kept.at(l, point)[b * T * C];
   }

@@ -83,7 +83,7 @@ TEST_CASE("a checkpoint restores weights, optimizer state, step and config bit f
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("training goes on from a checkpoint as if it had never stopped") {
+TEST_CASE("training continues from a checkpoint as if it had never stopped") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 2);
   Training straight(1), resumed(2);
@@ -134,7 +134,8 @@ TEST_CASE("a checkpoint of another model or optimizer is refused, and nothing ch
   CHECK(contains(load_error(other_name, path), "lacks this model's parameter block.gain"));
   CHECK(contains(load_error(other_shape, path),
                  "block.bias has the shape [5], this model's has [6]"));
-  CHECK(contains(load_error(other_rule, path), "[moment1, moment2], this run's optimizer keeps ["));
+  CHECK(contains(load_error(other_rule, path),
+                 "[moment1, moment2], but this run's optimizer keeps ["));
   ParameterSet fewer;
   fewer.add("block.weight", {7, 9}, Init::constant(0));
   fewer.allocate(0);
@@ -170,10 +171,10 @@ TEST_CASE("missing, empty and foreign files are refused by name") {
     put_bytes(path / file, good);
   }
   write_safetensors(path / "model.safetensors", {}, {});
-  CHECK(contains(load_error(reader, path), "not of a checkpoint of this program"));
+  CHECK(contains(load_error(reader, path), "not a checkpoint in this program"));
 }
 
-TEST_CASE("files cut short at any length are refused by name") {
+TEST_CASE("files truncated at any length are refused by name") {
   const TemporaryFolder folder;
   const fs::path path = save(folder, 5);
   Training reader(2);
@@ -240,7 +241,7 @@ TEST_CASE("a full disk leaves the last good checkpoint and nothing half written"
         std::vector<std::string>{"step-00000005", "step-00000006"});
 }
 
-TEST_CASE("checkpoints are listed by step, whatever else lies beside them") {
+TEST_CASE("checkpoints are listed by step, whatever else is beside them") {
   const TemporaryFolder folder;
   CHECK(list_checkpoints(folder / "none").empty());
   for (const char* name : {"step-100000000", "step-00000020", "step-00000003", "step-00000007.tmp",

@@ -32,8 +32,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:1: width: unknown key. Did you mean model.width or model.mlp.width?"},
       {"model: {zzzzz: 1}\n", "a.yaml:1:9: model.zzzzz: unknown key."},
       {"model.width: 64\n",
-       "a.yaml:1:1: model.width: unknown key. Dots are for the command line: here, write blocks "
-       "within blocks."},
+       "a.yaml:1:1: model.width: unknown key. Dots are for the command line; in a file, nest "
+       "blocks."},
       {"train: {optimizer: {kind: adamw, beta: 0.9}}\n",
        "a.yaml:1:34: train.optimizer.beta: unknown key. Did you mean train.optimizer.betas?"},
       // keys of another kind
@@ -84,7 +84,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:16: train.steps: expected a whole number of at least 0, found -1."},
       {"seed: {init: 9223372036854775808}\n",
        "a.yaml:1:14: seed.init: expected a whole number of at least 0, found 9223372036854775808. "
-       "No 64-bit number holds that."},
+       "It does not fit into 64 bits."},
       // numbers
       {"train: {optimizer: {lr: fast}}\n",
        "a.yaml:1:25: train.optimizer.lr: expected a number of at least 0, found \"fast\"."},
@@ -95,8 +95,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {clip: .inf}\n",
        "a.yaml:1:15: train.clip: expected a number of at least 0, found \".inf\"."},
       {"train: {clip: 1e999}\n",
-       "a.yaml:1:15: train.clip: expected a number of at least 0, found 1e999. No 64-bit number "
-       "holds that."},
+       "a.yaml:1:15: train.clip: expected a number of at least 0, found 1e999. It does not fit "
+       "into 64 bits."},
       {"model: {norm: {eps: 0}}\n",
        "a.yaml:1:21: model.norm.eps: expected a number above 0, found 0."},
       {"data: {kind: text, path: a, split: 1}\n",
@@ -136,10 +136,9 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "absolute?"},
       {"model: {position: [rope]}\n",
        "a.yaml:1:19: model.position: the list has 1 encoding, but model.layers is 2. A list has "
-       "one "
-       "for each layer."},
+       "one per layer."},
       {"model: {position: []}\n",
-       "a.yaml:1:19: model.position: expected a kind, or a list with one for each layer, found a "
+       "a.yaml:1:19: model.position: expected a kind, or a list with one per layer, found a "
        "list."},
       {"model: {position: [rope, [none]]}\n",
        "a.yaml:1:26: model.position[1]: expected a kind or a block of keys with a kind, found a "
@@ -152,14 +151,14 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:33: model.position[0].bse: unknown key. Did you mean model.position[0].base?"},
       {"model: {position: [rope, learned]}\n",
        "a.yaml:1:26: model.position[1]: learned acts on the embeddings, before any layer, and "
-       "cannot stand in a list. The list counts layers from 0."},
+       "cannot be in a list. The list counts layers from 0."},
       {"model: {position: [rope, alibi], attention: {absent: [0]}}\n",
        "a.yaml:1:20: model.position[0]: layer 0 has rope, but no attention for it to act in. The "
        "list counts layers from 0."},
       {"model: {position: rope, attention: {absent: [0, 1]}}\n",
        "a.yaml:1:19: model.position: rope acts in attention, but no layer has it."},
       {"model: {width: 10, position: {kind: rope, fraction: 0.5}}\n",
-       "a.yaml:1:20: model.position: rope turns pairs of channels, but 0.5 of a head of width 10 "
+       "a.yaml:1:20: model.position: rope rotates pairs of channels, but 0.5 of a head of width 10 "
        "is "
        "5."},
       {"model: {position: {kind: alibi, slopes: [0.5, 0.25]}}\n",
@@ -180,7 +179,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:1: model.width: 128 is not divisible by model.heads (3). Every head has width / "
        "heads channels."},
       {"model: {width: 9, heads: 3, position: rope}\n",
-       "a.yaml:1:39: model.position: rope turns pairs of channels, but a head of width 3 has an "
+       "a.yaml:1:39: model.position: rope rotates pairs of channels, but a head of width 3 has an "
        "odd number of them."},
       {"model: {norm: {kind: none, place: post}}\n",
        "a.yaml:1:28: model.norm.place: only kinds layer and rms have it; the kind here is none."},
@@ -201,9 +200,10 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {attention: {absent: [0, 1], gate: head}}\n",
        "a.yaml:1:43: model.attention.gate: no layer has attention, so this would change nothing."},
       {"model: {attention: {normalizer: relu, slot: key}}\n",
-       "a.yaml:1:45: model.attention.slot: relu lets every key have its weight whatever the others "
-       "have, so a key with value 0 would change nothing. Use slot: key_value, or a normalizer "
-       "whose weights share a sum."},
+       "a.yaml:1:45: model.attention.slot: with relu the weight of a key does not depend on the "
+       "other keys, so a key with value 0 would change nothing. Use slot: key_value, or a "
+       "normalizer "
+       "whose weights compete."},
       {"model: {context: 16, attention: {mask: {kind: causal, self_only: [16]}}}\n",
        "a.yaml:1:34: model.attention.mask: self_only names position 16; they count from 0, and "
        "model.context is 16."},
@@ -212,7 +212,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:1:32: model.attention.mask: self_only_layers names layer 2; they count from 0, and "
        "model.layers is 2."},
       {"model: {attention: {mask: {kind: causal, self_only_layers: [0]}}}\n",
-       "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only holds, but "
+       "a.yaml:1:21: model.attention.mask: self_only_layers says where self_only applies, but "
        "self_only is empty."},
       {"model: {attention: {absent: [1], mask: {self_only: [3], self_only_layers: [1]}}}\n",
        "a.yaml:1:34: model.attention.mask: self_only_layers names layer 1, which has no "
@@ -237,8 +237,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {mlp: {absent: [0, 1]}}\n",
        "a.yaml:1:23: model.mlp.absent: it names every layer. Write mlp: {kind: none}."},
       {"model: {attention: {mask: bidirectional}}\n",
-       "a.yaml:1:27: model.attention.mask: every query sees the next token, which it is to "
-       "predict. Write train.objective: masked_token."},
+       "a.yaml:1:27: model.attention.mask: every query sees the next token, which it must predict. "
+       "Write train.objective: masked_token."},
       {"data: trigger_average\ntrain: {objective: regression}\n"
        "model: {input: features, width: 16, attention: {mask: {kind: bidirectional, prefix: 3}}}\n",
        "a.yaml:3:85: model.attention.mask.prefix: every query sees every token anyway, so this "
@@ -257,7 +257,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:2:17: train.tokens: 1000 is not a multiple of model.context (48). A step has whole "
        "sequences."},
       {"train: {objective: {kind: masked_token, mask: 0.8, random: 0.3}}\n",
-       "a.yaml:1:9: train.objective: the shares mask and random come to more than 1."},
+       "a.yaml:1:9: train.objective: the shares mask and random add up to more than 1."},
       // tokens and real-valued features
       {"data: trigger_average\n",
        "a.yaml:1:1: model.input: the model takes tokens, but data.kind trigger_average gives "
@@ -280,7 +280,7 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "features.\n"
        "a.yaml:1:64: model.output.bias: the bias is on logits of tokens, but model.input is "
        "features.\n"
-       "a.yaml:2:53: model.attention.mask.separator: documents are parted by a token, but "
+       "a.yaml:2:53: model.attention.mask.separator: documents are separated by a token, but "
        "model.input is features.\n"
        "a.yaml:4:20: train.objective: masked_token is for tokens, but data.kind trigger_average "
        "gives real-valued features. Write objective: regression."},
@@ -313,22 +313,23 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"train: {freeze: [embed.*, {a: 1}]}\n",
        "a.yaml:1:17: train.freeze: expected a list of texts, found a list."},
       {"train:\n  optimizer: {kind: sgd, momentum: 0, nesterov: true}\n",
-       "a.yaml:2:3: train.optimizer: nesterov looks ahead along a momentum that is 0."},
+       "a.yaml:2:3: train.optimizer: nesterov needs a momentum above 0."},
       {"probe: {every: 0, snapshots: [0]}\n",
        "a.yaml:1:30: probe.snapshots: there are none without probes (probe.every is 0). Write "
        "snapshots: []."},
       // no config at all
       {"model: {width: 64\n", "a.yaml:2:1: this is not YAML: end of map flow not found."},
       {"model:\n\twidth: 64\n",
-       "a.yaml:2:1: a tab indents this line. YAML is indented with spaces alone."},
+       "a.yaml:2:1: a tab indents this line. YAML is indented with spaces only."},
       {"- model\n", "a.yaml:1:1: expected blocks of keys, such as `model:` and `train:`."},
       {"model: &m {width: 64}\ntrain: *m\n",
-       "a.yaml:2:8: aliases (*name) are not read. Write the value again, or share it through "
+       "a.yaml:2:8: aliases (*name) are not supported. Write the value again, or share it through "
        "base:."},
       {"seed: {init: 1}\n---\nseed: {init: 2}\n",
        "a.yaml:3:1: a second YAML document begins here. One file holds one document."},
       {"[a, b]: 3\n",
-       "a.yaml:1:1: a key must be a word. Quote a value that begins with a sign of YAML."},
+       "a.yaml:1:1: a key must be a word. Quote a value that begins with a special character of "
+       "YAML."},
       {"base: nowhere.yaml\n",
        "a.yaml:1:7: base: nowhere.yaml: cannot be opened: No such file or directory."},
       {"base: [x]\n",
@@ -349,22 +350,23 @@ TEST_CASE("what only the opened data can tell has its place too") {
        "model.context − 1 = 63."},
       {"data:\n  triggers: 0\n  rule: dormant\n",
        "a.yaml:3:9: data.rule: dormant says what follows a trigger, but data.triggers is 0. Leave "
-       "the rule out, or have triggers."},
+       "the rule out, or set data.triggers."},
       {"data: {kind: bigram_backcopy_random, triggers: 0, rule: markov}\n",
        "a.yaml:1:57: data.rule: markov says what follows a trigger, but data.triggers is 0. Leave "
-       "the rule out, or have triggers."},
+       "the rule out, or set data.triggers."},
       {"model: {attention: {mask: {separator: 67}}}\ntrain: {objective: masked_token}\n",
-       "a.yaml:1:39: model.attention.mask.separator: 67 is no token id of this data. Ids go up to "
+       "a.yaml:1:39: model.attention.mask.separator: 67 is not a token id of this data. Ids go up "
+       "to "
        "66; -1: one document."},
       {"data: {last: 1}\nmodel: {attention: {mask: {prefix: 64}}}\n",
        "a.yaml:2:36: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
-       "guessed."},
+       "tokens, the prefix (64) is given, and tokens that are the same in every sequence are not "
+       "predicted."},
       {"model: {attention: {mask: {kind: bidirectional, window: 3, prefix: 64}}}\n"
        "train: {objective: masked_token}\n",
        "a.yaml:1:68: model.attention.mask.prefix: nothing is left to predict in a sequence. Of 64 "
-       "tokens, the prefix (64) is given, and what is the same in every sequence is not to be "
-       "guessed."},
+       "tokens, the prefix (64) is given, and tokens that are the same in every sequence are not "
+       "predicted."},
   };
   for (const auto& [text, message] : cases) {
     CAPTURE(text);
@@ -399,7 +401,7 @@ TEST_CASE("a bad override is named as it was written") {
         "heads channels.");
 }
 
-TEST_CASE("all errors are told at once, in the order of the file, overrides last") {
+TEST_CASE("all errors are reported at once, in the order of the file, overrides last") {
   CHECK(complaint("train: {lr: 1}\nmodel:\n  width: x\n  heads: 0\n", {"seed.init=-1"}) ==
         "a.yaml:1:9: train.lr: unknown key. Did you mean train.optimizer.lr?\n"
         "a.yaml:3:10: model.width: expected a whole number in [1, 65536], found \"x\".\n"

@@ -19,7 +19,7 @@ using Strings = std::vector<std::string>;
 template <class Function>
 std::string complaint_of(const Function& function) {
   const std::string text = error_of(function);
-  return text.empty() ? "(nothing was complained of)" : text;
+  return text.empty() ? "(no complaint)" : text;
 }
 
 inline Config parse(const std::string& text, const Strings& overrides = {}) {
@@ -44,7 +44,7 @@ class Folder {
   TemporaryFolder folder_;
 };
 
-/// What `base:` stands at in the resolved config; empty where there is none.
+/// The value of `base:` in the resolved config; empty where there is none.
 inline std::string rope_base(const Config& config) {
   const std::string text = to_yaml(config);
   const size_t at = text.find("base: ");

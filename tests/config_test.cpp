@@ -55,7 +55,7 @@ TEST_CASE("defaults lie under base, base under the file, the file under the over
   CHECK(config.model.mlp.width == 512);
 }
 
-TEST_CASE("an error in a base is told with the base's place") {
+TEST_CASE("an error in a base is reported with the base's place") {
   const Folder folder;
   const auto bottom = folder.write("bottom.yaml", "\nmodel: {widht: 32}\n");
   const auto top = folder.write("top.yaml", "base: bottom.yaml\n");
@@ -68,8 +68,7 @@ TEST_CASE("a circle of bases is refused") {
   const auto a = folder.write("a.yaml", "base: b.yaml\n");
   const auto b = folder.write("b.yaml", "base: a.yaml\n");
   CHECK(complaint_of([&] { load_config(a); }) ==
-        b + ":1:7: base: " + a +
-            " is already based on this file. A chain of bases must come to an end.");
+        b + ":1:7: base: " + a + " is already based on this file. A chain of bases must end.");
 }
 
 TEST_CASE("a block of another kind drops the options of the kind below it") {

@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "temporary.h"
 
-/// Datasets with options, and what they give.
+/// Datasets with options, and their batches.
 namespace waiver {
 
 inline std::unique_ptr<Dataset> open_data(const std::string& kind, int64_t context = 64) {

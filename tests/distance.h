@@ -8,7 +8,7 @@
 
 namespace waiver {
 
-/// Largest difference, relative to the largest number of y.
+/// Largest difference, relative to the largest number in y.
 inline double distance(const std::vector<float>& x, const std::vector<float>& y) {
   REQUIRE(x.size() == y.size());
   double worst = 0, scale = 0;

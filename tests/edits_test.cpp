@@ -311,7 +311,7 @@ TEST_CASE("an intervention refuses a recorded pass, and edits refuse what makes 
       contains(refused(edit({"blocks.0.resid"}, "hide")), "hide makes no sense at blocks.0.resid"));
   CHECK(contains(refused(edit({"tokens"}, "mean")), "mean makes no sense at tokens"));
   CHECK(contains(refused(edit({"embed"}, "zero", {"9"})),
-                 "\"9\" is no position of 9 tokens. Positions are 0 to 8, or one of: waiver."));
+                 "\"9\" is not a position of 9 tokens. Positions are 0 to 8, or one of: waiver."));
   CHECK(contains(refused(edit({"embed"}, "swap", {"1"})), "swap needs 2 positions, found 1"));
   EditConfig heads = edit({"embed"}, "zero");
   heads.heads = {0};
@@ -328,7 +328,7 @@ TEST_CASE("an intervention refuses a recorded pass, and edits refuse what makes 
                          model.config(), T)
                        .edit_tokens(tokens, V);
                  }),
-                 "11 is no id in [0, 11)"));
+                 "11 is not an id in [0, 11)"));
 }
 
 }  // namespace waiver

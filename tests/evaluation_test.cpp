@@ -95,7 +95,7 @@ reference::Edits model_for(const Dataset& data) {
 
 }  // namespace
 
-TEST_CASE("a validation sequence is the same wherever in a batch it stands") {
+TEST_CASE("a validation sequence is the same wherever it is in a batch") {
   constexpr int64_t S = 14;
   EveryDataset().each([](const Dataset& data) {
     const Batch whole = validation_batch(data, 0, S);
@@ -302,7 +302,8 @@ TEST_CASE("eval --context takes less than a learned table, whose first rows coun
     const Ended longer = run_verb("eval", folder, {"--context", "48"});
     const bool added = position == "learned" || position == "sinusoidal";
     CHECK(longer.status == (added ? 2 : 0));
-    if (added) CHECK(contains(longer.output, "48 is more than the 24 that the model was trained"));
+    if (added)
+      CHECK(contains(longer.output, "48 is more than the 24 positions that the model was trained"));
     CHECK(run_verb("sample", folder, {"model.context=11", "--tokens", "3"}).status == 0);
     CHECK(run_verb("probe", folder, {"model.context=11"}).status == 0);
   }
@@ -310,7 +311,7 @@ TEST_CASE("eval --context takes less than a learned table, whose first rows coun
   CHECK(run_verb("eval", folder, {"--context", "11"}).status == 0);
 }
 
-TEST_CASE("a state to go on training from is never cut") {
+TEST_CASE("a state to continue training from is never cut") {
   const TemporaryFolder folder;
   ParameterSet long_table, short_table;
   for (auto [set, rows] : {std::pair{&long_table, int64_t{6}}, {&short_table, 4}}) {
@@ -381,17 +382,17 @@ TEST_CASE("a data path that cannot be read says from where it counts") {
   CHECK(ended.status == 2);
   CHECK_MESSAGE(contains(ended.output, "the file gone.bin: cannot be opened: No such file"),
                 ended.output);
-  CHECK(contains(ended.output,
-                 "counts from the working directory, " + std::filesystem::current_path().string()));
+  CHECK(contains(ended.output, "is relative to the working directory, " +
+                                   std::filesystem::current_path().string()));
   std::filesystem::remove(folder / "train.bin");
   const Ended absolute = run_verb("eval", folder);
   CHECK(absolute.status == 2);
   CHECK_MESSAGE(contains(absolute.output, "the config in " + (folder / "run").string()),
                 absolute.output);
-  CHECK(!contains(absolute.output, "counts from"));
+  CHECK(!contains(absolute.output, "relative to the working directory"));
 }
 
-TEST_CASE("odd texts are read as they are, and what is no text is told by a sentence") {
+TEST_CASE("odd texts are read as they are, and what is not text gets a message") {
   const TemporaryFolder folder;
   const auto open = [&](const std::string& text, const std::string& tokenizer = "char") {
     put_bytes(folder / "text.txt", text);

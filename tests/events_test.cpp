@@ -74,7 +74,7 @@ TEST_CASE("the strongest key is called a waiver only where it is one") {
   CHECK(text(0.8, 4, NAN) == "sink 1.0 at 2: 0.80");
 }
 
-TEST_CASE("where weights are no shares, place, numbers and onset are all the proxy's") {
+TEST_CASE("where weights are not shares, place, numbers and onset are all the proxy's") {
   const TemporaryFolder folder;
   Log log = emerging(2, 4, false).make(folder / "log.h5");
   write_summary(log, ProbeConfig{});

@@ -113,7 +113,7 @@ TEST_CASE(
   for (const auto& entry : registry<Slot>()) check("attention.slot", entry.name);
 }
 
-TEST_CASE("what a mask hides stays hidden, wherever it would come to stand") {
+TEST_CASE("what a mask hides stays hidden, wherever it would end up") {
   for (const bool reindex : {false, true}) {
     const Model model("alibi", {{}, {{"attention.mask.window", 4}}});
     CHECK(model.evicted({4, 0, {0, 2}, reindex}) == model.logits());
@@ -168,7 +168,7 @@ TEST_CASE("what cannot be evicted is refused by name") {
   const Model rope("rope");
   CHECK(refusal(rope, {4, 2, {3}, true}).empty());
   refuses(rope, {0}, "window: 0 tokens are too few.");
-  refuses(rope, {4, -1}, "keep_first: -1 is no number of tokens.");
+  refuses(rope, {4, -1}, "keep_first: -1 is not a number of tokens.");
   refuses(rope, {4, 0, {kTokens}}, "keep: position 14 is outside the text. Positions are 0 … 13.");
   refuses(rope, {4, 0, {-1}}, "keep: position -1 is outside the text.");
   refuses(rope, {4, 2, {1}}, "keep: position 1 is kept already. It is one of the first 2.");

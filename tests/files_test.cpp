@@ -70,7 +70,7 @@ TEST_CASE("errors of files name the path and the reason") {
       contains(error_of([&] { write_atomically(folder / "no/a", "x"); }), "no/a: cannot be writ"));
   CHECK(contains(error_of([&] { sync_folder(folder / "no"); }), "No such file"));
   put_bytes(folder / "file", "x");
-  CHECK(contains(error_of([&] { make_folder(folder / "file/b"); }), "cannot be made"));
+  CHECK(contains(error_of([&] { make_folder(folder / "file/b"); }), "cannot be created"));
   CHECK(contains(error_of([&] { move_path(folder / "no", folder / "b"); }), "cannot be renamed"));
 }
 
@@ -79,11 +79,11 @@ TEST_CASE("devices and what is too long are refused by name, and a sparse file i
   CHECK(contains(error_of([] { read_file("/dev/zero"); }),
                  "/dev/zero: this is a device, not a file"));
   put_bytes(folder / "long", std::string(1001, 'x'));
-  CHECK(contains(error_of([&] { read_file(folder / "long", 1000); }), "there is more in it than"));
+  CHECK(contains(error_of([&] { read_file(folder / "long", 1000); }), "it holds more than"));
   CHECK(read_file(folder / "long", 1001).size() == 1001);
   put_bytes(folder / "sparse", "x");
   std::filesystem::resize_file(folder / "sparse", uintmax_t{1} << 43);
-  CHECK(contains(error_of([&] { read_file(folder / "sparse"); }), "there is more in it than"));
+  CHECK(contains(error_of([&] { read_file(folder / "sparse"); }), "it holds more than"));
 }
 
 TEST_CASE("a pipe is read to its end, however its bytes come") {
@@ -169,7 +169,7 @@ TEST_CASE("safetensors are laid out as the format says") {
   CHECK(std::memcmp(bytes.data() + 8 + length, w.a.data(), 24) == 0);
 }
 
-TEST_CASE("safetensors cut short at any length are refused") {
+TEST_CASE("safetensors truncated at any length are refused") {
   Weights w;
   const std::string bytes = safetensors_bytes("m", w.tensors, {{"k", "v"}});
   for (size_t length = 0; length < bytes.size(); ++length) {

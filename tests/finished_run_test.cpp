@@ -26,7 +26,7 @@ TEST_CASE("eval and sample work on a run and on a checkpoint, the same each time
   CHECK(run_program({"eval", runs.at("none").string()}).status == 2);
 }
 
-TEST_CASE("eval evicts from the cache, beside the same losses as without") {
+TEST_CASE("eval evicts from the cache, and prints the same other losses as without") {
   const Runs runs;
   REQUIRE(
       runs.train("rope", {"model.position=rope", "train.steps=20", "probe.snapshots=[]"}).status ==
@@ -83,12 +83,12 @@ TEST_CASE("masked_token runs, resumes to the same bits, is evaluated, and cannot
   CHECK(eval.output.find("backcopy_risk") != std::string::npos);
   const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "the"});
   CHECK(sample.status == 2);
-  CHECK(sample.output.find("a model of train.objective masked_token guesses hidden tokens") !=
+  CHECK(sample.output.find("a model of train.objective masked_token predicts masked tokens") !=
         std::string::npos);
 
   CHECK(runs.train("causal", {"train.objective=masked_token", "train.steps=1", "probe.snapshots=[]",
                               "train.schedule.warmup=0"})
-            .output.find("hidden tokens are guessed from those before them alone") !=
+            .output.find("masked tokens are predicted only from the tokens before them") !=
         std::string::npos);
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("a separator may be any token of the data, and no other") {
   const Ended beyond = check("67");
   CHECK(beyond.status == 2);
   CHECK(beyond.output ==
-        "override model.attention.mask.separator=67: model.attention.mask.separator: 67 is no "
+        "override model.attention.mask.separator=67: model.attention.mask.separator: 67 is not a "
         "token id of this data. Ids go up to 66; -1: one document.\n");
   CHECK(check("67", {"data.last=1"}).status == 0);
   CHECK(check("67", {"train.objective=masked_token"}).status == 2);  // that hides tokens
@@ -128,6 +128,6 @@ TEST_CASE("real-valued data runs, resumes to the same bits, is evaluated, and ca
   CHECK(eval.output.find(" nat") == std::string::npos);
   const Ended sample = run_program({"sample", runs.at("one").string(), "--prompt", "1"});
   CHECK(sample.status == 2);
-  CHECK(sample.output.find("a model of real-valued features has no tokens to write") !=
+  CHECK(sample.output.find("a model of real-valued features has no tokens to generate") !=
         std::string::npos);
 }

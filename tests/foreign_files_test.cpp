@@ -51,7 +51,7 @@ TEST_CASE("overwriting a run leaves what is not of this program where it was, an
   put_bytes(run / "notes" / "a.txt", "mine");
   put_bytes(run / "checkpoints" / "readme", "mine");
   put_bytes(run / "checkpoints" / "step-00000010" / "readme", "mine");
-  has(runs.train("run", with({"--overwrite", "seed.init=1"})), 0, "Left as they were: notes.");
+  has(runs.train("run", with({"--overwrite", "seed.init=1"})), 0, "Left untouched: notes.");
   CHECK(file_text(run / "notes" / "a.txt") == "mine");
   CHECK(file_text(run / "checkpoints" / "readme") == "mine");
   bool kept = false;
@@ -79,9 +79,9 @@ TEST_CASE("probe, intervene and bench replace no file of others") {
                     spec = runs.at("spec.yaml").string(), probe = runs.at("probe.h5").string();
   put_bytes(mine, "years of work");
   put_bytes(spec, "arms: [{name: nothing, edits: []}]\n");
-  has(run_program({"probe", run, "--out", mine, "--overwrite"}), 2, "not of this program");
+  has(run_program({"probe", run, "--out", mine, "--overwrite"}), 2, "not written by this program");
   has(run_program({"intervene", run, spec, "--out", mine, "--overwrite"}), 2,
-      "not of this program");
+      "not written by this program");
   has(run_program({"bench", "small", "--rounds", "1", "--json", mine}), 2, "is not replaced");
   CHECK(file_text(mine) == "years of work");
   put_bytes(probe + ".tmp", "mine too");
@@ -119,7 +119,7 @@ TEST_CASE("a run with something else in the place of its files is not overwritte
   const fs::path run = runs.at("run");
   fs::remove(run / "log.h5");
   fs::create_directories(run / "log.h5");
-  has(runs.train("run", with({"--overwrite"})), 2, "log.h5: this is no file of this program");
+  has(runs.train("run", with({"--overwrite"})), 2, "log.h5: this is not a file of this program");
   CHECK(fs::exists(run / "checkpoints/step-00000010/model.safetensors"));
   fs::remove(run / "log.h5");
   // Checkpoints on another disk.
@@ -152,7 +152,7 @@ TEST_CASE("an update that makes NaN at the last step is not done, and no checkpo
                                          "probe.every=0", "probe.snapshots=[]"});
   CHECK(ended.status == 1);
   CHECK(contains(ended.output, "step 1, "));
-  CHECK(contains(ended.output, "the last update leaves the numbers (NaN or infinity)"));
+  CHECK(contains(ended.output, "the last update produced NaN or infinity in"));
   CHECK(contains(ended.output, "No checkpoint was saved before."));
   CHECK(file_text(runs.at("nan") / "status").starts_with("failed: step 1, "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").empty());
@@ -167,7 +167,7 @@ TEST_CASE("a validation that gives no number stops the run, whose good checkpoin
               "train.schedule.warmup=0", "train.clip=0.0", "probe.every=0", "probe.snapshots=[]",
               "train.eval={every: 1, batches: 1}"});
   CHECK(ended.status == 1);
-  CHECK(contains(ended.output, "step 1, validation: the loss is no number"));
+  CHECK(contains(ended.output, "step 1, validation: the loss is NaN or infinite"));
   CHECK(contains(ended.output, "The last good checkpoint is "));
   CHECK(entries_of(runs.at("nan") / "checkpoints").size() == 1);
   CHECK(fs::exists(runs.at("nan") / "checkpoints/step-00000000/model.safetensors"));

@@ -74,7 +74,7 @@ TEST_CASE("edits put a fixed token at p and uniform tokens in [a, b), in every s
   for (const int count : counts) CHECK(std::abs(count - 1200) < 150);
 }
 
-TEST_CASE("a limit keeps the front of the training part alone") {
+TEST_CASE("a limit keeps only the beginning of the training part") {
   const TemporaryFolder folder;
   const std::string path = (folder.path() / "text.txt").string();
   write_file(path, std::string(50, 'a') + std::string(850, 'b') + std::string(100, 'c'));
@@ -86,7 +86,7 @@ TEST_CASE("a limit keeps the front of the training part alone") {
                        doctest::Contains("has only 900 tokens"), UsageError);
 }
 
-TEST_CASE("a first token stands before every window of a text") {
+TEST_CASE("a first token precedes every window of a text") {
   const TemporaryFolder folder;
   write_file(folder.path() / "text.txt", std::string(300, 'a') + std::string(300, 'b'));
   const auto data =
@@ -112,12 +112,12 @@ TEST_CASE("impossible edits are refused by name") {
   };
   complaint({{"first", "4"}, {"last", "4"}}, "leave no room for the data");
   complaint({{"edits.fixed_at", "8"}, {"edits.fixed_token", "0"}}, "position 8 is beyond");
-  complaint({{"edits.fixed_at", "2"}}, "it goes with data.edits.fixed_at");
-  complaint({{"edits.fixed_token", "2"}}, "it goes with data.edits.fixed_at");
-  complaint({{"edits.fixed_at", "2"}, {"edits.fixed_token", "101"}}, "101 is no token id");
-  complaint({{"edits.random", "4,2"}}, "[4, 2) is no range of positions");
+  complaint({{"edits.fixed_at", "2"}}, "it goes together with data.edits.fixed_at");
+  complaint({{"edits.fixed_token", "2"}}, "it goes together with data.edits.fixed_at");
+  complaint({{"edits.fixed_at", "2"}, {"edits.fixed_token", "101"}}, "101 is not a token id");
+  complaint({{"edits.random", "4,2"}}, "[4, 2) is not a range of positions");
   complaint({{"edits.random", "4,9"}}, "must lie within [0, model.context = 8)");
-  complaint({{"edits.random", "3,3"}}, "[3, 3) is no range of positions");
+  complaint({{"edits.random", "3,3"}}, "[3, 3) is not a range of positions");
   complaint({{"edits.fixed_at", "1,2,3,4,5,6,7"}, {"edits.fixed_token", "1"}},
             "no position is left for the data");
 }

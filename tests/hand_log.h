@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "run/log.h"
+#include "run/log_file.h"
 
 // Logs of /probe written by hand.
 
@@ -15,8 +15,9 @@ inline constexpr int64_t L = 2, H = 2, T = 4,
                          N = 7;  // layers, heads, tokens, probes at 0, 10, … 60
 inline const std::vector<double> kFlat(N, 0.1);
 
-// Sets what one place of a series is at the seven probes; everything else is 1, α is 0. Where
-// weights are no shares, that holds of the proxies, and the weights' own α is .9 everywhere.
+// Sets the values of a series at one place for the seven probes; everything else is 1, α is 0.
+// Where weights are not shares, this applies to the proxies, and the weights' own α is .9
+// everywhere.
 class HandLog {
  public:
   using Curve = std::vector<double>;
@@ -36,9 +37,9 @@ class HandLog {
     has_risk = true;
     put("backcopy_risk", 0, c);
   }
-  // α and E that are set from now on are those of the proxy.
+  // From now on, α and E set are those of the proxy.
   void no_shares() { proxy = "proxy_"; }
-  // Which share of the queries sees the keys of a layer; all of them at first.
+  // The share of the queries that see each key of a layer; initially all of them.
   void see(int64_t layer, const std::vector<float>& shares) {
     std::ranges::copy(shares, visibility.begin() + layer * T);
   }

@@ -136,7 +136,7 @@ TEST_CASE("a removed dataset is forgotten by its scales and can be made again") 
   CHECK(H5File::open(folder / "a.h5").read<float>("/a/words") == numbers(3));
 }
 
-TEST_CASE("files cut short at any length are refused by name") {
+TEST_CASE("files truncated at any length are refused by name") {
   const TemporaryFolder folder;
   write_sample(folder / "a.h5");
   const std::string bytes = read_file(folder / "a.h5");
@@ -156,7 +156,7 @@ TEST_CASE("empty and foreign files are refused with the reason") {
   CHECK(contains(error(""), "x.h5: the file is empty"));
   CHECK(contains(error("model:\n  layers: 2\n"), "x.h5: this is not an HDF5 file"));
   CHECK(contains(error("\x89PNG\r\n\x1a\n" + std::string(500, 'x')), "not an HDF5 file"));
-  CHECK(contains(error("\x89HDF\r\n\x1a\n" + std::string(500, 'x')), "cut short or damaged"));
+  CHECK(contains(error("\x89HDF\r\n\x1a\n" + std::string(500, 'x')), "truncated or damaged"));
   CHECK(contains(error_of([&] { H5File::open(folder / "none.h5"); }), "No such file"));
 }
 

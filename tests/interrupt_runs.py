@@ -96,7 +96,7 @@ def bits(out):
 
 
 def try_run(program, folder, name, draw, avx2, seconds, whole):
-    """What became of one interrupted run: `saved`, `unbegun`, `finished` before the signals, or a
+    """The fate of one interrupted run: `saved`, `unbegun`, `finished` before the signals, or a
     failure."""
     out = folder / name
     ended = interrupt(start(program, folder, out, avx2), out, draw.uniform(0, seconds),

@@ -9,7 +9,7 @@
 #include "config_files.h"
 #include "inspect/spec.h"
 #include "program.h"
-#include "run/log.h"
+#include "run/log_file.h"
 
 namespace fs = std::filesystem;
 using namespace waiver;
@@ -81,7 +81,7 @@ const std::string kHide =
 
 }  // namespace
 
-TEST_CASE("every error of a spec is told at once, with its place, arm and what is near") {
+TEST_CASE("every error of a spec is reported at once, with its place, arm and nearest name") {
   const struct {
     const char *text, *message;
   } cases[] = {
@@ -121,12 +121,14 @@ TEST_CASE("every error of a spec is told at once, with its place, arm and what i
        "blocks.L.attn.out, blocks.L.mlp.out, blocks.L.resid, final.norm, logits, L a block's "
        "number "
        "or *.\n"
-       "s.yaml:6:9: arms.zero.edits[1]: \"wavier\" is no position of 16 tokens. Positions are 0 to "
+       "s.yaml:6:9: arms.zero.edits[1]: \"wavier\" is not a position of 16 tokens. Positions are 0 "
+       "to "
        "15, or one of: other, waiver.\n"
-       "s.yaml:7:9: arms.zero.edits[2]: \"16\" is no position of 16 tokens. Positions are 0 to 15, "
+       "s.yaml:7:9: arms.zero.edits[2]: \"16\" is not a position of 16 tokens. Positions are 0 to "
+       "15, "
        "or one of: other, waiver.\n"
        "s.yaml:8:9: arms.zero.edits[3]: there is no head 2; model.heads is 2. Heads count from 0.\n"
-       "s.yaml:9:9: arms.zero.edits[4]: 67 is no id in [0, 67).\n"
+       "s.yaml:9:9: arms.zero.edits[4]: 67 is not an id in [0, 67).\n"
        "s.yaml:10:9: arms.zero.edits[5]: hide makes no sense at embed. Hide keys at "
        "blocks.*.attn.scores."},
       {"arms:\n"

@@ -89,7 +89,7 @@ TEST_CASE("a shorter trial leaves out what lies beyond its end, and says so") {
   CHECK(notes[0] ==
         "Note: the run ends at step 50, within the warm-up of 100 steps: the learning rate rises "
         "as in "
-        "a longer run, and ends at 0.495 of lr.");
+        "a longer run and ends at 0.495 of lr.");
   CHECK(notes[1] == "Note: no snapshot is taken at steps 100 and 1000: the run ends at step 50.");
   CHECK(notes[2] == "Note: no probe is made at step 70: the run ends at step 50.");
   CHECK(

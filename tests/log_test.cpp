@@ -1,4 +1,4 @@
-#include "run/log.h"
+#include "run/log_file.h"
 
 #include <doctest/doctest.h>
 
@@ -100,7 +100,7 @@ TEST_CASE("a series can be declared again, but not otherwise and not too late") 
   spec.axes = {"layer", "key"};
   CHECK(contains(error_of([&] { log.define(spec); }), "now it has [step, layer, key]"));
   spec = {"train", "new", {}, "1", "", ""};
-  CHECK(contains(error_of([&] { log.define(spec); }), "begun without this series"));
+  CHECK(contains(error_of([&] { log.define(spec); }), "started without this series"));
   spec = {"probe2", "new", {"sequence"}, "1", "", ""};
   CHECK(contains(error_of([&] { log.define(spec); }), "no axis 'sequence', only head, key, layer"));
   CHECK_FALSE(log.has("probe2", "new"));
@@ -198,7 +198,7 @@ TEST_CASE("equal logs have equal bytes") {
   CHECK(read_file(folder / "a.h5") == read_file(folder / "b.h5"));
 }
 
-TEST_CASE("logs cut short, empty or foreign are refused by name") {
+TEST_CASE("logs truncated, empty or foreign are refused by name") {
   const TemporaryFolder folder;
   Log log = new_log(folder);
   add_rows(log, 0, 50);

@@ -44,7 +44,7 @@ TEST_CASE("masked_token hides no token of a prefix") {
   }
 }
 
-TEST_CASE("masked_token hides 15 % of the tokens, 80-10-10, and asks for those alone") {
+TEST_CASE("masked_token masks 15 % of the tokens, 80-10-10, and only those are predicted") {
   const auto plain = open_data("bigram_backcopy", 64);
   const auto data = masked(open_data("bigram_backcopy", 64));
   CHECK(data->vocabulary() == 68);

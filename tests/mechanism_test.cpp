@@ -66,7 +66,7 @@ std::unique_ptr<Transformer> build(const Built& built) {
   const auto weight = [&](const std::string& name) -> Tensor {
     for (Parameter& p : model.parameters().all())
       if (p.name == name) return p.variable.value;
-    FAIL("no parameter is called ", name);
+    FAIL("no parameter matches ", name);
     std::abort();
   };
   for (float& x : model.parameters().values()) x = 0;
@@ -208,7 +208,7 @@ TEST_CASE("without the sum-to-one constraint, no sink and an ordinary value supp
 
 TEST_CASE("where queries have one key in common there is nothing to compare it with") {
   CHECK(contains(error_of([] { mechanism_of({.mask = "causal", .window = 2, .prefix = 1}); }),
-                 "queries have one key in common at most"));
+                 "queries have at most one key in common"));
 }
 
 TEST_CASE("two cues of equal weight are mixed, and without any nothing is selected") {

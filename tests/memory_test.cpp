@@ -102,7 +102,7 @@ TEST_CASE("a rehearsal gives out as much as a probe takes, to the byte") {
   }
 }
 
-TEST_CASE("what a saved model takes is told to the byte, and never what only training takes") {
+TEST_CASE("what a saved model takes is exact to the byte, without what only training takes") {
   for (const std::string& more : kConfigs) {
     CAPTURE(more);
     const Config config = small(more, {"probe.batch=5"});

@@ -83,7 +83,7 @@ TEST_CASE("help is a verb too") {
   CHECK(check.output == waiver_says({"config", "check", "--help"}).output);
 }
 
-TEST_CASE("what a verb is not for is told with the verb that is") {
+TEST_CASE("what a verb is not for is answered with the verb that is") {
   check_usage({
       {{"train", "/study.yaml"},
        "study.yaml: this is an experiment of several runs. waiver sweep study.yaml trains them."},
@@ -124,7 +124,7 @@ TEST_CASE("a wrong path of a config is answered with the nearest name in that fo
   });
 }
 
-TEST_CASE("an override in another form is told in the right one") {
+TEST_CASE("an override in another form is shown in the right one") {
   const auto train = [](Strings words) {
     words.insert(words.begin(), {"train", "/tiny.yaml"});
     return words;
@@ -140,10 +140,10 @@ TEST_CASE("an override in another form is told in the right one") {
       {train({"train.steps=", "10"}), "Did you mean train.steps=10?"},
       {train({"train.steps", "=", "10"}), "Did you mean train.steps=10?"},
       {train({"probe.snapshots=[0,", "100]"}),
-       "the shell parted this value at a blank. Quote it: 'probe.snapshots=[0, 100]'."},
+       "the shell split this value at a space. Quote it: 'probe.snapshots=[0, 100]'."},
       {train({"seed=1"}), "Write seed.init=1 seed.data=1."},
       {train({"model.position=rope,alibi"}),
-       "Write [rope, alibi] for one of each layer; several runs "
+       "Write [rope, alibi] for one per layer; several runs "
        "are an experiment's grid (waiver sweep)."},
       {train({"train.optimizer=adam,sgd"}), "several are an experiment's grid (waiver sweep)."},
       {train({"train.optimizer.lr=1e-3,3e-4"}), "several are an experiment's grid (waiver sweep)."},

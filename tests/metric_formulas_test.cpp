@@ -120,7 +120,7 @@ TEST_CASE("a head's output, and its share of the block's, equal their formulas")
   }
 }
 
-TEST_CASE("proxy attention is measured where weights are no shares, and there alone") {
+TEST_CASE("proxy attention is measured only where weights are not shares") {
   for (const char* normalizer : {"elu1", "relu", "sigmoid"}) {
     const Setup m("causal", "rope",
                   [&](ModelConfig& c) { c.attention.normalizer.set(normalizer); });

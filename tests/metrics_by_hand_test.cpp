@@ -153,7 +153,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("where every query sees itself alone, nothing that asks for others is defined") {
+TEST_CASE("where every query sees only itself, nothing that needs others is defined") {
   const auto all = measured([](ModelConfig& c) {
     SetFields fields(SetFields::Values{{"window", "1"}});
     c.attention.mask->options(fields);
@@ -162,7 +162,7 @@ TEST_CASE("where every query sees itself alone, nothing that asks for others is 
   for (const float score : all.at("waiver_score")) CHECK(score == 0);
 }
 
-TEST_CASE("a model of zeros has NaN where 0 would be divided by 0, and there alone") {
+TEST_CASE("a model of zeros has NaN only where 0 would be divided by 0") {
   const auto all = measured([](ModelConfig&) {}, "*");
   const std::set<std::string> none = undefined(all);
   for (const char* name : {"value_ratio", "contribution_share", "key_cosine", "residual_ratio",
@@ -207,7 +207,7 @@ TEST_CASE("a median is NaN where one of its numbers is") {
 }
 
 // Without an MLP, what a block adds to the stream is what attention adds.
-TEST_CASE("the largest output of attention is what joins the stream, wherever norms stand") {
+TEST_CASE("the largest output of attention is what joins the stream, wherever the norms are") {
   for (const NormPlace place : {NormPlace::pre, NormPlace::post, NormPlace::sandwich})
     for (const char* gate : {"none", "output"}) {
       CAPTURE(word(place));
@@ -234,7 +234,7 @@ TEST_CASE("the largest output of attention is what joins the stream, wherever no
     }
 }
 
-TEST_CASE("what joins the stream is shown behind dropout too") {
+TEST_CASE("what joins the stream is shown after dropout too") {
   ModelConfig config;
   config.layers = 1;
   config.width = 16;

@@ -259,7 +259,7 @@ TEST_CASE("metrics of gradients are refused under edits") {
   const Setup m("causal");
   Prober prober(*m.model, *m.data, {}, 0, When::on_demand);
   Edits edits({}, m.config, m.T);
-  CHECK_THROWS_WITH(prober.measure(false, &edits),
-                    "probe: gradients cannot be measured under edits. Measure the metrics of "
-                    "training alone.");
+  CHECK_THROWS_WITH(
+      prober.measure(false, &edits),
+      "probe: gradients cannot be measured under edits. Measure only the metrics of training.");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Damages files that the program reads, one at a time, and looks at how it takes them.
+"""Damages files that the program reads, one at a time, and checks how it takes them.
 
     tests/mutate.py build/release/waiver [--count 1000] [--seed 1] [--keep]
 
@@ -129,7 +129,7 @@ def prepare(waiver: str, folder: pathlib.Path) -> None:
 
 def trouble(case: Case, done: subprocess.CompletedProcess, folder: pathlib.Path,
             weights: bytes) -> str:
-    """What is wrong with how the program took it; empty where nothing is."""
+    """What is wrong with how the program took it; empty if nothing."""
     output = done.stdout + done.stderr
     if done.returncode not in (0, 1, 2):
         return f"status {done.returncode}"

@@ -30,7 +30,7 @@ class Given {
   Variable operator()(N... extents) {
     return (*this)(Shape{extents...});
   }
-  /// Rows that stand apart.
+  /// Padded rows.
   Variable apart(int64_t rows, int64_t columns = 512) { return made(tape.matrix(rows, columns)); }
   bool only_inputs() const { return arena_.used() == used_; }
 
@@ -60,17 +60,17 @@ const std::vector<KeyRange> kDocuments(4);
 std::vector<Case> elementwise() {
   return {{"[add] x [2, 3] must have the shape of z [3, 2]",
            [](Given& g) { add(g.tape, g(2, 3), g(3, 2)); }},
-          {"[add] the rows of x [2, 512] must not stand apart, but they do by 528",
+          {"[add] the rows of x [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { add(g.tape, g.apart(2), g(2, 512)); }},
-          {"[add] the rows of z [2, 512] must not stand apart, but they do by 528",
+          {"[add] the rows of z [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { add(g.tape, g(2, 512), g.apart(2)); }},
-          {"[dropout] the rows of x [2, 512] must not stand apart, but they do by 528",
+          {"[dropout] the rows of x [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { dropout(g.tape, g.apart(2), 0.5, Random(0, ""), 0); }},
           {"[swiglu] gate [2, 3] must have the shape of up [2, 4]",
            [](Given& g) { swiglu(g.tape, g(2, 3), g(2, 4)); }},
-          {"[swiglu] the rows of gate [2, 512] must not stand apart, but they do by 528",
+          {"[swiglu] the rows of gate [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { swiglu(g.tape, g.apart(2), g(2, 512)); }},
-          {"[swiglu] the rows of up [2, 512] must not stand apart, but they do by 528",
+          {"[swiglu] the rows of up [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { swiglu(g.tape, g(2, 512), g.apart(2)); }},
           {"[gate] x [6] must be a matrix", [](Given& g) { gate(g.tape, g(6), g(2, 3)); }},
           {"[gate] g [6] must be a matrix", [](Given& g) { gate(g.tape, g(2, 3), g(6)); }},
@@ -97,19 +97,19 @@ std::vector<Case> rows() {
       {"[prepend] rows [3] must be a matrix", [](Given& g) { prepend(g.tape, g(4, 3), g(3), 2); }},
       {"[prepend] the last axis of x [4, 3] must match the last axis of rows [1, 2]",
        [](Given& g) { prepend(g.tape, g(4, 3), g(1, 2), 2); }},
-      {"[prepend] the rows of x [4, 3] must be shared equally by the 3 sequences",
+      {"[prepend] the rows of x [4, 3] must be a multiple of the 3 sequences",
        [](Given& g) { prepend(g.tape, g(4, 3), g(1, 3), 3); }},
-      {"[prepend] the rows of x [4, 512] must not stand apart, but they do by 528",
+      {"[prepend] the rows of x [4, 512] must be contiguous, but their pitch is 528",
        [](Given& g) { prepend(g.tape, g.apart(4), g(1, 512), 2); }},
-      {"[prepend] the rows of rows [1, 512] must not stand apart, but they do by 528",
+      {"[prepend] the rows of rows [1, 512] must be contiguous, but their pitch is 528",
        [](Given& g) { prepend(g.tape, g(4, 512), g.apart(1), 2); }},
       {"[without_first] x [4] must be a matrix",
        [](Given& g) { without_first(g.tape, g(4), 1, 2); }},
-      {"[without_first] the rows of x [4, 3] must be shared equally by the 0 sequences",
+      {"[without_first] the rows of x [4, 3] must be a multiple of the 0 sequences",
        [](Given& g) { without_first(g.tape, g(4, 3), 1, 0); }},
-      {"[without_first] each of 2 sequences of x [4, 3] must have 3 rows to lose",
+      {"[without_first] each of the 2 sequences of x [4, 3] must have 3 rows to drop",
        [](Given& g) { without_first(g.tape, g(4, 3), 3, 2); }},
-      {"[without_first] the rows of x [4, 512] must not stand apart, but they do by 528",
+      {"[without_first] the rows of x [4, 512] must be contiguous, but their pitch is 528",
        [](Given& g) { without_first(g.tape, g.apart(4), 1, 2); }}};
 }
 
@@ -118,7 +118,7 @@ std::vector<Case> products() {
       {"[linear] x [2, 4, 3] must be a matrix",
        [](Given& g) { linear(g.tape, g(2, 4, 3), g(3, 5)); }},
       {"[linear] weight [3] must be a matrix", [](Given& g) { linear(g.tape, g(4, 3), g(3)); }},
-      {"[linear] the rows of weight [3, 512] must not stand apart, but they do by 528",
+      {"[linear] the rows of weight [3, 512] must be contiguous, but their pitch is 528",
        [](Given& g) { linear(g.tape, g(4, 3), g.apart(3)); }},
       {"[linear] the last axis of x [4, 3] must match the rows of weight [2, 5]",
        [](Given& g) { linear(g.tape, g(4, 3), g(2, 5)); }},
@@ -131,9 +131,10 @@ std::vector<Case> products() {
        [](Given& g) { linear_transposed(g.tape, g(4, 3), g(5, 3), g(1, 5)); }},
       {"[value_linear] qkv [24] must be a matrix",
        [](Given& g) { value_linear(g.tape, g(24), g(2, 4, 4)); }},
-      {"[value_linear] the rows of qkv [2, 512] must not stand apart, but they do by 528",
+      {"[value_linear] the rows of qkv [2, 512] must be contiguous, but their pitch is 528",
        [](Given& g) { value_linear(g.tape, g.apart(2), g(2, 4, 4)); }},
-      {"[value_linear] weight [2, 4, 3] must have a square for each head of the values in qkv "
+      {"[value_linear] weight [2, 4, 3] must have a square matrix for each head of the values in "
+       "qkv "
        "[5, 24]",
        [](Given& g) { value_linear(g.tape, g(5, 24), g(2, 4, 3)); }}};
 }
@@ -176,16 +177,17 @@ std::vector<Case> rotations() {
   const auto turn = [](int64_t heads, const Shape& cos, const Shape& sin) {
     return [=](Given& g) { rotate(g.tape, g(6, 24), heads, g(cos).value, g(sin).value); };
   };
-  return {{"[rotate] the last axis of qkv [6, 24] must hold a query, a key and a value of each of "
-           "the 0 heads",
-           turn(0, {3, 2}, {3, 2})},
-          {"[rotate] cos [3] must be a matrix", turn(2, {3}, {3})},
-          {"[rotate] sin [3, 1] must have the shape of cos [3, 2]", turn(2, {3, 2}, {3, 1})},
-          {"[rotate] the rows of qkv [6, 24] must be a multiple of those of cos [4, 2]",
-           turn(2, {4, 2}, {4, 2})},
-          {"[rotate] cos [3, 3] must not turn more pairs of channels than each of 2 heads of qkv "
-           "[6, 24] has",
-           turn(2, {3, 3}, {3, 3})}};
+  return {
+      {"[rotate] the last axis of qkv [6, 24] must hold a query, a key and a value of each of "
+       "the 0 heads",
+       turn(0, {3, 2}, {3, 2})},
+      {"[rotate] cos [3] must be a matrix", turn(2, {3}, {3})},
+      {"[rotate] sin [3, 1] must have the shape of cos [3, 2]", turn(2, {3, 2}, {3, 1})},
+      {"[rotate] the rows of qkv [6, 24] must be a multiple of those of cos [4, 2]",
+       turn(2, {4, 2}, {4, 2})},
+      {"[rotate] cos [3, 3] must not rotate more pairs of channels than each of the 2 heads of qkv "
+       "[6, 24] has",
+       turn(2, {3, 3}, {3, 3})}};
 }
 
 struct Learned : RowNormalizer, ScoreBias {
@@ -220,7 +222,7 @@ std::vector<Case> attentions() {
       {"[attention] the last axis of qkv [10, 24] must hold a query, a key and a value of each of "
        "the 5 heads",
        attend([](Given&, AttentionSpec& spec, Learned&) { spec.heads = 5; })},
-      {"[attention] the rows of qkv [10, 1536] must not stand apart, but they do by 1552",
+      {"[attention] the rows of qkv [10, 1536] must be contiguous, but their pitch is 1552",
        attend([](Given&, AttentionSpec&, Learned&) {}, true)},
       {"[attention] the rows of qkv [10, 24] must be 3 sequences of 5 tokens",
        attend([](Given&, AttentionSpec& spec, Learned&) { spec.batch = 3; })},

@@ -43,7 +43,7 @@ TEST_CASE("add_positions adds the row of each position id in every sequence") {
   }
 }
 
-TEST_CASE("prepend puts the same rows in front of every sequence, without_first takes them away") {
+TEST_CASE("prepend puts the same rows before every sequence, without_first removes them") {
   for (const auto& [B, T, R, C] : {std::array{1, 1, 1, 1}, {3, 7, 2, 5}, {2, 70, 3, 67}}) {
     check(
         {{B * T, C}, {R, C}},
@@ -147,7 +147,7 @@ TEST_CASE("linear_transposed is x Wᵀ + b") {
     }
 }
 
-TEST_CASE("a hidden layer whose rows stand apart is the same function") {
+TEST_CASE("a hidden layer with padded rows is the same function") {
   constexpr int64_t N = 5, I = 3, F = 512, O = 2;
   REQUIRE(fast_pitch(F) != F);
   for (Activation activation : {Activation::relu, Activation::gelu})
@@ -194,7 +194,7 @@ TEST_CASE("gate multiplies neighbouring channels by the σ of their column") {
         });
 }
 
-TEST_CASE("value_linear turns the values of each head by its own matrix") {
+TEST_CASE("value_linear multiplies the values of each head by its own matrix") {
   for (const auto& [N, H, D] : {std::array{1, 1, 1}, {9, 3, 5}, {150, 2, 17}})
     check(
         {{N, 3 * H * D}, {H, D, D}},
@@ -211,7 +211,7 @@ TEST_CASE("value_linear turns the values of each head by its own matrix") {
         });
 }
 
-TEST_CASE("dropout keeps a share 1 − p, scaled up, and what it keeps depends on the place alone") {
+TEST_CASE("dropout keeps a share 1 − p, scaled up, and what it keeps depends only on the place") {
   const Random random(3, "here", 7);
   const auto kept = [&](uint64_t place, double p) {
     return random.words(place / 4)[place % 4] >= static_cast<uint64_t>(p * 4294967296.0);
@@ -281,7 +281,7 @@ TEST_CASE("add gives both summands the gradient") {
   }
 }
 
-TEST_CASE("rotate turns pairs of channels of queries and keys only") {
+TEST_CASE("rotate rotates pairs of channels of queries and keys only") {
   struct Sizes {
     int B, T, H, D, R;  // the first R of D channels are turned
   };

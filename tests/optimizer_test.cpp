@@ -225,7 +225,7 @@ TEST_CASE("Lion makes the published updates") {
              });
 }
 
-TEST_CASE("OrthoAdam is Adam in turned axes") {
+TEST_CASE("OrthoAdam is Adam in rotated axes") {
   for (const int64_t largest : {2048, 5}) {
     INFO("axes up to ", largest);
     const double longest = static_cast<double>(largest);

@@ -32,11 +32,10 @@ TEST_CASE("what cannot be printed is an error with a sentence, and no abort") {
     const Ended full = run_program(verb, {.prepare = [] { into("/dev/full", STDOUT_FILENO); }});
     CHECK(full.status == 1);
     CHECK(full.output ==
-          "standard output: what was asked for cannot be written: No space left on device.\n");
+          "standard output: the output cannot be written: No space left on device.\n");
     const Ended closed = run_program(verb, {.prepare = [] { close(STDOUT_FILENO); }});
     CHECK(closed.status == 1);
-    CHECK(closed.output ==
-          "standard output: what was asked for cannot be written: Bad file descriptor.\n");
+    CHECK(closed.output == "standard output: the output cannot be written: Bad file descriptor.\n");
   }
 }
 
@@ -94,8 +93,8 @@ TEST_CASE("a train.log that cannot be written is named") {
   CHECK(file_text(runs.at("run") / "status") == "done\n");  // nothing of it has changed
 }
 
-TEST_CASE("what the system refuses is told in a sentence") {
-  CHECK(sentence_of(std::bad_alloc()).starts_with("memory: the system has not enough to give."));
+TEST_CASE("what the system refuses is reported in a sentence") {
+  CHECK(sentence_of(std::bad_alloc()).starts_with("memory: the system cannot provide enough."));
   CHECK(sentence_of(std::length_error("vector::_M_default_append")).starts_with("memory: "));
   const auto denied = std::make_error_code(std::errc::permission_denied);
   CHECK(sentence_of(std::filesystem::filesystem_error("cannot increment", "a/b", denied)) ==

@@ -69,7 +69,7 @@ TEST_CASE("every switch of the model takes part, options of kinds included") {
   CHECK(!values.contains("width"));
 }
 
-TEST_CASE("every pair of values is covered by a valid config, or is told to be impossible") {
+TEST_CASE("every pair of values is covered by a valid config or reported as impossible") {
   std::vector<std::map<std::string, Value>> configs;
   for (const Edits& edits : covering().configs) {
     CHECK_MESSAGE(misfit_of(edits).empty(), text_of(edits));

@@ -31,7 +31,7 @@ TEST_CASE("of endless text the beginning and the end remain, and no character is
     CHECK(printable(accents, longest).find("\\x") == std::string::npos);
 }
 
-TEST_CASE("an error shows nothing raw of what it quotes, whatever part it stands in") {
+TEST_CASE("an error shows nothing raw of what it quotes, whatever part it is in") {
   const std::string bad = "\x1b]0;\x07\xff" + std::string(1 << 20, 'y');
   const std::string text = Error(bad, "a " + bad + "\nb " + bad, bad).what();
   CHECK(text.size() < 8000);
@@ -47,7 +47,7 @@ TEST_CASE("bytes that no text file has are found") {
   CHECK(first_non_text("\x1b") == 0);
 }
 
-TEST_CASE("what is UTF-8 and what is not is told as strictly as the standard does") {
+TEST_CASE("UTF-8 is told from other bytes as strictly as the standard does") {
   for (const char* good :
        {"a", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
     CHECK(character_length(good) == std::string_view(good).size());

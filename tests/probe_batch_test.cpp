@@ -50,7 +50,7 @@ TEST_CASE("random tokens are uniform over the data's own, and the first token st
   CHECK(probe_batch(*data, 1, B, T, kRandomTokens).inputs != batch.inputs);
 }
 
-TEST_CASE("without the first token another stands in its place, and nothing else moves") {
+TEST_CASE("without the first token another takes its place, and nothing else moves") {
   const auto data = open_with("bigram_backcopy", {{"first", "2"}}, T);
   const Batch own = probe_batch(*data, 0, B, T), dropped = probe_batch(*data, 0, B, T, kNoBos),
               random = probe_batch(*data, 0, B, T, kRandomTokens),
@@ -85,7 +85,7 @@ TEST_CASE("fixed tokens and a last token stay among random ones") {
   }
 }
 
-TEST_CASE("hidden tokens are hidden at the same places of random sequences") {
+TEST_CASE("tokens are masked at the same places of random sequences") {
   const auto data = Kind<Objective>("masked_token")->apply(open_data("bigram_backcopy", T), 0);
   const Batch own = probe_batch(*data, 0, B, T),
               random = probe_batch(*data, 0, B, T, kRandomTokens);
@@ -115,6 +115,7 @@ TEST_CASE("a first token that is not there cannot be dropped") {
 TEST_CASE("features cannot be replaced by random tokens") {
   const auto data = open_data("trigger_average", T);
   CHECK(error_of([&] { probe_batch(*data, 0, B, T, kRandomTokens); }) ==
-        "tokens: this data is of features, which random tokens cannot replace. Take natural ones.");
+        "tokens: this data consists of features, which random tokens cannot replace. Take natural "
+        "ones.");
   CHECK(probe_batch(*data, 0, B, T).features.size() > 0);
 }

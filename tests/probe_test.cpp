@@ -196,7 +196,7 @@ TEST_CASE("loss and risks equal their formulas") {
   CHECK(m.measured.at("bigram_risk")[0] == near(risk[1] / count[1]));
 }
 
-TEST_CASE("masked_token: blocks are measured on whole sequences, losses on hidden tokens") {
+TEST_CASE("masked_token: blocks are measured on unmasked sequences, losses on masked tokens") {
   const int64_t T = 12, B = 8, V = 65;
   auto source = Kind<Dataset>("bigram_backcopy_random").make();
   source->open(T);

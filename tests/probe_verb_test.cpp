@@ -12,7 +12,7 @@
 #include "probe/mechanism/mechanism.h"
 #include "probe/prober.h"
 #include "program.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "temporary.h"
 
 namespace fs = std::filesystem;
@@ -178,7 +178,7 @@ TEST_CASE("the mechanism is printed and written, and refuses what it would not h
   }
   const Ended random = run.probe({"--mechanism", "--tokens", "random"});
   CHECK(random.status == 2);
-  CHECK(contains(random.output, "Leave --tokens and --bos out."));
+  CHECK(contains(random.output, "Omit --tokens and --bos."));
 }
 
 TEST_CASE("probe refuses bad input, and leaves nothing behind") {
@@ -211,7 +211,7 @@ TEST_CASE("probe refuses bad input, and leaves nothing behind") {
   CHECK(run.entries() == before);
 }
 
-TEST_CASE("probe measures models of features, of sink tokens and of weights that are no shares") {
+TEST_CASE("probe measures models of features, of sink tokens and of weights that are not shares") {
   const TemporaryFolder folder;
   const std::string small = "layers: 1, width: 8, context: 12, ",
                     few = "train: {steps: 1, batch: 2";

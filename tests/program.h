@@ -26,12 +26,12 @@ inline std::string file_text(const std::filesystem::path& path) {
   return text.str();
 }
 
-/// The program under test as a process of its own; its output goes to a file.
+/// The program under test as a separate process; its output goes to a file.
 class Program {
  public:
   struct Limits {
     rlim_t file_size = RLIM_INFINITY;    // bytes that one file may have
-    std::function<void()> prepare = {};  // whatever else is to hold when the program starts
+    std::function<void()> prepare = {};  // further preparation before the program starts
   };
   explicit Program(std::vector<std::string> arguments) : Program(std::move(arguments), Limits{}) {}
   Program(std::vector<std::string> arguments, Limits limits) {
@@ -66,7 +66,7 @@ class Program {
     reap(0);
     return ended_;
   }
-  /// Waits until the file is there, or the program has ended without it.
+  /// Waits until the file exists, or the program has ended without it.
   bool makes(const std::filesystem::path& file) {
     while (!std::filesystem::exists(file) && !reap(WNOHANG)) usleep(1000);
     return std::filesystem::exists(file);

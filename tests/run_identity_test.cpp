@@ -124,15 +124,15 @@ TEST_CASE("a checkpoint or a log of another run is refused when a run resumes") 
   const auto whole = bytes_in(runs.at("0"));
   fs::rename(runs.at("0") / "log.h5", runs.at("log"));
   fs::copy(runs.at("1") / "log.h5", runs.at("0") / "log.h5");
-  has(resume(), 2, "log.h5: this log is of another run");
+  has(resume(), 2, "log.h5: this log belongs to another run");
   fs::remove_all(runs.at("0") / "checkpoints");
-  has(resume(), 2, "log.h5: this log is of another run");  // though it would be begun anew
+  has(resume(), 2, "log.h5: this log belongs to another run");  // though it would be begun anew
   fs::remove(runs.at("0") / "log.h5");
   fs::rename(runs.at("log"), runs.at("0") / "log.h5");
   fs::create_directories(runs.at("0") / "checkpoints");
   fs::copy(runs.at("1") / checkpoint, runs.at("0") / checkpoint);
-  has(resume(), 2, "this checkpoint is of another run");
-  has(run_program({"eval", runs.at("0").string()}), 2, "this checkpoint is of another run");
+  has(resume(), 2, "this checkpoint belongs to another run");
+  has(run_program({"eval", runs.at("0").string()}), 2, "this checkpoint belongs to another run");
   CHECK(file_text(runs.at("0") / "log.h5") == whole.at((runs.at("0") / "log.h5").string()));
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("a resume that is refused leaves the run as it was") {
   fs::copy_file(runs.at("other") / "log.h5", runs.at("run") / "log.h5",
                 fs::copy_options::overwrite_existing);
   auto before = bytes_in(runs.at("run"));
-  has(train("run", {"train.steps=80", "--resume"}), 2, "this log is of another run");
+  has(train("run", {"train.steps=80", "--resume"}), 2, "this log belongs to another run");
   auto after = bytes_in(runs.at("run"));
   for (auto* all : {&before, &after}) all->erase((runs.at("run") / "train.log").string());
   CHECK(after == before);
@@ -164,7 +164,7 @@ TEST_CASE("a foreign checkpoint is not taken for a damaged one, nor does it disp
   const auto longer = [&] {
     return runs.train("run", {"train.steps=80", "train.schedule.kind=constant", "--resume"});
   };
-  has(longer(), 2, "this checkpoint is of another run");
+  has(longer(), 2, "this checkpoint belongs to another run");
   fs::remove_all(runs.at("run") / "checkpoints/step-00000061");
   fs::create_directories(runs.at("run") / "checkpoints/step-00000070");
   put_bytes(runs.at("run") / "checkpoints/step-00000070/notes.txt", "mine");
@@ -172,7 +172,7 @@ TEST_CASE("a foreign checkpoint is not taken for a damaged one, nor does it disp
   has(longer(), 0, "Resuming at step 60.");
 }
 
-TEST_CASE("a run whose identity.json is gone goes on, with other steps too") {
+TEST_CASE("a run whose identity.json is gone continues, even with other steps") {
   const Runs runs;
   const auto train = [&](std::vector<std::string> more) {
     more.push_back("train.schedule.kind=constant");
@@ -220,7 +220,7 @@ TEST_CASE("the identity is the same each time, and another with another config")
         file_text(runs.at("b") / "checkpoints/step-00000020/state.h5"));
 }
 
-TEST_CASE("a run goes on in its folder when that is renamed, and not in a new one of its name") {
+TEST_CASE("a run continues in its folder when that is renamed, and not in a new one of its name") {
   const Runs runs;
   Program first(
       runs.command("run", {"train.steps=100000", "train.schedule.kind=constant",
@@ -252,13 +252,13 @@ TEST_CASE("another study leaves a sweep's index alone, and a study may grow") {
   };
   REQUIRE(study("a.yaml", "[0]", "", false).status == 0);
   const auto before = bytes_in(runs.at("sweep"));
-  has(study("b.yaml", "[1]", "", true), 2, "so it is of another study");
-  has(study("a.yaml", "[0]", ", model: {heads: 1}", true), 2, "begun with another config");
+  has(study("b.yaml", "[1]", "", true), 2, "so it belongs to another study");
+  has(study("a.yaml", "[0]", ", model: {heads: 1}", true), 2, "started with another config");
   CHECK(bytes_in(runs.at("sweep")) == before);
   CHECK(study("a.yaml", "[0, 1]", "", true).status == 0);
 }
 
-TEST_CASE("a sweep whose data changed is not gone on with") {
+TEST_CASE("a sweep whose data changed is not continued") {
   const DataRuns runs;
   std::ofstream(runs.at("study.yaml")) << "title: t\nbase: tiny.yaml\nset: {train: {steps: 10}, "
                                           "probe: {snapshots: []}, data: {kind: "
@@ -272,7 +272,7 @@ TEST_CASE("a sweep whose data changed is not gone on with") {
   has(run_program(command), 2, "data.path: ");
 }
 
-TEST_CASE("a finished run goes on with more steps to the bits of one that was never shorter") {
+TEST_CASE("a finished run continues with more steps to the bits of one that was never shorter") {
   const Runs runs;
   const std::vector<std::string> plain = {"train.schedule.kind=constant", "probe.every=4"};
   const auto with = [&](std::vector<std::string> more) {
@@ -294,7 +294,7 @@ TEST_CASE("a schedule that ends with the run keeps it from being made longer, wh
   const Runs runs;
   REQUIRE(runs.train("run").status == 0);
   has(runs.train("run", {"train.steps=90", "--resume"}), 2,
-      "the schedule cosine has its end at the last step");
+      "the schedule cosine ends at the last step");
   CHECK(contains(runs.train("new", {"--resume", kSmall[0], kSmall[1]}).output,
                  "There is no run here to resume"));
 }

@@ -71,7 +71,7 @@ TEST_CASE("a run is never overwritten unasked, and resumes only with its own con
   CHECK(again.output.find("a run is already there. --resume continues it") != std::string::npos);
   again = runs.train("run", {"train.batch=8", "--resume"});
   CHECK(again.status == 2);
-  CHECK(again.output.find("begun with another config: there '  batch: 6', here '  batch: 8'") !=
+  CHECK(again.output.find("started with another config: there '  batch: 6', here '  batch: 8'") !=
         std::string::npos);
   CHECK(file_text(runs.at("run") / "log.h5") == before);
   CHECK(runs.train("run", {"train.batch=8", "--overwrite"}).status == 0);
@@ -131,7 +131,7 @@ TEST_CASE("numbers that end stop the run with the step, the place and a saved st
   const Ended ended = runs.train("nan", {"train.optimizer.lr=1.0e30", "train.clip=0.0"});
   CHECK(ended.status == 1);
   CHECK(ended.output.find("step ") != std::string::npos);
-  CHECK(ended.output.find("leaves the numbers (NaN or infinity) here") != std::string::npos);
+  CHECK(ended.output.find("produces NaN or infinity here") != std::string::npos);
   CHECK(ended.output.find("Lower train.optimizer.lr") != std::string::npos);
   const std::string status = file_text(runs.at("nan") / "status");
   CHECK(status.starts_with("failed: step "));
@@ -152,7 +152,7 @@ TEST_CASE("numbers that end stop the run with the step, the place and a saved st
       runs.train("nan", {"train.optimizer.lr=1.0e30", "train.clip=0.0", "--resume"});
   CHECK(unsaved.status == 1);
   CHECK(unsaved.output.find("The state could not be saved: ") != std::string::npos);
-  CHECK(unsaved.output.find("leaves the numbers (NaN or infinity) here") != std::string::npos);
+  CHECK(unsaved.output.find("produces NaN or infinity here") != std::string::npos);
   CHECK(file_text(runs.at("nan") / "status") == status);
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/files/safetensors.h"
 #include "program.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "temporary.h"
 
 // Runs of a small model by the program itself, and what they left behind.
@@ -89,7 +89,8 @@ inline void check_same(const std::filesystem::path& a, const std::filesystem::pa
   }
 }
 
-/// Trains with `changes` on one thread and on two, then once more from step 40 on: all the same.
+/// Trains with `changes` on one thread and on two, then once more from step 40: all results are the
+/// same.
 inline void check_promises(const Runs& runs, const std::vector<std::string>& changes) {
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.end(), changes.begin(), changes.end());

@@ -37,7 +37,8 @@ TEST_CASE("the index of the median is that of one of the numbers, the lower of t
   CHECK(median_index(std::vector<double>{4, 1, 3, 2}) == 3);
 }
 
-TEST_CASE("equal numbers share the mean of their ranks, and order alone makes rank correlation") {
+TEST_CASE(
+    "equal numbers share the mean of their ranks, and rank correlation depends on order only") {
   CHECK(ranks(std::vector<double>{3, 1, 3, 7}) == std::vector<double>{1.5, 0, 1.5, 3});
   const std::vector<double> x = {1, 2, 3, 4}, up = {1, 10, 11, 1000}, down = {4, 3, 2, -9};
   CHECK(rank_correlation(x, up) == doctest::Approx(1).epsilon(1e-15));

@@ -203,7 +203,7 @@ TEST_CASE("the reading of large data is left between its parts") {
   CHECK(WEXITSTATUS(status) == std::ssize(ways));
 }
 
-TEST_CASE("a stopped sweep goes on where it was, and what was stopped counts as neither") {
+TEST_CASE("a stopped sweep continues where it was, and a stopped run counts as neither") {
   const Runs runs;
   std::ofstream(runs.at("study.yaml"))
       << "title: A study\nbase: tiny.yaml\nset: {train: {steps: 400}}\nseeds: [0, 1]\n";

@@ -91,7 +91,7 @@ TEST_CASE("a sweep with a failed run reports the events of the others, then fail
   CHECK(groups[0]["group"] == "lr=1.0e-3");
 }
 
-TEST_CASE("the figures and their table are drawn from the logs alone") {
+TEST_CASE("the figures and their table are drawn from nothing but the logs") {
   if (std::system("/usr/bin/python3 -c 'import h5py, matplotlib' 2>/dev/null") != 0) {
     MESSAGE("skipped: python3-h5py or python3-matplotlib is not installed");
     return;

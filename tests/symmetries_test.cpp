@@ -49,7 +49,7 @@ struct Model {
   Parameter& parameter(const std::string& name) {
     for (Parameter& p : transformer.parameters().all())
       if (p.name == name) return p;
-    FAIL("no parameter is called ", name);
+    FAIL("no parameter matches ", name);
     std::abort();
   }
 };
@@ -223,7 +223,7 @@ TEST_CASE("every query sees the sink tokens, whatever the mask hides, and they s
       }
 }
 
-TEST_CASE("tokens keep their positions behind sink tokens") {
+TEST_CASE("tokens keep their positions after sink tokens") {
   std::vector<int32_t> moved(kTokens);
   std::iota(moved.begin(), moved.end(), 29);
   for (const char* name : {"rope", "alibi"}) {
@@ -240,7 +240,7 @@ TEST_CASE("tokens keep their positions behind sink tokens") {
   }
 }
 
-TEST_CASE("a self-only row sees itself alone, and later queries still see it") {
+TEST_CASE("a self-only row sees only itself, and later queries still see it") {
   const Model model({{}, {{"attention.mask.self_only.0", 4}}});
   Arena arena;
   Tape tape(arena, false);

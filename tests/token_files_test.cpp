@@ -67,10 +67,10 @@ TEST_CASE("token files without a header are of 2 or of 4 bytes a token") {
                  "token 1 is 4294967295"));
 }
 
-TEST_CASE("a uint32 file read as uint16 is told by its zeros") {
+TEST_CASE("a uint32 file read as uint16 is recognised by its zeros") {
   CHECK(contains(refusal(raw<uint32_t>(ids(100))), "Write data.format: uint32."));
   CHECK(contains(refusal(raw<uint64_t>(ids(100)), TokenFormat::uint32),
-                 "has 0 at every second place, so its numbers are of 8 bytes, not 4"));
+                 "has 0 at every second place, so its numbers have 8 bytes, not 4"));
   // What is zero throughout may be meant, and so may the zeros of a few tokens.
   CHECK(read(raw<uint16_t>(std::vector<int64_t>(100, 0))).size() == 100);
   CHECK(read(raw<uint16_t>({5, 0, 6, 0})) == std::vector<int64_t>{5, 0, 6, 0});
@@ -92,7 +92,7 @@ TEST_CASE("a .npy file says itself what it holds") {
     CHECK(read(npy(raw<int8_t>(ids(100, 99)), "'|i1'", shape), format) == ids(100, 99));
   }
   CHECK(read(npy(raw<uint16_t>(ids(100)), "'<u2'", shape, "False", 2)) == ids(100));
-  // Here zeros at every second place are meant.
+  // Here zeros at every second place are intended.
   CHECK(read(npy(raw<uint32_t>(ids(100)), "'<u2'", "(200,)")).size() == 200);
   CHECK(read(npy(raw<uint32_t>(ids(100, 128256)), "'<u4'", shape), TokenFormat::uint16, 128256) ==
         ids(100, 128256));
@@ -114,12 +114,11 @@ TEST_CASE("a .npy file that is no row of token ids is refused by what it is") {
   refuses(npy(two, "'<u2'", "(2, 50)"), "has 2 axes, where tokens have one");
   refuses(npy(two, "'<u2'", "()"), "has 0 axes");
   refuses(npy(two, "'<u2'", "(2, 50)", "True"), "is in Fortran order");
-  refuses(npy(two, "'<u2'", "(99,)"),
-          "has 200 bytes behind its header, which speaks of 99 numbers");
-  refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which speaks of 18446744073709551615");
+  refuses(npy(two, "'<u2'", "(99,)"), "has 200 bytes after its header, which declares 99 numbers");
+  refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which declares 18446744073709551615");
   refuses(npy(two, "'<u2'", "(99999999999999999999,)"), "has a .npy header without a shape");
   refuses(npy(two, "'<u2'", "(-100,)"), "has a .npy header without a shape");
-  refuses(npy(two + "x", "'<u2'", "(100,)"), "has 201 bytes behind its header");
+  refuses(npy(two + "x", "'<u2'", "(100,)"), "has 201 bytes after its header");
   refuses(npy(raw<int32_t>({3, -1}), "'<i4'", "(2,)"), "token 1 is -1, below 0");
   refuses(npy(raw<int64_t>({3, int64_t{1} << 40}), "'<i8'", "(2,)"), "token 1 is 1099511627776");
   const std::string whole = npy(two, "'<u2'", "(100,)");

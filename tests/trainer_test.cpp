@@ -32,7 +32,7 @@ std::unique_ptr<Dataset> tiny_data(const std::string& objective = "next_token") 
 
 }  // namespace
 
-TEST_CASE("hidden tokens part the documents that the whole sequence has") {
+TEST_CASE("masked tokens keep the document boundaries of the whole sequence") {
   // Every token is hidden, so that only the mask can tell the two models apart.
   auto hide = Kind<Objective>("masked_token").make();
   SetFields options({{"rate", 1.0}, {"mask", 1.0}, {"random", 0.0}});
@@ -202,7 +202,7 @@ TEST_CASE("patterns match whole names, and a pattern of nothing is refused") {
   TrainConfig config;
   config.freeze = {"embeds.*"};
   Transformer model(tiny_model(), data->vocabulary(), 0);
-  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("called embeds.*"),
+  CHECK_THROWS_WITH_AS(Trainer(config, model, *data, 0), doctest::Contains("matches embeds.*"),
                        UsageError);
 }
 

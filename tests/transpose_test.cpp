@@ -8,7 +8,7 @@
 namespace waiver {
 namespace {
 
-TEST_CASE("a transposed matrix has every number at its place and touches nothing beside it") {
+TEST_CASE("a transposed matrix has every number at its place and touches nothing else") {
   for (const int64_t rows : {0, 1, 7, 8, 9, 24, 67})
     for (const int64_t columns : {0, 1, 5, 8, 16, 35}) {
       INFO(rows, " x ", columns);

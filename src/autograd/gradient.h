@@ -6,8 +6,8 @@
 
 namespace waiver {
 
-/// Part of a gradient as a formula writes it: `dx[c] += v` adds to what is there, and sets the
-/// number where nothing is there yet. REQUIRES: each number is written once, or skipped.
+/// Part of a gradient as a formula writes it: `dx[c] += v` adds to what is there, or sets the
+/// number where there is nothing yet. REQUIRES: each number is written once, or skipped.
 class GradientRow {
  public:
   struct Number {
@@ -18,7 +18,7 @@ class GradientRow {
 
   GradientRow(float* numbers, bool first) : numbers_(numbers), first_(first) {}
   Number operator[](int64_t i) const { return {numbers_[i], first_}; }
-  /// The numbers from the i-th on.
+  /// The numbers from the i-th onwards.
   GradientRow from(int64_t i) const { return {numbers_ + i, first_}; }
   /// Adds nothing to the next n numbers.
   void skip(int64_t n) const {
@@ -32,8 +32,8 @@ class GradientRow {
   bool first_;
 };
 
-/// The gradient of an op's input, taken up once by each op that adds to it, before it adds. The one
-/// place that knows whether it is the first to.
+/// The gradient of an op's input. Each op that adds to it constructs one of these first; it alone
+/// knows whether the op is the first to write there.
 ///   const Gradient dx(x);
 ///   dx.row(n)[c] += …;   or   gemm(…, dx.beta(), dx.tensor().row(n), …);
 class Gradient {
@@ -44,7 +44,7 @@ class Gradient {
   GradientRow row(int64_t n) const { return {grad_.row(n), first_}; }
   /// All of it. REQUIRES: it is contiguous.
   GradientRow all() const { return {grad_.data, first_}; }
-  /// What a product multiplies the numbers by before it adds to them.
+  /// The factor by which a product scales what is there before it adds its own.
   float beta() const { return first_ ? 0.0f : 1.0f; }
   const Tensor& tensor() const { return grad_; }
 

@@ -8,11 +8,11 @@
 
 namespace waiver {
 
-/// Adds up where the time of steps goes. Time is cut at the marks, and each piece belongs to the
-/// mark that ends it, so the entries' sum is the time from `start` to the last mark.
+/// Adds up where the time of steps goes. Time is cut at the marks, and each piece is booked under
+/// the mark that ends it, so the entries add up to the time from `start` to the last mark.
 class Profile {
  public:
-  enum Pass { forward, backward, around };  // around: what is neither, such as the optimizer
+  enum Pass { forward, backward, around };  // around: neither, such as the optimizer
   struct Entry {
     std::string_view name;
     Pass pass;
@@ -27,7 +27,7 @@ class Profile {
 
   /// Begins a step. Only one profile runs at a time.
   void start();
-  /// What happened since the mark before was `name`. REQUIRES: the name stays valid.
+  /// Books the time since the previous mark under `name`. REQUIRES: `name` stays valid.
   void mark(std::string_view name, Pass pass);
   void stop();
   /// In the order of their first mark.

@@ -13,11 +13,11 @@ namespace waiver {
 struct Variable {
   Tensor value;
   Tensor grad;
-  bool* untouched = nullptr;  // true while `grad` holds nothing yet; null where it began as zeros
+  bool* untouched = nullptr;  // true while `grad` holds nothing yet; null where it started as zeros
 
   bool wants_grad() const { return static_cast<bool>(grad); }
-  /// Whether the caller is the first to write `grad`, and so has to set it rather than add to it.
-  /// Ops leave that to Gradient (gradient.h).
+  /// Whether the caller is the first to write `grad`, and so must set it rather than add to it. Ops
+  /// leave that to Gradient (gradient.h).
   bool first_gradient() const {
     if (!untouched || !*untouched) return false;
     *untouched = false;
@@ -27,22 +27,24 @@ struct Variable {
 };
 
 /// The record of one forward pass. Ops add a closure each; `backward` runs them in reverse.
-/// Values, gradients and closures all live in the arena, so a tape is valid until its reset.
+/// Values, gradients and closures all live in the arena, so a tape is valid until the arena is
+/// reset.
 class Tape {
  public:
-  /// Without `recording`, ops compute values only. A `profile` learns how long each op takes.
+  /// Without `recording`, ops compute values only. A `profile`, where given, records how long each
+  /// op takes.
   explicit Tape(Arena& arena, bool recording = true, Profile* profile = nullptr)
       : arena_(arena), recording_(recording), profile_(profile) {}
 
   Arena& arena() { return arena_; }
   bool recording() const { return recording_; }
 
-  /// An uninitialised value; its gradient is untouched, and absent when nothing is recorded.
+  /// An uninitialised value; its gradient is untouched, and absent unless the tape is recording.
   Variable variable(const Shape& shape) {
     if (!recording_) return {arena_.tensor(shape), {}};
     return {arena_.tensor(shape), arena_.tensor(shape), new (arena_.array<bool>(1)) bool(true)};
   }
-  /// The same as a matrix for products (Arena::matrix); only ops that go by rows may take it.
+  /// The same as a matrix for products (Arena::matrix); only ops that work row by row may take it.
   Variable matrix(int64_t rows, int64_t columns) {
     if (!recording_) return {arena_.matrix(rows, columns), {}};
     return {arena_.matrix(rows, columns), arena_.matrix(rows, columns),
@@ -50,7 +52,7 @@ class Tape {
   }
 
   /// Adds `backward`, which reads the gradient of `output` and adds to those of the op's inputs;
-  /// it is left out where no gradient has reached `output`. REQUIRES: the op has computed its
+  /// it is skipped where no gradient has reached `output`. REQUIRES: the op has computed its
   /// values.
   template <class F>
   void record(const char* op, const Variable& output, F backward) {

@@ -27,10 +27,10 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// The median that is a round's own.
+// The median that belongs to an actual round.
 double median(const std::vector<double>& values) { return values[median_index(values)]; }
 
-/// A model in training, the other things that are timed beside it, and what each round took.
+/// A model in training, the other things timed beside it, and what each round took.
 class Bench {
  public:
   Bench(const Workload& workload, const BenchOptions& options)
@@ -80,7 +80,7 @@ class Bench {
   }
 
  private:
-  // The first step sizes the arena; the second tells how many make a round.
+  // The first step sizes the arena; the second tells how many steps make a round.
   void warm_up(double round_seconds) {
     train(1, nullptr);
     const double ms = train(1, nullptr);
@@ -224,8 +224,7 @@ void check_results_file(const std::string& path) {
   if (!std::filesystem::exists(path)) return;
   const Json there = std::filesystem::is_regular_file(path) ? parse_json(read_file(path)) : Json();
   if (there.is_object() && there.contains("machine") && there.contains("results")) return;
-  throw UsageError(path,
-                   "this is there already and holds no figures of bench, so it is not replaced",
+  throw UsageError(path, "this exists already and holds no figures of bench, so it is not replaced",
                    "Choose another place with --json.");
 }
 

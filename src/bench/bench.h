@@ -18,12 +18,13 @@ struct BenchOptions {
 struct BenchRow {
   std::string name;
   double forward_ms = 0, backward_ms = 0, around_ms = 0;
-  int64_t fewest_tiles = 0;          // of the loop over tiles that has fewest; 0: no loop
+  int64_t fewest_tiles = 0;          // of the loop over tiles that has the fewest; 0: no loop
   double microseconds_per_tile = 0;  // of one thread's work
   double total_ms() const { return forward_ms + backward_ms + around_ms; }
 };
 
-/// Medians over rounds; the rows are of the round with the median step, and their sum is that step.
+/// Medians over rounds; the rows are those of the round with the median step, and add up to that
+/// step.
 struct BenchResult {
   Workload workload;
   int threads = 0;
@@ -40,21 +41,22 @@ struct BenchResult {
   std::vector<BenchRow> rows;
   std::optional<double> probe_ms;     // one probe with every metric
   std::optional<double> probe_share;  // of a run that probes every 10 steps
-  std::optional<double> plain_ratio;  // how much longer a step takes than without the switch
-  /// PyTorch's step, and how often this program's fits into it.
+  std::optional<double> plain_ratio;  // a step's time relative to one without the switch
+  /// PyTorch's step, and how many of this program's steps fit into it.
   struct Torch {
     std::string version;
-    double gemm_gflops = 0;  // what its own matrix products reach
+    double gemm_gflops = 0;  // the rate of its own matrix products
     double ms_per_step = 0, ratio = 0;
   };
   std::optional<Torch> torch;
 };
 
-/// Trains a workload for some rounds; each is a few products of matrices, training steps, and where
-/// they are asked for, a probe and PyTorch's steps.
+/// Trains a workload for some rounds; each consists of a few matrix products, training steps, and,
+/// where asked for, a probe and PyTorch's steps.
 BenchResult measure(const Workload& workload, const BenchOptions& options);
 
-/// Throws UsageError where something else than such a file is at `path`, or nothing can be written.
+/// Throws UsageError where something other than such a file is at `path`, or nothing can be written
+/// there.
 void check_results_file(const std::string& path);
 /// {machine: {…}, results: [{…}]}: every figure.
 std::string results_json(const std::vector<BenchResult>& results);

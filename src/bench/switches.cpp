@@ -7,7 +7,7 @@
 namespace waiver {
 namespace {
 
-// Options, beside the kinds of the registries.
+// Options, besides the kinds of the registries.
 constexpr const char* kOptions[] = {
     "model.position={kind: rope, fraction: 0.25}",
     "model.position={kind: rope, interpolation: 2}",
@@ -54,7 +54,7 @@ Workload with(const Workload& plain, const std::vector<std::string>& setting) {
   return out;
 }
 
-// A mask that shows the next token is timed with hidden tokens, so its row is of both changes.
+// A mask that shows the next token is timed with masked tokens, so its row reflects both changes.
 std::vector<std::string> that_predicts(const std::string& key, std::string_view kind) {
   std::vector<std::string> setting = {fmt::format("{}={}", key, kind)};
   if (key == "model.attention.mask" && Kind<Mask>(kind)->sees_future())
@@ -62,8 +62,8 @@ std::vector<std::string> that_predicts(const std::string& key, std::string_view 
   return setting;
 }
 
-// An MLP with another number of matrices becomes as wide as its products cost no more than those of
-// the plain one, to the nearest multiple of 8.
+// An MLP with another number of matrices gets the width at which its products cost the same as
+// those of the plain one, to the nearest multiple of 8.
 Workload at_equal_cost(const Workload& plain, const Workload& other) {
   const int64_t from = plain.model.mlp.kind->products(), to = other.model.mlp.kind->products();
   if (to == 0 || to == from) return other;
@@ -71,7 +71,7 @@ Workload at_equal_cost(const Workload& plain, const Workload& other) {
   return with(plain, {other.setting, fmt::format("model.mlp.width={}", width)});
 }
 
-// Every kind of a registry but the plain workload's own.
+// Every kind of a registry except the plain workload's own.
 template <class T>
 void add_kinds(std::vector<Workload>& out, const std::string& key, const Kind<T>& plain_kind) {
   const Workload plain = plain_workload();

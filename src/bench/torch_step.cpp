@@ -48,7 +48,7 @@ TorchStep::TorchStep(const Workload& workload) {
   const std::string model = description(workload);
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw Error("--compare", "the system gives no connection to another process");
+    throw Error("--compare", "the system cannot provide a connection to another process");
   connection_.reset(fdopen(ends[0], "r"));
   const pid_t child = fork();
   if (child == 0) {
@@ -59,7 +59,7 @@ TorchStep::TorchStep(const Workload& workload) {
     _exit(127);
   }
   close(ends[1]);
-  if (child < 0) throw Error("--compare", "the system gives no other process");
+  if (child < 0) throw Error("--compare", "the system cannot start another process");
   process_ = std::make_unique<Process>(child);
   const std::string answer = read_line();
   if (answer.empty()) throw UsageError("--compare", fmt::format("{} does not start", kScript));
@@ -79,7 +79,7 @@ double TorchStep::step() {
 }
 
 std::string TorchStep::read_line() {
-  // An answer is one line, so nothing of the next one lies in a buffer.
+  // An answer is one line, so no part of the next one is left in a buffer.
   pollfd answer = {fileno(connection_.get()), POLLIN, 0};
   while (poll(&answer, 1, 100) == 0) check_stop();
   char line[512];

@@ -10,8 +10,8 @@
 
 namespace waiver {
 
-/// A PyTorch process that makes training steps of the same model: scripts/torch_step.py. It waits
-/// while it is not asked.
+/// A PyTorch process that makes training steps of the same model: scripts/torch_step.py. It idles
+/// between requests.
 class TorchStep {
  public:
   /// Throws UsageError where PyTorch is missing.

@@ -56,7 +56,7 @@ Workload workload(std::string name, const Sizes& sizes) {
   return w;
 }
 
-// GPT-2 at a size for a laptop: biases, GELU, the output tied to the embedding.
+// GPT-2 at laptop size: biases, GELU, the output tied to the embedding.
 Workload small() {
   Workload w = workload("small", {4, 4, 256, 1024, 256, 256, 16});
   w.model.attention.bias = w.model.mlp.bias = true;

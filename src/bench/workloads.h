@@ -18,7 +18,7 @@ struct Workload {
   int64_t vocabulary = 0;
   bool backcopy = false;  // data of Bigram-Backcopy, else tokens drawn uniformly once
   bool probes = false;    // whether probing is timed too
-  std::string setting;    // of the switch that is on, `model.attention.gate=value`; empty: none is
+  std::string setting;    // of the active switch, `model.attention.gate=value`; empty: none
 
   int64_t tokens() const { return train.batch * model.context; }
 };
@@ -29,19 +29,19 @@ std::vector<std::string> workload_names();
 /// The workloads of a name, one for each size. Throws UsageError that lists the known names.
 std::vector<Workload> find_workloads(const std::string& name);
 
-/// `lm`, which the workloads `switches` are without their switch.
+/// `lm`, which the workloads `switches` vary.
 Workload plain_workload();
 
 /// `switches`: the plain workload with one switch set as on the command line, for every kind of the
 /// registries of model and optimizer, and for their options.
 std::vector<Workload> switch_workloads();
 
-/// Floating-point operations of one token's training step that the mathematics asks for:
+/// Floating-point operations that one token's training step requires mathematically:
 ///   6 · (parameters in matrix products, the output's included) + 6 · layers · T · width,
 /// a multiplication and an addition for each weight, three times (forward, the inputs' gradient,
 /// the weights' gradient); attention counts the half of its products that a causal mask shows. R
-/// sink tokens go through the blocks too, and are seen by all: (T + R) / T times the weights of
-/// blocks, and T + 2R in place of T.
+/// sink tokens go through the blocks too, and every query sees them: (T + R) / T times the weights
+/// of blocks, and T + 2R instead of T.
 double useful_flops_per_token(const Workload& workload);
 
 /// Opened data for a workload.

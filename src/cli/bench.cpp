@@ -128,12 +128,12 @@ void bench(const Options& options) {
 }  // namespace
 
 void add_bench(Verb& program) {
-  Verb verb =
-      program.add("bench", "Speed of training steps against this machine's own matrix products");
+  Verb verb = program.add(
+      "bench", "Speed of training steps compared with this machine's own matrix products");
   auto options = std::make_shared<Options>();
   verb.add("workloads", options->names, fmt::format("among {}", fmt::join(workload_names(), ", ")))
       .shows_default();
-  verb.add("--rounds", options->bench.rounds, "medians are over these")
+  verb.add("--rounds", options->bench.rounds, "rounds over which medians are taken")
       .between(1, 10000)
       .shows_default();
   verb.add("--round-seconds", options->bench.round_seconds,

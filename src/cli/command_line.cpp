@@ -17,7 +17,7 @@
 namespace waiver {
 namespace {
 
-// The verb that was understood, and what it is called with all before it.
+// The verb that was recognised, and its full name.
 struct Understood {
   const CLI::App* app;
   std::string name;
@@ -60,7 +60,7 @@ std::string explain_verb(const Understood& verb, const std::vector<std::string>&
   return fmt::format("{}: there is no such verb. {}", word, hint);
 }
 
-// Keys of a config are no options: `--train.steps=10` is train.steps=10.
+// Keys of a config are not options: `--train.steps=10` means train.steps=10.
 std::string explain_option(const Understood& verb, const std::string& word) {
   const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
   const std::string name = bare.substr(0, bare.find('='));
@@ -109,7 +109,7 @@ std::string explain_usage(const CLI::App& app, const CLI::Error& error) {
   return fmt::format("{}\nSee {} --help.\n", text, verb.name);
 }
 
-// What CLI11 says to the help, the version or a mistake that `error` stands for.
+// CLI11's answer to the request for help, the version, or the mistake that `error` stands for.
 int answer(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out, complaint;
   const int status = app.exit(error, out, complaint) == 0 ? 0 : 2;
@@ -137,7 +137,7 @@ int run_command_line(int argc, char** argv, const std::string& version, void (*a
   try {
     std::vector<std::string> words = words_of(argc, argv);
     words.erase(words.begin());
-    std::ranges::reverse(words);  // as CLI11 wants them
+    std::ranges::reverse(words);  // the order that CLI11 expects
     app.parse(std::move(words));
     return 0;
   } catch (const CLI::ParseError& error) {

@@ -40,7 +40,7 @@ void add_config(Verb& program) {
     print_result(to_yaml(load_config(shown->path, shown->overrides)));
   });
 
-  verb.add("docs", "Print every key with its default, what is allowed, its meaning").runs([] {
+  verb.add("docs", "Print every key with its default, allowed values and meaning").runs([] {
     print_result(config_docs());
   });
 }

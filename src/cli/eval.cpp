@@ -54,7 +54,7 @@ void evaluate(const Options& options) {
   Arena arena;
   const double loss = validation_loss(*saved.model, *saved.data, validation, arena);
   if (!std::isfinite(loss))
-    throw Error(saved.checkpoint.string(), "its validation loss is no number (NaN or infinity)");
+    throw Error(saved.checkpoint.string(), "its validation loss is NaN or infinite");
   print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
   Table table{{{Align::left, 16}, {.wraps = true}},
               {row_of(saved, "validation loss", loss, covers.text())}};
@@ -78,17 +78,17 @@ void add_eval(Verb& program) {
                            "with the full cache")
                       .type("W");
   verb.add("--keep-first", options->cache.keep_first,
-           "the first N tokens stay in the cache beside the window")
+           "the first N tokens stay in the cache besides the window")
       .type("N")
       .needs(window);
   verb.add("--keep", options->cache.keep,
-           "positions that stay in the cache beside the window, as 0,10; as many others at "
-           "random are the control")
+           "positions that stay in the cache besides the window, as 0,10; as many others at random "
+           "serve as the control")
       .type("POSITIONS")
       .separated_by_commas()
       .needs(window);
   verb.add("--reindex", options->cache.reindex,
-           "positions are ranks within the cache, instead of those of the text (Xiao et al., "
+           "positions are ranks within the cache, instead of positions in the text (Xiao et al., "
            "2309.17453)")
       .needs(window);
   add_threads(verb);

@@ -23,7 +23,7 @@ struct Options {
   bool overwrite = false;
 };
 
-// By default the run's folder `interventions`, which is made when it is needed.
+// By default the run's folder `interventions`, which is created when needed.
 fs::path output_place(const Options& options) {
   const std::string name = fs::path(options.spec).stem().string() + ".h5";
   const fs::path folder = fs::path(options.run) / "interventions";
@@ -61,8 +61,8 @@ void intervene(const Options& options) {
 }  // namespace
 
 void add_intervene(Verb& program) {
-  Verb verb = program.add("intervene",
-                          "Change a trained model's pass at named points, and show what follows");
+  Verb verb =
+      program.add("intervene", "Edit a trained model's pass at named points, and show the effects");
   auto options = std::make_shared<Options>();
   verb.add("run", options->run, "a run directory or a checkpoint folder").required();
   verb.add("spec", options->spec, "a spec of interventions (YAML)").required();
@@ -71,7 +71,7 @@ void add_intervene(Verb& program) {
       .type("key.path=value");
   verb.add("--out", options->out,
            "the HDF5 file; default: interventions/SPEC.h5 in the run or checkpoint");
-  verb.add("--overwrite", options->overwrite, "replace that file, if it is of this program");
+  verb.add("--overwrite", options->overwrite, "replace that file, if this program wrote it");
   verb.prints("--docs", intervention_docs, "print every key, edit and point of a spec");
   add_threads(verb);
   verb.runs([options] { intervene(*options); });

@@ -17,8 +17,8 @@
 namespace {
 
 // OpenMP reads its settings once, when it is loaded. A thread that waits for others spins first,
-// GCC's so long that on a shared machine it takes the core from the very thread it waits for. And a
-// stack of another size than the system's would be too small, or more than threads can be given.
+// with GCC so long that on a shared machine it takes the core from the very thread it waits for.
+// And stacks of a size other than the system's would be too small, or more than threads can get.
 void restart_with_own_settings(char** argv) {
   bool changed = false;
   if (!std::getenv("GOMP_SPINCOUNT") && !std::getenv("OMP_WAIT_POLICY"))

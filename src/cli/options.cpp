@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "run/log.h"
+#include "run/log_file.h"
 
 namespace fs = std::filesystem;
 
@@ -22,10 +22,10 @@ void check_output(const fs::path& path, bool overwrite) {
       throw UsageError(name, "the file is there already",
                        "--overwrite replaces it, --out FILE goes elsewhere.");
     if (!Log::is_log(path))
-      throw UsageError(name, "this file is not of this program, so it is not replaced",
+      throw UsageError(name, "this file was not written by this program, so it is not replaced",
                        "Choose another place with --out, or remove it yourself.");
     if (!Log::open(path).names("train").empty())
-      throw UsageError(name, "this is the log of a run, which nothing else can give again",
+      throw UsageError(name, "this is the log of a run, which cannot be recreated",
                        "Choose another place with --out.");
   }
   if (path.has_parent_path() && !fs::is_directory(path.parent_path()))
@@ -33,7 +33,7 @@ void check_output(const fs::path& path, bool overwrite) {
 }
 
 void add_threads(Verb& verb) {
-  verb.add("--threads", set_threads, "how many threads work; results do not depend on it")
+  verb.add("--threads", set_threads, "number of threads; results do not depend on it")
       .between(1, 4096);
 }
 

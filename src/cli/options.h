@@ -15,9 +15,9 @@ struct Target {
 };
 void add_target(Verb& verb, Target& target, const std::string& name, const std::string& what);
 
-/// Throws UsageError, before anything is measured, where a file cannot be written at this path: a
-/// folder, a file that is there without `overwrite`, or one that is no log or probe of this
-/// program's, or where the folder that it would lie in is missing.
+/// Throws UsageError, before anything is measured, where a file cannot be written at this path: it
+/// is a folder, a file that exists and `overwrite` is not set, or a file that is not a log or probe
+/// of this program, or its parent folder is missing.
 void check_output(const std::filesystem::path& path, bool overwrite);
 
 /// `--threads N`; default: OMP_NUM_THREADS, or every processor.

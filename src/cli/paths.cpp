@@ -29,7 +29,7 @@ bool is_folder(const fs::path& path) {
 
 bool is_checkpoint(const fs::path& folder) { return is_there(folder / "model.safetensors"); }
 
-// The first runs of a sweep that are there, as paths.
+// The first existing runs of a sweep, as paths.
 std::string runs_of(const fs::path& sweep) {
   constexpr size_t kMost = 3;
   std::vector<std::string> runs;
@@ -38,7 +38,7 @@ std::string runs_of(const fs::path& sweep) {
     if (!is_run(sweep / name)) continue;
     runs.size() < kMost ? runs.push_back((sweep / name).string()) : void(++more);
   }
-  if (runs.empty()) return "It has no run yet.";
+  if (runs.empty()) return "It has no runs yet.";
   if (more > 0) runs.push_back(fmt::format("{} more", more));
   return fmt::format("Its runs are {}.", join_or(runs, "and"));
 }
@@ -58,15 +58,14 @@ std::string runs_of(const fs::path& sweep) {
   throw UsageError(text, "this is a file, neither a run nor a checkpoint", kRunUsage);
 }
 
-// What to do with a folder of this program; nothing where it is another.
+// What to do with a folder of this program; empty for any other.
 std::string hint_for_folder(const std::string& folder) {
   if (is_sweep(folder))
     return fmt::format(
-        "It is a sweep's folder: waiver sweep EXPERIMENT --out {} --resume goes on with it.",
-        folder);
+        "It is a sweep's folder: waiver sweep EXPERIMENT --out {} --resume continues it.", folder);
   if (is_run(folder))
-    return fmt::format(
-        "It is a run's folder: waiver train CONFIG --out {} --resume goes on with it.", folder);
+    return fmt::format("It is a run's folder: waiver train CONFIG --out {} --resume continues it.",
+                       folder);
   if (is_checkpoint(folder)) return "It is a checkpoint's folder.";
   return "";
 }

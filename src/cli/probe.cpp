@@ -29,12 +29,13 @@ void probe(const Options& options) {
   const bool natural = options.tokens == "natural" && options.bos == "keep";
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
-                     "Leave --tokens and --bos out.");
+                     "Omit --tokens and --bos.");
   if (options.mechanism && is_sweep(options.target.path)) {
     if (!options.out.empty() || !options.target.overrides.empty())
-      throw UsageError("--mechanism",
-                       "of a sweep every finished run is asked as it is, into its mechanism.json",
-                       "Leave --out and overrides out.");
+      throw UsageError(
+          "--mechanism",
+          "for a sweep, every finished run is tested as it is, and mechanism.json gets the results",
+          "Omit --out and overrides.");
     print_result(study_mechanism(options.target.path, terminal_width()));
     return;
   }
@@ -64,11 +65,10 @@ void add_probe(Verb& program) {
   Verb verb = program.add("probe", "Measure every metric on a trained model");
   auto options = std::make_shared<Options>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
-  verb.add("--out", options->out, "an HDF5 file for every series, in the form of a log");
-  verb.add("--overwrite", options->overwrite,
-           "replace the file that is there, if it is of this program");
+  verb.add("--out", options->out, "an HDF5 file for every series, in the format of a log");
+  verb.add("--overwrite", options->overwrite, "replace an existing file, if this program wrote it");
   verb.add("--tokens", options->tokens,
-           "natural: the data's probe batch; random: its own tokens, drawn uniformly")
+           "natural: the data's probe batch; random: the data's tokens, drawn uniformly")
       .among({"natural", "random"})
       .shows_default();
   verb.add("--bos", options->bos,
@@ -76,10 +76,11 @@ void add_probe(Verb& program) {
       .among({"keep", "drop"})
       .shows_default();
   verb.add("--mechanism", options->mechanism,
-           "ask what selects the waiver and try W1 to W10; of a sweep's folder, on all its "
-           "finished runs");
-  verb.prints("--hypotheses", hypothesis_docs,
-              "print what the mechanism tests claim, and what counts as what; needs no run");
+           "determine what selects the waiver and test W1 to W10; given a sweep's folder, on all "
+           "its finished runs");
+  verb.prints(
+      "--hypotheses", hypothesis_docs,
+      "print what the mechanism tests claim, and the criteria of each outcome; needs no run");
   verb.prints("--list", metric_docs, "print every series with its formula instead; needs no run");
   add_threads(verb);
   verb.runs([options] { probe(*options); });

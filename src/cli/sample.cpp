@@ -20,7 +20,7 @@ struct Options {
   SampleOptions sample;
 };
 
-// A line break where that is a token, else the first token to validate on.
+// A line break where that is a token, else the first token of the validation data.
 int32_t opening_token(const SavedModel& saved) {
   for (int32_t token = 0; token < saved.data->vocabulary(); ++token)
     if (saved.data->text(token) == "\n") return token;
@@ -30,7 +30,7 @@ int32_t opening_token(const SavedModel& saved) {
   return batch.inputs[0];
 }
 
-// The tokens that all sequences begin with and the prompt; without either, an opening token.
+// The tokens that all sequences begin with, then the prompt; without either, an opening token.
 std::vector<int32_t> prompt_tokens(const SavedModel& saved, const std::string& prompt) try {
   std::vector<int32_t> tokens = saved.data->front();
   const std::vector<int32_t> rest = saved.data->encode(prompt);
@@ -45,13 +45,13 @@ void write(const Options& options) {
   require_run(options.target.path, "sample");
   const SavedModel saved = load_saved(options.target.path, options.target.overrides, {});
   if (saved.data->mask_token() >= 0)
-    throw UsageError(saved.checkpoint.string(),
-                     "a model of train.objective masked_token guesses hidden tokens and cannot "
-                     "write on",
-                     "Sample from one of next_token.");
+    throw UsageError(
+        saved.checkpoint.string(),
+        "a model of train.objective masked_token predicts masked tokens and cannot continue a text",
+        "Sample from one of next_token.");
   if (saved.data->features() > 0)
     throw UsageError(saved.checkpoint.string(),
-                     "a model of real-valued features has no tokens to write",
+                     "a model of real-valued features has no tokens to generate",
                      "Sample from one of train.objective next_token.");
   const std::vector<int32_t> front = saved.data->front();
   const std::vector<int32_t> prompt = prompt_tokens(saved, options.prompt);
@@ -66,13 +66,14 @@ void write(const Options& options) {
 }  // namespace
 
 void add_sample(Verb& program) {
-  Verb verb = program.add("sample", "Let a trained model write");
+  Verb verb = program.add("sample", "Let a trained model generate text");
   auto options = std::make_shared<Options>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
-  verb.add("--prompt", options->prompt,
-           "what to continue; token ids where data has no text; none: the first tokens of "
-           "every sequence, else a line break, else the first token to validate on");
-  verb.add("--tokens", options->sample.tokens, "how many tokens to write")
+  verb.add(
+      "--prompt", options->prompt,
+      "the text to continue, or token ids where the data has no text; default: the first tokens of "
+      "every sequence, else a line break, else the first token of the validation data");
+  verb.add("--tokens", options->sample.tokens, "how many tokens to generate")
       .between(0, 1 << 24)
       .shows_default();
   verb.add("--temperature", options->sample.temperature, "0: always the likeliest token")

@@ -23,7 +23,7 @@ void add_sweep(Verb& program) {
   verb.add("--out", options->directory,
            "the sweep's folder; default: runs/ and the experiment's name");
   verb.add("--resume", options->resume,
-           "go on in a folder that is there: finished runs are skipped, begun ones resumed");
+           "continue in an existing folder: finished runs are skipped, started ones resumed");
   add_threads(verb);
   verb.runs([options] {
     require_file(options->target.path);

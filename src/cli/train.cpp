@@ -35,9 +35,8 @@ void add_train(Verb& program) {
            "the run directory; default: runs/ and a name from the config, the overrides "
            "and the seeds");
   Option resume =
-      verb.add("--resume", options->plan.resume, "go on from the newest good checkpoint");
-  verb.add("--overwrite", options->plan.overwrite, "replace the run that is there")
-      .excludes(resume);
+      verb.add("--resume", options->plan.resume, "continue from the newest good checkpoint");
+  verb.add("--overwrite", options->plan.overwrite, "replace an existing run").excludes(resume);
   add_threads(verb);
   verb.runs([options] { train(*options); });
 }

@@ -14,14 +14,14 @@ class Option;
 
 namespace waiver {
 
-/// An option or argument of a verb, a thin front of CLI11's, whose header few files can afford.
-/// What is said of it stands in --help and is checked before the verb runs.
+/// An option or argument of a verb: a thin wrapper around CLI11, whose header is expensive to
+/// compile. Its description appears in --help, and its value is checked before the verb runs.
 class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
 
   Option& required();
-  /// What stands for its value in --help.
+  /// The placeholder of its value in --help.
   Option& type(const std::string& name);
   Option& shows_default();
   template <std::integral I>
@@ -32,7 +32,7 @@ class Option {
   Option& among(std::vector<std::string> words);
   Option& needs(const Option& other);
   Option& excludes(const Option& other);
-  /// Of a list: all in one word, `0,10`.
+  /// For a list: all values in one word, `0,10`.
   Option& separated_by_commas();
   bool given() const;
 
@@ -41,16 +41,16 @@ class Option {
   CLI::Option* option_;
 };
 
-/// A verb of the command line, or the program, whose verbs are its own.
+/// A verb of the command line, or the program itself, which has verbs.
 class Verb {
  public:
   explicit Verb(CLI::App* app) : app_(app) {}
 
-  /// A verb below this one, which is then never given alone.
+  /// Adds a verb below this one, which then always needs one.
   Verb add(const std::string& name, const std::string& doc);
 
-  /// `--name` or, without dashes, an argument; `value` keeps its default where it is not given and
-  /// has to live until the verb runs.
+  /// `--name` or, without dashes, an argument; `value` keeps its default where it is not given, and
+  /// must outlive the verb's run.
   Option add(const std::string& name, std::string& value, const std::string& doc);
   Option add(const std::string& name, int64_t& value, const std::string& doc);
   Option add(const std::string& name, uint64_t& value, const std::string& doc);
@@ -61,12 +61,12 @@ class Verb {
   Option add(const std::string& name, std::vector<int64_t>& value, const std::string& doc);
   /// A flag, true where it is given.
   Option add(const std::string& name, bool& value, const std::string& doc);
-  /// A number that is handed on as soon as it is read.
+  /// A number that is passed on as soon as it is read.
   Option add(const std::string& name, void (*use)(int), const std::string& doc);
 
-  /// A flag that prints a text in place of all else.
+  /// A flag that prints a text and does nothing else.
   void prints(const std::string& name, std::string (*text)(), const std::string& doc);
-  /// What the verb does once all is read; throws Error.
+  /// What the verb does once everything is read; may throw Error.
   void runs(std::function<void()> work);
 
  private:

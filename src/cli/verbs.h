@@ -4,7 +4,7 @@
 
 namespace waiver {
 
-// Each adds one verb with its options and what it does; what it does throws Error.
+// Each adds one verb with its options and its action, which may throw Error.
 void add_train(Verb& program);
 void add_sweep(Verb& program);
 void add_eval(Verb& program);

@@ -7,14 +7,14 @@
 
 namespace waiver {
 
-/// Everything that is wrong with a config, gathered so that it can be told at once.
+/// Everything that is wrong with a config, gathered so that it can be reported at once.
 class Complaints {
  public:
   void add(const Place& place, const std::string& key, const std::string& what,
            const std::string& hint = {});
   void add(const Complaints& others);
   bool empty() const { return lines_.empty(); }
-  /// Throws one UsageError, a line for each complaint in the order of the file, each line once:
+  /// Throws one UsageError with a line for each distinct complaint, in file order:
   /// `file:line:column: dotted.key: what was found and what is allowed. hint`.
   void throw_if_any() const;
 

@@ -21,21 +21,21 @@ void SeedConfig::visit(FieldVisitor& v) {
 
 void Config::visit(FieldVisitor& v) {
   v.field({"model", "The transformer"}, model);
-  v.field({"data", "what is learned from"}, data);
-  v.field({"train", "How the weights are learned"}, train);
-  v.field({"probe", "What is watched while training, on a fixed batch"}, probe);
+  v.field({"data", "what the model learns from"}, data);
+  v.field({"train", "How the weights are trained"}, train);
+  v.field({"probe", "What is watched in training, on a fixed batch"}, probe);
   v.field({"seed", "Where random numbers come from"}, seed);
 }
 
 namespace {
 
-// What follows from several keys.
+// Checks that involve several keys.
 void derive(Config& config) {
   const int64_t tokens = config.train.tokens, T = config.model.context;
   if (tokens > 0 && tokens % T == 0) config.train.batch = tokens / T;
 }
 
-// Whether model, data and objective speak of the same: tokens, or real-valued features.
+// Whether model, data and objective agree on tokens or real-valued features.
 void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out) {
   const int64_t features = config.data->features();
   const std::string &data = config.data.name(), &objective = config.train.objective.name();
@@ -57,15 +57,14 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
          fmt::format("Write objective: {}.", features > 0 ? "regression" : "next_token")});
 }
 
-// Whether the mask leaves something to predict, and the objective something for it to do.
+// Whether the mask leaves something to predict, and the objective leaves the mask something to do.
 void check_mask(const Config& config, std::vector<ModelConfig::Misfit>& out) {
   const Mask& mask = *config.model.attention.mask;
   const Objective& objective = *config.train.objective;
   bool attends = false;
   for (int64_t l = 0; l < config.model.layers; ++l) attends |= config.model.has_attention(l);
   if (attends && mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
-    out.push_back({"model.attention.mask",
-                   "every query sees the next token, which it is to predict",
+    out.push_back({"model.attention.mask", "every query sees the next token, which it must predict",
                    "Write train.objective: masked_token."});
   if (mask.prefix() > 0 && !mask.prefix_shows_more() && !objective.predicts_tokens())
     out.push_back({"model.attention.mask.prefix",
@@ -99,7 +98,7 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   return out;
 }
 
-// The first sequence speaks for all: which places are predicted does not hang on the tokens.
+// The first sequence stands for all: which places are predicted does not depend on the tokens.
 void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
   if (Shape{context, 2 + 2 * data.features(), sizeof(float)}.size() > memory_limit())
     throw UsageError("model.context", "a single sequence does not fit into this machine's memory");
@@ -109,12 +108,12 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
   if (count_targets(first.targets) == 0)
     throw UsageError(prefix > 0 ? "model.attention.mask.prefix" : "data",
                      "nothing is left to predict in a sequence",
-                     fmt::format("Of {} tokens, the prefix ({}) is given, and what is the same in "
-                                 "every sequence is not to be guessed.",
+                     fmt::format("Of {} tokens, the prefix ({}) is given, and tokens that are the "
+                                 "same in every sequence are not predicted.",
                                  context, prefix));
 }
 
-// Steps of a list that the run never comes to.
+// Steps of a list that the run never reaches.
 std::vector<std::string> beyond(const std::vector<int64_t>& steps, int64_t last) {
   std::vector<std::string> out;
   for (const int64_t step : steps)
@@ -122,14 +121,14 @@ std::vector<std::string> beyond(const std::vector<int64_t>& steps, int64_t last)
   return out;
 }
 
-// What a shorter trial of a longer run leaves out.
+// What a shorter trial of a longer run misses.
 void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
   const TrainConfig& train = config.train;
   const int64_t warmup = train.schedule.warmup, every = train.checkpoint.every;
   if (warmup > train.steps)
     out.push_back(fmt::format(
         "Note: the run ends at step {}, within the warm-up of {} steps: the learning rate rises as "
-        "in a longer run, and ends at {:.3g} of lr.",
+        "in a longer run and ends at {:.3g} of lr.",
         train.steps, warmup,
         schedule_factor(train.schedule, std::max<int64_t>(train.steps - 1, 0), train.steps)));
   const ProbeConfig plain;
@@ -181,7 +180,7 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
   const Mask& mask = *config.model.attention.mask;
   if (mask.separator() >= data->vocabulary())
     throw UsageError("model.attention.mask.separator",
-                     fmt::format("{} is no token id of this data", mask.separator()),
+                     fmt::format("{} is not a token id of this data", mask.separator()),
                      fmt::format("Ids go up to {}; -1: one document.", data->vocabulary() - 1));
   data = config.train.objective->apply(std::move(data), mask.prefix());
   check_targets(*data, config.model.context, mask.prefix());
@@ -203,7 +202,8 @@ void throw_placed(const Config& config, const UsageError& problem) {
 std::vector<std::string> notes_on(const Config& config) {
   std::vector<std::string> out;
   if (config.train.objective->hides_tokens() && !config.model.attention.mask->sees_future())
-    out.push_back("Note: with this mask hidden tokens are guessed from those before them alone.");
+    out.push_back(
+        "Note: with this mask, masked tokens are predicted only from the tokens before them.");
   note_what_is_cut(config, out);
   return out;
 }

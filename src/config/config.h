@@ -31,7 +31,7 @@ struct Config {
   TrainConfig train;
   ProbeConfig probe;
   SeedConfig seed;
-  std::shared_ptr<const Node> source;  // what it was read from, with places; null: nothing
+  std::shared_ptr<const Node> source;  // what it was read from, with places; null if nothing
   std::string original;                // the text of its own file, without bases and overrides
 
   void visit(FieldVisitor& v);
@@ -40,26 +40,26 @@ struct Config {
 /// The keys of a run's config.
 const std::vector<KeyInfo>& config_keys();
 
-/// The defaults, under the file that `base:` names, under the file, under the overrides
+/// The defaults, overlaid with the file that `base:` names, the file itself, and the overrides
 /// (`model.position.kind=rope`, the value being YAML). Throws one UsageError that lists everything
-/// that is wrong, a line each: `file:line:column: dotted.key: what was found and what is allowed`.
-/// Whether the data can be opened is the caller's to try.
+/// wrong, a line each: `file:line:column: dotted.key: what was found and what is allowed`. The
+/// caller checks whether the data can be opened.
 Config load_config(const std::string& path, std::span<const std::string> overrides = {});
-/// The same for a text; `name` stands for its path.
+/// The same for a text; `name` takes the place of its path.
 Config parse_config(const std::string& text, const std::string& name,
                     std::span<const std::string> overrides = {});
-/// The same for a map that is read and merged already.
+/// The same for a map that has already been read and merged.
 Config read_config(const Node& map, Complaints& complaints);
 
-/// The data of a run, open and as its objective has it; throws UsageError, with the place of the
-/// key where it is about one, if it cannot be opened, if the model names a token that it lacks, and
-/// if nothing is left to predict. `words`: the tokens that a text is told in, in place of its own.
+/// The data of a run, open and with its objective applied; throws UsageError, with the place of the
+/// key concerned, if any, if it cannot be opened, if the model names a token that it lacks, and if
+/// nothing is left to predict. `words`: the tokens in which to encode a text, instead of its own.
 std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words = {});
 
-/// Throws what is wrong, with the place of the key that it is about, where it is about one.
+/// Rethrows a problem with the place of the key that it concerns, if any.
 [[noreturn]] void throw_placed(const Config& config, const UsageError& problem);
 
-/// What is allowed, but likely not meant: a sentence each.
+/// What is allowed but probably not intended: a sentence each.
 std::vector<std::string> notes_on(const Config& config);
 
 /// The whole config as YAML that `parse_config` reads back as the same config.

@@ -65,12 +65,11 @@ std::string config_docs() {
   std::string text =
       "# Every key of a run's config\n\n"
       "Nest the keys in the file (`model: {width: 64}`); on the command line join them with dots "
-      "(`model.width=64`). Defaults lie under the file that `base:` names (a path relative to the "
-      "file it stands in), that lies under the file itself, and the command line is on top. A "
-      "block of another `kind` keeps no options of the kind below it. Where a kind needs no "
-      "options its name is enough: `position: rope` is `position: {kind: rope}`, and "
-      "`model.position.kind=rope` is `model.position=rope`. A list of kinds has one for each "
-      "layer: "
+      "(`model.width=64`). The file that `base:` names (a path relative to the file that names it) "
+      "overrides the defaults, the file itself overrides its base, and the command line overrides "
+      "all. A block of another `kind` keeps no options of the kind that it replaces. Where a kind "
+      "needs no options, its name is enough: `position: rope` is `position: {kind: rope}`, and "
+      "`model.position.kind=rope` is `model.position=rope`. A list of kinds has one per layer: "
       "`position: [none, {kind: rope, base: 100.0}]`.\n";
   for (const KeyInfo& key : distinct_keys()) {
     const bool top = key.name.find('.') == key.name.npos;

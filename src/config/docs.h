@@ -6,7 +6,7 @@
 
 namespace waiver {
 
-/// The head of a Markdown table of keys, and a line of it.
+/// The head of a Markdown table of keys, and a row of it.
 inline constexpr char kKeyTable[] = "| key | default | allowed | meaning |\n|---|---|---|---|\n";
 std::string key_row(const KeyInfo& key);
 

@@ -21,7 +21,7 @@ void require_document(const Node& top, const std::string& path, Document wanted)
   static const struct {
     Document document;
     std::string what, use;
-    std::set<std::string> keys;  // that only such a file has
+    std::set<std::string> keys;  // found in such a file only
   } documents[] = {{Document::config,
                     "the config of one run",
                     "waiver train {} trains it.",

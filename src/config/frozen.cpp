@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kKey[] = "train.freeze";
 
-// The names and the patterns of whole parts that are nearest: `blocks.0.*` for `block.0.*`.
+// The nearest names and patterns of whole parts: `blocks.0.*` for `block.0.*`.
 std::string nearest_pattern(const ParameterSet& parameters, const std::string& pattern) {
   std::set<std::string> known;
   for (const Parameter& p : parameters.all()) {
@@ -47,7 +47,7 @@ std::vector<ModelConfig::Misfit> freeze_misfits(const ModelConfig& model,
   out.push_back({kKey, "nothing is left to learn", ""});
   return out;
 } catch (const TooLarge&) {
-  return {};  // whatever its weights are called, it is refused before it is built
+  return {};  // too large: refused before it is built, whatever its weights are called
 }
 
 }  // namespace waiver

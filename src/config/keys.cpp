@@ -46,7 +46,7 @@ class KeyCollector : public FieldVisitor {
   }
 
  private:
-  // What it may hold, and what it holds by default.
+  // What it may hold, and its default.
   static void describe(KeyInfo& key, const Field& field, const Ref& value) {
     const auto is = [&](std::string allowed, std::string initial) {
       key.allowed = std::move(allowed);

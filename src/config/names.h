@@ -8,10 +8,9 @@
 
 namespace waiver {
 
-// Names of runs and their folders: of the characters A–Z a–z 0–9 . _ = , + - only, never of the
-// clock.
+// Names of runs and their folders: only the characters A–Z a–z 0–9 . _ = , + - and never the time.
 
-/// `position.kind=rope`: the shortest end of the key that no other key shares, and the value.
+/// `position.kind=rope`: the shortest suffix of the key that no other key shares, and the value.
 std::string setting_name(const std::string& key, const Node& value);
 
 /// The stem of the config's file, the overrides, and the seeds unless both are 0:

@@ -20,7 +20,7 @@ std::string under(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
 }
 
-// The kind that a block names, by its proper name; the default when it names none.
+// The kind that a block names, by its canonical name; the default where it names none.
 std::string kind_named(const Node& block, const KeyInfo& kind, bool complete) {
   const Node::Entry* entry = block.find("kind");
   if (!entry) return complete ? kind.default_value : "";
@@ -72,8 +72,7 @@ Node read_chain(const std::string& text, const std::string& name, std::vector<st
   const std::string path = beside(name, base->value.scalar);
   above.push_back(fs::weakly_canonical(name).string());
   if (std::find(above.begin(), above.end(), fs::weakly_canonical(path)) != above.end())
-    throw UsageError(where, path + " is already based on this file",
-                     "A chain of bases must come to an end.");
+    throw UsageError(where, path + " is already based on this file", "A chain of bases must end.");
   std::erase_if(top.entries, [](const Node::Entry& entry) { return entry.name == "base"; });
   Node below = read_chain(read_text(path, where), path, above, keys, complaints);
   merge(below, top, keys, true);
@@ -81,12 +80,12 @@ Node read_chain(const std::string& text, const std::string& name, std::vector<st
   return below;
 }
 
-// The YAML files in a folder that was given in place of one.
+// The YAML files in a folder that was given instead of a file.
 std::string files_hint(const fs::path& folder) {
   std::vector<std::string> files;
   for (const std::string& name : names_in(folder))
     if (name.ends_with(".yaml") && files.size() < 5) files.push_back((folder / name).string());
-  return files.empty() ? "" : fmt::format("In it are {}.", join_or(files, "and"));
+  return files.empty() ? "" : fmt::format("It contains {}.", join_or(files, "and"));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ bool is_key(std::string_view word, Keys keys) {
   return std::ranges::any_of(keys, [&](const KeyInfo& key) { return key.name == word; });
 }
 
-// How many brackets a text opens and does not close; those within quotes do not count.
+// How many brackets a text opens without closing them; those within quotes do not count.
 int open_brackets(std::string_view text) {
   int open = 0;
   char quote = 0;
@@ -35,7 +35,7 @@ int open_brackets(std::string_view text) {
   return open;
 }
 
-// The words that belong together since a bracket is open, as one.
+// The words that belong together because a bracket is open, joined.
 std::string joined(Words words) {
   std::string text = words[0];
   for (size_t i = 1; i < words.size() && open_brackets(text) > 0; ++i) text += " " + words[i];
@@ -47,7 +47,7 @@ std::string without_dashes(std::string word) {
   return word;
 }
 
-// `key=value` for a key whose value stands in the next word, or after a colon; or nothing.
+// `key=value` for a key whose value is in the next word or after a colon; or nothing.
 std::string guess(Words words, Keys keys) {
   std::string text = without_dashes(words[0]);
   const size_t sign = text.find_first_of("=:");
@@ -67,7 +67,7 @@ void check_override(Words words, const Place& place, Keys keys) {
   const size_t equals = text.find('=');
   if (equals != text.npos && open_brackets(text) > 0 && words.size() > 1)
     if (const std::string whole = joined(words); open_brackets(whole) == 0)
-      throw UsageError(place.text(), "the shell parted this value at a blank",
+      throw UsageError(place.text(), "the shell split this value at a space",
                        fmt::format("Quote it: '{}'.", whole));
   const std::string key = text.substr(0, equals);
   const bool gap = key.empty() || key.front() == '.' || key.back() == '.' ||

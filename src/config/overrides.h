@@ -8,9 +8,9 @@
 
 namespace waiver {
 
-/// Throws UsageError where the first of `words` is not `key.path=value`, with what was likely
-/// meant: a key with dashes, a colon or a blank in place of `=`, a value that the shell parted.
-/// `keys` are those there are.
+/// Throws UsageError where the first of `words` is not `key.path=value`, with what was probably
+/// meant: a key with dashes, a colon or a space instead of `=`, a value that the shell split.
+/// `keys`: all known keys.
 void check_override(std::span<const std::string> words, const Place& place,
                     std::span<const KeyInfo> keys);
 

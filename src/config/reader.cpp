@@ -29,7 +29,7 @@ std::errc parse_number(const std::string& text, T& value) {
 constexpr char kManyHint[] =
     "A run has one value; several are an experiment's grid (waiver sweep).";
 
-// `1e-3,3e-4` as its parts; empty where there is no comma.
+// The parts of `1e-3,3e-4`; empty where there is no comma.
 std::vector<std::string> parts_of(const std::string& text) {
   std::vector<std::string> parts;
   if (text.find(',') == text.npos) return parts;
@@ -39,9 +39,9 @@ std::vector<std::string> parts_of(const std::string& text) {
   return parts;
 }
 
-// How a text that should be a number or a word becomes one.
+// How to turn a text into the number or word that it should be.
 std::string unquote_hint(const Node& node) {
-  return node.tagged ? "Leave out !!str." : "Remove the quotes.";
+  return node.tagged ? "Remove !!str." : "Remove the quotes.";
 }
 
 bool is_number(const std::string& text) {
@@ -104,7 +104,7 @@ class Reader : public FieldVisitor {
   }
 
  private:
-  // A key's name in the list of keys, and in sentences, which say the place in a list too.
+  // A key's name in the list of keys, and in messages, which also give the place in a list.
   std::string dotted(std::string_view name) const { return prefix_ + std::string(name); }
   std::string told(std::string_view name) const { return told_ + std::string(name) + index_; }
 
@@ -205,8 +205,7 @@ class Reader : public FieldVisitor {
       return;
     }
     const std::vector<Node>& items = entry->value.items;
-    if (items.empty())
-      misfit(*entry, told(field.name), "a kind, or a list with one for each layer");
+    if (items.empty()) misfit(*entry, told(field.name), "a kind, or a list with one per layer");
     *kinds.count = items.size();
     for (size_t i = 0; i < items.size(); ++i) {
       index_ = fmt::format("[{}]", i);
@@ -232,7 +231,7 @@ class Reader : public FieldVisitor {
     if (problem == std::errc{} && entry.value.quoted)
       misfit(entry, key, expected, unquote_hint(entry.value));
     else if (problem == std::errc::result_out_of_range)
-      misfit(entry, key, expected, "No 64-bit number holds that.");
+      misfit(entry, key, expected, "It does not fit into 64 bits.");
     else if (whole && problem != std::errc{} && parse_number(text, real) == std::errc{} &&
              real == std::floor(real) && std::abs(real) < 1e15)
       misfit(entry, key, expected, fmt::format("Write {:.0f}.", real));
@@ -290,8 +289,7 @@ class Reader : public FieldVisitor {
     if (!several) return nearest_choice(choices, value.scalar);
     if (!listable_) return kManyHint;
     return fmt::format(
-        "Write [{}] for one of each layer; several runs are an experiment's grid "
-        "(waiver sweep).",
+        "Write [{}] for one per layer; several runs are an experiment's grid (waiver sweep).",
         fmt::join(parts, ", "));
   }
 
@@ -307,7 +305,7 @@ class Reader : public FieldVisitor {
       }
     if (condition.empty()) {
       complaints_.add(entry.place, told(entry.name), "unknown key", hint_for(entry.name, path));
-    } else if (!chosen_[condition].empty()) {  // an unknown kind is complained of already
+    } else if (!chosen_[condition].empty()) {  // unknown kinds have been complained of already
       const std::string word = condition.substr(condition.rfind('.') + 1);
       complaints_.add(entry.place, told(entry.name),
                       fmt::format("only {}{} {} {} it; the {} here is {}", word,
@@ -316,7 +314,8 @@ class Reader : public FieldVisitor {
     }
   }
 
-  // What may be given for a block; of two seeds, one number is likely meant for both.
+  // What may be given for a block; where there are two seeds, a single number is probably meant for
+  // both.
   std::string block_hint(const std::string& path, const Node& node) const {
     std::vector<std::string> names;
     for (const KeyInfo& key : keys_)
@@ -335,9 +334,9 @@ class Reader : public FieldVisitor {
   std::string hint_for(const std::string& name, const std::string& path) const {
     for (const KeyInfo& key : keys_)
       if (name.find('.') != name.npos && key.name == path)
-        return "Dots are for the command line: here, write blocks within blocks.";
+        return "Dots are for the command line; in a file, nest blocks.";
     std::string hint = nearest_key(keys_, path);
-    // Of an item of a list, the key has a place.
+    // For an item of a list, the key includes its place.
     if (const size_t at = hint.find(prefix_); at != hint.npos && prefix_ != told_)
       hint.replace(at, prefix_.size(), told_);
     return hint;
@@ -347,12 +346,12 @@ class Reader : public FieldVisitor {
 
   const Node* map_;
   Place place_;
-  bool listable_ = false;              // the kind that is read next may also be a list of kinds
-  std::string prefix_, told_, index_;  // `index_`: of the item of a list, `[1]`
+  bool listable_ = false;              // the kind read next may also be a list of kinds
+  std::string prefix_, told_, index_;  // `index_`: of an item of a list, `[1]`
   std::span<const KeyInfo> keys_;
   Complaints& complaints_;
   std::set<std::string, std::less<>> seen_;
-  std::map<std::string, std::string> chosen_;  // what each choice of this block has come to
+  std::map<std::string, std::string> chosen_;  // the outcome of each choice of this block
 };
 
 }  // namespace

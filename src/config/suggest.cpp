@@ -13,7 +13,7 @@ namespace waiver {
 namespace {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  constexpr size_t kLongest = 200;  // longer words are far from any name
+  constexpr size_t kLongest = 200;  // longer words are not close to any name
   if (std::max(a.size(), b.size()) > kLongest) return kLongest;
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -36,7 +36,7 @@ std::string_view parent(std::string_view path) {
   return path.substr(0, path.size() - last_name(path).size());
 }
 
-// The names of the lowest score, at most three.
+// The names with the lowest score, at most three.
 class Nearest {
  public:
   void offer(std::string_view name, size_t score) {
@@ -101,7 +101,7 @@ std::string nearest_path(const std::string& path) {
   const std::vector<std::string> names = names_in(folder.empty() ? "." : folder);
   std::vector<Choice> choices;
   for (const std::string& name : names) choices.push_back({name, ""});
-  // The name alone, or without its ending, may be all that was given.
+  // Perhaps only the name was given, or the name without its extension.
   std::vector<std::string> near;
   for (const std::string& name : names)
     if (fs::path(name).stem() == given.filename() || fs::path(name).stem() == given.stem())

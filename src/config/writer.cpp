@@ -5,12 +5,12 @@
 namespace waiver {
 namespace {
 
-// A value as it is written.
+// A value as a node.
 Node node_of(int64_t value) { return Node::text(fmt::format("{}", value)); }
 Node node_of(double value) { return Node::text(number_text(value)); }
 Node node_of(const std::string& value) { return Node::text(value, {}, true); }
 
-// What stands at a reference.
+// The value that a reference refers to.
 Node node_at(const int64_t* value) { return node_of(*value); }
 Node node_at(const double* value) { return node_of(*value); }
 Node node_at(const bool* value) { return Node::text(*value ? "true" : "false"); }

@@ -55,8 +55,8 @@ Node Node::text(std::string scalar, Place place, bool quoted) {
 
 namespace {
 
-/// Builds the tree from the parser's events: these give every place, keep duplicate keys, and let
-/// aliases be refused, which could otherwise nest without end.
+/// Builds the tree from the parser's events: these give every place, keep duplicate keys, and make
+/// it possible to refuse aliases, which could otherwise nest without end.
 class Builder : public YAML::EventHandler {
  public:
   Builder(const std::string& source, const std::optional<Place>& fixed)
@@ -76,7 +76,7 @@ class Builder : public YAML::EventHandler {
     put(std::move(node));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw UsageError(place(mark).text(), "aliases (*name) are not read",
+    throw UsageError(place(mark).text(), "aliases (*name) are not supported",
                      "Write the value again, or share it through base:.");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -118,15 +118,14 @@ class Builder : public YAML::EventHandler {
     if (tag.empty() || std::ranges::find(known, standard(tag)) != known.end()) return;
     const bool own = standard(tag) == tag;
     throw UsageError(place(mark).text(),
-                     fmt::format("the tag {}{} is not read here", own ? "" : "!!", standard(tag)),
-                     "Leave it out, or quote a text that begins with an exclamation mark.");
+                     fmt::format("the tag {}{} is not supported", own ? "" : "!!", standard(tag)),
+                     "Remove it, or quote a text that begins with an exclamation mark.");
   }
   void begin(const YAML::Mark& mark, Node node) {
     constexpr size_t kDeepest = 64;
     if (open_.size() >= kDeepest)
-      throw UsageError(
-          place(mark).text(),
-          fmt::format("blocks and lists lie more than {} deep in each other", kDeepest));
+      throw UsageError(place(mark).text(),
+                       fmt::format("blocks and lists are nested more than {} deep", kDeepest));
     open_.push_back({std::move(node), {}, {}, false});
   }
   void close() {
@@ -148,7 +147,7 @@ class Builder : public YAML::EventHandler {
     } else {
       if (!node.is_scalar())
         throw UsageError(node.place.text(), "a key must be a word",
-                         "Quote a value that begins with a sign of YAML.");
+                         "Quote a value that begins with a special character of YAML.");
       top.key = node.scalar;
       top.key_place = node.place;
       top.has_key = true;
@@ -165,7 +164,7 @@ void check_text(const std::string& text, const std::string& source,
                 const std::optional<Place>& fixed) {
   const size_t at = first_non_text(text);
   if (at == text.npos) return;
-  const size_t line = text.rfind('\n', at) + 1;  // of the beginning of the file: npos + 1
+  const size_t line = text.rfind('\n', at) + 1;  // at the start of the file: npos + 1
   const Place place{source, static_cast<int>(std::count(text.begin(), text.begin() + at, '\n')) + 1,
                     static_cast<int>(at - line) + 1};
   throw UsageError((fixed ? *fixed : place).text(),
@@ -182,7 +181,7 @@ std::string line_of(const std::string& text, int number) {
   return line;
 }
 
-// The place of a tab among the blanks that a line begins with, in the nearest line up to `line`.
+// The place of a tab in the indentation of the nearest such line up to `line`.
 std::optional<Place> indenting_tab(const std::string& text, const Place& near) {
   for (int number = near.line - 1; number >= 0 && number + 3 >= near.line; --number) {
     const std::string line = line_of(text, number);
@@ -192,7 +191,8 @@ std::optional<Place> indenting_tab(const std::string& text, const Place& near) {
   return {};
 }
 
-// The first pattern in a text that begins with an unquoted star, and the text with such in quotes.
+// The first pattern in a text that begins with an unquoted star, and the text with such patterns
+// quoted.
 struct Stars {
   std::string first, all;
 };
@@ -224,7 +224,7 @@ bool names_alias(const std::string& problem) {
   if (place.line > 0)
     if (const auto tab = indenting_tab(text, place))
       throw UsageError(tab->text(), "a tab indents this line",
-                       "YAML is indented with spaces alone.");
+                       "YAML is indented with spaces only.");
   const std::string line = place.line > 0 ? line_of(text, place.line - 1) : text;
   if (const Stars stars = quote_stars(line); !stars.first.empty() && names_alias(problem.msg)) {
     const size_t equals = place.source.find('=');  // `override key=value`

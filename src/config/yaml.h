@@ -25,7 +25,7 @@ struct Node {
   Kind kind = Kind::null;
   std::string scalar;
   bool quoted = false;  // a quoted scalar is text, whatever it looks like
-  bool tagged = false;  // quoted by the tag !!str alone
+  bool tagged = false;  // quoted only by the tag !!str
   std::vector<Node> items;
   std::vector<Entry> entries;  // in the order of the file; a name may occur twice
   Place place;
@@ -64,14 +64,14 @@ void for_each_leaf(const Node& node, const std::string& prefix, const Leaf& leaf
 }
 
 /// The one document in `text`. Throws UsageError, with the place, where it is not plain YAML:
-/// syntax errors, bytes that are no text, aliases, tags of one's own, keys that are no words,
-/// endless nesting, a second document. When `fixed` is given, it stands for every place.
+/// syntax errors, bytes that are not text, aliases, custom tags, keys that are not words, excessive
+/// nesting, a second document. Where `fixed` is given, it replaces every place.
 Node parse_yaml(const std::string& text, const std::string& source,
                 const std::optional<Place>& fixed = {});
 
-/// Small maps and lists in one line, `{kind: rope, base: 10000.0}`; blocks otherwise.
+/// Small maps and lists on one line, `{kind: rope, base: 10000.0}`; blocks otherwise.
 std::string emit_yaml(const Node& node);
-/// All in one line.
+/// All on one line.
 std::string emit_flow(const Node& node);
 
 /// The shortest text that reads back as the same number, always with a point.

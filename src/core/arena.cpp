@@ -51,7 +51,7 @@ void Arena::grow(size_t least) {
   Memory memory = take(size);
   if (!memory && rehearsing()) throw TooLarge("memory", "there are no addresses for that much");
   if (!memory)
-    throw Error("memory", "the system has no " + std::to_string(size >> 20) + " MiB to give",
+    throw Error("memory", "the system cannot provide " + std::to_string(size >> 20) + " MiB",
                 "Lower train.batch, model.context or model.width, or raise train.accumulate.");
   blocks_.push_back({std::move(memory), size});
   offset_ = 0;

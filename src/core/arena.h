@@ -9,10 +9,10 @@
 
 namespace waiver {
 
-/// Memory that is given out in order and taken back all at once, 64-byte aligned. After the first
+/// Memory that is handed out in order and freed all at once, 64-byte aligned. After the first
 /// `reset` it is one block as large as the largest round so far, so that a steady training step
-/// asks the system for nothing. Throws Error where the system has no more, and in a rehearsal
-/// (rehearsal.h) TooLarge where that may take no more.
+/// allocates nothing. Throws Error where the system has no more memory, and TooLarge where a
+/// rehearsal (rehearsal.h) may take no more.
 class Arena {
  public:
   Arena() = default;
@@ -27,17 +27,17 @@ class Arena {
   }
   Tensor tensor(const Shape& shape) { return {array<float>(shape.size()), shape}; }
   Tensor zeros(const Shape& shape);
-  /// A matrix whose rows stand fast_pitch apart.
+  /// A matrix whose rows are padded to fast_pitch.
   Tensor matrix(int64_t rows, int64_t columns) {
     const int64_t pitch = fast_pitch(columns);
     return {array<float>(Shape{rows, pitch}.size()), {rows, columns}, pitch};
   }
 
-  /// Everything given out so far becomes invalid.
+  /// Everything handed out so far becomes invalid.
   void reset();
   size_t used() const { return used_; }
   size_t capacity() const { return capacity_; }
-  /// How often the system was asked for memory.
+  /// How often memory was requested from the system.
   size_t allocations() const { return allocations_; }
 
  private:

@@ -6,7 +6,7 @@
 
 namespace waiver {
 
-/// SHA-256 (FIPS 180-4) of bytes that come in parts: what `sha256sum` prints of them together.
+/// SHA-256 (FIPS 180-4) of bytes that come in parts: what `sha256sum` prints for all of them.
 class Sha256 {
  public:
   Sha256();

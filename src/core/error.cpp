@@ -9,7 +9,7 @@ namespace waiver {
 std::string sentence_of(const std::exception& problem) {
   if (dynamic_cast<const std::bad_alloc*>(&problem) ||
       dynamic_cast<const std::length_error*>(&problem))
-    return Error("memory", "the system has not enough to give",
+    return Error("memory", "the system cannot provide enough",
                  "Lower train.batch, model.context or model.width, or raise train.accumulate.")
         .what();
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&problem))

@@ -9,7 +9,7 @@
 namespace waiver {
 
 /// What went wrong, as a sentence: `where: what. hint`. Thrown by every room. Its parts may quote
-/// anything: what a terminal should not show is escaped, and what is endless is cut (printable.h).
+/// anything: what a terminal should not show is escaped, and excessive length is cut (printable.h).
 /// `where` is `file:line:column`, a key, a path, or a step and layer; `hint` says what to do next.
 class Error : public std::runtime_error {
  public:
@@ -45,18 +45,18 @@ struct UsageError : Error {
       : Error(where, what, hint, Kind::usage) {}
 };
 
-/// What is asked for is more than any memory holds, or more than a rehearsal may take.
+/// The request exceeds what any memory holds, or what a rehearsal may take.
 struct TooLarge : Error {
   using Error::Error;
 };
 
-/// A programming error: shapes or counts that do not fit each other, `[op] what`. No config and no
-/// file may lead to it.
+/// A programming error: shapes or counts that do not agree, `[op] what`. No config and no file may
+/// lead to it.
 struct ShapeError : std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// What went wrong, as a sentence, whoever threw it: of the system's own exceptions too.
+/// What went wrong, as a sentence, whoever threw it; covers standard exceptions too.
 std::string sentence_of(const std::exception& problem);
 
 }  // namespace waiver

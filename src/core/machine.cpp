@@ -35,7 +35,7 @@ std::string compiled_instruction_set() {
 #endif
 }
 
-// How many processors' time a container grants; without a limit, more than there are.
+// How many processors' worth of time a container grants; without a limit, more than there are.
 int granted_processors() {
   std::ifstream limit("/sys/fs/cgroup/cpu.max");  // `QUOTA PERIOD`, or `max PERIOD`
   double quota = 0, period = 0;
@@ -43,8 +43,8 @@ int granted_processors() {
                                                 : std::numeric_limits<int>::max();
 }
 
-// How many other threads wanted a processor when it was first asked for: later, this program's own
-// work is among them. The averages of the load would still count what ended a minute ago.
+// How many other threads wanted a processor at the first call: later, this program's own work would
+// be among them. Load averages would still count work that ended a minute ago.
 int other_work() {
   static const int first = [] {
     double average = 0;
@@ -89,18 +89,19 @@ std::vector<std::string> machine_warnings() {
     out.push_back(
         "The program was compiled without AVX: build with -DWAIVER_NATIVE=ON on this machine.");
   if (gemm_instruction_set() == "generic" || gemm_instruction_set() == "SSE4.1")
-    out.push_back("oneDNN finds no AVX here: matrix products run far below what most machines do.");
+    out.push_back(
+        "oneDNN finds no AVX here: matrix products run far slower than on most machines.");
   const int processors = available_processors();
   if (threads() < threads_asked())
     out.push_back(
-        fmt::format("{} threads were asked for; {} work, as many as can start or could help.",
+        fmt::format("{} threads were requested; {} are in use, as many as can start or could help.",
                     threads_asked(), threads()));
   if (threads() > processors)
     out.push_back(fmt::format("{} threads share {} processors: use --threads {}.", threads(),
                               processors, processors));
   if (threads() < processors)
-    out.push_back(
-        fmt::format("{} of {} processors are used: more with --threads.", threads(), processors));
+    out.push_back(fmt::format("{} of {} processors are used: set more with --threads.", threads(),
+                              processors));
   if (const int others = other_work(); others > 0)
     out.push_back(fmt::format("Other work is running: {} more thread{} want{} a processor.", others,
                               others == 1 ? "" : "s", others == 1 ? "s" : ""));

@@ -11,13 +11,13 @@ namespace waiver {
 /// flags, processor, instruction set of the program and of oneDNN, library versions, threads.
 std::vector<std::pair<std::string, std::string>> machine_facts();
 
-/// The most important of them in one line: `waiver 0.1.0 · 2 threads · AVX-512`.
+/// The most important of them on one line: `waiver 0.1.0 · 2 threads · AVX-512`.
 std::string machine_line();
 
-/// How many processors this process may run on, or has the time of in a container.
+/// How many processors this process may run on, or is granted the time of in a container.
 int available_processors();
 
-/// What makes this machine slower than it need be, as sentences; empty when nothing is known.
+/// What makes this machine slower than it need be, as sentences; empty when nothing is.
 std::vector<std::string> machine_warnings();
 
 }  // namespace waiver

@@ -7,13 +7,13 @@
 
 namespace waiver {
 
-// Branch-free scalar functions that the compiler turns into vector code. Their results depend on
-// the argument alone.
+// Branch-free scalar functions that the compiler vectorises. Their results depend on the argument
+// alone.
 
 /// e^x, relative error below 2e-7; 0 below −87.3, e^88.3 above 88.3; NaN stays NaN.
 inline float fast_exp(float x) {
   const float clamped = x > 88.3f ? 88.3f : (x < -87.3f ? -87.3f : x);
-  // The shift rounds to the nearest whole number and leaves it in the low bits.
+  // The shift rounds to the nearest integer and leaves it in the low bits.
   const float shifted = clamped * 1.44269504f + 12582912.0f;
   const float n = shifted - 12582912.0f;
   const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -70,7 +70,7 @@ inline float fast_log(float x) {
 }
 
 /// Φ(x) = P(N(0, 1) ≤ x) and φ(x), absolute error below 1e-7: Abramowitz and Stegun 7.1.26 on the
-/// tail, which leaves no cancellation for negative x.
+/// tail, which avoids cancellation for negative x.
 struct NormalCdf {
   float cdf, density;
 };
@@ -87,7 +87,7 @@ inline NormalCdf normal_cdf(float x) {
   return {x < 0 ? tail : 1.0f - tail, 0.39894228f * gauss};
 }
 
-/// Whether none of them is NaN or infinity.
+/// Whether none of them is NaN or infinite.
 inline bool all_finite(std::span<const float> values) {
   const float* x = values.data();
   const int64_t n = std::ssize(values);

@@ -11,7 +11,7 @@
 namespace waiver {
 namespace {
 
-// Where the limits of this process's control group and of those around it stand (`max`: none).
+// The files with the limits of this process's control group and of its ancestors (`max`: none).
 std::vector<std::string> memory_groups() {
   std::vector<std::string> out = {"/sys/fs/cgroup/memory/memory.limit_in_bytes"};
   std::ifstream own("/proc/self/cgroup");  // of version 2: `0::/PATH`

@@ -4,14 +4,14 @@
 
 namespace waiver {
 
-/// How much memory this process may have, in bytes: the least of what the machine has, what its
+/// How much memory this process may use, in bytes: the least of what the machine has, what its
 /// control group is granted, and its address space limit (ulimit -v).
 int64_t memory_limit();
-/// What it has now.
+/// How much it uses now.
 int64_t resident();
 
-/// The most memory that this process had at once, in bytes; and from now on, where the system
-/// lets it be counted anew.
+/// The peak memory of this process, in bytes; and starting the count afresh, where the system
+/// allows it.
 int64_t peak_resident();
 void reset_peak_resident();
 

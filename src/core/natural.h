@@ -7,7 +7,7 @@
 
 namespace waiver {
 
-/// A natural number of any size: products that are to be compared exactly.
+/// A natural number of any size, for comparing products exactly.
 class Natural {
  public:
   /// base^exponent. REQUIRES: base > 0, exponent ≥ 0.
@@ -37,7 +37,7 @@ class Natural {
     if (carry > 0) digits_.push_back(carry);
   }
 
-  std::vector<uint64_t> digits_ = {1};  // to the base 2⁶⁴, the lowest first, the highest not 0
+  std::vector<uint64_t> digits_ = {1};  // in base 2⁶⁴, the lowest first, the highest not 0
 };
 
 }  // namespace waiver

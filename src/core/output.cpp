@@ -20,7 +20,7 @@ constexpr int kWait = 100;    // milliseconds
 constexpr int kPatience = 3;  // waits for a stalled reader after a request to stop
 
 // Returns 0, or the system's reason why `text` cannot be written. A write of PIPE_BUF bytes does
-// not wait where poll finds room, so a request to stop is never kept waiting for a reader.
+// not block where poll finds room, so a request to stop never waits for a reader.
 int write_text(int descriptor, std::string_view text) {
   int waits = 0;
   while (!text.empty()) {
@@ -43,7 +43,7 @@ void print_result(std::string_view text) {
   if (code == ETIMEDOUT) check_stop();
   if (code != 0)
     throw Error("standard output",
-                "what was asked for cannot be written: " + std::generic_category().message(code));
+                "the output cannot be written: " + std::generic_category().message(code));
 }
 
 void print_progress(std::string_view text) noexcept { write_text(STDOUT_FILENO, text); }
@@ -57,7 +57,7 @@ int64_t terminal_width() {
 void hold_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
-      // The other way round, so that to use it fails still.
+      // Opened the wrong way round, so that using it still fails.
       open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 

@@ -7,24 +7,24 @@
 
 namespace waiver {
 
-/// What a verb was asked for, to the standard output. Throws Error where that cannot be written,
-/// and Stopped where a stop is due while its reader has stalled.
+/// Writes the result of a verb to standard output. Throws Error where that fails, and Stopped where
+/// a stop is due while the reader has stalled.
 void print_result(std::string_view text);
 template <class... T>
 void print_result(fmt::format_string<T...> format, T&&... values) {
   print_result(std::string_view(fmt::format(format, std::forward<T>(values)...)));
 }
 
-/// How work goes, to the standard output, and what went wrong, to the standard error. Where that
-/// cannot be written, it is lost: work goes on without those who watch it.
+/// Writes progress to standard output, and what went wrong to standard error. Text that cannot be
+/// written is lost: work continues without its watchers.
 void print_progress(std::string_view text) noexcept;
 void print_error(std::string_view text) noexcept;
 
-/// How many columns the terminal has that is the standard output; 0 where that is none, or where
-/// it does not say.
+/// The number of columns of the terminal on standard output; 0 where it is not a terminal or does
+/// not say.
 int64_t terminal_width();
 
-/// Sees to it that no file which is opened later takes the place of a closed standard stream.
+/// Ensures that no file opened later takes the place of a closed standard stream.
 void hold_standard_streams();
 
 }  // namespace waiver

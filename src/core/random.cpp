@@ -22,7 +22,7 @@ uint64_t fnv1a(std::string_view text) {
 }
 
 // Philox4x32-10 of the counter (index, stream). Inlined and unrolled, so that a loop over indices
-// is one of vectors.
+// is vectorised.
 [[gnu::always_inline]] inline void philox(uint64_t seed, uint64_t stream, uint64_t index,
                                           uint32_t* out) {
   uint32_t c0 = static_cast<uint32_t>(index), c1 = static_cast<uint32_t>(index >> 32);

@@ -8,15 +8,15 @@
 namespace waiver {
 
 /// Random numbers as a function: value = f(seed, stream, index), by Philox4x32-10 (Salmon et al.,
-/// SC 2011). Nothing is stored, so nothing needs saving: any number can be asked for at any time.
+/// SC 2011). Nothing is stored, so nothing needs saving: any number can be drawn at any time.
 class Random {
  public:
   Random(uint64_t seed, std::string_view stream, uint64_t substream = 0);
 
   /// Four independent words for this index.
   std::array<uint32_t, 4> words(uint64_t index) const;
-  /// Many at once, which is about three times as fast: out[i] = word `place` + i, where word p is
-  /// words(p / 4)[p % 4].
+  /// Many at once, about three times as fast: out[i] = word `place` + i, where word p is words(p /
+  /// 4)[p % 4].
   void words(uint64_t place, std::span<uint32_t> out) const;
   /// Uniform in [0, 1), 53 bits.
   double uniform(uint64_t index) const;

@@ -4,18 +4,19 @@
 
 namespace waiver {
 
-/// While one lives, this thread only goes through the motions, to learn what a pass would take:
-/// loops over tiles call nothing, and arenas give out addresses that cost no memory until they are
-/// written to. What arenas have given out is counted; values mean nothing.
+/// While one lives, this thread only goes through the motions, to learn how much memory a pass
+/// would take: loops over tiles call nothing, and arenas hand out addresses that cost no memory
+/// until they are written to. What arenas hand out is counted; values are meaningless.
 class Rehearsal {
  public:
-  /// Arenas throw TooLarge once they have given out more than `most` bytes.
+  /// Arenas throw TooLarge once they have handed out more than `most` bytes.
   explicit Rehearsal(int64_t most);
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
   ~Rehearsal();
 
-  /// Counts what an arena gives out, or what the like of it would take. REQUIRES: rehearsing().
+  /// Counts what an arena hands out, or other memory that a real pass would take. REQUIRES:
+  /// rehearsing().
   static void take(int64_t bytes);
   int64_t taken() const { return taken_; }
 

@@ -16,11 +16,11 @@ struct Free {
 };
 using Memory = std::unique_ptr<float[], Free>;
 
-// One block in the steady state. What does not fit into it while somebody holds a part of it lies
-// by itself; once nobody does, the block grows to the most that was in use.
+// One block in the steady state. What does not fit while part of the block is in use is allocated
+// separately; once nothing is, the block grows to the most that was in use.
 struct Stack {
   Memory block;
-  size_t size = 0, used = 0, most = 0, allocations = 0;  // used: as if the block held everything
+  size_t size = 0, used = 0, most = 0, allocations = 0;  // used: as if the block held it all
   std::vector<Memory> overflows;
 
   Memory take(size_t count) {
@@ -42,7 +42,7 @@ Scratch::~Scratch() {
 }
 
 float* Scratch::floats(size_t count) {
-  // At least one number more, so that arrays of whole pages begin in different cache sets.
+  // At least one extra number, so that arrays of whole pages begin in different cache sets.
   const size_t length = (count + kAlign) / kAlign * kAlign;
   const size_t begin = stack.used, end = begin + length, most = std::max(stack.most, end);
   if (begin == 0 && stack.size < most) {

@@ -4,12 +4,12 @@
 
 namespace waiver {
 
-/// Memory for the length of a scope, from a stack that every thread has for itself:
+/// Memory for the duration of a scope, from a stack of the thread's own:
 ///   Scratch memory;
 ///   float* scores = memory.floats(rows * keys);
-/// A scope within another takes what lies above it. A stack grows to the most that was ever asked
-/// of it at once and stays, so a steady step allocates nothing. Scopes end in the reverse order of
-/// their beginnings, on the thread where they began.
+/// A nested scope takes the memory above the outer one's. A stack grows to the largest simultaneous
+/// demand and keeps that size, so a steady step allocates nothing. Scopes end in the reverse order
+/// of their beginnings, on the thread where they began.
 class Scratch {
  public:
   Scratch();
@@ -21,7 +21,7 @@ class Scratch {
   /// one is open. Throws std::bad_alloc.
   float* floats(size_t count);
 
-  /// How often this thread asked the system for memory.
+  /// How often this thread requested memory from the system.
   static size_t allocations();
 
  private:

@@ -11,7 +11,7 @@ namespace waiver {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// A terminal and a program around this one often pass the same Ctrl-C on, both of them.
+// Often both the terminal and a wrapping program pass on the same Ctrl-C.
 constexpr auto kOneRequest = std::chrono::seconds(1);
 
 struct Before {
@@ -65,7 +65,7 @@ void take_signals() {
   try {
     std::thread(wait_for, signals).detach();
   } catch (const std::system_error&) {
-    // Without a thread for them, signals end the process as they would any other.
+    // Without a thread to wait for them, signals end the process as they would any other.
     pthread_sigmask(SIG_SETMASK, &before.mask, nullptr);
   }
 }

@@ -23,7 +23,7 @@ struct Shape {
     dims[rank++] = extent;
   }
   int64_t operator[](int i) const { return dims[i < 0 ? rank + i : i]; }
-  /// Throws TooLarge where the product is beyond what memory could ever hold (2^58 numbers).
+  /// Throws TooLarge where the product exceeds what memory could ever hold (2^58 numbers).
   int64_t size() const {
     int64_t n = 1;
     bool large = false;
@@ -45,9 +45,9 @@ struct Shape {
   [[noreturn]] void refuse_axis(int64_t extent) const;
 };
 
-/// Numbers from one row of a matrix to the next that keep a product fast: rows that start a
-/// multiple of 2 KiB apart compete for the same few cache sets, and a product of such matrices
-/// takes up to a third longer, so those get 64 bytes more.
+/// The pitch that keeps a matrix product fast: rows that start a multiple of 2 KiB apart compete
+/// for the same few cache sets, and a product of such matrices takes up to a third longer, so these
+/// rows are padded by 64 bytes.
 constexpr int64_t fast_pitch(int64_t columns) {
   return columns % 512 == 0 && columns < std::numeric_limits<int64_t>::max() - 16 ? columns + 16
                                                                                   : columns;
@@ -58,14 +58,14 @@ constexpr int64_t fast_pitch(int64_t columns) {
 struct Tensor {
   float* data = nullptr;
   Shape shape;
-  int64_t pitch = 0;  // numbers from one row to the next; 0: as many as a row has
+  int64_t pitch = 0;  // numbers from one row to the next; 0: a row's length
 
   int64_t size() const { return data ? shape.size() : 0; }
   int64_t dim(int i) const { return shape[i]; }
   explicit operator bool() const { return data != nullptr; }
   int64_t stride() const { return pitch ? pitch : shape[-1]; }
   float* row(int64_t i) const { return data + i * stride(); }
-  /// Whether every row begins where the one before it ends.
+  /// Whether every row begins where the previous one ends.
   bool contiguous() const { return pitch == 0 || pitch == shape[-1]; }
 };
 

@@ -13,10 +13,11 @@ namespace {
 TileLoops* counted = nullptr;
 int asked = 0;
 
-constexpr int kMostPerProcessor = 32;  // more only wait for each other: a step takes seconds
+constexpr int kMostPerProcessor =
+    32;  // more would only wait for each other: a step would take seconds
 
-// How many of `count` threads can be there at once, this one among them. OpenMP would end the
-// process at the first that cannot.
+// How many of `count` threads can exist at once, including this one. OpenMP would end the process
+// at the first that cannot start.
 int startable(int count) {
   std::vector<std::thread> others;
   others.reserve(count);

@@ -9,15 +9,16 @@
 
 namespace waiver {
 
-/// How many threads tiles are handed to, at most 32 a processor; where not so many can start, half
-/// of those that can, so that the work has room. Results never depend on it, nor on any setting of
-/// OpenMP. REQUIRES: called before the first tiles, with `threads()` for the default.
+/// Sets how many threads tiles are handed to, at most 32 per processor; where that many cannot
+/// start, half of those that can, to leave room for the work. Results never depend on it, nor on
+/// any setting of OpenMP. REQUIRES: called before the first tiles, with `threads()` for the
+/// default.
 void set_threads(int count);
 int threads();
-/// How many `set_threads` was asked for.
+/// How many threads `set_threads` was asked for.
 int threads_asked();
 
-/// The first exception that a tile throws is rethrown once all tiles have ended.
+/// The first exception that a tile throws is rethrown once all tiles have finished.
 class TileErrors {
  public:
   void keep(std::exception_ptr error);
@@ -27,12 +28,12 @@ class TileErrors {
   std::exception_ptr first_;
 };
 
-/// What loops over tiles did while they were counted.
+/// Counts of the loops over tiles.
 struct TileLoops {
   static constexpr int64_t kMany = 64;  // tiles that keep 64 threads busy
 
   int64_t tiles = 0;
-  int64_t fewest = 0;      // tiles of the loop that had fewest; 0: there was none
+  int64_t fewest = 0;      // tiles of the loop that had the fewest; 0: no loop
   double seconds = 0;      // within loops
   double few_seconds = 0;  // within loops of fewer than kMany tiles
 
@@ -41,7 +42,7 @@ struct TileLoops {
 /// From now on every loop over tiles adds to `loops`; null: none does.
 void count_tiles(TileLoops* loops);
 
-/// Counts one loop over tiles, where that is asked for.
+/// Counts one loop over tiles, if loops are being counted.
 class TileLoop {
  public:
   explicit TileLoop(int64_t tiles);
@@ -56,8 +57,8 @@ class TileLoop {
 
 /// Calls f(0) … f(tiles − 1), each once, in any order, on all threads. A tile writes only what no
 /// other tile touches; sums over tiles are added afterwards in the order of the tiles. Where a stop
-/// is due, the tiles that have not begun are left out, and Stopped is thrown. In a
-/// rehearsal nothing is called.
+/// is due, tiles that have not begun are skipped and Stopped is thrown. In a rehearsal nothing is
+/// called.
 template <class F>
 void parallel_tiles(int64_t tiles, const F& f) {
   if (rehearsing()) return;

@@ -8,8 +8,8 @@ namespace {
 
 using Row = float __attribute__((vector_size(32)));
 
-// Dealing rows i and i + 4 into one another turns the bits of (row, column) by one place, so three
-// deals swap row and column.
+// Interleaving rows i and i + 4 rotates the bits of (row, column) by one place, so doing it three
+// times swaps row and column.
 void transpose_square(const float* from, int64_t from_pitch, float* to, int64_t to_pitch) {
   Row rows[8], dealt[8];
   for (int i = 0; i < 8; ++i) std::memcpy(&rows[i], from + i * from_pitch, sizeof(Row));

@@ -13,7 +13,7 @@ void BackcopyTask::check_rule() const {
   if (triggers_ == 0 && rule_.name() != "copy")
     throw UsageError("data.rule",
                      rule_.name() + " says what follows a trigger, but data.triggers is 0",
-                     "Leave the rule out, or have triggers.");
+                     "Leave the rule out, or set data.triggers.");
 }
 
 Law BackcopyTask::law(const int32_t* x, int64_t t) const {

@@ -7,8 +7,8 @@
 
 namespace waiver {
 
-/// Bigram-Backcopy (Guo et al., 2410.13835) and its controls: after the first tokens comes one
-/// drawn from `opening`; then x_t ~ follow[x_{t−1}], but a rule decides where x_{t−1} is a
+/// Bigram-Backcopy (Guo et al., 2410.13835) and its controls: the first tokens are followed by one
+/// drawn from `opening`; then x_t ~ follow[x_{t−1}], except that a rule decides where x_{t−1} is a
 /// trigger, by default x_t = x_{t−2}.
 class BackcopyTask : public Task {
  public:
@@ -18,7 +18,7 @@ class BackcopyTask : public Task {
   }
 
   const Sampler& opening() const { return opening_; }
-  /// After the last token, where an edit puts it in front of others, the data opens anew.
+  /// After a last token that an edit has put before others, the data opens anew.
   const Sampler& follow(int32_t token) const {
     return token < std::ssize(follow_) ? follow_[token] : opening_;
   }
@@ -26,13 +26,13 @@ class BackcopyTask : public Task {
  protected:
   BackcopyTask() : Task(1) {}
   Law law(const int32_t* x, int64_t t) const override;
-  /// Throws UsageError for a rule without a trigger that it could rule.
+  /// Throws UsageError for a rule without any trigger.
   void check_rule() const;
 
   int64_t triggers_ = 3;
   std::vector<bool> is_trigger_;
   Sampler opening_;
-  std::vector<Sampler> follow_;  // of every token but the last
+  std::vector<Sampler> follow_;  // for every token but the last
 
  private:
   bool is_trigger(int32_t token) const {

@@ -26,8 +26,8 @@ std::vector<std::vector<double>> parse_counts() {
   return rows;
 }
 
-/// Over the 65 characters of tiny Shakespeare (ids in the order of code points), `<s>` = 65, the
-/// first token, and `<d>` = 66, which never occurs. Triggers are the most frequent characters.
+/// Over the 65 characters of tiny Shakespeare (ids in order of code points), `<s>` = 65, the first
+/// token, and `<d>` = 66, which never occurs. Triggers are the most frequent characters.
 class BigramBackcopy : public BackcopyTask {
  public:
   void options(FieldVisitor& v) override {

@@ -9,13 +9,13 @@
 namespace waiver {
 namespace {
 
-/// The corpus-free variant: V tokens, the first one 0, triggers the last ids. The bigram table is
-/// the row softmax of N(0, 1) logits, then: column 0 to zero, trigger columns × 4, trigger →
-/// trigger to zero, rows renormalised. x_1 is uniform over the plain tokens.
+/// The corpus-free variant: V tokens; the first token is 0 and the triggers are the last ids. The
+/// bigram table is the row softmax of N(0, 1) logits, then: column 0 to zero, trigger columns × 4,
+/// trigger → trigger to zero, rows renormalised. x_1 is uniform over the plain tokens.
 class BigramBackcopyRandom : public BackcopyTask {
  public:
   void options(FieldVisitor& v) override {
-    v.field({"vocabulary", "V, the first token 0 included", between(3, 65535)}, vocabulary_);
+    v.field({"vocabulary", "V, including the first token, 0", between(3, 65535)}, vocabulary_);
     v.field({"triggers", "how many of the last ids are triggers", at_least(0)}, triggers_);
     v.field({"table_seed", "seed of the bigram table", at_least(0)}, table_seed_);
     BackcopyTask::options(v);
@@ -27,8 +27,8 @@ class BigramBackcopyRandom : public BackcopyTask {
     if (plain_end < 2)
       throw UsageError("data.triggers",
                        std::to_string(triggers_) + " of " + std::to_string(V) +
-                           " tokens leave no plain token beside the first",
-                       "At most vocabulary − 2.");
+                           " tokens leave no plain token besides the first",
+                       "There may be at most vocabulary − 2.");
     if (V * V * static_cast<int64_t>(sizeof(double)) > memory_limit())
       throw UsageError("data.vocabulary", "the bigram table of " + std::to_string(V) +
                                               " tokens does not fit into this machine's memory");

@@ -6,14 +6,14 @@
 
 namespace waiver {
 
-/// A distribution over 0 … n − 1, drawn from by its cumulative sums.
+/// A distribution over 0 … n − 1, sampled through its cumulative sums.
 class Sampler {
  public:
   Sampler() = default;
   /// Weights ≥ 0 with a positive sum; they are normalised.
   explicit Sampler(std::span<const double> weights);
 
-  /// The outcome at u ∈ [0, 1).
+  /// The outcome for u ∈ [0, 1).
   int32_t operator()(double u) const;
   /// 0 beyond the last outcome.
   double probability(int64_t outcome) const {

@@ -24,9 +24,9 @@ std::vector<int32_t> Dataset::encode(std::string_view text) const {
     } catch (const std::exception&) {
     }
     if (used != word.size() || id < 0 || id >= vocabulary())
-      throw UsageError("prompt", "'" + word + "' is not a token id",
-                       "This data has ids 0 … " + std::to_string(vocabulary() - 1) +
-                           ", written with spaces between them.");
+      throw UsageError(
+          "prompt", "'" + word + "' is not a token id",
+          "This data has ids 0 … " + std::to_string(vocabulary() - 1) + ", separated by spaces.");
     tokens.push_back(static_cast<int32_t>(id));
   }
   return tokens;

@@ -11,14 +11,14 @@
 
 namespace waiver {
 
-/// B sequences of T tokens and what is to be predicted at each of them: the token that follows, or
-/// what an objective puts there; −1: nothing. All arrays are [B·T], row-major.
-/// Where the data has real-valued features, `inputs` and `targets` say what kind of thing each
-/// token is, and `features` and `answers` hold what the model is given and what it shall give.
+/// B sequences of T tokens and the target at each of them: the token that follows, or what an
+/// objective puts there; −1: none. All arrays are [B·T], row-major. Where the data has real-valued
+/// features, `inputs` and `targets` say what kind each token is, and `features` and `answers` hold
+/// what the model is given and what it must answer.
 struct Batch {
   int64_t batch = 0, tokens = 0;
   std::vector<int32_t> inputs, targets;
-  std::vector<int32_t> whole;  // the inputs before tokens were hidden; empty when none are
+  std::vector<int32_t> whole;  // the inputs before tokens were masked; empty when none are
   std::vector<float> features, answers;  // [B·T, F]; empty where the data is of tokens
 
   void resize(int64_t b, int64_t t) {
@@ -29,23 +29,24 @@ struct Batch {
   }
 };
 
-/// How many of the targets there are to predict (≥ 0).
+/// How many targets there are to predict (those ≥ 0).
 int64_t count_targets(std::span<const int32_t> targets);
 
 /// Token ids begin … end − 1.
 struct TokenRange {
   int32_t begin = 0, end = 0;
 
-  /// The uniform draw at u ∈ [0, 1).
+  /// The uniform draw for u ∈ [0, 1).
   int32_t operator()(double u) const {
     return begin + static_cast<int32_t>(u * static_cast<double>(end - begin));
   }
 };
 
-/// What a query position is for, in tasks that know.
+/// The role of a query position, in tasks that define roles.
 enum class Role : uint8_t { plain, trigger };
 
-/// A file that data was read from: the key that names it, or none where it is part of the program.
+/// A file that data was read from: the key that names it, or an empty key where the file is part of
+/// the program.
 struct DataFile {
   std::string key, path;
   int64_t bytes = 0;
@@ -58,55 +59,56 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual void options(FieldVisitor&) {}
 
-  /// Reads what the options name and checks it; throws UsageError that names the key or the file.
-  /// Must come before everything below. `context` is the T that batches will have.
+  /// Reads the files that the options name and checks them; throws UsageError that names the key or
+  /// the file. Must be called before everything below. `context` is the T that batches will have.
   virtual void open(int64_t context) = 0;
-  /// What it was read from, known once it is open; none where the options alone make it.
+  /// The files it was read from, known once it is open; none where the options alone define the
+  /// data.
   virtual std::vector<DataFile> files() const { return {}; }
-  /// The strings of its own tokens (`content`) by id, once it is open; none where ids stand for
-  /// themselves.
+  /// The strings of its own tokens (`content`) by id, known once it is open; none where ids stand
+  /// for themselves.
   virtual std::vector<std::string> words() const { return {}; }
-  /// Has `open` write in the tokens of these strings, in place of those that the files have. Does
-  /// nothing where ids stand for themselves or the strings are the task's own.
+  /// Makes `open` use these strings as its tokens instead of those found in the files. Does nothing
+  /// where ids stand for themselves or the task defines the strings.
   virtual void use_words(std::vector<std::string>) {}
 
   virtual int64_t vocabulary() const = 0;
-  /// How many real-valued features each token has, known before `open`; 0: the data is of tokens.
+  /// How many real-valued features each token has, known before `open`; 0: the data is tokens.
   virtual int64_t features() const { return 0; }
   /// Fills out.inputs and out.targets, and out.features and out.answers where there are features;
-  /// REQUIRES: `out` has its size.
+  /// REQUIRES: `out` has the right size.
   virtual void fill(const Draws& draws, Batch& out) const = 0;
-  /// The same by seed, split and index, which is the number of the batch, and of validation that of
-  /// its first sequence.
+  /// The same by seed, split and index: the number of the batch, or for validation that of its
+  /// first sequence.
   void batch(uint64_t seed, Split split, int64_t index, Batch& out) const {
     fill({seed, split, index}, out);
   }
 
-  /// How many validation sequences of T tokens there are before they repeat; 0: no end.
+  /// How many validation sequences of T tokens there are before they repeat; 0: no limit.
   virtual int64_t validation_windows(int64_t /*T*/) const { return 0; }
 
-  /// Tasks only: whether roles and true distributions are known.
+  /// For tasks only: whether roles and true distributions are known.
   virtual bool is_task() const { return false; }
-  /// The role of the query at `t` of the sequence `inputs`.
+  /// The role of the query at `t` in the sequence `inputs`.
   virtual Role role(const int32_t* /*inputs*/, int64_t /*t*/) const { return Role::plain; }
   /// The true distribution of the token after inputs[0..t], into p [vocabulary].
   virtual void next(const int32_t* /*inputs*/, int64_t /*t*/, std::span<float> /*p*/) const {}
 
-  /// A token as a person reads it.
+  /// A token as people read it.
   virtual std::string text(int32_t token) const { return std::to_string(token); }
-  /// What stands between two tokens of a text.
+  /// The separator between two tokens of a text.
   virtual std::string_view separator() const { return " "; }
-  /// The tokens of a text; throws UsageError about `prompt` at what cannot be written in this
-  /// vocabulary.
+  /// The tokens of a text; throws UsageError about `prompt` where this vocabulary cannot express
+  /// it.
   virtual std::vector<int32_t> encode(std::string_view text) const;
 
-  /// The ids of the data's own tokens, without those that only mark a place.
+  /// The ids of the data's own tokens, without special tokens.
   virtual TokenRange content() const { return {0, static_cast<int32_t>(vocabulary())}; }
   /// Whether every sequence has the same token at position t.
   virtual bool fixed(int64_t /*t*/) const { return false; }
-  /// The tokens that every sequence begins with.
+  /// The tokens with which every sequence begins.
   virtual std::vector<int32_t> front() const { return {}; }
-  /// The token that stands for a hidden one, or −1 where none are hidden.
+  /// The mask token, or −1 where no tokens are masked.
   virtual int32_t mask_token() const { return -1; }
 };
 

@@ -25,16 +25,16 @@ class SequenceRandom {
   int64_t first_;
 };
 
-/// Which sequences a batch holds, and the only source of what is random in them. Training and
-/// probes draw by (seed, batch, place in it). Validation draws by (seed, sequence), so that a
-/// sequence is the same however a validation is cut into batches.
+/// Which sequences a batch holds, and the only source of randomness in them. Training and probes
+/// draw by (seed, batch, place in it). Validation draws by (seed, sequence), so that a sequence is
+/// the same however a validation is split into batches.
 class Draws {
  public:
-  /// `index`: the number of the batch; of validation the number of its first sequence.
+  /// `index`: the number of the batch, or for validation the number of its first sequence.
   Draws(uint64_t seed, Split split, int64_t index) : seed_(seed), split_(split), index_(index) {}
 
   Split split() const { return split_; }
-  /// The number of the sequence at `place` of a batch of validation.
+  /// The number of the sequence at `place` of a validation batch.
   int64_t sequence(int64_t place) const { return index_ + place; }
   /// The numbers 0 … count − 1 that the sequence at `place` has for a purpose (empty: its tokens).
   SequenceRandom numbers(std::string_view purpose, int64_t place, int64_t count) const;

@@ -7,10 +7,10 @@
 namespace waiver {
 
 void TokenEdits::visit(FieldVisitor& v) {
-  v.field(
-      {"fixed_at", "positions that hold fixed_token; it goes over all else (Gu et al., 2410.10781)",
-       at_least(0)},
-      fixed_at);
+  v.field({"fixed_at",
+           "positions that hold fixed_token, which overrides all else (Gu et al., 2410.10781)",
+           at_least(0)},
+          fixed_at);
   v.field({"fixed_token", "the token id at those positions; -1: none", at_least(-1)}, fixed_token);
   v.field({"random",
            "[a, b): positions a … b − 1 hold tokens drawn uniformly (Gu et al., 2410.10781); [0, "
@@ -20,18 +20,18 @@ void TokenEdits::visit(FieldVisitor& v) {
 }
 
 void FramedDataset::options(FieldVisitor& v) {
-  v.field(
-      {"first", "how often the first token, as <s> or [CLS], stands at the front of every sequence",
-       between(0, 16)},
-      first_);
+  v.field({"first",
+           "how many copies of the first token, such as <s> or [CLS], every sequence begins with",
+           between(0, 16)},
+          first_);
   v.field({"last",
-           "how often the last token, as </s> or [SEP], stands at the end of every sequence; it "
-           "has an id of its own after those of the data",
+           "how many copies of the last token, such as </s> or [SEP], every sequence ends with; "
+           "its id is the one after the data's",
            between(0, 16)},
           last_);
   v.field({"edits",
-           "what is put over the tokens of every sequence, when training and when measuring (Gu et "
-           "al., 2410.10781)"},
+           "what replaces tokens of every sequence, in training and in measurements (Gu et al., "
+           "2410.10781)"},
           edits_);
 }
 
@@ -66,17 +66,17 @@ void FramedDataset::check_edits(int64_t context) const {
           "data.edits.fixed_at", "position " + std::to_string(t) + " is beyond the sequence",
           "Positions go up to model.context − 1 = " + std::to_string(context - 1) + ".");
   if (edits_.fixed_at.empty() != (edits_.fixed_token < 0))
-    throw UsageError("data.edits.fixed_token", "it goes with data.edits.fixed_at",
+    throw UsageError("data.edits.fixed_token", "it goes together with data.edits.fixed_at",
                      "Give both or neither.");
   if (edits_.fixed_token >= vocabulary_)
     throw UsageError("data.edits.fixed_token",
-                     std::to_string(edits_.fixed_token) + " is no token id",
+                     std::to_string(edits_.fixed_token) + " is not a token id",
                      "Ids go up to " + std::to_string(vocabulary_ - 1) + ".");
   const bool none = edits_.random[0] == 0 && edits_.random[1] == 0;
   if ((!none && edits_.random[0] >= edits_.random[1]) || edits_.random[1] > context)
     throw UsageError("data.edits.random",
                      "[" + std::to_string(edits_.random[0]) + ", " +
-                         std::to_string(edits_.random[1]) + ") is no range of positions",
+                         std::to_string(edits_.random[1]) + ") is not a range of positions",
                      "It must lie within [0, model.context = " + T + "); [0, 0]: none.");
 }
 

@@ -4,7 +4,7 @@
 
 namespace waiver {
 
-/// What is put over the tokens of every sequence.
+/// What replaces tokens of every sequence.
 struct TokenEdits {
   std::vector<int64_t> fixed_at, random = {0, 0};
   int64_t fixed_token = -1;
@@ -17,7 +17,7 @@ struct TokenEdits {
 ///   edits.fixed_token where t is in edits.fixed_at;
 ///   a token drawn uniformly from `content` where edits.random = [a, b) holds t;
 ///   the first token where t < first;
-///   the last token where T − last ≤ t < T; then nothing stands at T, and the target is −1;
+///   the last token where T − last ≤ t < T; T then holds nothing, and the target is −1;
 ///   else a token of the data.
 /// Training, validation and probes are edited alike (Gu et al., 2410.10781, section 5).
 class FramedDataset : public Dataset {
@@ -33,17 +33,17 @@ class FramedDataset : public Dataset {
   /// `first` is the default of the option.
   explicit FramedDataset(int64_t first) : first_(first) {}
 
-  /// Must be called by `open`: the ids of the data are 0 … ids − 1, the first token's among them;
-  /// the last token, where there is one, takes the next. Throws UsageError for impossible edits.
+  /// Must be called by `open`: the ids of the data are 0 … ids − 1, including the first token's;
+  /// the last token, where there is one, takes the next id. Throws UsageError for impossible edits.
   void set_frame(int64_t context, int64_t ids, TokenRange content, int32_t first_token);
 
   int64_t first() const { return first_; }
   int64_t last() const { return last_; }
-  /// What position t ≤ T holds: a token id, or one of these.
+  /// What position t ≤ T holds: a token id or one of these.
   enum Place : int32_t { kNothing = -1, kData = -2, kRandom = -3 };
   int32_t place(int64_t t) const { return t < std::ssize(places_) ? places_[t] : kData; }
 
-  /// A token of the data as a person reads it.
+  /// A token of the data as people read it.
   virtual std::string word(int32_t token) const { return std::to_string(token); }
 
  private:

@@ -26,7 +26,7 @@ constexpr Magic kMagic[] = {
     {"SQLite format 3\x00"sv, "an SQLite database"},
 };
 
-// 1f 8b 08, flags below 32, a time, how hard it tried, and the system that it ran on.
+// 1f 8b 08, flags below 32, a time stamp, the compression level, and the operating system.
 bool is_gzip(std::string_view b) {
   return b.starts_with("\x1f\x8b\x08"sv) && b.size() >= 18 &&
          static_cast<unsigned char>(b[3]) < 32 && "\x00\x02\x04"sv.find(b[8]) != b.npos &&
@@ -47,7 +47,7 @@ bool is_safetensors(std::string_view b) {
          "} "sv.find(b[7 + little_endian(b.substr(0, 8))]) != b.npos;
 }
 
-// Token ids as numbers have bytes that no text has, soon.
+// Binary token ids soon contain bytes that no text has.
 bool is_text(std::string_view b) {
   constexpr size_t enough = 64, most = 4096;
   b = b.substr(0, most);

@@ -5,11 +5,11 @@
 
 namespace waiver {
 
-/// What a file is that is no bare row of numbers, told by its bytes: `an HDF5 file`, `text`; empty
-/// where it is none of those known.
+/// What a file that is not a bare array of numbers is, judging by its bytes: `an HDF5 file`,
+/// `text`; empty where the format is not recognised.
 std::string_view known_file(std::string_view bytes);
 
-/// The number that at most 8 bytes hold, the lowest first.
+/// The number in up to 8 bytes, little-endian.
 uint64_t little_endian(std::string_view bytes);
 
 }  // namespace waiver

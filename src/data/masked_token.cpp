@@ -9,11 +9,11 @@ struct Shares {
   double rate = 0.15, mask = 0.8, random = 0.1;
 };
 
-/// Another dataset with tokens hidden. A position is chosen with probability `rate`, unless it is
-/// among the first `given` or every sequence has the same token there; a sequence without any gets
-/// one. A chosen token becomes the mask token, a random token of the data, or stays, and is the
-/// target at its own position; all other targets are −1. The mask token has the id after those of
-/// the data.
+/// Another dataset with some tokens masked. A position is chosen with probability `rate`, unless it
+/// is among the first `given` or every sequence has the same token there; a sequence in which none
+/// is chosen gets one. A chosen token becomes the mask token, a random token of the data, or stays,
+/// and is the target at its own position; all other targets are −1. The mask token's id is the one
+/// after the data's.
 class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)
@@ -38,7 +38,7 @@ class MaskedDataset : public WrappedDataset {
   }
 
  private:
-  // Three numbers belong to each place t: whether, how, and by which token it is hidden.
+  // Each place t has three random numbers: whether it is masked, how, and with which token.
   void hide_some(const SequenceRandom& random, int64_t b, Batch& out) const {
     const int64_t T = out.tokens;
     int32_t *x = &out.inputs[b * T], *y = &out.targets[b * T];
@@ -73,7 +73,7 @@ class MaskedToken : public Objective {
  public:
   void options(FieldVisitor& v) override {
     v.field({"rate",
-             "probability that a position is chosen; the loss is over those alone (15 % in "
+             "probability that a position is chosen; the loss covers only those (15 % in "
              "1810.04805)",
              {0, 1, true, false}},
             shares_.rate);
@@ -86,7 +86,7 @@ class MaskedToken : public Objective {
   bool hides_tokens() const override { return true; }
   std::string refuse() const override {
     const double sum = shares_.mask + shares_.random;
-    return sum > 1.0 + 1e-9 ? "the shares mask and random come to more than 1" : "";
+    return sum > 1.0 + 1e-9 ? "the shares mask and random add up to more than 1" : "";
   }
   std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {
     return std::make_unique<MaskedDataset>(shares_, given, std::move(data));
@@ -101,7 +101,7 @@ class MaskedToken : public Objective {
 Registered<Objective> masked_token_kind() {
   return kind_of<Objective, MaskedToken>(
       "masked_token",
-      "guess tokens that are hidden, as BERT (Devlin et al., 1810.04805): the vocabulary grows by "
+      "predict masked tokens, as BERT does (Devlin et al., 1810.04805): the vocabulary grows by "
       "one mask token, its last id");
 }
 

@@ -6,7 +6,7 @@
 namespace waiver {
 namespace {
 
-/// Another dataset whose first `given` tokens are not to be predicted.
+/// Another dataset in which the first `given` tokens are not predicted.
 class GivenPrefix : public WrappedDataset {
  public:
   GivenPrefix(int64_t given, std::unique_ptr<Dataset> data)
@@ -14,7 +14,7 @@ class GivenPrefix : public WrappedDataset {
   void fill(const Draws& draws, Batch& out) const override {
     data_->fill(draws, out);
     const int64_t skipped =
-        std::min(given_ - 1, out.tokens);  // the target of place t is token t + 1
+        std::min(given_ - 1, out.tokens);  // the target at place t is token t + 1
     for (int64_t b = 0; b < out.batch; ++b)
       std::fill_n(out.targets.begin() + b * out.tokens, skipped, -1);
   }
@@ -23,7 +23,7 @@ class GivenPrefix : public WrappedDataset {
   int64_t given_;
 };
 
-/// Datasets give this by themselves.
+/// Datasets set these targets themselves.
 class NextToken : public Objective {
  public:
   std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {

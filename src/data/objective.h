@@ -4,19 +4,19 @@
 
 namespace waiver {
 
-/// What is to be predicted in the sequences of a dataset.
+/// What is predicted in the sequences of a dataset.
 class Objective {
  public:
   virtual ~Objective() = default;
   virtual void options(FieldVisitor&) {}
   /// Why the options do not fit together; empty when they do.
   virtual std::string refuse() const { return {}; }
-  /// Whether tokens are predicted, by their probability, and not real-valued answers.
+  /// Whether the predictions are probabilities of tokens rather than real-valued answers.
   virtual bool predicts_tokens() const { return true; }
-  /// Whether tokens are hidden from the model, so that it may see what follows.
+  /// Whether tokens are masked in the input, so that the model may see what follows.
   virtual bool hides_tokens() const { return false; }
-  /// The dataset with inputs and targets as the objective has them; the first `given` tokens are
-  /// visible to every query (a prefix mask). REQUIRES: `data` is open.
+  /// The dataset with inputs and targets as the objective defines them; the first `given` tokens
+  /// are visible to every query (a prefix mask). REQUIRES: `data` is open.
   virtual std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const = 0;
 };
 

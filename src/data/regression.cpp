@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// Datasets with features give their answers by themselves.
+/// Datasets with features set their answers themselves.
 class Regression : public Objective {
  public:
   bool predicts_tokens() const override { return false; }
@@ -15,9 +15,9 @@ class Regression : public Objective {
 }  // namespace
 
 Registered<Objective> regression_kind() {
-  return kind_of<Objective, Regression>(
-      "regression",
-      "give the real-valued answers of data that has features; the loss is the mean squared error");
+  return kind_of<Objective, Regression>("regression",
+                                        "predict the real-valued answers of data that has "
+                                        "features; the loss is the mean squared error");
 }
 
 }  // namespace waiver

@@ -12,7 +12,7 @@ class TriggerRule {
  public:
   virtual ~TriggerRule() = default;
   virtual void options(FieldVisitor&) {}
-  /// The law of the token at t ≥ 1, where x[t − 1] is a trigger.
+  /// The distribution of the token at t ≥ 1, where x[t − 1] is a trigger.
   virtual Law law(const BackcopyTask& task, const int32_t* x, int64_t t) const = 0;
 };
 

@@ -81,8 +81,8 @@ Registered<TriggerRule> interpolate_kind() {
 Registered<TriggerRule> in_context_kind() {
   return kind_of<TriggerRule, InContext>(
       "in_context",
-      "an output token of the trigger's own, drawn anew for every sequence like the first token of "
-      "data: the token that followed the trigger's first occurrence");
+      "an output token per trigger, drawn anew for every sequence like the first token of data: "
+      "the token that followed the trigger's first occurrence");
 }
 
 }  // namespace waiver

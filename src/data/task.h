@@ -5,19 +5,20 @@
 
 namespace waiver {
 
-/// How a token comes about: with probability `share` it is `copy`, else it is drawn from `draw`.
+/// How a token is generated: with probability `share` it is `copy`, else it is drawn from `draw`.
 struct Law {
   const Sampler* draw = nullptr;
   int32_t copy = 0;
   double share = 0;
 
-  /// The token at u ∈ [0, 1).
+  /// The token for u ∈ [0, 1).
   int32_t operator()(double u) const;
   double probability(int64_t token) const;
 };
 
-/// Sequences drawn token by token, each by a law that what stands before it decides. A token that
-/// an edit puts in place counts like any other, so the law of what follows stays true.
+/// Sequences drawn token by token, each from a distribution that depends on the tokens before it. A
+/// token that an edit puts in place counts like any other, so the stated distribution of what
+/// follows remains true.
 class Task : public FramedDataset {
  public:
   void fill(const Draws& draws, Batch& out) const final;
@@ -26,7 +27,7 @@ class Task : public FramedDataset {
 
  protected:
   using FramedDataset::FramedDataset;
-  /// The law of the token at t, given x[0 … t − 1].
+  /// The distribution of the token at t, given x[0 … t − 1].
   virtual Law law(const int32_t* x, int64_t t) const = 0;
 
  private:

@@ -13,7 +13,7 @@
 namespace waiver {
 namespace {
 
-// As a message shows it.
+// A character as messages show it.
 std::string shown(std::string_view character) {
   const auto c = static_cast<unsigned char>(character[0]);
   return c < 0x20 || c == 0x7f ? fmt::format("U+{:04X}", c) : fmt::format("'{}'", character);
@@ -34,7 +34,7 @@ class Text : public WindowDataset {
     v.field(Field{"path", "the text file, relative to the working directory"}.must_be_given(),
             path_);
     v.field({"tokenizer", "what a token is"}, tokenizer_);
-    v.field({"split", "share of the text, from its front, to train on", {0, 1, true, true}},
+    v.field({"split", "share of the text, from its start, to train on", {0, 1, true, true}},
             split_);
     WindowDataset::options(v);
   }
@@ -59,7 +59,7 @@ class Text : public WindowDataset {
   }
   std::vector<std::string> words() const override {
     std::vector<std::string> out(pieces_.begin(), pieces_.begin() + content().end);
-    if (tokenizer_ == Tokenizer::byte)  // one alone need not be UTF-8
+    if (tokenizer_ == Tokenizer::byte)  // a single byte need not be UTF-8
       for (int c = 0; c < 256; ++c) out[c] = fmt::format("\\x{:02x}", c);
     return out;
   }
@@ -73,7 +73,7 @@ class Text : public WindowDataset {
  private:
   std::string word(int32_t token) const override { return pieces_[token]; }
 
-  // `where`: whose the text is.
+  // `where`: the source of the text.
   std::vector<int32_t> encode(std::string_view text, const std::string& where) const {
     std::vector<int32_t> tokens;
     tokens.reserve(text.size());
@@ -87,11 +87,12 @@ class Text : public WindowDataset {
       if (character.empty()) refuse_byte(where, text, at);
       const auto id = ids_.find(character);
       if (id == ids_.end())
-        throw UsageError(where,
-                         fmt::format("the character {} {}", shown(character),
-                                     where == "prompt" ? "does not occur in " + path_
-                                                       : "of " + path_ + " is none of the model's"),
-                         "A model of characters knows those of its training text only.");
+        throw UsageError(
+            where,
+            fmt::format("the character {} {}", shown(character),
+                        where == "prompt" ? "does not occur in " + path_
+                                          : "of " + path_ + " is not among the model's"),
+            "A character-level model knows only the characters of its training text.");
       tokens.push_back(id->second);
       at += character.size();
     }
@@ -126,7 +127,7 @@ class Text : public WindowDataset {
   std::string path_;
   Tokenizer tokenizer_ = Tokenizer::character;
   double split_ = 0.9;
-  std::vector<std::string> words_;  // of another run's tokens; none: those of the text
+  std::vector<std::string> words_;  // tokens of another run; empty: those of the text
   std::vector<std::string> pieces_;
   std::map<std::string, int32_t, std::less<>> ids_;
 };

@@ -48,7 +48,7 @@ class TokenFile {
   static const char* hint_for(std::string_view kind) {
     if (kind == "text") return "For text there is data.kind: text.";
     if (kind.find("llm.c") == kind.npos) return kFormats;
-    return "`tail -c +1025 FILE` is what stands behind its header; data.format says how wide those "
+    return "`tail -c +1025 FILE` prints what follows its header; data.format says how wide those "
            "numbers are: uint16, or uint32 for Llama 3.";
   }
 
@@ -78,16 +78,16 @@ class TokenFile {
       refuse(fmt::format("has {} axes, where tokens have one", array.axes), cure);
     const auto type = std::ranges::find(kTypes, array.type(), &Type::name);
     if (type == std::end(kTypes))
-      refuse(fmt::format("has {}, which are no token ids", array.numbers()), cure);
+      refuse(fmt::format("has {}, which are not token ids", array.numbers()), cure);
     const std::string_view numbers = bytes.substr(array.begin);
     if (numbers.size() % type->width != 0 || numbers.size() / type->width != array.count)
-      refuse(fmt::format("has {} bytes behind its header, which speaks of {} numbers of {}",
+      refuse(fmt::format("has {} bytes after its header, which declares {} numbers of {}",
                          numbers.size(), array.count, type->width),
-             "It is cut short or damaged.");
+             "It is truncated or damaged.");
     return (this->*type->read)(numbers);
   }
 
-  /// What the header of a .npy file says of its array.
+  /// What the header of a .npy file says about its array.
   struct Npy {
     size_t begin = 0;  // of the numbers
     std::string descr;
@@ -110,7 +110,7 @@ class TokenFile {
     const size_t length = bytes.size() > 6 && bytes[6] == '\x01' ? 2 : 4;
     const size_t dict = 8 + length;
     if (bytes.size() < dict || little_endian(bytes.substr(8, length)) > bytes.size() - dict)
-      refuse("ends within its .npy header", "It is cut short or damaged.");
+      refuse("ends within its .npy header", "It is truncated or damaged.");
     const std::string_view header = bytes.substr(dict, little_endian(bytes.substr(8, length)));
     Npy out;
     out.begin = dict + header.size();
@@ -128,7 +128,7 @@ class TokenFile {
     return out;
   }
 
-  // What stands between `open` and `close` after a key.
+  // The text between `open` and `close` after a key.
   static std::string_view value_of(std::string_view header, std::string_view key, char open,
                                    char close) {
     const size_t at = header.find(key);
@@ -152,10 +152,10 @@ class TokenFile {
                          bytes.size(), word(format)),
              kFormats);
     if (looks_twice_as_wide(bytes, width))
-      refuse(fmt::format("has 0 at every second place, so its numbers are of {} bytes, not {}",
+      refuse(fmt::format("has 0 at every second place, so its numbers have {} bytes, not {}",
                          2 * width, width),
              wide ? kFormats
-                  : "Write data.format: uint32. If these zeros are meant, give a .npy file.");
+                  : "Write data.format: uint32. If these zeros are intended, give a .npy file.");
     return wide ? read<uint32_t>(bytes) : read<uint16_t>(bytes);
   }
 

@@ -13,11 +13,10 @@ class Tokens : public WindowDataset {
     v.field(Field{"train", "tokens to train on, relative to the working directory"}.must_be_given(),
             train_path_);
     v.field(Field{"validation", "tokens to validate on"}.must_be_given(), validation_path_);
-    v.field(
-        {"format", "the numbers of a file without a header; a .npy file says itself what it holds"},
-        format_);
+    v.field({"format", "the numbers of a file without a header; a .npy file states its own format"},
+            format_);
     v.field({"vocabulary", "how many token ids there are", between(2, kMostIds)}, vocabulary_);
-    v.field({"first_id", "the id of the first token; -1: one of its own after the vocabulary",
+    v.field({"first_id", "the id of the first token; -1: a new id after the vocabulary",
              between(-1, kMostIds - 1)},
             first_id_);
     WindowDataset::options(v);
@@ -25,7 +24,7 @@ class Tokens : public WindowDataset {
   void open(int64_t context) override {
     if (first_id_ >= vocabulary_)
       throw UsageError(
-          "data.first_id", std::to_string(first_id_) + " is no token id",
+          "data.first_id", std::to_string(first_id_) + " is not a token id",
           "Ids go up to data.vocabulary − 1 = " + std::to_string(vocabulary_ - 1) + ".");
     if (first_id_ >= 0 && first() == 0)
       throw UsageError("data.first_id", "no sequence has a first token", "Write first: 1.");
@@ -38,7 +37,7 @@ class Tokens : public WindowDataset {
   }
 
  private:
-  static constexpr int32_t kMostIds = 1 << 30;  // so that ids, and those added, fit into int32
+  static constexpr int32_t kMostIds = 1 << 30;  // so that ids, including added ones, fit into int32
 
   std::vector<int32_t> read_tokens(const std::string& key, const std::string& path) {
     return parse_tokens(key, path, read_corpus(key, path), format_, vocabulary_);

@@ -8,15 +8,15 @@ namespace waiver {
 namespace {
 
 /// Trigger-conditional averaging (Ran-Milo, 2603.11487). Of F features, the first marks the first
-/// token, x_0 = (1, 0, …, 0); the second marks the trigger, the last all other tokens, and those
-/// between are drawn from U(−1, 1) for all but x_0. One position j, uniform in 2 … T − 1, is the
-/// trigger. The answer is 0 everywhere but there, where it is the mean of x_1 … x_j.
+/// token, x_0 = (1, 0, …, 0); the second marks the trigger, the last all other tokens, and those in
+/// between are drawn from U(−1, 1) for all tokens but x_0. One position j, uniform in 2 … T − 1, is
+/// the trigger. The answer is 0 everywhere except there, where it is the mean of x_1 … x_j.
 class TriggerAverage : public Dataset {
  public:
   void options(FieldVisitor& v) override {
     v.field({"features",
-             "real numbers of each token, three of which mark what it is; model.width is the same "
-             "(Ran-Milo, 2603.11487)",
+             "features per token, three of which mark its kind; model.width is the same (Ran-Milo, "
+             "2603.11487)",
              between(4, 65536)},
             features_);
   }
@@ -24,7 +24,7 @@ class TriggerAverage : public Dataset {
     if (context < 3)
       throw UsageError("model.context",
                        std::to_string(context) + " tokens leave no place for a trigger",
-                       "The first token, another and the trigger are 3.");
+                       "The first token, another one and the trigger make 3.");
   }
   int64_t vocabulary() const override { return 3; }
   int64_t features() const override { return features_; }

@@ -11,7 +11,7 @@ class Unigram : public Task {
  public:
   Unigram() : Task(1) {}
   void options(FieldVisitor& v) override {
-    v.field({"tokens", "how many tokens there are beside the first", between(2, 65535)}, tokens_);
+    v.field({"tokens", "how many tokens there are besides the first", between(2, 65535)}, tokens_);
     v.field({"exponent",
              "of Zipf's law; 0: all tokens are equally likely (Z. Liu, Sparse attention 5, 2026)",
              at_least(0)},
@@ -41,10 +41,10 @@ class Unigram : public Task {
 }  // namespace
 
 Registered<Dataset> unigram_kind() {
-  return kind_of<Dataset, Unigram>(
-      "unigram",
-      "tokens drawn independently from Zipf's law: nothing before a token tells anything of it (Z. "
-      "Liu, Sparse attention 5, 2026)");
+  return kind_of<Dataset, Unigram>("unigram",
+                                   "tokens drawn independently from Zipf's law: nothing before a "
+                                   "token says anything about it (Z. "
+                                   "Liu, Sparse attention 5, 2026)");
 }
 
 }  // namespace waiver

@@ -19,7 +19,7 @@ std::string working_directory() {
 }  // namespace
 
 void WindowDataset::options(FieldVisitor& v) {
-  v.field({"limit", "how many tokens of the training part are used, from its front; 0: all",
+  v.field({"limit", "how many tokens of the training part are used, from its start; 0: all",
            at_least(0)},
           limit_);
   FramedDataset::options(v);
@@ -55,12 +55,12 @@ std::string WindowDataset::read_corpus(const std::string& key, const std::string
     bytes = read_file(path);
   } catch (const Error& problem) {
     const bool relative = std::filesystem::path(path).is_relative();
-    throw UsageError(
-        key,
-        "the file " + path + ": " + problem.problem() +
-            (relative ? " Its path counts from the working directory, " + working_directory() + "."
-                      : ""),
-        hint);
+    throw UsageError(key,
+                     "the file " + path + ": " + problem.problem() +
+                         (relative ? " Its path is relative to the working directory, " +
+                                         working_directory() + "."
+                                   : ""),
+                     hint);
   }
   if (bytes.empty()) throw UsageError(key, "the file " + path + " is empty", hint);
   files_.push_back({key, path, std::ssize(bytes), sha256(bytes)});

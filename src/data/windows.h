@@ -6,9 +6,9 @@
 
 namespace waiver {
 
-/// Sequences cut from one long row of tokens. Training and probe windows begin at random places;
-/// validation walks through its part from the front, window after window, so that enough sequences
-/// are the whole part, once. What an edit puts over a token takes its place.
+/// Sequences cut from one long stream of tokens. Training and probe windows begin at random places;
+/// validation walks through its part from the start, window after window, so that enough sequences
+/// cover the whole part once. A token that an edit puts in place of another replaces it.
 class WindowDataset : public FramedDataset {
  public:
   void options(FieldVisitor& v) override;
@@ -18,8 +18,8 @@ class WindowDataset : public FramedDataset {
 
  protected:
   WindowDataset() : FramedDataset(0) {}
-  /// The bytes of the file that `key` names, which is among `files` from then on; throws UsageError
-  /// where it cannot be read or is empty.
+  /// The bytes of the file that `key` names, which is listed in `files` from then on; throws
+  /// UsageError where it cannot be read or is empty.
   std::string read_corpus(const std::string& key, const std::string& path,
                           const std::string& hint = {});
   /// Drops what lies beyond the limit; throws UsageError where a part is shorter than one window.
@@ -28,7 +28,7 @@ class WindowDataset : public FramedDataset {
   std::vector<int32_t> train_, validation_;
 
  private:
-  // How many tokens of the data a sequence of T has.
+  // How many tokens of the data a sequence of T needs.
   int64_t fresh(int64_t T) const { return T - first() - (place(T) == kNothing ? last() : 0); }
 
   int64_t limit_ = 0;

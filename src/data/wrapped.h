@@ -4,7 +4,7 @@
 
 namespace waiver {
 
-/// Another dataset, of which a derived class changes what it has to.
+/// Another dataset, parts of which a derived class overrides.
 class WrappedDataset : public Dataset {
  public:
   explicit WrappedDataset(std::unique_ptr<Dataset> data) : data_(std::move(data)) {}

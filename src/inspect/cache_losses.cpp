@@ -23,7 +23,8 @@ std::vector<int64_t> draw(std::vector<int64_t> from, int64_t count, const Random
   return from;
 }
 
-// How many sequences may pass at once: maps of all blocks stay below 128 MiB, or hold one sequence.
+// How many sequences may pass at once: the maps of all blocks stay below 128 MiB, or hold one
+// sequence.
 int64_t part_size(const ModelConfig& config) {
   constexpr int64_t most = int64_t{1} << 24;
   return std::max<int64_t>(1,
@@ -39,7 +40,7 @@ CacheLoss mean(const std::vector<CacheLoss>& losses) {
   return out;
 }
 
-// Ascending positions as `0 … 3, 10`, or how many they are.
+// Ascending positions as `0 … 3, 10`, or their count.
 std::string positions_text(const std::vector<int64_t>& positions) {
   std::string text;
   size_t runs = 0;

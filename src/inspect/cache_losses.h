@@ -9,7 +9,7 @@
 
 namespace waiver {
 
-/// Mean validation losses of a model that keeps these positions beside its window, in nats.
+/// Mean validation losses of a model that keeps these positions besides its window, in nats.
 struct CacheLoss {
   std::vector<int64_t> kept;
   double all = 0;      // over all targets
@@ -17,7 +17,7 @@ struct CacheLoss {
                        // keys; NaN where there are none
 };
 
-/// What eviction costs a model, and how much of it kept positions make good.
+/// What eviction costs a model, and how much of that the kept positions recover.
 struct CacheLosses {
   Cache cache;
   int64_t tokens = 0;             // T of the sequences
@@ -27,13 +27,13 @@ struct CacheLosses {
   std::vector<CacheLoss> random;  // as many others, drawn at random; empty where too few are left
 
   /// (loss_window − loss) ÷ (loss_window − loss_full); NaN unless the window alone costs something.
-  /// The same over all targets as over `evicted`, for other queries lose nothing.
+  /// The same over all targets as over `evicted`, since other queries lose nothing.
   double recovery(const CacheLoss& loss) const;
 };
 
 /// Runs the model once for each cache, over the sequences of `validation`, fewer at a time where
-/// their maps would take too much memory. The random ones are a function of the seed, all of them
-/// positions that would be evicted. Throws as Eviction does.
+/// their maps would take too much memory. The random positions are a function of the seed, and all
+/// would otherwise be evicted. Throws as Eviction does.
 CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, const Cache& cache,
                                  const Validation& validation);
 

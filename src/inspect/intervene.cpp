@@ -18,7 +18,7 @@ Effects::Values copy(const Prober& prober) {
   return out;
 }
 
-// A position under two names would be compared with itself.
+// A position with two names would be compared with itself.
 void check_distinct(const PositionNames& positions, const std::string& path) {
   for (const auto& [a, at] : positions)
     for (const auto& [b, other] : positions)
@@ -30,9 +30,9 @@ void check_distinct(const PositionNames& positions, const std::string& path) {
 void find_waiver(Effects& effects, const InterventionSpec& spec) {
   if (!effects.positions.contains(kWaiver)) {
     if (!effects.strongest)
-      throw UsageError(
-          spec.path, "no query of this model sees another token, so there is no waiver to be found",
-          "Choose a position with positions.waiver=N.");
+      throw UsageError(spec.path,
+                       "no query of this model sees another token, so there is no waiver to find",
+                       "Choose a position with positions.waiver=N.");
     effects.positions[kWaiver] = effects.strongest->key;
   }
   check_distinct(effects.positions, spec.path);
@@ -57,7 +57,7 @@ void write_spec(Log& log, const SavedModel& saved, const InterventionSpec& spec,
   set<std::string>(log, "checkpoint", {}, "the model that was changed",
                    {saved.checkpoint.string()});
   set<int64_t>(log, "updates", {}, "made to the weights of that model", {saved.step});
-  set(log, "arm_name", {"arm"}, "what each arm is called", arms);
+  set(log, "arm_name", {"arm"}, "the names of the arms", arms);
   set(log, "position_name", {"named"}, "names that edits use for positions", names);
   set(log, "position", {"named"}, "the positions of these names", positions);
 }
@@ -71,7 +71,7 @@ const std::vector<float>& Effects::of(const Values& values, std::string_view nam
 Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
   if (saved.data->features() > 0)
     throw UsageError(saved.checkpoint.string(),
-                     "edits need a model of tokens, and it takes features");
+                     "edits need a model of tokens, but this one takes features");
   const ModelConfig& model = saved.config.model;
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data));

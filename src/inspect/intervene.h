@@ -12,7 +12,7 @@
 
 namespace waiver {
 
-/// What a model shows under each arm of a spec, beside its natural pass, on the same probe batch.
+/// What a model shows under each arm of a spec and in its natural pass, on the same probe batch.
 struct Effects {
   using Values = std::vector<std::vector<float>>;  // the numbers of each series, row-major
 
@@ -26,8 +26,8 @@ struct Effects {
   const std::vector<float>& of(const Values& values, std::string_view name) const;
 };
 
-/// Throws UsageError where the waiver is to be found and no block has attention, or where two names
-/// come to stand for one position.
+/// Throws UsageError where the waiver must be found but no block has attention, or where two names
+/// turn out to denote one position.
 Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec);
 
 /// An HDF5 file in the format of the log:
@@ -37,9 +37,10 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec);
 void write_effects(const std::filesystem::path& path, const SavedModel& saved,
                    const InterventionSpec& spec, const Effects& effects);
 
-/// For people: per arm its loss and risks, and α, E and r_V of each named position in each head,
-/// with their differences from the natural pass; of many heads those that attend most to them. Then
-/// all arms again, a line each, in the strongest head. Fitted to `width` as by Table's to_text.
+/// For people: for each arm its loss and risks, and α, E and r_V of each named position in each
+/// head, with their differences from the natural pass; where there are many heads, only those that
+/// attend most to these positions. Then all arms again, a line each, in the strongest head. Fitted
+/// to `width` as by Table's to_text.
 std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
                           const Effects& effects, int64_t width = 0);
 

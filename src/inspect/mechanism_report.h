@@ -5,7 +5,7 @@
 #include "core/files/json.h"
 #include "inspect/saved.h"
 #include "probe/mechanism/mechanism.h"
-#include "run/log.h"
+#include "run/log_file.h"
 
 namespace waiver {
 
@@ -14,15 +14,15 @@ Mechanism mechanism_of(const SavedModel& saved);
 
 /// {waiver, status, heads: [{layer, head}], others, received_attention, enrichment, value_ratio,
 ///  follows: {encoding, content, both}, selected_by, loss,
-///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: no number.
+///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: not a number.
 Json to_json(const Mechanism& mechanism);
 
 /// The same into /mechanism of a log: `selected_by`, `status` and the outcome of each ID as text,
 /// every number as a scalar, those of a hypothesis as ID_NUMBER.
 void write_mechanism(Log& log, const Mechanism& mechanism);
 
-/// For a person: what selects the waiver, with the numbers, then every hypothesis. Fitted to
-/// `width` as by Table's to_text.
+/// For people: what selects the waiver, with the numbers, then every hypothesis. Fitted to `width`
+/// as by Table's to_text.
 std::string to_text(const Mechanism& mechanism, int64_t width = 0);
 
 /// Markdown: every hypothesis, and what counts as supported and as refuted.

@@ -25,7 +25,7 @@ class LastProbe {
     return log_.read_rows("probe", name, rows_ - 1, rows_).values;
   }
   int64_t axis(const std::string& name) const { return log_.axes().at(name); }
-  /// Of the first probe sequence, as it can stand in a line.
+  /// A token of the first probe sequence, as it can be shown on a line.
   std::string token(int64_t position) const {
     const std::string& text = tokens_[position];
     return text == "\n" ? "\\n" : text == " " ? "\" \"" : text;

@@ -4,18 +4,18 @@
 
 #include "inspect/saved.h"
 #include "probe/probe_batch.h"
-#include "run/log.h"
+#include "run/log_file.h"
 
 namespace waiver {
 
 /// Measures every metric on a trained model, as one row of /probe at its step, and the first probe
-/// sequence's tokens. The log is not on the disk until it is flushed to `path`.
+/// sequence's tokens. The log is not on disk until it is flushed to `path`.
 Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
                 const std::filesystem::path& path);
 
-/// The last row of /probe for a person to read: of every head its strongest key and the verdict on
-/// it; of every layer what stands out in the residual stream; losses. Fitted to `width` as by
-/// Table's to_text.
+/// The last row of /probe for people: for every head its strongest key and the verdict on it; for
+/// every layer what stands out in the residual stream; losses. Fitted to `width` as by Table's
+/// to_text.
 std::string probe_report(const Log& log, int64_t width = 0);
 
 }  // namespace waiver

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
-/// A checkpoint folder, or the newest of a run, and what it says of itself.
+/// A checkpoint folder, or the newest of a run, and its metadata.
 struct Found {
   fs::path checkpoint;
   CheckpointInfo info;
@@ -28,13 +28,13 @@ Found find_checkpoint(const fs::path& path) {
   if (fs::exists(path / IdentityFile::kName) && !found.info.identity.empty() &&
       found.info.identity != IdentityFile::read(path).identity)
     throw UsageError(found.checkpoint.string(),
-                     "this checkpoint is of another run than the folder that it lies in",
-                     "Move it away, or name it itself to see it nevertheless.");
+                     "this checkpoint belongs to another run than the folder it is in",
+                     "Move it away, or give its own path to inspect it anyway.");
   return found;
 }
 
 // The data of a checkpoint: what it learned from, unless the overrides name other data, which is
-// then told in the tokens that the model knows.
+// then encoded in the tokens that the model knows.
 std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
                                   const std::vector<std::string>& overrides) {
   if (found.info.data.empty()) return open_data(config);
@@ -48,16 +48,15 @@ std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
   return data;
 }
 
-// What is added to the embeddings is there for the positions of the trained context alone.
+// What is added to the embeddings exists only for the positions of the trained context.
 void check_context(const ModelConfig& trained, const ModelConfig& now) {
   const Kind<PositionEncoding>& encoding = now.position.of_layer(0);
   if (now.context <= trained.context || encoding->acts() != Acts::on_embeddings) return;
-  throw UsageError(
-      "model.context",
-      fmt::format("{} is more than the {} that the model was trained with, and {} adds "
-                  "a vector for each of those to the embeddings, not for later ones",
-                  now.context, trained.context, encoding.name()),
-      "Longer texts are for encodings that act in attention, such as rope, or for none.");
+  throw UsageError("model.context",
+                   fmt::format("{} is more than the {} positions that the model was trained with, "
+                               "and {} adds a vector to the embeddings only for those",
+                               now.context, trained.context, encoding.name()),
+                   "Longer texts need an encoding that acts in attention, such as rope, or none.");
 }
 
 }  // namespace
@@ -70,7 +69,8 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   saved.checkpoint = found.checkpoint;
   saved.step = info.step;
   const std::string name = "the config in " + (saved.checkpoint / "model.safetensors").string();
-  // No step is made: what follows from train.tokens is there, and a context need not divide it.
+  // No step is made: train.batch has been derived from train.tokens already, and a context need not
+  // divide it.
   std::vector<std::string> changes = {"train.tokens=0"};
   changes.insert(changes.end(), overrides.begin(), overrides.end());
   saved.config = parse_config(info.config, name, changes);

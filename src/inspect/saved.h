@@ -21,11 +21,11 @@ struct SavedModel {
 };
 
 /// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
-/// config; a shorter model.context takes the first rows of a table by position. Throws Error where
-/// there is none or it is damaged, where the context is longer than the encoding's, and where the
-/// data's files are not those that the model learned from, unless the overrides name them
-/// (data.path=FILE): their tokens are then told by their strings. Throws UsageError before anything
-/// is computed where what it is read for cannot fit into memory.
+/// config; a shorter model.context takes the first rows of a position table. Throws Error where the
+/// checkpoint is missing or damaged, where the context is longer than the encoding allows, and
+/// where the data's files are not those that the model learned from, unless the overrides name them
+/// (data.path=FILE): tokens are then matched by their strings. Throws UsageError before anything is
+/// computed where its intended use cannot fit into memory.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
                       Reading reading);
 

@@ -18,13 +18,13 @@ namespace {
 
 constexpr char kMissing[] = "missing; it has no default";
 constexpr char kPositionsDoc[] =
-    "names that edits may use for positions; `waiver` may be left out, and is then the key that "
-    "the strongest head attends to most in the natural pass";
+    "names that edits may use for positions; `waiver` may be omitted, and is then the key that the "
+    "strongest head attends to most in the natural pass";
 
-// What a spec holds beside its arms. Names of positions are the file's own.
+// What a spec holds besides its arms. The file chooses the names of positions.
 void visit_file(FieldVisitor& v, InterventionSpec& spec, const Node& positions, int64_t context) {
-  v.field({"title", "what the spec is called"}, spec.title);
-  v.field({"question", "what it is to answer"}, spec.question);
+  v.field({"title", "the title of the spec"}, spec.title);
+  v.field({"question", "the question that it is meant to answer"}, spec.question);
   v.visit({"positions", kPositionsDoc}, BlockRef{[&](FieldVisitor& inner) {
             for (const Node::Entry& entry : positions.entries)
               inner.field({entry.name, "", from_below(0, static_cast<double>(context))},
@@ -33,10 +33,10 @@ void visit_file(FieldVisitor& v, InterventionSpec& spec, const Node& positions, 
 }
 
 void visit_arm(FieldVisitor& v, std::string& name) {
-  v.field(Field{"name", "what the arm is called, each by another name"}.must_be_given(), name);
+  v.field(Field{"name", "the arm's name, unique in the spec"}.must_be_given(), name);
 }
 
-// Keys that are read one by one, so that those who misspell them are understood.
+// Keys that are read one by one, so that misspellings get a hint.
 KeyInfo list_key(const std::string& name) { return {name, KeyInfo::Type::block, "", "", "", {}}; }
 
 // Takes a list out of a map.
@@ -55,8 +55,8 @@ std::vector<Node> take_list(Node& map, const std::string& name, const std::strin
   return items;
 }
 
-// Reads an item of a list as a block of the name `key`. `visit` is called on `value`, and on
-// another T for the keys.
+// Reads an item of a list as a block named `key`. `visit` is called on `value`, and on another T
+// for the keys.
 template <class T, class VisitT>
 void read_item(const Node& item, const std::string& key, T& value, const VisitT& visit,
                std::vector<KeyInfo> more, Complaints& complaints) {
@@ -72,7 +72,7 @@ void read_item(const Node& item, const std::string& key, T& value, const VisitT&
       map, [&](FieldVisitor& v) { block(v, value); }, keys, complaints);
 }
 
-/// Reads edits and tries them on the model.
+/// Reads edits and checks them against the model.
 struct EditReader {
   const ModelConfig& model;
   int64_t vocabulary;
@@ -80,7 +80,7 @@ struct EditReader {
 
   EditConfig read(Node item, const std::string& key, Complaints& complaints) const {
     Node::Entry* at = item.find("at");
-    if (at && at->value.is_scalar()) {  // one point needs no brackets
+    if (at && at->value.is_scalar()) {  // a single point needs no brackets
       Node list = Node::list(at->value.place);
       list.items.push_back(at->value);
       at->value = std::move(list);
@@ -105,7 +105,7 @@ struct EditReader {
       std::iota(ids.begin(), ids.end(), 0);
       edits.edit_positions(ids);
     } catch (const UsageError& error) {
-      const std::string text = error.what();  // `edits[0]: …`, whose place is known better here
+      const std::string text = error.what();  // `edits[0]: …`, whose place is better known here
       complaints.add(place, key, text.substr(text.find(": ") + 2));
     }
   }
@@ -170,7 +170,7 @@ InterventionSpec load_intervention(const std::string& path, std::span<const std:
       complaints);
   check_names(positions, complaints);
   EditReader reader{model, vocabulary, spec.positions};
-  reader.names.try_emplace(kWaiver, 0);  // whatever it is found to be, it is within the context
+  reader.names.try_emplace(kWaiver, 0);  // wherever it is found, it is within the context
   spec.arms = read_arms(arms, reader, complaints);
   complaints.throw_if_any();
   return spec;
@@ -180,13 +180,14 @@ std::vector<KeyInfo> intervention_keys() {
   return collect_keys([](FieldVisitor& v) {
     InterventionSpec spec;
     visit_file(v, spec, Node::map(), 1);
-    v.visit({"arms[]", "variants of the pass, each measured beside the natural one"},
-            BlockRef{[](FieldVisitor& arm) {
-              std::string name;
-              visit_arm(arm, name);
-              EditConfig edit;
-              arm.field({"edits[]", "made in this order; `edits: []` is the natural pass"}, edit);
-            }});
+    v.visit(
+        {"arms[]", "variants of the pass, each compared with the natural one"},
+        BlockRef{[](FieldVisitor& arm) {
+          std::string name;
+          visit_arm(arm, name);
+          EditConfig edit;
+          arm.field({"edits[]", "applied in this order; `edits: []` is the natural pass"}, edit);
+        }});
   });
 }
 

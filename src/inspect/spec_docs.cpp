@@ -25,14 +25,14 @@ std::string options_of(EditRule& rule) {
 }
 
 std::string rule_table() {
-  std::string text = "| edit | what is put there | options |\n|---|---|---|\n";
+  std::string text = "| edit | what it puts there | options |\n|---|---|---|\n";
   for (const auto& entry : registry<EditRule>())
     text += fmt::format("| `{}` | {} | {} |\n", entry.name, entry.doc, options_of(*entry.make()));
   return text;
 }
 
 std::string point_table() {
-  std::string text = "| at | shape | what stands there | edits |\n|---|---|---|---|\n";
+  std::string text = "| at | shape | what it holds | edits |\n|---|---|---|---|\n";
   for (const PointInfo& point : points()) {
     if (!point.edited) continue;
     std::vector<std::string> rules;
@@ -49,17 +49,17 @@ std::string point_table() {
 std::string intervention_docs() {
   return fmt::format(
       "# Every key of a spec of interventions\n\n"
-      "`waiver intervene RUN SPEC.yaml` measures a trained model on its probe batch, first as it "
-      "is, "
-      "then once for each arm, whose edits change the pass at named points. `positions` gives "
+      "`waiver intervene RUN SPEC.yaml` measures a trained model on its probe batch, first "
+      "unchanged, then once for each arm, whose edits change the pass at named points. `positions` "
+      "gives "
       "names "
-      "to positions, `positions: {{waiver: 0, other: 5}}`; on the command line "
-      "`positions.other=7` gives another. `waiver` may be left out: it is then the key that the "
+      "to positions, `positions: {{waiver: 0, other: 5}}`; on the command line, "
+      "`positions.other=7` gives another. `waiver` may be omitted: it is then the key that the "
       "strongest head attends to most in the natural pass.\n\n{}\n"
       "## Edits\n\n{}\n"
       "## Points\n\n`*` in `at` stands for any characters: `blocks.*.resid`. L is the number of a "
       "block; "
-      "B sequences of T tokens, S with the sink tokens in front of them, C the width, H heads, V "
+      "B sequences of T tokens, S with the sink tokens prepended, C the width, H heads, V "
       "the "
       "vocabulary.\n\n{}",
       key_table(), rule_table(), point_table());

@@ -8,21 +8,21 @@
 
 namespace waiver {
 
-/// How attention or MLP, f, joins the residual stream x:
+/// How attention or the MLP, f, is added to the residual stream x:
 ///   pre       x + f(norm(x))
 ///   post      norm(x + f(x))
 ///   sandwich  x + norm_out(f(norm(x)))
-/// Dropout acts on what is added to x. Without the residual stream, f's part stands alone:
+/// Dropout acts on what is added to x. Without the residual stream, only f's part remains:
 /// f(norm(x)), norm(f(x)), norm_out(f(norm(x))).
 class Branch {
  public:
-  /// Its norms are called {norm}, and {norm}_out where f's output has a second one; `place` tells
-  /// its dropout from others.
+  /// Its norms are named {norm}, and {norm}_out where f's output has a second one; `place`
+  /// distinguishes its dropout from others.
   Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
          const std::string& place);
 
-  /// `added` is shown what joins x: f's part behind norm_out and dropout, before `post` norms the
-  /// sum.
+  /// `added` is shown what is added to x: f's part after norm_out and dropout, before `post`
+  /// normalises the sum.
   template <class F, class G>
   Variable join(Tape& tape, Variable x, const Input& input, const F& f, const G& added) const {
     Variable y = f(in_ ? in_->apply(tape, x) : x);
@@ -39,7 +39,7 @@ class Branch {
   bool residual_;
 };
 
-/// A norm of the residual stream, as the config says.
+/// A norm of the residual stream, as the config has it.
 std::unique_ptr<Norm> build_norm(Builder& builder, const ModelConfig& config,
                                  const std::string& name);
 

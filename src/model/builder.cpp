@@ -15,7 +15,7 @@ std::span<const Choice> words(InitKind) {
 }
 
 void InitConfig::visit(FieldVisitor& v) {
-  v.field({"kind", "how weights start"}, kind);
+  v.field({"kind", "how weights are initialised"}, kind);
   v.field(Field{"std", "standard deviation", above(0)}.only(
               where("kind", kind, {InitKind::gpt2, InitKind::normal})),
           std);

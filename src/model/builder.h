@@ -8,7 +8,7 @@
 
 namespace waiver {
 
-/// How weights start.
+/// How weights are initialised.
 enum class InitKind { fan_in, gpt2, normal };
 std::span<const Choice> words(InitKind);
 
@@ -26,10 +26,10 @@ struct Linear {
 };
 Variable apply(Tape& tape, const Linear& layer, Variable x,
                Activation activation = Activation::none);
-/// Empty where there is no parameter.
+/// Empty where the parameter is null.
 inline Variable value_of(const Parameter* p) { return p ? p->variable : Variable{}; }
 
-/// Declares the parameters of a model's parts, with the first values that the config asks for.
+/// Declares the parameters of a model's parts, initialised as the config asks.
 class Builder {
  public:
   Builder(ParameterSet& parameters, const InitConfig& init, int64_t layers)
@@ -38,7 +38,7 @@ class Builder {
   /// {name}.weight [in, out] and, where asked for, {name}.bias [out]. `residual`: its output is
   /// added to the residual stream.
   Linear linear(const std::string& name, int64_t in, int64_t out, bool bias, bool residual = false);
-  /// How a matrix that sums over `in` numbers starts.
+  /// How a matrix that sums over `in` numbers is initialised.
   Init matrix(int64_t in, bool residual = false) const;
   Parameter& add(std::string name, const Shape& shape, Init init) {
     return parameters_.add(std::move(name), shape, init);

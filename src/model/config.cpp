@@ -12,15 +12,15 @@ namespace waiver {
 
 std::span<const Choice> words(InputKind) {
   static constexpr Choice all[] = {
-      {"tokens", "an embedding of each token; at the end, logits of the vocabulary"},
+      {"tokens", "an embedding of each token; the output is logits over the vocabulary"},
       {"features",
-       "the data's real-valued features, as wide as the residual stream, without an embedding; at "
-       "the end, that stream itself (Ran-Milo, 2603.11487)"}};
+       "the data's real-valued features, as wide as the residual stream, without an embedding; the "
+       "output is that stream itself (Ran-Milo, 2603.11487)"}};
   return all;
 }
 
 std::span<const Choice> words(ScoreScale) {
-  static constexpr Choice all[] = {{"sqrt", "q·k / √D, D the width of a head (1706.03762)"},
+  static constexpr Choice all[] = {{"sqrt", "q·k / √D, D the head width (1706.03762)"},
                                    {"none", "q·k (Ran-Milo, 2603.11487)"}};
   return all;
 }
@@ -37,11 +37,11 @@ std::span<const Choice> words(NormPlace) {
 void AttentionConfig::visit(FieldVisitor& v) {
   v.field({"mask", "which keys a query sees"}, mask);
   v.field({"normalizer", "how scores become weights"}, normalizer);
-  v.field({"slot", "a key that is no token's and that every query sees"}, slot);
+  v.field({"slot", "an extra key that belongs to no token and that every query sees"}, slot);
   v.field({"scale", "what the products of queries and keys are divided by"}, scale);
   v.field({"bias", "biases in the query, key, value and output projections"}, bias);
   v.field({"qk_norm", "normalisation of each head's queries and keys, before rope"}, qk_norm);
-  v.field({"gate", "what opens and closes the heads' outputs before their projection"}, gate);
+  v.field({"gate", "what gates the heads' outputs before the output projection"}, gate);
   v.field({"absent", "layers, counted from 0, without attention", at_least(0)}, absent);
 }
 
@@ -57,7 +57,7 @@ void MlpConfig::visit(FieldVisitor& v) {
 void NormConfig::visit(FieldVisitor& v) {
   kind.visit_within(v, {"kind", "normalisation of the residual stream"});
   const Condition present = kind.where("kind", [](const Norm& norm) { return norm.present(); });
-  v.field(Field{"place", "where the norms stand"}.only(present), place);
+  v.field(Field{"place", "where the norms are applied"}.only(present), place);
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
@@ -69,19 +69,18 @@ void OutputConfig::visit(FieldVisitor& v) {
 }
 
 void DropoutConfig::visit(FieldVisitor& v) {
-  v.field(
-      {"attention",
-       "share of the attention weights that training drops (Srivastava et al., JMLR 2014; Vaswani "
-       "et al., 1706.03762)",
-       from_below(0, 1)},
-      attention);
+  v.field({"attention",
+           "share of attention weights dropped in training (Srivastava et al., JMLR 2014; Vaswani "
+           "et al., 1706.03762)",
+           from_below(0, 1)},
+          attention);
   v.field({"residual",
-           "share of what attention and MLP add to the residual stream that training drops "
+           "share dropped in training of what attention and MLP add to the residual stream "
            "(1706.03762)",
            from_below(0, 1)},
           residual);
   v.field({"embedding",
-           "share of the embeddings, with their encoding, that training drops (1706.03762)",
+           "share of the embeddings, with their encoding, dropped in training (1706.03762)",
            from_below(0, 1)},
           embedding);
 }
@@ -91,22 +90,22 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.field({"heads", "attention heads per block", between(1, 1024)}, heads);
   v.field({"width", "width of the residual stream", between(1, 65536)}, width);
   v.field({"context", "tokens per sequence (T)", between(2, 1 << 20)}, context);
-  v.field({"input", "what the model is given, and so what it gives"}, input);
+  v.field({"input", "what the model takes, and hence what it outputs"}, input);
   v.field({"sink_tokens",
-           "learned tokens in front of every sequence, seen by every query; they see each other "
-           "alone, and nothing is predicted from them (Xiao et al., 2309.17453)",
+           "learned tokens prepended to every sequence, seen by every query; they see only each "
+           "other, and nothing is predicted from them (Xiao et al., 2309.17453)",
            between(0, 64)},
           sink_tokens);
   v.field({"residual",
-           "whether attention and MLP, f, give x + f(x) (He et al., 1512.03385), or f(x) alone"},
+           "whether attention and MLP, f, yield x + f(x) (He et al., 1512.03385) or f(x) alone"},
           residual);
-  v.field({"position", "how tokens know where they stand; also a list with one for each layer"},
+  v.field({"position", "how tokens know their positions; also a list with one encoding per layer"},
           position);
   v.field({"attention", "attention"}, attention);
   v.field({"mlp", "the perceptron"}, mlp);
   v.field({"norm", "normalisation"}, norm);
   v.field({"output", "from the residual stream to logits"}, output);
-  v.field({"dropout", "dropout, in training alone"}, dropout);
+  v.field({"dropout", "dropout, in training only"}, dropout);
   v.field({"init", "initial weights"}, init);
 }
 
@@ -116,7 +115,7 @@ bool contains(const std::vector<int64_t>& list, int64_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
 }
 
-// What is wrong with a list of layers that lack something.
+// What is wrong with a list of layers that lack a branch.
 void check_absent(const std::string& key, const std::vector<int64_t>& absent, int64_t layers,
                   std::vector<ModelConfig::Misfit>& out) {
   for (size_t i = 0; i < absent.size(); ++i) {
@@ -136,7 +135,7 @@ std::string refuse_position(const ModelConfig& model, int64_t layer) {
     return reason;
   if (model.position.count() == 0) return {};
   if (kind->acts() == Acts::on_embeddings)
-    return fmt::format("{} acts on the embeddings, before any layer, and cannot stand in a list",
+    return fmt::format("{} acts on the embeddings, before any layer, and cannot be in a list",
                        kind.name());
   if (kind->acts() == Acts::in_attention && !model.has_attention(layer))
     return fmt::format("layer {} has {}, but no attention for it to act in", layer, kind.name());
@@ -149,7 +148,7 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
     out.push_back({"model.position",
                    fmt::format("the list has {} encoding{}, but model.layers is {}", count,
                                count == 1 ? "" : "s", model.layers),
-                   "A list has one for each layer."});
+                   "A list has one per layer."});
     return;
   }
   for (int64_t layer = 0; layer < std::max<int64_t>(count, 1); ++layer)
@@ -158,7 +157,7 @@ void check_positions(const ModelConfig& model, std::vector<ModelConfig::Misfit>&
                      reason, count > 0 ? "The list counts layers from 0." : ""});
 }
 
-// What is set of attention that no layer has. A prefix is given, not predicted, even then.
+// Settings of attention where no layer has any. A prefix is given, not predicted, even then.
 void check_without_attention(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
   const FieldTexts::Texts plain = FieldTexts::of(AttentionConfig{});
   const char* what = "no layer has attention, so this would change nothing";
@@ -177,7 +176,7 @@ bool has_no_mlp(const ModelConfig& model) {
   return model.mlp.kind->present();
 }
 
-// What needs tokens, where the model takes features.
+// Settings that need tokens, where the model takes features.
 void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
   const auto refuse = [&](const char* key, const char* what) {
     out.push_back({key, fmt::format("{}, but model.input is features", what), ""});
@@ -185,7 +184,7 @@ void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& 
   if (model.output.tied) refuse("model.output.tied", "the output is tied to a token embedding");
   if (model.output.bias) refuse("model.output.bias", "the bias is on logits of tokens");
   if (model.attention.mask->separator() >= 0)
-    refuse("model.attention.mask.separator", "documents are parted by a token");
+    refuse("model.attention.mask.separator", "documents are separated by a token");
 }
 
 }  // namespace
@@ -216,10 +215,10 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
     out.push_back({"model.attention.mask", reason, ""});
   if (attention.slot->gives_nothing() && !attention.normalizer->shares())
     out.push_back({"model.attention.slot",
-                   fmt::format("{} lets every key have its weight whatever the others have, so a "
-                               "key with value 0 would change nothing",
+                   fmt::format("with {} the weight of a key does not depend on the other keys, so "
+                               "a key with value 0 would change nothing",
                                attention.normalizer.name()),
-                   "Use slot: key_value, or a normalizer whose weights share a sum."});
+                   "Use slot: key_value, or a normalizer whose weights compete."});
   check_absent("model.attention.absent", attention.absent, layers, out);
   check_absent("model.mlp.absent", mlp.absent, layers, out);
   const bool any_attends = std::ranges::count(attends, true) > 0;

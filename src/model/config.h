@@ -13,15 +13,15 @@
 
 namespace waiver {
 
-/// What the model is given, and so what it gives.
+/// What the model takes, and hence what it outputs.
 enum class InputKind { tokens, features };
 std::span<const Choice> words(InputKind);
 
-/// What the products of queries and keys are divided by.
+/// The scale of the products of queries and keys.
 enum class ScoreScale { sqrt, none };
 std::span<const Choice> words(ScoreScale);
 
-/// Where the norms stand.
+/// Where the norms are applied.
 enum class NormPlace { pre, post, sandwich };
 std::span<const Choice> words(NormPlace);
 
@@ -62,7 +62,7 @@ struct OutputConfig {
 };
 
 /// The transformer: token embedding, encoding, blocks, final norm, output. Where `input` is
-/// features, it has neither embedding nor output: what comes out of the blocks is the answer.
+/// features, it has neither embedding nor output layer: the blocks' output is the answer.
 struct ModelConfig {
   int64_t layers = 2;
   int64_t heads = 1;
@@ -80,19 +80,19 @@ struct ModelConfig {
   InitConfig init;
 
   void visit(FieldVisitor& v);
-  /// What acts in attention has positions for the sink tokens too.
+  /// Encodings that act in attention have positions for the sink tokens too.
   EncodingSizes encoding_sizes(Acts acts) const {
     return {context + (acts == Acts::in_attention ? sink_tokens : 0), width, heads,
             init.embedding_std(), "embed.position"};
   }
-  /// What the products of queries and keys are multiplied by.
+  /// The factor on the products of queries and keys.
   float score_scale() const;
-  /// How many keys are no token's: the sink tokens, and the slot.
+  /// How many keys belong to no token of the sequence: the sink tokens and the slot.
   int64_t added_keys() const { return sink_tokens + (attention.slot->present() ? 1 : 0); }
   bool takes_features() const { return input == InputKind::features; }
   bool has_attention(int64_t layer) const;
   bool has_mlp(int64_t layer) const;
-  /// The reason why the sizes do not fit together, and the key it concerns; empty when they do.
+  /// Why the sizes do not fit together, and the key concerned; empty when they do.
   struct Misfit {
     std::string key, what, hint;
   };

@@ -16,8 +16,8 @@ struct DropoutConfig {
   void visit(FieldVisitor& v);
 };
 
-/// What dropout draws from in training. An input that holds a part of a step's batch says with
-/// which sequence of the batch it begins, so that the parts together drop what the whole would.
+/// What dropout draws from in training. An input that holds part of a step's batch says with which
+/// sequence of the batch it begins, so that the parts together drop what the whole batch would.
 struct Noise {
   uint64_t seed = 0;
   int64_t step = 0;
@@ -25,7 +25,7 @@ struct Noise {
 };
 
 /// Dropout at one place of the model (Srivastava et al., JMLR 2014): what is dropped is a function
-/// of seed, step, place, and the element's index within the whole batch; what stays is divided by
+/// of seed, step, place, and the element's index within the whole batch; what is kept is divided by
 /// 1 − p. Nothing is dropped without noise, or where p is 0.
 class Dropout {
  public:

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<float> copy(const Tensor& t) { return {t.data, t.data + t.size()}; }
 
-// Which rows of length T differ from what they were.
+// Which rows of length T differ from before.
 std::vector<char> changed_rows(const Tensor& now, const std::vector<float>& before) {
   const int64_t T = now.shape[-1], rows = now.size() / T;
   std::vector<char> out(rows);
@@ -33,7 +33,7 @@ void edit_attention(Intervention& change, int64_t layer, const AttentionSpec& sp
     change.edit(layer, Point::attn_scores, spec.scores);
     rescored = changed_rows(spec.scores, before);
   }
-  std::vector<float> slot(rows);  // the weight of the slot, which no pattern shows
+  std::vector<float> slot(rows);  // the slot's weight, which the pattern does not hold
   const auto weigh = [&](int64_t r, float* weights) {
     slot[r] = weigh_row(spec, qkv, r / T, r % T, spec.scores.data + r * T, weights);
   };

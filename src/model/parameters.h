@@ -9,7 +9,7 @@
 
 namespace waiver {
 
-/// How a parameter starts. Numbers are drawn from (seed, parameter name, element).
+/// How a parameter is initialised. Random values are drawn from (seed, parameter name, element).
 struct Init {
   enum class Kind { constant, normal, uniform } kind = Kind::constant;
   double scale = 0.0;  // the constant, the standard deviation, or the half-width
@@ -24,40 +24,40 @@ struct Parameter {
   Shape shape;
   Init init;
   Variable variable;         // without a gradient: frozen
-  bool by_position = false;  // row p is that of position p: a shorter context has the first rows
+  bool by_position = false;  // row p is that of position p; a shorter context takes the first rows
 
   bool is_matrix() const { return shape.rank >= 2; }
 };
 
-/// Numbers that the config fixes. They are no weights: nothing trains, counts or freezes them.
-/// Files of the weights hold them all the same, so that these can be used without the config.
+/// Numbers that the config fixes. They are not weights: nothing trains, counts or freezes them.
+/// Weight files hold them all the same, so that the weights can be used without the config.
 struct Constant {
   std::string name;
   Tensor value;
 };
 
-/// Whether `name` fits the pattern; `*` stands for any characters, dots included.
+/// Whether `name` matches the pattern; `*` stands for any characters, dots included.
 bool matches(std::string_view pattern, std::string_view name);
 
 /// The weights of a model. All values lie in one flat block, all gradients in another of the same
 /// layout, so that clipping and the optimizer are single passes over flat memory.
 class ParameterSet {
  public:
-  /// Declares a parameter; the reference stays valid. REQUIRES: before `allocate`.
+  /// Declares a parameter; the reference stays valid. REQUIRES: called before `allocate`.
   Parameter& add(std::string name, const Shape& shape, Init init);
   /// Declares a constant, every number of which is `value`; the reference stays valid.
   const Constant& add_constant(std::string name, const Shape& shape, float value);
-  /// Gives every parameter its memory and its first value.
+  /// Gives every parameter its memory and its initial values.
   void allocate(uint64_t seed);
-  /// Takes their gradients from the parameters whose name matches, so that no op computes them and
-  /// no optimizer moves these weights; returns how many match. `*` stands for any characters.
-  /// REQUIRES: after `allocate`.
+  /// Removes the gradients of the parameters whose names match, so that no op computes them and no
+  /// optimizer updates these weights; returns how many match. `*` stands for any characters.
+  /// REQUIRES: called after `allocate`.
   int64_t freeze(std::string_view pattern);
 
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }
   const std::deque<Constant>& constants() const { return constants_; }
-  int64_t count() const;  // how many numbers the parameters hold, padding left out
+  int64_t count() const;  // how many numbers the parameters hold, without padding
 
   /// Flat views, every parameter padded with zeros to 64 bytes.
   std::span<float> values() const { return {values_.data, static_cast<size_t>(values_.size())}; }

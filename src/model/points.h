@@ -14,8 +14,8 @@ struct ModelConfig;
 // may change. A new point is one line here, and the place in Transformer that shows or passes it.
 //
 // B sequences of T tokens, C the width, H heads, V the vocabulary. S = R + T, R the sink tokens of
-// the model: within blocks they are the first R of every S. A point with heads that is no map has
-// them side by side, C ÷ H channels each.
+// the model: within blocks they are the first R of every S. A point with heads that is not a map
+// has them side by side, C ÷ H channels each.
 
 // clang-format off
 //      Point           name              of         shape           kind     heads shown edited
@@ -30,17 +30,17 @@ struct ModelConfig;
   POINT(embed,          "embed",          model,     "[B·T, C]",     vectors, no,   yes,  yes, \
         "embedding with its encoding") \
   POINT(attn_in,        "attn.in",        attention, "[B·S, C]",     vectors, no,   yes,  no, \
-        "what queries, keys and values are made of") \
+        "the input of the query, key and value projections") \
   POINT(attn_q,         "attn.q",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
-        "queries, normalised and turned") \
+        "queries, normalised and rotated") \
   POINT(attn_k,         "attn.k",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
-        "keys, normalised and turned") \
+        "keys, normalised and rotated") \
   POINT(attn_v,         "attn.v",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
         "values") \
   POINT(attn_qkv,       "attn.qkv",       attention, "[B·S, 3C]",    vectors, no,   yes,  no, \
-        "the three of them, one behind the other") \
+        "queries, keys and values, concatenated") \
   POINT(attn_scores,    "attn.scores",    attention, "[B, H, S, S]", scores,  yes,  yes,  yes, \
-        "before the normaliser, bias included, query by key; −∞ hidden") \
+        "before the normaliser, bias included, query by key; −∞ where hidden") \
   POINT(attn_pattern,   "attn.pattern",   attention, "[B, H, S, S]", pattern, yes,  yes,  yes, \
         "weights after the normaliser, query by key; 0 where hidden") \
   POINT(attn_slot,      "attn.slot",      slot,      "[B, H, S]",    numbers, yes,  yes,  no, \
@@ -48,19 +48,19 @@ struct ModelConfig;
   POINT(attn_mix,       "attn.mix",       attention, "[B·S, C]",     vectors, yes,  yes,  yes, \
         "Σ_j A_ij v_j, before any gate") \
   POINT(attn_out,       "attn.out",       attention, "[B·S, C]",     vectors, no,   yes,  yes, \
-        "the above, gated, through the output projection") \
+        "the mix, gated and projected") \
   POINT(attn_added,     "attn.added",     attention, "[B·S, C]",     vectors, no,   yes,  no, \
         "the same, as it joins the stream") \
   POINT(mlp_out,        "mlp.out",        mlp,       "[B·S, C]",     vectors, no,   yes,  yes, \
-        "what the MLP gives, before any norm") \
+        "output of the MLP, before any norm") \
   POINT(mlp_added,      "mlp.added",      mlp,       "[B·S, C]",     vectors, no,   yes,  no, \
         "the same, as it joins the stream") \
   POINT(resid,          "resid",          block,     "[B·S, C]",     vectors, no,   yes,  yes, \
         "residual stream after the block") \
   POINT(final_norm,     "final.norm",     model,     "[B·T, C]",     vectors, no,   yes,  yes, \
-        "what the output layer gets") \
+        "input of the output layer") \
   POINT(logits,         "logits",         model,     "[B·T, V]",     vectors, no,   yes,  yes, \
-        "logits, or what the model answers to features, [B·T, C]")
+        "logits, or the model's answers to features, [B·T, C]")
 // clang-format on
 
 #define WAIVER_POINT_ENUMERATOR(point, ...) point,
@@ -89,7 +89,7 @@ struct PointInfo {
   bool is_map() const { return kind == PointKind::scores || kind == PointKind::pattern; }
 };
 
-/// All of them, in the order of the pass.
+/// All points, in the order of the pass.
 std::span<const PointInfo> points();
 const PointInfo& about(Point point);
 

@@ -19,7 +19,7 @@ bool edits(const Input& input, int64_t layer, Point point) {
   return input.intervention && input.intervention->edits(layer, point);
 }
 
-// Has a point changed where that is asked for, then shows it.
+// Lets an intervention edit a point where it asks to, then shows the point.
 void pass(const Input& input, Capture* capture, int64_t layer, Point point, const Tensor& t) {
   if (edits(input, layer, point)) input.intervention->edit(layer, point, t);
   show(capture, layer, point, t);
@@ -36,7 +36,8 @@ void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
   }
 }
 
-// Has what an encoding added to the embeddings changed; rows that stay keep their bits.
+// Lets an intervention edit what the encoding added to the embeddings; unchanged rows keep their
+// bits.
 void edit_position(const Input& input, Arena& arena, const Tensor& plain, const Tensor& encoded) {
   if (!edits(input, -1, Point::embed_position)) return;
   const Tensor added = arena.tensor(plain.shape), before = arena.tensor(plain.shape);
@@ -47,15 +48,14 @@ void edit_position(const Input& input, Arena& arena, const Tensor& plain, const 
     if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
 
-// A value of the tape, whose gradient nobody asks for.
+// A tensor as a Variable whose gradient nobody needs.
 Variable features_of(Tape& tape, const Input& input, int64_t C) {
   Variable x = tape.variable({input.batch * input.length, C});
   std::copy(input.features.begin(), input.features.end(), x.value.data);
   return x;
 }
 
-// The places of an input and of `sinks` tokens in front of them, which stand right before
-// position 0.
+// The positions of an input and of `sinks` prepended tokens, which lie right before position 0.
 Input with_sinks(Tape& tape, Input input, int64_t sinks) {
   const auto length = static_cast<size_t>(sinks + input.length);
   auto* ids = tape.arena().array<int32_t>(static_cast<int64_t>(length));
@@ -99,7 +99,7 @@ void Transformer::add_encodings() {
   }
 }
 
-// The document of each token, with so many sink tokens in front [B·(sinks + T)], or empty where the
+// The document of each token, with the sink tokens prepended [B·(sinks + T)], or empty where the
 // mask has no separator.
 std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& input,
                                                  int64_t sinks) const {

@@ -10,8 +10,8 @@
 namespace waiver {
 
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
-/// logits = output(norm(x)); `Branch` says where else norms may stand. Weights are named in plain
-/// words, matrices are [in, out]:
+/// logits = output(norm(x)); `Branch` says where else norms may be. Weights have plain names,
+/// matrices are [in, out]:
 /// embed.{token,sink}.weight, embed.position.weight (of a layer's own encoding
 /// blocks.{l}.attn.position), blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
@@ -19,31 +19,31 @@ namespace waiver {
 /// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
 /// final.norm.{gain,bias}, output.{weight,bias}.
 ///
-/// Sink tokens (Xiao et al., 2309.17453, §3.3) are rows of embed.sink.weight in front of every
-/// sequence, from the first block to the last. They have no token id and no position of their own
-/// in learned and sinusoidal encodings; where an encoding acts in attention they stand right before
-/// position 0, and the tokens keep their positions. What they see is said in Mask; so their keys
-/// and values are constants of the model, which at inference stay in front, whatever leaves the
-/// cache or the context.
+/// Sink tokens (Xiao et al., 2309.17453, §3.3) are rows of embed.sink.weight prepended to every
+/// sequence, from the first block to the last. They have no token id, and no position in learned
+/// and sinusoidal encodings; where an encoding acts in attention their positions are those right
+/// before 0, and the tokens keep theirs. Mask says what they see; hence their keys and values are
+/// constants of the model, which at inference stay at the front, whatever leaves the cache or the
+/// context.
 class Transformer {
  public:
   Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed);
 
-  /// Logits [B·T, V], or where the model takes features, what it answers [B·T, C]. Throws Error
-  /// when a sequence is longer than the context.
+  /// Logits [B·T, V], or, where the model takes features, its answers [B·T, C]. Throws Error when a
+  /// sequence is longer than the context.
   Variable forward(Tape& tape, const Input& input, Capture* capture = nullptr) const;
 
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
   int64_t vocabulary() const { return vocabulary_; }
-  /// The encoding that acts in a block; that of block 0 on the embeddings, too.
+  /// The encoding that acts in a block; that of block 0 acts on the embeddings, too.
   const PositionEncoding& encoding(int64_t layer) const {
     return *encodings_[encodings_.size() == 1 ? 0 : layer];
   }
   /// The mask of a block. REQUIRES: it has attention.
   const Mask& mask(int64_t layer) const { return *blocks_[layer].attention->mask; }
-  /// The keys that each query of B sequences sees in a block, sink tokens left out, [B·T].
+  /// The keys that each query of B sequences sees in a block, without the sink tokens, [B·T].
   /// REQUIRES: it has attention.
   std::vector<VisibleKeys> visible_keys(int64_t layer, const Input& input) const;
   /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has

@@ -4,16 +4,15 @@ namespace waiver {
 
 void ProbeConfig::visit(FieldVisitor& v) {
   v.field({"every", "steps between probes; 0: no probes at all", at_least(0)}, every);
-  v.field({"first", "further steps to probe at, for the fast beginning", at_least(0)}, first);
+  v.field({"first", "further steps to probe at, for the fast early phase", at_least(0)}, first);
   v.field({"snapshots", "steps at which whole attention maps are kept", at_least(0)}, snapshots);
   v.field({"batch", "sequences in the fixed probe batch", between(1, 1 << 16)}, batch);
   v.field({"sink_threshold",
            "ε of the sink rate (Gu et al., 2410.10781: 0.3), and of the onset of attention to the "
-           "first "
-           "token in the summary",
+           "first token in the summary",
            between(0, 1)},
           sink_threshold);
-  v.field({"waiver", "what the series waiver_score calls a waiver element"}, waiver);
+  v.field({"waiver", "what the series waiver_score counts as a waiver element"}, waiver);
 }
 
 void WaiverThresholds::visit(FieldVisitor& v) {

@@ -9,7 +9,7 @@ namespace {
 using Content = ProbeTokens::Content;
 using Bos = ProbeTokens::Bos;
 
-/// Which places of a sequence get a random token; place T is the last target's.
+/// Which places of a sequence get a random token; place T is that of the last target.
 class Places {
  public:
   Places(const Dataset& data, const ProbeTokens& tokens) : data_(data), tokens_(tokens) {
@@ -26,7 +26,7 @@ class Places {
   int64_t dropped_ = 0;
 };
 
-// Gives sequence b the tokens x [T + 1] that it would have with nothing hidden.
+// Gives sequence b the tokens x [T + 1] that it would have with nothing masked.
 void put(Batch& batch, int64_t b, const std::vector<int32_t>& x) {
   const int64_t T = batch.tokens;
   for (int64_t t = 0; t < T; ++t) {
@@ -43,7 +43,7 @@ void put(Batch& batch, int64_t b, const std::vector<int32_t>& x) {
 Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
                   const ProbeTokens& tokens) {
   if (tokens.content == Content::random && data.features() > 0)
-    throw UsageError("tokens", "this data is of features, which random tokens cannot replace",
+    throw UsageError("tokens", "this data consists of features, which random tokens cannot replace",
                      "Take natural ones.");
   if (tokens.bos == Bos::drop && data.front().empty())
     throw UsageError("bos",

@@ -10,12 +10,12 @@
 namespace waiver {
 namespace {
 
-/// What one pass of a probe is for; where tokens are hidden, there is one for each.
+/// The purpose of one pass of a probe; where tokens are masked, each has its own pass.
 struct Purpose {
   bool blocks = true, logits = true;
 };
 
-/// Asks for all that a probe asks for, and has the same copies made of what added keys share.
+/// Asks for everything that a probe asks for, and makes the same copies of what added keys share.
 class Rehearsed : public Capture {
  public:
   Rehearsed(Arena& arena, const ModelConfig& model, int64_t batch, Purpose purpose, bool gradients)

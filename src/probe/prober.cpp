@@ -16,7 +16,7 @@ namespace waiver {
 
 namespace {
 
-// Puts the gradients of all parameters back as they were.
+// Restores the gradients of all parameters.
 class KeptGradients {
  public:
   explicit KeptGradients(const ParameterSet& parameters)
@@ -36,7 +36,7 @@ class KeptGradients {
 class Prober::Watch : public Capture {
  public:
   Watch(Prober& prober, bool snapshot) : prober_(prober), snapshot_(snapshot) {}
-  // From now on passes run on `batch`; what is not asked for is not measured.
+  // From now on passes run on `batch`; only what is asked for is measured.
   void look_at(const Batch& batch, bool blocks, bool logits) {
     view_.batch = &batch;
     blocks_ = blocks;
@@ -60,7 +60,7 @@ class Prober::Watch : public Capture {
   void take_variable(int64_t layer, Point, const Variable& x) override {
     attention_inputs_.emplace_back(layer, x);
   }
-  // Whether the pass is to go backward, and what is shown when it has.
+  // Whether a backward pass is needed, and what is shown after it.
   bool gradients() const { return logits_ && prober_.of_gradients_; }
   void show_gradients() {
     const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
@@ -96,7 +96,7 @@ class Prober::Watch : public Capture {
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
     view_.qkv = view_.scores = view_.pattern = view_.attention_added = view_.added =
-        slot_ = {};  // the next has its own
+        slot_ = {};  // the next block has its own
   }
   void keep_maps() {
     const int64_t size = view_.pattern.size() / view_.batch->batch;  // H·T·T
@@ -204,7 +204,7 @@ void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
 void Prober::measure(bool snapshot, Edits* edits) {
   if (edits && of_gradients_)
     throw Error("probe", "gradients cannot be measured under edits",
-                "Measure the metrics of training alone.");
+                "Measure only the metrics of training.");
   const int64_t T = context_.tokens, size = part_size(model_.config(), batch_.batch);
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
@@ -282,7 +282,7 @@ std::vector<std::string> Prober::snapshot_tokens() const {
   std::vector<std::string> out;
   for (int64_t t = 0; t < context_.tokens; ++t) {
     std::string text = data_.text(sequences()[t]);
-    // A single byte that is no character of its own cannot stand in a UTF-8 string.
+    // A single byte that is not a character cannot be part of a UTF-8 string.
     if (const auto byte = static_cast<unsigned char>(text[0]);
         text.size() == 1 && (byte == 0 || byte >= 0x80))
       text = fmt::format("\\x{:02x}", byte);

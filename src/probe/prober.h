@@ -12,33 +12,33 @@
 
 namespace waiver {
 
-/// Measures metrics on a fixed batch of the dataset's probe split. Uses memory of its own and
-/// changes neither the model nor the training. Where the data hides tokens (masked_token), what
-/// happens in the blocks is measured on the whole sequences, so that every query is the token that
-/// its role speaks of, and losses and risks on the same sequences with tokens hidden.
+/// Measures metrics on a fixed batch of the dataset's probe split. Uses its own memory and changes
+/// neither the model nor the training. Where the data masks tokens (masked_token), what happens in
+/// the blocks is measured on the unmasked sequences, so that every query is the token that its role
+/// refers to, and losses and risks on the same sequences with tokens masked.
 class Prober {
  public:
   /// REQUIRES: model and data outlive the prober; data is open.
-  /// `metrics`: those of training alone, or with on_demand all of them.
+  /// `metrics`: only those of training, or with on_demand all of them.
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
          When metrics = When::training, const ProbeTokens& tokens = {});
 
-  /// How many sequences of a probe batch pass the model at once.
+  /// How many sequences of a probe batch pass through the model at once.
   static int64_t part_size(const ModelConfig& model, int64_t batch);
 
-  /// Whether a probe, or a snapshot, belongs to this step of a run of `steps`. The last step always
+  /// Whether a probe, or a snapshot, is due at this step of a run of `steps`. The last step always
   /// has a probe; nothing is due when probe.every is 0.
   bool due(int64_t step, int64_t steps) const;
   bool snapshot_due(int64_t step) const;
 
-  /// Runs the model over the probe batch; keeps attention maps where `snapshot`. What belongs to
-  /// attention is NaN in blocks that have none. `edits` change what the model sees and does, not
-  /// what roles, targets and true distributions are taken from; they throw Error together with
-  /// metrics of gradients.
+  /// Runs the model over the probe batch; keeps attention maps where `snapshot`. Series of
+  /// attention are NaN in blocks without attention. `edits` change what the model sees and does,
+  /// not what roles, targets and true distributions are derived from. Throws Error for edits
+  /// together with metrics of gradients.
   void measure(bool snapshot = false, Edits* edits = nullptr);
 
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
-  /// What `measure` found, in the order of `series`; valid until the next call.
+  /// The results of `measure`, in the order of `series`; valid until the next call.
   const std::vector<SeriesSpec>& series() const { return series_; }
   Values values() const;
   /// The numbers of one of the series; null where it is not measured.
@@ -52,13 +52,13 @@ class Prober {
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
   /// The memory of its passes.
   const Arena& arena() const { return arena_; }
-  /// How many of the queries see key k, itself included: share, mean over the probe sequences,
+  /// How many of the queries see key k, including its own: share, mean over the probe sequences,
   /// [layer, key]; NaN in a block without attention.
   std::vector<float> key_visibility() const;
-  /// The tokens of the first probe sequence, as a person reads them.
+  /// The tokens of the first probe sequence, as people read them.
   std::vector<std::string> snapshot_tokens() const;
 
-  /// The probe sequences as they are without hidden tokens, [B·T].
+  /// The probe sequences with nothing masked, [B·T].
   const std::vector<int32_t>& sequences() const {
     return batch_.whole.empty() ? batch_.inputs : batch_.whole;
   }
@@ -83,7 +83,8 @@ class Prober {
   Arena arena_;
   std::vector<std::unique_ptr<Metric>> metrics_;
   std::vector<SeriesSpec> series_;
-  std::vector<std::pair<const Metric*, size_t>> sources_;  // of each series: whose, and its number
+  std::vector<std::pair<const Metric*, size_t>>
+      sources_;  // of each series: its metric, and its number there
   bool of_gradients_ = false;
   std::vector<float> first_map_, mean_map_;
 };

@@ -7,7 +7,7 @@
 
 namespace waiver {
 
-/// A quantity that is logged over time: its name, the axes it has beside the step, what it means.
+/// A quantity that is logged over time: its name, the axes it has besides the step, what it means.
 struct SeriesSpec {
   std::string group;  // train, eval, probe, snapshot
   std::string name;
@@ -15,7 +15,7 @@ struct SeriesSpec {
   std::string units;              // "1" for shares and ratios, "nat", …
   std::string long_name;
   std::string description;  // formula and source
-  Range range = {};         // where its values can lie, rounding and NaN left out
+  Range range = {};         // where its values can lie, up to rounding and NaN
 };
 
 /// `[0, 1]`, `[0, ∞)`, `(−∞, ∞)`.

@@ -4,9 +4,9 @@
 
 namespace waiver {
 
-/// The series that stands for `name` (α, E, the sink rate) wherever sinks are looked for: that of
-/// the proxy where a model's weights are no shares, or else itself. `has` says which series there
-/// are.
+/// The series to use for `name` (α, E, the sink rate) wherever sinks are sought: that of the proxy
+/// where a model's weights are not shares, otherwise the series itself. `has` says which series
+/// exist.
 template <class Has>
 std::string as_shares(const std::string& name, const Has& has) {
   const std::string proxy = "proxy_" + name;

@@ -8,18 +8,18 @@
 
 namespace waiver {
 
-/// Where a run tells how it goes: a progress bar that rewrites its line on a terminal, plain lines
-/// elsewhere, and everything but the bar into train.log as well. Lines that the standard output
-/// does not take are lost there; a log that does not take them throws Error.
+/// Where a run reports its progress: a progress bar that rewrites its line on a terminal, plain
+/// lines elsewhere, and everything but the bar goes to train.log as well. Lines that standard
+/// output does not accept are lost there; a log that does not accept them throws Error.
 class Console {
  public:
-  /// Adds to the file `log`.
+  /// Appends to the file `log`.
   explicit Console(std::filesystem::path log);
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console();
 
-  /// A line that stays.
+  /// A permanent line.
   void line(const std::string& text);
 
   struct Progress {

@@ -16,7 +16,7 @@
 #include "core/files/files.h"
 #include "core/files/json.h"
 #include "core/machine.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "train/checkpoint.h"
 
 namespace fs = std::filesystem;
@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
-// The first line in which two texts differ, of each.
+// The first line in which two texts differ, from each.
 std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
   std::istringstream left(a), right(b);
   std::string x, y;
@@ -47,19 +47,20 @@ bool is_older_run(const fs::path& folder) {
          fs::exists(folder / "environment.json") && fs::exists(folder / "status");
 }
 
-// Of a run whose folder does not say it: its newest checkpoint does, or its config and data.
+// The identity of a run whose folder does not state it, from its newest checkpoint or its config
+// and data.
 std::string identity_of_older(const fs::path& folder, const DataRecord& data) {
   const auto saved = list_checkpoints(folder / "checkpoints");
   for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
       const std::string found = read_checkpoint_info(*checkpoint).identity;
       if (!found.empty()) return found;
-    } catch (const Error&) {  // a damaged one is told of when it is to be loaded
+    } catch (const Error&) {  // a damaged one is reported when it is loaded
     }
   const fs::path config = folder / kConfig;
   return identity_of(parse_config(read_file(config), config.string()), data);
 }
 
-// Whether a run was about to begin, or to be replaced, when the process was killed.
+// Whether the process was killed while starting or replacing a run.
 bool is_unbegun(const fs::path& folder) {
   if (fs::exists(folder / IdentityFile::kName)) {
     IdentityFile::read(folder);
@@ -70,11 +71,11 @@ bool is_unbegun(const fs::path& folder) {
   return entries.empty();
 }
 
-// Throws UsageError where something that this program never wrote has the name of what it would.
+// Throws UsageError where something that this program did not write has a name that it would use.
 void check_own_kinds(const fs::path& folder) {
   const auto check = [](const fs::path& path, bool good, const char* what) {
     if (fs::exists(path) && !good)
-      throw UsageError(path.string(), fmt::format("this is no {} of this program", what),
+      throw UsageError(path.string(), fmt::format("this is not a {} of this program", what),
                        "Move it away, or choose another place with --out.");
   };
   for (const char* name : {"checkpoints", "failed"})
@@ -82,8 +83,8 @@ void check_own_kinds(const fs::path& folder) {
   for (const char* name : kTexts) check(folder / name, fs::is_regular_file(folder / name), "file");
 }
 
-// Killed at any moment, it leaves a run that can be overwritten or begun again: what makes the
-// folder a run's goes last, what would pass for progress first.
+// Killed at any moment, it leaves a run that can be overwritten or started again: what makes the
+// folder a run's is removed last, what would pass for progress first.
 void clear(const fs::path& folder) {
   remove_path(folder / "status");
   for (const char* name : {"checkpoints", "failed"})
@@ -102,8 +103,8 @@ std::string against_other_steps(const fs::path& folder, const Config& config) {
   const ScheduleConfig& schedule = config.train.schedule;
   if (schedule.kind != ScheduleKind::constant)
     return fmt::format(
-        "the schedule {} has its end at the last step, so the steps that were made would have had "
-        "another learning rate",
+        "the schedule {} ends at the last step, so the steps already made would have had another "
+        "learning rate",
         word(schedule.kind));
   const auto saved = list_checkpoints(folder / "checkpoints");
   const int64_t made = saved.empty() ? 0 : checkpoint_step(saved.back()).value_or(0);
@@ -129,7 +130,7 @@ RunDirectory::RunDirectory(const RunPlan& plan, const Config& config, const Data
   make_folder(folder_);
   lock();
   if (is_run(folder_) != there)
-    throw UsageError(plan.directory, "another process began a run here just now",
+    throw UsageError(plan.directory, "another process has just started a run here",
                      "Choose another place with --out, or continue that run with --resume.");
   if (there && plan.resume)
     open(data);
@@ -227,15 +228,14 @@ void RunDirectory::record_environment(int64_t from_step) const {
   if (fs::exists(file)) starts = parse_json(read_file(file));
   if (!starts.is_array())
     throw Error(file.string(), "this is not the list of machines that the run was on",
-                "It is damaged: move it away, and a new one is begun.");
+                "It is damaged: move it away, and a new one will be started.");
   Json facts = {{"from_step", from_step}};
   for (const auto& [name, value] : machine_facts()) facts[name] = value;
   starts.push_back(std::move(facts));
   write_json(file, starts);
 }
 
-// Both as this program writes them, so that keys which it has and the older text lacks are no
-// difference.
+// Both as this program writes them, so that keys which the older text lacks are not a difference.
 bool is_same_config(const fs::path& directory, const Config& config) {
   const fs::path file = directory / kConfig;
   return to_yaml(parse_config(read_file(file), file.string())) == to_yaml(config);
@@ -250,19 +250,20 @@ void check_same_config(const fs::path& directory, const Config& config) {
   if (to_yaml(before) != text) {
     const auto [was, is] = first_difference(old, text);
     throw UsageError(
-        file, fmt::format("the run was begun with another config: there '{}', here '{}'", was, is),
+        file,
+        fmt::format("the run was started with another config: there '{}', here '{}'", was, is),
         "Resume with the same config and overrides, or use --out for a new run.");
   }
   if (const std::string reason = against_other_steps(directory, config); !reason.empty())
     throw UsageError("train.steps",
                      fmt::format("the run in {} has {}, here it has {}, but {}", directory.string(),
                                  steps, config.train.steps, reason),
-                     "Train anew with --out.");
+                     "Train a new run with --out.");
 }
 
 bool is_run(const fs::path& directory) {
   if (!fs::exists(directory / IdentityFile::kName)) return is_older_run(directory);
-  // Another program's file of that name makes no run of a folder; a damaged one of ours does.
+  // Another program's file of that name does not make the folder a run; a damaged one of ours does.
   return fs::exists(directory / kConfig) &&
          (IdentityFile::is_own(directory) || is_older_run(directory));
 }

@@ -13,34 +13,35 @@ namespace waiver {
 struct RunPlan {
   std::vector<std::string> overrides;  // as given on the command line
   std::string directory;
-  bool resume = false;     // go on from the newest good checkpoint; start when there is none
-  bool overwrite = false;  // remove what is there first
+  bool resume = false;  // continue from the newest good checkpoint; start afresh if there is none
+  bool overwrite = false;  // first remove what is there
 };
 
 /// The folder of one run, held by one process at a time. identity.json makes it a run's: it is
 /// written first and removed last, so a folder that lacks it is somebody else's.
 class RunDirectory {
  public:
-  /// Creates it, or opens it where plan.resume and config and data are the same. Throws UsageError
-  /// where a run is there already, or something that is no run, or another process holds it. With
-  /// plan.overwrite only what this program wrote is removed.
+  /// Creates it, or opens it where plan.resume is set and config and data are the same. Throws
+  /// UsageError where there already is a run, or something that is not a run, or another process
+  /// holds it. With plan.overwrite only what this program wrote is removed.
   RunDirectory(const RunPlan& plan, const Config& config, const DataRecord& data);
 
-  /// How this process reaches a file of the run: through the open folder, and so also once that is
-  /// renamed and another has its name. `readable` makes of a text with such paths one for people.
+  /// How this process reaches a file of the run: through the open folder, and so even after that is
+  /// renamed and another takes its name. `readable` turns a text with such paths into one for
+  /// people.
   std::filesystem::path path(std::string_view name) const { return held() / name; }
   std::string readable(const std::string& text) const;
-  /// What the folder is called now. Throws Error where it is gone.
+  /// The current name of the folder. Throws Error where it is gone.
   std::filesystem::path folder() const;
   bool resumed() const { return resumed_; }
-  /// Of the run; its log and its checkpoints carry the same.
+  /// The identity of the run; its log and checkpoints carry the same.
   const std::string& identity() const { return identity_; }
-  /// What lies in it and was there before the run: nothing of this program's.
+  /// Contents of the folder that this program did not write.
   std::vector<std::string> foreign() const;
-  /// The run goes on from `step`: its status is `running` from now on. Whatever speaks against it
-  /// is to be found before, for then a run that was there is as it was.
+  /// Marks the run as continuing from `step`, with the status `running` from now on. Any objection
+  /// must be raised before this call, so that an existing run is left as it was.
   void begin(const Config& config, int64_t step);
-  /// Whether the status is this process's to tell: of a new run always.
+  /// Whether this process may set the status; always for a new run.
   bool begun() const { return begun_; }
   void set_status(const std::string& status) const;
 
@@ -66,11 +67,11 @@ class RunDirectory {
   Lock lock_;
 };
 
-/// Throws UsageError where the run in `directory` was begun with another config. One that differs
-/// in train.steps alone is the same run, to be made longer or shorter, where the schedule gives the
-/// steps that it has made the same learning rate.
+/// Throws UsageError where the run in `directory` was started with another config. One that differs
+/// only in train.steps is the same run made longer or shorter, provided that the schedule gives the
+/// steps already made the same learning rate.
 void check_same_config(const std::filesystem::path& directory, const Config& config);
-/// Whether it was begun with exactly this config.
+/// Whether it was started with exactly this config.
 bool is_same_config(const std::filesystem::path& directory, const Config& config);
 
 /// Whether a folder is that of a run.

@@ -10,7 +10,7 @@
 namespace waiver {
 namespace {
 
-// The number of a series that belongs to a place, by the axes that the series has.
+// The index of a place's number in a row of a series, by the axes of the series.
 int64_t index_of(const Log& log, const std::string& series, const WaiverPlace& at) {
   int64_t index = 0;
   for (const std::string& axis : log.spec("probe", series).axes) {

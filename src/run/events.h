@@ -7,7 +7,7 @@
 
 #include "probe/events/event.h"
 #include "probe/events/waiver_place.h"
-#include "run/log.h"
+#include "run/log_file.h"
 
 namespace waiver {
 
@@ -19,26 +19,27 @@ struct RunEvents {
     Event event;
   };
   WaiverPlace at;
-  std::vector<Entry> entries;  // in the order of event_kinds; none that the log has no series of
-  int64_t onset_layer = -1;    // the first layer with a head whose α at key at.key rose above
-                               // probe.waiver.received_attention to stay; −1: none
+  std::vector<Entry>
+      entries;  // in the order of event_kinds; without those for which the log has no series
+  int64_t onset_layer = -1;  // the first layer with a head whose α at key at.key rose above
+                             // probe.waiver.received_attention to stay; −1: none
   /// An event; null where it is not among the entries.
   const Event* find(std::string_view name) const;
-  /// Its step; none where it never came, or is not among the entries.
+  /// Its step; none where it never happened or is not among the entries.
   std::optional<int64_t> step(std::string_view name) const;
 };
 
-/// What the series of /probe were at a place, each read once. Every number that is told of a waiver
-/// comes through here: α, E and the sink rate are those of the proxy where the model's weights are
-/// no shares (probe/shares.h).
+/// The series of /probe at a place, each read once. Every number reported about a waiver comes from
+/// here: α, E and the sink rate are those of the proxy where the model's weights are not shares
+/// (probe/shares.h).
 class ProbeValues {
  public:
-  /// From this row on. REQUIRES: the log outlives it.
+  /// Reads from this row on. REQUIRES: the log outlives it.
   explicit ProbeValues(const Log& log, int64_t first_row = 0) : log_(log), first_(first_row) {}
   bool has(const std::string& series) const { return log_.has("probe", series); }
   /// The whole series. REQUIRES: the log has it.
   const Log::Data& all(const std::string& series);
-  /// Of one place, probe by probe. REQUIRES: the log has the series.
+  /// Its values at one place, probe by probe. REQUIRES: the log has the series.
   std::vector<double> at(const std::string& series, const WaiverPlace& place);
 
  private:
@@ -49,11 +50,11 @@ class ProbeValues {
   std::map<std::string, Log::Data> read_;
 };
 
-/// Of every head its strongest key at the last probe; empty where the log has no probes.
+/// The strongest key of every head at the last probe; empty where the log has no probes.
 std::vector<WaiverPlace> waiver_places(const Log& log);
 /// The strongest of them; none without probes or attention.
 std::optional<WaiverPlace> strongest_waiver(const Log& log);
-/// None where the log has no probes, or no block attention.
+/// None where the log has no probes, or no block has attention.
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);
 
 /// Writes the events of the run into /summary:
@@ -62,8 +63,8 @@ std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);
 ///   event_name                     of each entry of the axis `event`
 ///   event_{step,before,after}      the onset; a step of −1: never
 ///   event_order                    its place among them, 0 first; equals share one; −1: never
-///   event_lag                      its step − that of `enrichment`; NaN where either never came
-///   event_change_{step,size,explained}   the change point of the same quantity
+///   event_lag                      its step − that of `enrichment`; NaN where either never
+///   happened event_change_{step,size,explained}   the change point of the same quantity
 /// Nothing where find_events finds nothing.
 void write_events(Log& log, const ProbeConfig& config);
 

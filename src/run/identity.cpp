@@ -29,13 +29,13 @@ DataRecord from_json(const Json& json) {
   return record;
 }
 
-// `read` of a JSON text; what is wrong with it becomes one sentence.
+// Applies `read` to a JSON text; whatever is wrong with it becomes one sentence.
 template <class F>
 auto parsed(const std::string& text, const std::string& where, const F& read) {
   try {
     return read(parse_json(text));
   } catch (const Json::exception&) {
-    throw Error(where, "it does not say what this run is, so it is damaged or another program's");
+    throw Error(where, "it does not say which run this is, so it is damaged or another program's");
   }
 }
 
@@ -88,9 +88,8 @@ void check_same_data(const DataRecord& before, const DataRecord& now,
     const std::string hint =
         was.key.empty() ? "Use the program that trained it."
                         : fmt::format(
-                              "Put that file back, or name the data anew with {}=FILE "
-                              "where a trained model is asked: its tokens are then told by "
-                              "their strings.",
+                              "Put that file back, or name other data with {}=FILE when inspecting "
+                              "a trained model: tokens are then matched by their strings.",
                               was.key);
     throw UsageError(was.key.empty() ? where : was.key,
                      fmt::format("{} is not what {} was trained on: that had {}, this has {}",
@@ -123,7 +122,7 @@ IdentityFile IdentityFile::read(const std::filesystem::path& folder) {
   const std::string path = (folder / kName).string();
   return parsed(read_file(path), path, [&](const Json& json) {
     if (json.at("format") != kFormat)
-      throw Error(path, "it is not of a run of this program's format");
+      throw Error(path, "it does not belong to a run in this program's format");
     return IdentityFile{json.at("identity"), from_json(json.at("data"))};
   });
 }

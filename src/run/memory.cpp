@@ -20,11 +20,11 @@ namespace waiver {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
-// What the libraries take when they work, measured: generated kernels, buffers of threads, and the
+// What the libraries take at work, measured: generated kernels, buffers of threads, and the
 // matrices of measure_gemm_rate.
 constexpr int64_t kWork = 28 << 20;
 
-/// Arenas and copies of arrays count alike.
+/// Counts arenas and copies of arrays alike.
 int64_t bytes_of(std::initializer_list<int64_t> extents, int64_t element = kFloat) {
   Shape shape(extents);
   shape.append(element);
@@ -52,7 +52,7 @@ void rehearse_step(const Config& config, const Transformer& model, MemoryUse& us
   use.activations = static_cast<int64_t>(arena.used()) - use.logits;
 }
 
-// A step's batch, and the parts of it that validation has.
+// A step's batch, and the parts that validation uses.
 int64_t batch_bytes(const Config& config) {
   const int64_t features = config.data->features();
   const bool hides = config.train.objective->hides_tokens();
@@ -79,7 +79,7 @@ int64_t log_bytes(const Config& config, const ProbeMemory& probe) {
   return 2 * image;
 }
 
-/// MiB, or GiB where there are many of them.
+/// MiB, or GiB for large amounts.
 struct Unit {
   const char* name;
   double bytes;
@@ -99,7 +99,7 @@ std::string amount(double bytes) {
   return unit.count(bytes) + " " + unit.name;
 }
 
-/// A key that decides how much a run takes, and how to give it a moderate value.
+/// A key that affects how much a run takes, and how to give it a moderate value.
 struct Key {
   const char* name;
   void (*moderate)(Config&);
@@ -124,7 +124,7 @@ constexpr std::array kKeys = {
 /// Throws TooLarge where it is more than the second.
 using Estimate = std::function<MemoryUse(const Config&, int64_t)>;
 
-// The key without whose value it would take least.
+// The key whose reduction would save the most.
 const char* greatest_key(const Config& config, const Estimate& estimate, int64_t most) {
   const char* greatest = "model";
   int64_t least = most;
@@ -150,9 +150,9 @@ MemoryUse require(const Config& config, const char* what, const Estimate& estima
   }
   throw_placed(config, UsageError(greatest_key(config, estimate, most),
                                   fmt::format("{} does not fit into memory: it would take {}; {} "
-                                              "is what this process may have",
+                                              "is what this process may use",
                                               what, takes, amount(static_cast<double>(limit))),
-                                  "This key has the largest part in it."));
+                                  "This key has the largest share in it."));
 }
 
 }  // namespace
@@ -190,8 +190,8 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   const ProbeMemory probe = probe_memory(model, data, config.probe);
   use.probes = probe.pass + probe.gradients + probe.maps;
   use.log = log_bytes(config, probe);
-  // A growing string has up to twice what is in it; of the state there are HDF5's image, its copy
-  // and that with the seal.
+  // A growing string has up to twice its contents; the state exists as HDF5's image, its copy, and
+  // that with the seal.
   use.saving = 2 * bytes_of({use.parameters});
   for (const Optimizer::State& state : optimizer->state())
     use.saving += 3 * bytes_of({std::ssize(state.values)});

@@ -7,7 +7,7 @@
 
 namespace waiver {
 
-/// What a run takes at its peak, in bytes, by what takes it.
+/// The memory that a run takes at its peak, in bytes, by use.
 struct MemoryUse {
   int64_t parameters = 0;   // how many numbers the model learns, not bytes
   int64_t weights = 0;      // and their gradients
@@ -16,24 +16,24 @@ struct MemoryUse {
   int64_t batch = 0;        // tokens or features and targets, of training and of validation
   int64_t logits = 0;       // and their gradients
   int64_t probes = 0;       // the pass over the probe batch, and maps of snapshots
-  int64_t log = 0;          // log.h5, which is in memory whole, and its copy while it is written
+  int64_t log = 0;          // log.h5, held in memory whole, and its copy while it is written
   int64_t saving = 0;       // a checkpoint's bytes, while it is written
-  int64_t program = 0;      // the program with its libraries, and the data, which is open already
+  int64_t program = 0;      // the program with its libraries, and the data, which is already open
 
   int64_t total() const;
   /// `about 123 MiB: activations 60, moments 24, …`, the largest first.
   std::string text() const;
 };
 
-/// By a rehearsal of one step over shapes alone (core/rehearsal.h): nothing is allocated or
-/// computed. Throws TooLarge where it is more than `most`. REQUIRES: data is the run's, open.
+/// Estimated by rehearsing one step over shapes only (core/rehearsal.h): nothing is allocated or
+/// computed. Throws TooLarge where it is more than `most`. REQUIRES: `data` is the run's, open.
 MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most);
 
-/// The same for this machine; throws UsageError, at the key that most of it is due to, where the
-/// run cannot fit into the memory that this process may have.
+/// The same for this machine; throws UsageError, at the key that contributes the most, where the
+/// run cannot fit into the memory that this process may use.
 MemoryUse require_memory(const Config& config, const Dataset& data);
 
-/// What a saved model is read for, beside single sequences.
+/// What a saved model is loaded for, besides single sequences.
 struct Reading {
   bool validates = false;
   bool probes = false;  // with every metric

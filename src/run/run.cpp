@@ -20,7 +20,7 @@
 #include "run/console.h"
 #include "run/directory.h"
 #include "run/events.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "run/memory.h"
 #include "run/run_log.h"
 #include "run/summary.h"
@@ -56,7 +56,7 @@ class Run {
                                     LogStart{step_, directory_.identity(), from.log_digest});
     directory_.begin(config_, step_);
     if (!log_->log().has_checksum())
-      console_.line("Note: log.h5 was begun without a checksum, so damage in it goes unnoticed.");
+      console_.line("Note: log.h5 was started without a checksum, so damage to it goes unnoticed.");
     const int64_t first = step_;
     started_ = Clock::now();
     for (;; ++step_) {
@@ -70,7 +70,7 @@ class Run {
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
   }
 
-  /// Keeps the state of the last whole step, where training has begun, and says so.
+  /// Saves the state of the last whole step, where training has begun, and says so.
   [[noreturn]] void stop() {
     if (!log_) throw stopped_before();
     const Uninterrupted whole;
@@ -83,15 +83,15 @@ class Run {
     return Stopped("the run was interrupted before it trained. --resume continues it.");
   }
 
-  /// Keeps the weights at which the run stopped, unless they are no numbers either, and what was
-  /// logged, where that is possible.
+  /// Saves the weights at which the run stopped, unless they hold NaN or infinity, and what was
+  /// logged, where possible.
   void save_failed() {
     const Uninterrupted whole;
     try {
       flush();
       console_.line(save_last_numbers());
     } catch (const Error& problem) {
-      // What stopped the run matters more than this, so it must not take its place.
+      // What stopped the run matters more than this, and must not be masked by it.
       print_progress(
           directory_.readable(fmt::format("The state could not be saved: {}\n", problem.what())));
     }
@@ -102,7 +102,7 @@ class Run {
 
   std::string name_of(const fs::path& saved) const { return directory_.readable(saved.string()); }
 
-  // Says where they are, and where the run was well.
+  // Says where they are, and which checkpoint is the last good one.
   std::string save_last_numbers() {
     const auto saved = list_checkpoints(directory_.path("checkpoints"));
     const std::string good =
@@ -129,7 +129,7 @@ class Run {
     console_.line(fmt::format("Memory: {}.", memory_.text()));
     for (const std::string& note : notes_on(config_)) console_.line(note);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
-      console_.line(fmt::format("Left as they were: {}.", fmt::join(foreign, ", ")));
+      console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));
   }
 
   // The newest checkpoint that loads; step 0 where there is none.
@@ -155,7 +155,7 @@ class Run {
     if (!saved.empty())
       throw Error(directory_.path("checkpoints").string(),
                   "none of these checkpoints can be loaded",
-                  "--overwrite trains anew, in place of what is here; --out does so elsewhere.");
+                  "--overwrite replaces what is here with a new run; --out starts one elsewhere.");
     console_.line("No checkpoint to resume from: starting at step 0.");
     return {};
   }
@@ -163,10 +163,10 @@ class Run {
   void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
     if (info.identity.empty())
       console_.line(
-          "Note: this checkpoint does not say which run it is of, so that is not checked.");
+          "Note: this checkpoint does not say which run it belongs to, so that is not checked.");
     else if (info.identity != directory_.identity())
-      throw UsageError(checkpoint.string(), "this checkpoint is of another run",
-                       "Move it away: the run goes on from the newest of its own.");
+      throw UsageError(checkpoint.string(), "this checkpoint belongs to another run",
+                       "Move it away: the run continues from the newest of its own.");
     if (info.step > config_.train.steps)
       throw UsageError(checkpoint.string(),
                        fmt::format("this checkpoint is of step {}, and train.steps is {}",
@@ -174,7 +174,7 @@ class Run {
                        "Give at least as many steps, or move it away.");
   }
 
-  // What the run came to.
+  // The outcome of the run.
   std::vector<std::string> verdict() const {
     std::vector<std::string> out = {directory_.folder().string()};
     const Log& log = log_->log();
@@ -192,7 +192,7 @@ class Run {
            (step_ > 0 && c.every > 0 && step_ % c.every == 0);
   }
 
-  // What a checkpoint says of itself.
+  // A checkpoint's metadata.
   CheckpointInfo info() const {
     return {step_, to_yaml(config_), directory_.identity(), DataRecord::of(data_).to_json(),
             log_->log().digest(step_)};
@@ -200,7 +200,7 @@ class Run {
 
   void save() {
     trainer_.check_state(step_);
-    flush();  // so that the log is never behind the newest checkpoint
+    flush();  // so that the log never lags behind the newest checkpoint
     const CheckpointConfig& c = config_.train.checkpoint;
     save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
                     trainer_.optimizer());
@@ -229,8 +229,7 @@ class Run {
       log_->validation(step_, loss);
       if (!std::isfinite(loss)) trainer_.check_state(step_);
       if (!std::isfinite(loss))
-        throw NotFinite(fmt::format("step {}, validation", step_),
-                        "the loss is no number (NaN or infinity)",
+        throw NotFinite(fmt::format("step {}, validation", step_), "the loss is NaN or infinite",
                         "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
                         "train.clip.");
       if (every > 0) console_.line(fmt::format("step {}  {}", step_, validation_text(loss)));
@@ -252,7 +251,7 @@ class Run {
 
   void train(int64_t first) {
     const StepReport report = trainer_.update(step_);
-    const Uninterrupted whole;  // the weights are a step further than step_ and the log
+    const Uninterrupted whole;  // the weights are a step ahead of step_ and the log
     const bool logged = step_ % config_.train.log_every == 0;
     const double seconds = seconds_since(started_);
     const double tokens =
@@ -295,7 +294,7 @@ class Run {
   Clock::time_point started_;
 };
 
-// Errors name files by what the run's folder is called.
+// Error messages name files by the current name of the run's folder.
 template <class F>
 void with_readable_errors(const RunDirectory& directory, const F& f) try {
   f();
@@ -348,7 +347,7 @@ void train_run(const Config& config, const RunPlan& plan) {
     try {
       if (directory.begun()) directory.set_status(fmt::format("failed: {}", sentence_of(problem)));
     } catch (const Error&) {
-      // A full disk cannot take the status either; the message below still reaches the user.
+      // A full disk cannot hold the status either; the message below still reaches the user.
     }
     throw;
   }

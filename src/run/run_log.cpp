@@ -27,17 +27,17 @@ std::vector<SeriesSpec> own_series(const Objective& objective) {
        {},
        "s",
        "time",
-       "since this process began to train; outside the promise "
-       "of same bits"},
+       "since this process began to train; exempt from the promise of equal bits"},
       {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
       {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
 }
 
-// Of the log that is there.
+// Checks an existing log.
 void check_own(const Log& log, const LogStart& start) {
   if (!log.identity().empty() && log.identity() != start.identity)
-    throw UsageError(log.path().string(), "this log is of another run",
-                     "Put the run's own back, or move this one away and the checkpoints with it.");
+    throw UsageError(
+        log.path().string(), "this log belongs to another run",
+        "Put the run's own log back, or move this one away and the checkpoints with it.");
 }
 
 void check_rows(const Log& log, const LogStart& start) {
@@ -49,7 +49,7 @@ void check_rows(const Log& log, const LogStart& start) {
                    fmt::format("its rows before step {} are not those that the checkpoint of that "
                                "step was saved with ({}), so it is older, or of another run",
                                start.step, what),
-                   "Put the log back that belongs to the checkpoint, or --overwrite the run.");
+                   "Put back the log that belongs to the checkpoint, or --overwrite the run.");
 }
 
 Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start) {
@@ -59,8 +59,8 @@ Log begin(const std::filesystem::path& path, const Config& config, const LogStar
   }
   if (!std::filesystem::exists(path))
     throw UsageError(path.string(),
-                     fmt::format("the log is missing whose rows before step {} belong to the "
-                                 "checkpoint",
+                     fmt::format("the log whose rows before step {} belong to the "
+                                 "checkpoint is missing",
                                  start.step),
                      "Put it back, or --overwrite the run.");
   Log log = Log::open(path);
@@ -95,7 +95,7 @@ void define_probe(Log& log, const Prober& prober) {
        {"layer", "key"},
        "1",
        "key visibility",
-       "share of the queries that see the key, itself included, mean over sequences; NaN without "
+       "share of the queries that see the key, including its own, mean over sequences; NaN without "
        "attention",
        between(0, 1)},
       std::span<const float>(visibility));

@@ -5,22 +5,22 @@
 
 #include "config/config.h"
 #include "probe/prober.h"
-#include "run/log.h"
+#include "run/log_file.h"
 #include "train/trainer.h"
 
 namespace waiver {
 
-/// The axes that series of a run have.
+/// The axes of a run's series.
 Log::Axes log_axes(const Config& config);
 /// A new log with these axes.
 Log new_log(const std::filesystem::path& path, const Config& config,
             const std::string& identity = {});
-/// Declares what the prober measures, and how many queries see each key.
+/// Declares the series that the prober measures, and writes how many queries see each key.
 void define_probe(Log& log, const Prober& prober);
-/// What a probe found, as a row.
+/// The results of a probe, as a row.
 Log::Row row_of(const Prober::Values& values);
 
-/// Where a run begins or goes on.
+/// Where a run starts or continues.
 struct LogStart {
   int64_t step = 0;
   std::string identity;  // of the run
@@ -31,9 +31,9 @@ struct LogStart {
 /// loss before the update of their step; /eval and /probe the model after that many updates.
 class RunLog {
  public:
-  /// A new log, or for a step above 0 the one that is there, cut back to the steps before it.
-  /// Throws UsageError where the log that is there is another run's, and where its rows before the
-  /// step are not those of the digest; nothing is replaced then.
+  /// A new log, or for a step above 0 the existing one, cut back to the steps before it. Throws
+  /// UsageError where the existing log is another run's, or its rows before the step do not match
+  /// the digest; nothing is replaced then.
   RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
          const LogStart& start);
 
@@ -44,7 +44,7 @@ class RunLog {
   void snapshot(int64_t step, const Prober& prober);
 
   Log& log() { return log_; }
-  /// `path` is where the log lies now: a run's folder may be renamed while it works.
+  /// `path` is the log's current path: a run's folder may be renamed while it works.
   void flush(const std::filesystem::path& path);
   /// Flushes unless that would take more than a fiftieth of the time.
   void flush_when_cheap(const std::filesystem::path& path);

@@ -64,17 +64,16 @@ void write_summary(Log& log, const ProbeConfig& config) {
   }
 
   const std::vector<std::string> axes = {"layer", "head"};
-  write_threshold(log, "threshold", "probe.sink_threshold, which bos_onset asks for",
+  write_threshold(log, "threshold", "probe.sink_threshold, used by bos_onset",
                   config.sink_threshold);
-  write_onsets(log, "bos_onset", "attention to the first token, its own query included,",
+  write_onsets(log, "bos_onset", "attention to the first token, including its own query,",
                bos_onsets);
-  log.set(
-      spec_of("waiver_key", axes, "1",
-              "key with the largest received attention at the end; −1: no attention, or none but "
-              "to each query's own token"),
-      std::span<const int64_t>(keys));
+  log.set(spec_of("waiver_key", axes, "1",
+                  "key with the largest received attention at the end; −1: no attention, or only "
+                  "to each query's own token"),
+          std::span<const int64_t>(keys));
   write_threshold(log, "waiver_threshold",
-                  "probe.waiver.received_attention, which waiver_onset and the event sink ask for",
+                  "probe.waiver.received_attention, used by waiver_onset and the event sink",
                   config.waiver.received_attention);
   write_onsets(log, "waiver_onset", "received attention of waiver_key", waiver_onsets);
   log.set(spec_of("waiver_received_attention", axes, "1", "its received attention at the end"),

@@ -11,7 +11,7 @@ namespace waiver {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr int64_t kTogether = 10;  // W11: one part in so many of the run
+constexpr int64_t kTogether = 10;  // W11: a tenth of the run
 
 using Runs = std::vector<GroupEvents::Run>;
 

@@ -68,7 +68,7 @@ std::string step_text(double step, bool sign = false) {
   return sign ? fmt::format("{:+.0f}", step) : fmt::format("{:.0f}", step);
 }
 
-// The median, and of several numbers its interval.
+// The median, and for several numbers its interval.
 std::string cell(const Sample& s, bool sign = false) {
   const auto& [median, low, high] = s.middle;
   const std::string text = step_text(median, sign);

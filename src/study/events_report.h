@@ -7,7 +7,7 @@
 
 namespace waiver {
 
-/// The events of a study as JSON; null: never came, or cannot be said.
+/// The events of a study as JSON; null: never happened, or undefined.
 ///   {persistence, level, resamples, groups: [{group, seeds, run_steps, place: [{layer, head,
 ///   key}],
 ///     onset_layer: [one a seed], events: {NAME: {quantity, side, threshold,
@@ -19,7 +19,8 @@ std::string to_json(const StudyEvents& events);
 /// The same as a table for a person, a row for each group; fitted to `width` as by Table's to_text.
 std::string to_table(const StudyEvents& events, int64_t width = 0);
 
-/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, prints the table.
+/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, and prints the
+/// table.
 void report_events(const Study& study, const std::filesystem::path& folder);
 
 }  // namespace waiver

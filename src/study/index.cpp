@@ -13,7 +13,7 @@ SweepIndex SweepIndex::read(const std::filesystem::path& folder) try {
     index.runs.push_back({run.at("name"), run.at("group"), run.at("seed")});
   return index;
 } catch (const Json::exception&) {
-  throw Error((folder / kName).string(), "this is no list of a sweep's runs, so it is damaged",
+  throw Error((folder / kName).string(), "this is not a list of a sweep's runs, so it is damaged",
               "Put the right one back, or sweep into another folder with --out.");
 }
 

@@ -7,7 +7,7 @@
 namespace waiver {
 
 /// The file that makes a folder a sweep's: {title, question, runs: [{name, group, seed}]}. Each run
-/// lies in a folder of its name beside it.
+/// is in a folder of its name beside it.
 struct SweepIndex {
   static constexpr char kName[] = "sweep.json";
   struct Run {

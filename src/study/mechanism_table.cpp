@@ -42,7 +42,7 @@ std::vector<GroupMechanism> find_all(const fs::path& folder) {
   return groups;
 }
 
-// What the runs of a group say, each once, with how many say so.
+// The distinct answers of a group's runs, each with its count.
 template <class F>
 std::string counts(const GroupMechanism& group, const F& text) {
   std::vector<std::pair<std::string, int>> seen;
@@ -115,7 +115,7 @@ std::string study_mechanism(const fs::path& folder, int64_t width) {
   const std::vector<GroupMechanism> groups = find_all(folder);
   if (groups.empty())
     throw UsageError(folder.string(), "no run of this sweep is finished",
-                     "`waiver sweep … --resume` goes on with it.");
+                     "`waiver sweep … --resume` continues it.");
   Json all;
   for (const GroupMechanism& group : groups) {
     auto runs = Json::array();

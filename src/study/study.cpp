@@ -15,14 +15,14 @@ namespace {
 
 constexpr size_t kMostRuns = 10000;
 
-/// The keys of a study's file, beside `set` and `grid`, whose keys are those of a config.
+/// The keys of a study's file, besides `set` and `grid`, whose keys are those of a config.
 struct StudyFile {
   std::string title, question, base;
   std::vector<int64_t> seeds = {0};
 
   void visit(FieldVisitor& v) {
-    v.field({"title", "what the study is called"}, title);
-    v.field({"question", "what it is to answer"}, question);
+    v.field({"title", "the title of the study"}, title);
+    v.field({"question", "the question that it is meant to answer"}, question);
     v.field(Field{"base", "a run config, relative to this file"}.must_be_given(), base);
     v.field({"seeds", "each is seed.init and seed.data of one run", at_least(0)}, seeds);
   }
@@ -60,7 +60,7 @@ void check_grid(const Node& grid, Complaints& complaints) {
   }
 }
 
-// What the grid and the seeds vary may not be set for every run as well.
+// What the grid and the seeds vary may not also be set for every run.
 void check_free(const Node& settings, const Node& grid, Complaints& complaints) {
   for_each_leaf(settings, "", [&](const std::string& key, const Node::Entry& entry) {
     if (overlap(key, "seed"))
@@ -71,10 +71,10 @@ void check_free(const Node& settings, const Node& grid, Complaints& complaints) 
   });
 }
 
-/// One run, before it is read: what is set over the base, and the name.
+/// One run before its config is read: what is set over the base, and its name.
 struct Point {
   Node settings;
-  std::string name, group;  // the group leaves the seed out
+  std::string name, group;  // the group is the name without the seed
 
   Point with(const Node& more, const std::string& part) const {
     Point point = *this;

@@ -13,16 +13,16 @@ namespace waiver {
 struct StudyRun {
   std::string name;                    // e.g. `position.kind=rope,seed=1`
   std::string group;                   // the same without the seed
-  std::vector<std::string> overrides;  // what makes this run's config of the study's base
+  std::vector<std::string> overrides;  // what turns the study's base into this run's config
   Config config;
 };
 
-/// A base config and what is varied over it.
+/// A base config and what varies over it.
 struct Study {
   std::string name;  // the stem of its file
-  std::string text;  // of its file, as it was read
+  std::string text;  // of its file, as read
   std::string title, question;
-  std::string base;  // the path of the run config beneath
+  std::string base;  // the path of the underlying run config
   std::vector<StudyRun> runs;
 };
 

@@ -32,7 +32,7 @@ SweepIndex index_of(const Study& study) {
 
 void check_folder(const fs::path& folder, bool resume) {
   if (!fs::exists(folder) || fs::is_empty(folder)) return;
-  // The index is the first file of a sweep; one that was killed may have left it half written.
+  // The index is the first file of a sweep; a killed sweep may have left it half written.
   if (!is_sweep(folder) && !fs::exists(temporary_of(folder / SweepIndex::kName)))
     throw UsageError(folder.string(), "this is not a sweep's folder, and it is not empty",
                      "Choose another place with --out.");
@@ -41,7 +41,7 @@ void check_folder(const fs::path& folder, bool resume) {
                      "--resume continues it, --out DIR goes elsewhere.");
 }
 
-// A sweep may grow; what was run may not go out of sight, nor be run with another config or data.
+// A sweep may grow; its runs may not disappear from view, nor be run with another config or data.
 void check_same_study(const Study& study, const fs::path& folder) {
   for (const StudyRun& run : study.runs) {
     check_stop();
@@ -63,9 +63,9 @@ void check_same_study(const Study& study, const fs::path& folder) {
     if (std::ranges::none_of(now.runs, same))
       throw UsageError(
           (folder / SweepIndex::kName).string(),
-          fmt::format("this sweep has the run {}, which the study {} has not, so it is "
-                      "of another study",
-                      was.name, study.name),
+          fmt::format(
+              "this sweep has the run {}, which the study {} lacks, so it belongs to another study",
+              was.name, study.name),
           "Choose another place with --out.");
   }
 }
@@ -100,7 +100,7 @@ void run_sweep(const Study& study, const std::string& directory, bool resume) {
     plan.resume = is_run(place);
     try {
       train_run(run.config, plan);
-    } catch (const NotFinite& problem) {  // the others may well go on
+    } catch (const NotFinite& problem) {  // the others may well succeed
       print_progress(fmt::format("{}\n", problem.what()));
       failed.push_back(run.name);
     }

@@ -5,7 +5,7 @@ namespace waiver {
 namespace {
 
 /// g += weight_decay · w, then Adam's step (Kingma and Ba, 1412.6980): decay as an L2 term of the
-/// loss, which the second moment then divides as it divides everything else.
+/// loss, which the second moment then scales like the rest of the gradient.
 class Adam : public FlatOptimizer {
  public:
   void options(FieldVisitor& v) override {

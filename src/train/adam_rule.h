@@ -6,18 +6,19 @@
 
 namespace waiver {
 
-/// What the family of Adam shares (Kingma and Ba, 1412.6980):
+/// What the Adam family shares (Kingma and Ba, 1412.6980):
 ///   m = β1 m + (1−β1) g;  v = β2 v + (1−β2) g²;
 ///   step = lr · m̂ / (√v̂ + eps), m̂ = m / (1−β1^t), v̂ = v / (1−β2^t).
 class AdamRule {
  public:
   void options(FieldVisitor& v) {
-    v.field({"betas", "memory of the first and second moment (1412.6980)", from_below(0, 1), 2},
-            betas_);
+    v.field(
+        {"betas", "decay rates of the first and second moment (1412.6980)", from_below(0, 1), 2},
+        betas_);
     v.field({"eps", "added to the root of the second moment (1412.6980)", above(0)}, eps_);
   }
 
-  /// The rule at one update: moves the moments by g and returns the step, to be subtracted.
+  /// The rule for one update: updates the moments with g and returns the step, to be subtracted.
   struct Step {
     float b1, b2, rate, root, eps;
     float operator()(float g, float& m, float& v) const {

@@ -4,7 +4,7 @@ namespace waiver {
 
 std::span<const Choice> words(Decayed) {
   static constexpr Choice all[] = {{"all", "every parameter"},
-                                   {"matrices", "not biases and not gains"}};
+                                   {"matrices", "all but biases and gains"}};
   return all;
 }
 

@@ -90,9 +90,9 @@ Files open_files(const fs::path& checkpoint) {
   const auto& metadata = model.metadata();
   const auto format = metadata.find("format");
   if (format == metadata.end() || format->second != kFormat)
-    refuse(model_path, "these are weights, but not of a checkpoint of this program's format");
+    refuse(model_path, "these are weights, but not a checkpoint in this program's format");
   if (state.string_attribute("/", "format") != kFormat)
-    refuse(state_path, "this is not the state of a checkpoint of this program's format");
+    refuse(state_path, "this is not the state of a checkpoint in this program's format");
   if (state.int_attribute("/", "model_crc32") != model_crc)
     refuse(model_path, "its checksum is not the one in state.h5, so one of the two is damaged");
   const int64_t step = state.int_attribute("/", "step");
@@ -116,15 +116,15 @@ void check_finite(const fs::path& file, const std::string& name, std::span<const
   if (!all_finite(values)) refuse(file, "its " + name + " holds NaN or infinity");
 }
 
-// Whether saved numbers of this shape are the parameter's, or begin with them where a table by
-// position may be cut.
+// Whether saved numbers of this shape are the parameter's, or begin with them where a position
+// table may be shortened.
 bool fits(const Shape& saved, const Parameter& p, bool cut) {
   Shape first_rows = saved;
   if (cut && p.by_position) first_rows.dims[0] = std::min(saved[0], p.shape[0]);
   return first_rows == p.shape;
 }
 
-/// Files written before constants were kept lack them.
+/// Files written before constants were saved lack them.
 void check_constant(const Files& files, const Constant& c) {
   const auto* entry = files.model.find(c.name);
   if (!entry) return;
@@ -159,7 +159,8 @@ void check_model(const Files& files, const ParameterSet& parameters, bool cut) {
 std::vector<float> read_state(const Files& files, const std::string& name, const Parameter& p) {
   if (!files.state.has(name)) refuse(files.state_path, "it lacks " + name);
   if (files.state.shape(name) != H5File::Extents(p.shape.dims, p.shape.dims + p.shape.rank))
-    refuse(files.state_path, fmt::format("its {} has not the shape {}", name, p.shape.text()));
+    refuse(files.state_path,
+           fmt::format("its {} does not have the shape {}", name, p.shape.text()));
   auto values = files.state.read<float>(name);
   check_finite(files.state_path, name, values);
   return values;
@@ -173,9 +174,9 @@ std::vector<std::vector<float>> read_states(const Files& files, const ParameterS
   std::ranges::sort(names);
   const auto found = files.state.names("/optimizer");
   if (found != names)
-    refuse(files.state_path, fmt::format("it holds the optimizer state [{}], this run's optimizer "
-                                         "keeps [{}]",
-                                         fmt::join(found, ", "), fmt::join(names, ", ")));
+    refuse(files.state_path,
+           fmt::format("it holds the optimizer state [{}], but this run's optimizer keeps [{}]",
+                       fmt::join(found, ", "), fmt::join(names, ", ")));
   std::vector<std::vector<float>> values;
   for (const Optimizer::State& array : optimizer.state())
     for (const Parameter& p : parameters.all())
@@ -197,7 +198,7 @@ void remove_own(const fs::path& folder) {
   remove_if_empty(folder);
 }
 
-/// Renamed first, so that no half of a checkpoint ever has a checkpoint's name.
+/// Renamed first, so that half a checkpoint never has a checkpoint's name.
 void remove_checkpoint(const fs::path& checkpoint) {
   const fs::path doomed = with(checkpoint, kUnfinished);
   remove_own(doomed);
@@ -247,7 +248,7 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info
   } catch (...) {
     try {
       remove_own(unfinished);
-    } catch (const Error&) {  // why it could not be saved matters more
+    } catch (const Error&) {  // the reason why saving failed matters more
     }
     throw;
   }

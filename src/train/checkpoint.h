@@ -21,46 +21,49 @@ namespace waiver {
 struct CheckpointInfo {
   int64_t step = 0;    // updates made before it
   std::string config;  // YAML, resolved
-  // Empty in checkpoints from before there were such:
+  // Empty in checkpoints from before these existed:
   std::string identity = {};    // of the run (run/identity.h)
   std::string data = {};        // what it learned from: DataRecord as JSON
   std::string log_digest = {};  // of the log's rows before `step`
 };
 
-/// Writes the checkpoint of info.step into the folder `checkpoints`, which it makes, and returns
-/// its path. One of the same step is replaced. When it throws, every older checkpoint is as before.
+/// Writes the checkpoint of info.step into the folder `checkpoints`, creating it if necessary, and
+/// returns its path. One of the same step is replaced. If it throws, every older checkpoint is
+/// unchanged.
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
                                       const CheckpointInfo& info, const ParameterSet& parameters,
                                       Optimizer& optimizer);
 
-/// Fills the parameters and, where one is given, the optimizer's state. Throws Error for whatever
-/// is missing, damaged, not finite, or made for another model or optimizer; then nothing in memory
-/// has changed.
-/// Without an optimizer a table by position may be longer than the model's, which takes its front.
+/// Fills the parameters and, where one is given, the optimizer's state. Throws Error for anything
+/// missing, damaged, not finite, or made for another model or optimizer; nothing in memory has
+/// changed then.
+/// Without an optimizer, a position table may be longer than the model's, which takes its first
+/// rows.
 CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer);
 
-/// Step and config alone, with the same checks of the files.
+/// Step and config only, with the same checks of the files.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 
-/// The checkpoints in a folder, oldest step first; none where there is no such folder. A folder of
-/// such a name without any file of a checkpoint is none. Throws Error where it cannot be read.
+/// The checkpoints in a folder, oldest step first; none where there is no such folder. A folder
+/// with such a name but without any checkpoint file does not count. Throws Error where it cannot be
+/// read.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& checkpoints);
 
 /// The step in a checkpoint folder's name; none where it is not such a name.
 std::optional<int64_t> checkpoint_step(const std::filesystem::path& checkpoint);
 
-/// Of the checkpoints up to step `newest` removes all but the last `keep` and those of the steps
-/// `kept`; a `keep` of 0 removes none. Later ones are not of this run's past: they stay.
+/// Of the checkpoints up to step `newest`, removes all but the last `keep` and those of the steps
+/// `kept`; a `keep` of 0 removes none. Later ones do not belong to this run's past and stay.
 void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t newest, int64_t keep,
                        const std::vector<int64_t>& kept = {});
 
-/// Removes all checkpoints of a folder, whole or half written, and the folder where it is empty
-/// then: whatever else lies there stays.
+/// Removes all checkpoints of a folder, whole or half written, and the folder if that leaves it
+/// empty; anything else in it stays.
 void remove_checkpoints(const std::filesystem::path& checkpoints);
 
-/// Clears away what a killed run left half written, and puts back a checkpoint that it was about to
-/// replace. Call it before `list_checkpoints` when a run is resumed.
+/// Removes what a killed run left half written, and restores a checkpoint that it was about to
+/// replace. Call it before `list_checkpoints` when resuming a run.
 void clean_checkpoints(const std::filesystem::path& checkpoints);
 
 }  // namespace waiver

@@ -6,7 +6,7 @@
 
 namespace waiver {
 
-/// How the learning rate moves after the warm-up.
+/// How the learning rate changes after the warm-up.
 enum class ScheduleKind { constant, cosine, linear };
 std::span<const Choice> words(ScheduleKind);
 

@@ -9,10 +9,10 @@ class Lion : public FlatOptimizer {
  public:
   Lion() { lr_ = 1e-4; }
   void options(FieldVisitor& v) override {
-    v.field({"lr", "learning rate: the length of every weight's step", at_least(0)}, lr_);
-    v.field(
-        {"betas", "memory within the step, and of the moment (2302.06675)", from_below(0, 1), 2},
-        betas_);
+    v.field({"lr", "learning rate: the size of every weight's step", at_least(0)}, lr_);
+    v.field({"betas", "decay rates: within the step, and of the moment (2302.06675)",
+             from_below(0, 1), 2},
+            betas_);
     decay_options(v);
   }
   std::vector<std::string> state_names() const override { return {"moment"}; }
@@ -37,8 +37,7 @@ class Lion : public FlatOptimizer {
 }  // namespace
 
 Registered<Optimizer> lion_kind() {
-  return kind_of<Optimizer, Lion>("lion",
-                                  "the sign of a moment, one state per weight (2302.06675)");
+  return kind_of<Optimizer, Lion>("lion", "the sign of a moment; one state array (2302.06675)");
 }
 
 }  // namespace waiver

@@ -14,7 +14,7 @@ namespace waiver {
 namespace {
 
 constexpr int64_t kRows = 64;        // of a matrix in one tile
-constexpr int64_t kRange = 1 << 14;  // numbers in one tile that AdamW moves
+constexpr int64_t kRange = 1 << 14;  // numbers that AdamW updates in one tile
 
 bool is_qkv(const Parameter& p) { return matches("blocks.*.attn.qkv.weight", p.name); }
 bool is_hidden_matrix(const Parameter& p) {
@@ -30,7 +30,7 @@ struct Matrix {
   bool tall() const { return rows > columns; }
 };
 
-/// Numbers [begin, end) that AdamW moves.
+/// Numbers [begin, end) that AdamW updates.
 struct Range {
   int64_t begin, end;
   double decay;
@@ -41,22 +41,23 @@ struct Range {
 ///   M = β M + (1−β) G;  X = β M + (1−β) G, divided by its Frobenius norm;
 ///   five times: A = X Xᵀ, X = 3.4445 X + (−4.775 A + 2.0315 A²) X;
 ///   W −= lr · (weight_decay · W + √max(1, out/in) · X).
-/// The iteration (Newton-Schulz) takes X = U S Vᵀ close to U Vᵀ: singular values from 0.002 on end
+/// The iteration (Newton-Schulz) takes X = U S Vᵀ close to U Vᵀ: singular values from 0.002 up end
 /// between 0.68 and 1.21. The published code iterates in bfloat16, this in float32; q, k and v are
-/// matrices of their own. AdamW moves all other parameters, as it does there.
+/// separate matrices. AdamW updates all other parameters, as it does there.
 class Muon : public ArrayOptimizer {
  public:
   Muon() { lr_ = 0.02; }
   void options(FieldVisitor& v) override {
     v.field({"lr",
              "learning rate of the matrices within attention and the MLP: about the largest "
-             "singular value of a square one's step",
+             "singular value of the step of a square one",
              at_least(0)},
             lr_);
-    v.field({"momentum", "memory of these matrices' moment, with Nesterov's look ahead",
+    v.field({"momentum", "decay rate of these matrices' moment, with Nesterov's look-ahead",
              from_below(0, 1)},
             momentum_);
-    v.field({"adam_lr", "learning rate of all else, which AdamW moves", at_least(0)}, adam_lr_);
+    v.field({"adam_lr", "learning rate of everything else, which AdamW updates", at_least(0)},
+            adam_lr_);
     rule_.options(v);
     decay_options(v);
   }
@@ -108,7 +109,7 @@ class Muon : public ArrayOptimizer {
     for (; at < end; at += kRange) ranges_.push_back({at, std::min(end, at + kRange), decay});
   }
 
-  // Moves the moment; X of norm 1, transposed where the matrix is tall.
+  // Updates the moment and gives X, of norm 1 and transposed where the matrix is tall.
   void look_ahead(const Matrix& m, const float* grads, const Update& how) {
     const auto beta = static_cast<float>(momentum_), scale = static_cast<float>(how.grad_factor);
     parallel_ranges(m.rows, kRows, [&](int64_t begin, int64_t end) {
@@ -203,8 +204,8 @@ class Muon : public ArrayOptimizer {
 Registered<Optimizer> muon_kind() {
   return kind_of<Optimizer, Muon>(
       "muon",
-      "steps of the matrices within attention and the MLP made orthogonal, q, k and v each by "
-      "itself; AdamW for embeddings, position tables, the output, gains, biases, gates and slots "
+      "orthogonalised steps for the matrices within attention and the MLP, q, k and v separately; "
+      "AdamW for embeddings, position tables, the output, gains, biases, gates and slots "
       "(Jordan et al., kellerjordan.github.io/posts/muon)");
 }
 

@@ -10,7 +10,7 @@
 
 namespace waiver {
 
-/// What one update needs beside the parameters.
+/// What one update needs besides the parameters.
 struct Update {
   int64_t step = 0;          // updates made before this one
   double lr_factor = 1.0;    // the schedule's factor on lr
@@ -23,11 +23,11 @@ class Optimizer {
   virtual ~Optimizer() = default;
   virtual void options(FieldVisitor&) = 0;
   virtual double lr() const = 0;
-  /// The reason why these options make no sense together, or an empty string.
+  /// Why these options make no sense together, or an empty string.
   virtual std::string refuse() const { return {}; }
 
-  /// Allocates the state, zeroed. Parameters without a gradient are left alone by every update.
-  /// What a rule draws at random comes from `seed`, so only the state needs saving.
+  /// Allocates the state, zeroed. No update touches parameters without a gradient. Whatever a rule
+  /// draws at random comes from `seed`, so only the state needs saving.
   virtual void build(const ParameterSet& parameters, uint64_t seed) = 0;
   virtual void update(ParameterSet& parameters, const Update& how) = 0;
   /// The named state arrays, each laid out like `parameters.values()`.

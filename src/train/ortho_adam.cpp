@@ -14,17 +14,17 @@ namespace {
 constexpr int64_t kRows = 64;  // rows of a tile
 
 /// G̃ = P G Qᵀ;  Adam's moments and step S̃ from G̃;  w −= lr · weight_decay · w;  w −= Pᵀ S̃ Q
-/// (Kaul et al., 2410.17174, algorithm 1), with fixed random orthogonal P and Q. The paper turns a
-/// whole flattened parameter; here a matrix [R, C] is turned along both of its axes, which is the
-/// same with the orthogonal matrix P ⊗ Q and takes R² + C² numbers in place of (R·C)². A vector is
-/// one row; further axes count as rows. Axes of one length share their matrix.
+/// (Kaul et al., 2410.17174, algorithm 1), with fixed random orthogonal P and Q. The paper rotates
+/// a whole flattened parameter; here a matrix [R, C] is rotated along both of its axes, which is
+/// the same with the orthogonal matrix P ⊗ Q and takes R² + C² numbers instead of (R·C)². A vector
+/// is one row; further axes count as rows. Axes of equal length share a matrix.
 class OrthoAdam : public ArrayOptimizer {
  public:
   void options(FieldVisitor& v) override {
     v.field({"lr", "learning rate", at_least(0)}, lr_);
     rule_.options(v);
     v.field({"largest_axis",
-             "longest axis of a parameter that is turned; longer ones, such as a large "
+             "longest axis of a parameter that is rotated; longer ones, such as a large "
              "vocabulary, are left as they are",
              between(2, 8192)},
             largest_axis_);
@@ -35,15 +35,15 @@ class OrthoAdam : public ArrayOptimizer {
   void build(const ParameterSet& parameters, uint64_t seed) override {
     ArrayOptimizer::build(parameters, seed);
     memory_ = std::make_shared<Arena>();
-    turns_.clear();
+    rotations_.clear();
     int64_t largest = 0;
     for (const Parameter& p : parameters.all()) {
       if (!p.variable.wants_grad()) continue;
       largest = std::max(largest, p.shape.size());
       for (const int64_t n : {p.shape[-1], p.shape.size() / p.shape[-1]})
-        if (n > 1 && n <= largest_axis_ && !turns_.contains(n)) {
-          turns_[n] = memory_->tensor({n, n});
-          random_orthogonal(Random(seed, "ortho_adam", n), turns_[n]);
+        if (n > 1 && n <= largest_axis_ && !rotations_.contains(n)) {
+          rotations_[n] = memory_->tensor({n, n});
+          random_orthogonal(Random(seed, "ortho_adam", n), rotations_[n]);
         }
     }
     buffer_ = memory_->tensor({largest});
@@ -56,8 +56,8 @@ class OrthoAdam : public ArrayOptimizer {
 
  private:
   const float* turn(int64_t n) const {
-    const auto found = turns_.find(n);
-    return found == turns_.end() ? nullptr : found->second.data;
+    const auto found = rotations_.find(n);
+    return found == rotations_.end() ? nullptr : found->second.data;
   }
 
   void update_one(const ParameterSet& parameters, const Parameter& p, const Update& how) {
@@ -94,7 +94,7 @@ class OrthoAdam : public ArrayOptimizer {
     return out;
   }
 
-  // Steps from turned gradients; the moments begin at `at`.
+  // Steps from rotated gradients; the moments begin at `at`.
   void adam(const float* g, float* step, int64_t at, int64_t count, const Update& how) {
     const AdamRule::Step rule = rule_.at(how, lr_);
     const auto scale = static_cast<float>(how.grad_factor);
@@ -105,8 +105,8 @@ class OrthoAdam : public ArrayOptimizer {
   AdamRule rule_;
   int64_t largest_axis_ = 2048;
   std::shared_ptr<Arena> memory_;
-  std::map<int64_t, Tensor> turns_;  // the orthogonal matrix for axes of each length
-  Tensor buffer_;                    // the steps of one parameter
+  std::map<int64_t, Tensor> rotations_;  // the orthogonal matrix for axes of each length
+  Tensor buffer_;                        // the steps of one parameter
 };
 
 }  // namespace
@@ -114,8 +114,8 @@ class OrthoAdam : public ArrayOptimizer {
 Registered<Optimizer> ortho_adam_kind() {
   return kind_of<Optimizer, OrthoAdam>(
       "ortho_adam",
-      "Adam on gradients turned by fixed random orthogonal matrices, the steps turned back, so "
-      "that no channel is an axis of its own (2410.17174)");
+      "Adam on gradients rotated by fixed random orthogonal matrices, with the steps rotated back, "
+      "so that no channel is a privileged axis (2410.17174)");
 }
 
 }  // namespace waiver

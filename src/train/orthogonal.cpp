@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kRows = 16;  // rows of a tile: they share the vectors that are read
 
-// Reflection k is 1 − v vᵀ on coordinates k … n − 1, which turns the normal vector x there into
+// Reflection k is 1 − v vᵀ on coordinates k … n − 1, which maps the normal vector x there to
 // −sign(x_k) ‖x‖ e_k; row k of `vectors` holds v from its place k on. Returns −sign(x_k), the sign
 // that makes R's diagonal positive.
 double make_reflection(const Random& random, int64_t k, int64_t n, double* v) {

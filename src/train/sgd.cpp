@@ -9,7 +9,7 @@ class Sgd : public FlatOptimizer {
  public:
   void options(FieldVisitor& v) override {
     v.field({"lr", "learning rate", at_least(0)}, lr_);
-    v.field({"momentum", "share of the last step that is kept (Sutskever et al., ICML 2013)",
+    v.field({"momentum", "share of the previous step that is kept (Sutskever et al., ICML 2013)",
              from_below(0, 1)},
             momentum_);
     v.field({"nesterov",
@@ -19,7 +19,7 @@ class Sgd : public FlatOptimizer {
     decay_options(v);
   }
   std::string refuse() const override {
-    return nesterov_ && momentum_ == 0 ? "nesterov looks ahead along a momentum that is 0" : "";
+    return nesterov_ && momentum_ == 0 ? "nesterov needs a momentum above 0" : "";
   }
   std::vector<std::string> state_names() const override { return {"velocity"}; }
 

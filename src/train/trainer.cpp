@@ -13,11 +13,11 @@
 namespace waiver {
 namespace {
 
-// Finds the first captured point that holds something else than numbers.
+// Finds the first captured point that holds NaN or infinity.
 class FindNotFinite : public Capture {
  public:
   bool wants(int64_t, Point point) const override {
-    // Whole maps of every block may not fit into memory; what is wrong in them shows in attn.mix.
+    // Whole maps of every block may not fit into memory; anything wrong in them shows in attn.mix.
     return where_.empty() && point != Point::attn_scores && point != Point::attn_pattern;
   }
   void take(int64_t layer, Point point, const Tensor& t) override {
@@ -57,7 +57,7 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
       optimizer_(config.optimizer.make()) {
   for (const std::string& pattern : config_.freeze)
     if (model_.parameters().freeze(pattern) == 0)
-      throw UsageError("train.freeze", "no parameter is called " + pattern);
+      throw UsageError("train.freeze", "no parameter matches " + pattern);
   optimizer_->build(model_.parameters(), seed);
   batch_.resize(config_.batch, model_.config().context);
 }
@@ -85,7 +85,7 @@ double Trainer::forward_backward(int64_t step, int64_t part) {
   const auto [input, targets, answers] = part_of_batch(step, part);
   Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers);
   const double value = loss.value.data[0];
-  // By how much the whole batch has more targets.
+  // The ratio of the whole batch's targets to the part's.
   const double parts = static_cast<double>(targets_) / static_cast<double>(count_targets(targets));
   if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(parts));
   return value / parts;
@@ -126,7 +126,7 @@ void Trainer::check_state(int64_t step) {
   const auto check = [&](const Parameter& p, std::span<const float> values, const char* what) {
     if (all_finite(values)) return;
     throw NotFinite(fmt::format("step {}, {}", step, p.name),
-                    fmt::format("the last update leaves the numbers (NaN or infinity) in {}", what),
+                    fmt::format("the last update produced NaN or infinity in {}", what),
                     "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
   };
   const ParameterSet& parameters = model_.parameters();
@@ -159,20 +159,21 @@ void Trainer::explain_loss(int64_t step, int64_t part) {
   Tape tape(arena_, false);
   model_.forward(tape, part_of_batch(step, part).input, &find);
   throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
-                  "the forward pass first leaves the numbers (NaN or infinity) here",
+                  "the forward pass first produces NaN or infinity here",
                   "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
 }
 
 void Trainer::check_gradients(int64_t step, double norm) const {
   if (std::isfinite(norm)) return;
-  // The gradient flows from the last parameter to the first, so the last bad one is where it began.
+  // The gradient flows from the last parameter to the first, so the last bad one is where it
+  // started.
   std::string where = "gradients";
   for (const Parameter& p : model_.parameters().all()) {
     const Tensor& g = p.variable.grad;
     if (!all_finite({g.data, static_cast<size_t>(g.size())})) where = "gradient of " + p.name;
   }
   throw NotFinite(fmt::format("step {}, {}", step, where),
-                  "the backward pass leaves the numbers (NaN or infinity) here",
+                  "the backward pass first produces NaN or infinity here",
                   "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
 }
 

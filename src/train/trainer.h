@@ -14,14 +14,14 @@ namespace waiver {
 ///   done, constant 1; linear 1 − p (1 − final); cosine final + (1 − final)(1 + cos πp) / 2.
 double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t steps);
 
-/// What one update did.
+/// The outcome of one update.
 struct StepReport {
   double loss = 0;       // mean over the batch's targets, before the update
-  double grad_norm = 0;  // before clipping, of all that is not frozen
+  double grad_norm = 0;  // before clipping, of everything that is not frozen
   double lr = 0;
 };
 
-/// Loss or gradients stopped being numbers. `where` names the step and the place.
+/// The loss, a gradient or a weight is NaN or infinite. `where` names the step and the place.
 struct NotFinite : Error {
   using Error::Error;
 };
@@ -34,11 +34,12 @@ class Trainer {
   /// REQUIRES: model, data and config outlive the trainer; data is open.
   Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed);
 
-  /// The update number `step`; throws NotFinite or Stopped, with the weights as they were.
+  /// Makes update number `step`; throws NotFinite or Stopped, leaving the weights as they were.
   StepReport update(int64_t step);
-  /// Throws NotFinite where a weight, or a number of the optimizer's, is none after `step` updates.
+  /// Throws NotFinite where a weight or a number of the optimizer's state is NaN or infinite after
+  /// `step` updates.
   void check_state(int64_t step);
-  /// From now on updates add to `profile` where their time goes; null: they do not.
+  /// From now on updates record in `profile` where their time goes; null: they do not.
   void set_profile(Profile* profile) { profile_ = profile; }
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }

@@ -12,7 +12,7 @@
 #include "model/transformer.h"
 #include "reference/gradient.h"
 
-/// How the fast model is held against the reference.
+/// How the fast model is compared with the reference.
 namespace waiver::reference {
 
 // fp32 rounds to 6e-8. Worst found: 7e-6 in logits and 2.3e-5 in gradients, where norms of queries,
@@ -20,12 +20,12 @@ namespace waiver::reference {
 // 4e-6); without those norms 5e-7 and 1.3e-6.
 constexpr double kValueTolerance = 1e-5;
 constexpr double kGradientTolerance = 1e-4;
-// The gradient of a parameter of one number has no larger one beside it to be compared with, and
-// may be a sum that cancels: its rounding goes with the largest gradient of the model (worst found:
-// 1.2e-6 of it).
+// The gradient of a one-number parameter has no larger entry to be compared with, and may be a sum
+// that cancels: its rounding scales with the largest gradient of the model (worst found: 1.2e-6 of
+// it).
 constexpr double kLoneTolerance = 5e-6;
 
-// A model, some tokens, and the settings and weights that the reference needs for the same.
+// A model, some tokens, and the settings and weights that the reference needs for the same model.
 struct Pair {
   ModelConfig config;
   Settings settings;
@@ -78,7 +78,7 @@ inline Problem make_problem(int64_t vocabulary, int64_t batch, int64_t length) {
   return p;
 }
 
-// Small enough for a whole gradient by the reference.
+// Small enough for the reference to compute a whole gradient.
 inline const Edits kSmall{
     {}, {{"layers", 2}, {"heads", 2}, {"width", 8}, {"context", 9}, {"mlp.width", 12}}};
 
@@ -91,7 +91,7 @@ inline Edits with(Edits edits, const Edits& more) {
   return edits;
 }
 
-// max |x − y| / max |y|; infinite when something is not finite.
+// max |x − y| / max |y|; infinite when anything is not finite.
 template <class A, class B>
 double distance(const A& x, const B& y) {
   double worst = 0, scale = 0;
@@ -123,7 +123,7 @@ inline void check_values(Pair& pair, bool say_positions) {
   CHECK(std::abs(loss.value.data[0] - truth.loss) < kValueTolerance * truth.loss);
 }
 
-// How far a gradient may be off by what it is summed from, beyond its own size.
+// How far a gradient may be off because of the terms it sums, beyond its own size.
 inline double lone_tolerance(const Pair& pair, const Parameter& p) {
   double largest = 0;
   for (const Parameter& other : pair.model.parameters().all())
@@ -144,7 +144,7 @@ inline void check_whole_gradient(const Pair& pair) {
   }
 }
 
-// The slopes where kinks lie at `kink`.
+// The slopes where kinks are at `kink`.
 inline auto slopes_with_kink_at(double kink, const Weights<double>& signs, const Pair& pair) {
   reference::kink = kink;
   auto slopes = slopes_along(signs, pair.settings, pair.weights, pair.problem);
@@ -152,9 +152,9 @@ inline auto slopes_with_kink_at(double kink, const Weights<double>& signs, const
   return slopes;
 }
 
-// Every parameter's gradient along random signs, relative to its Euclidean length, which is what
-// the sum amounts to. Of a value that may round to either side of a kink, the slope on either side
-// is right, and of several whatever lies between.
+// Every parameter's gradient along random signs, relative to its Euclidean length, the typical size
+// of the sum. For a value that may round to either side of a kink, the slope on either side is
+// right, and for several such values anything in between.
 inline void check_gradient_along_signs(const Pair& pair) {
   Weights<double> signs;
   for (const auto& [name, values] : pair.weights) {

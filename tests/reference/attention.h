@@ -68,10 +68,11 @@ struct Attention : Parts<S> {
     return x;
   }
 
-  // Places of a sequence: the R sink tokens stand at −R … −1.
+  // Places of a sequence: the R sink tokens are at −R … −1.
   int64_t position(int64_t t) const { return t < R ? t - R : problem.positions[t - R]; }
 
-  // Every place sees the sink tokens, and these see nothing else; the rest counts without them.
+  // Every place sees the sink tokens, and these see only each other; everything else counts without
+  // them.
   bool sees(int64_t b, int64_t query, int64_t key, int64_t layer) const {
     if (key < R) return true;
     return query >= R && token_sees(b, query - R, key - R, layer);
@@ -153,7 +154,7 @@ struct Attention : Parts<S> {
     return mix;
   }
 
-  // What σ is taken of for one channel of head h: from the input x of attention, or the value.
+  // The argument of σ for one channel of head h: from the input x of attention, or from the value.
   S gate_logit(const std::vector<S>& x, const std::vector<S>& qkv, const std::vector<S>& w,
                int64_t n, int64_t h, int64_t d) const {
     S sum(0.0);

@@ -9,7 +9,7 @@
 #include "reference/encoding.h"
 #include "reference/settings.h"
 
-// A plain decoder that reads token by token and has a cache, and the model that it decodes.
+// A plain decoder that reads token by token with a cache, and the model that it decodes.
 
 namespace waiver::decoder {
 
@@ -64,8 +64,8 @@ struct Model {
 
 using Row = std::vector<double>;
 
-/// Reads one token after the other; each block has a cache of keys, before the encoding, and
-/// values, from which a token is dropped for good.
+/// Reads one token after another; each block has a cache of keys, before the encoding, and values,
+/// from which tokens are dropped permanently.
 class Decoder {
  public:
   Decoder(const Model& model, const Cache& cache)

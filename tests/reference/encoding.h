@@ -10,14 +10,14 @@
 
 namespace waiver::reference {
 
-/// What a layer knows of positions.
+/// What a layer knows about positions.
 struct Encoding {
   std::string kind;
   double base = 0, fraction = 0, interpolation = 0, scale = 0, threshold = 0;
   std::vector<double> slopes;
   int64_t layer, buckets = 0, max_distance = 0, hidden = 0;
   bool bidirectional = false;
-  std::string name = "embed.position";  // what its weights are called, {name}.…
+  std::string name = "embed.position";  // of its weights: {name}.…
 
   Encoding(const Settings& s, int64_t l, int64_t heads);
   /// The weights by which it changes the scores, and their shapes.
@@ -25,7 +25,7 @@ struct Encoding {
 };
 
 /// T5's bucket of a distance (1910.10683 and its code): the first half of a direction's buckets one
-/// by one, the rest in equal steps of log distance.
+/// distance each, the rest in equal steps of log distance.
 int64_t bucket_of(const Encoding& e, int64_t distance);
 
 template <class S>

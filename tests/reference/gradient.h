@@ -8,7 +8,7 @@ namespace waiver::reference {
 Weights<double> gradient(const Settings& settings, const Weights<double>& weights,
                          const Problem& problem);
 
-/// For every weight, the derivative of the loss as that weight alone moves along its direction.
+/// For every weight, the derivative of the loss as only that weight moves along its direction.
 std::map<std::string, double> slopes_along(const Weights<double>& directions,
                                            const Settings& settings, const Weights<double>& weights,
                                            const Problem& problem);

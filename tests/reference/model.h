@@ -9,9 +9,9 @@
 #include "reference/scalar.h"
 #include "reference/settings.h"
 
-/// The transformer once more, as plain loops over scalars: the judge of the fast code, with which
-/// it shares only the names of settings and weights, and the random numbers of dropout. Everything
-/// is written to be read.
+/// The transformer once more, as plain loops over scalars: the yardstick for the fast code, with
+/// which it shares only the names of settings and weights, and the random numbers of dropout.
+/// Everything is written to be read.
 namespace waiver::reference {
 
 template <class S>
@@ -28,7 +28,7 @@ struct Problem {
 template <class S>
 struct Output {
   S loss;                 // mean cross-entropy over the targets, or squared error of the answers
-  std::vector<S> logits;  // [B·T, V], or what the model answers to features [B·T, C]
+  std::vector<S> logits;  // [B·T, V], or the model's answers to features [B·T, C]
 };
 
 /// Every weight that a model with these settings has, and its shape.

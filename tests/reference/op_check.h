@@ -13,7 +13,7 @@
 #include "core/threads.h"
 #include "reference/scalar.h"
 
-/// How an op is held against plain loops in double precision, forward and backward.
+/// How an op is compared with plain loops in double precision, forward and backward.
 namespace waiver::op_check {
 
 using reference::Dual;
@@ -35,7 +35,7 @@ inline std::vector<float> copy(const Tensor& t) {
   return out;
 }
 
-/// For ops that work in place: `in` must stay what it was.
+/// For ops that work in place: `in` must stay unchanged.
 inline Variable copy_of(Tape& tape, const Variable& in) {
   Variable out = add(tape, in, tape.variable(in.shape()));
   std::copy_n(in.value.data, in.value.size(), out.value.data);
@@ -48,7 +48,7 @@ inline void fill(const Tensor& t, const std::vector<float>& values) {
     std::copy_n(values.begin() + r * width, width, t.row(r));
 }
 
-// What an op gives for inputs filled with noise, when the gradient of its output is noise.
+// An op's results for inputs filled with noise and a noisy output gradient.
 struct Result {
   std::vector<float> y;
   std::vector<std::vector<float>> grads;
@@ -61,7 +61,7 @@ constexpr size_t kMemory = 1 << 19;  // more than any case here uses
 inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float grad_before,
                        bool untouched = false) {
   Arena arena;
-  std::fill_n(arena.array<float>(kMemory), kMemory, NAN);  // what an op forgets to write shows
+  std::fill_n(arena.array<float>(kMemory), kMemory, NAN);  // reveals what an op forgets to write
   arena.reset();
   Tape tape(arena);
   std::vector<Variable> inputs;
@@ -114,7 +114,7 @@ inline double length(const std::vector<double>& x) {
 // `plain` takes Values<S> and returns the output as std::vector<S>. Tolerances: fp32 rounds to
 // 6e-8, sums over up to 200 terms lose a factor of ten (worst found: 9e-7), the rest is room for
 // another order of summation. Gradients are compared along random signs, relative to their
-// Euclidean length, which is what such a sum amounts to.
+// Euclidean length, the typical size of such a sum.
 template <class Plain>
 void check(const std::vector<Shape>& shapes, const Fast& op, const Plain& plain) {
   const Result fast = run_fast(op, shapes, 0.0f);
@@ -151,7 +151,8 @@ void check(const std::vector<Shape>& shapes, const Fast& op, const Plain& plain)
       REQUIRE(std::abs(added.grads[k][i] - (1.0 + fast.grads[k][i])) <= 1e-6 * scale);
   }
 
-  // An untouched gradient holds rubbish: either the op sets it, or it is a parameter's and grows.
+  // An untouched gradient holds garbage: either the op sets it, or it is a parameter's and
+  // accumulates.
   const Result set = run_fast(op, shapes, 1.0f, true);
   for (size_t k = 0; k < shapes.size(); ++k) {
     INFO("the first gradient of input ", k);

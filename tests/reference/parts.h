@@ -69,7 +69,7 @@ struct Parts {
     return x;
   }
 
-  // Element i of the whole batch stays where word i mod 4 of index i / 4 is large enough.
+  // Element i of the whole batch is kept where word i mod 4 of index i / 4 is large enough.
   std::vector<S> dropped(std::vector<S> x, double p, const std::string& place) const {
     if (!problem.noise || p == 0) return x;
     const Random random(problem.noise->seed, "dropout " + place, problem.noise->step);

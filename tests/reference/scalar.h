@@ -6,7 +6,7 @@
 #include <numbers>
 
 // The three kinds of number that the reference runs on: double for values, Dual for derivatives,
-// std::complex<double> for the complex step that Dual is checked by.
+// std::complex<double> for the complex step by which Dual is checked.
 
 namespace waiver::reference {
 
@@ -59,8 +59,8 @@ inline double real_part(double x) { return x; }
 inline double real_part(const Dual& x) { return x.value; }
 inline double real_part(const std::complex<double>& x) { return x.real(); }
 
-/// Where functions bend that have a kink at 0; moved a little, they have the slope on its other
-/// side wherever a value stands nearer to the kink than rounding can tell.
+/// Where functions with a kink at 0 bend; moved a little, they take the slope of the other side
+/// wherever a value is closer to the kink than rounding can resolve.
 inline double kink = 0;
 template <class S>
 bool beyond_kink(const S& x) {

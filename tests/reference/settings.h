@@ -17,10 +17,10 @@ struct Edits {
 };
 
 /// A model's config as flat lists of words and numbers (a bool is 0 or 1), by dotted key: all that
-/// the reference knows of it.
+/// the reference knows about it.
 class Settings {
  public:
-  enum class Absent { refuse, ignore };  // what becomes of edits of keys that are not there
+  enum class Absent { refuse, ignore };  // how to treat edits of missing keys
 
   /// Applies the edits to the config, then reads it. Throws Error for an edit of an unknown key
   /// unless such are ignored.
@@ -37,11 +37,11 @@ class Settings {
                            const std::string& where) const;
   /// The numbers of a list.
   std::vector<double> list(const std::string& key) const;
-  /// How many numbers a list has, or kinds where several may stand; 0: one kind, not in a list.
+  /// How many numbers a list has, or kinds where several are allowed; 0: one kind, not in a list.
   size_t length(const std::string& key) const;
   /// The words allowed for a key.
   const std::vector<std::string>& choices(const std::string& key) const;
-  /// What a number, or every number of a list, may be; a flag is 0 or 1.
+  /// The range of a number, or of every number of a list; a flag is 0 or 1.
   struct Domain {
     Range range;
     bool whole = false, flag = false;

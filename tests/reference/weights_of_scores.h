@@ -9,8 +9,8 @@
 #include "reference/scalar.h"
 #include "reference/settings.h"
 
-// How one query's scores become weights, as the papers write it; only what would overflow is
-// rewritten.
+// How one query's scores become weights, as the papers write it; only expressions that would
+// overflow are rewritten.
 
 namespace waiver::reference {
 
@@ -32,7 +32,7 @@ S log_sigmoid(const S& x) {
   return real_part(x) > 0 ? -log(S(1.0) + exp(-x)) : x - log(S(1.0) + exp(x));
 }
 
-/// What a normalizer's formula needs beside the scores.
+/// What a normalizer's formula needs besides the scores.
 template <class S>
 struct Normalization {
   std::string kind;
@@ -95,7 +95,7 @@ std::vector<S> weights_of_scores(const Normalization<S>& how, std::vector<S> x) 
     }
     return x;
   }
-  if (how.normalized) {  // σ(s) / Σ σ(s), none of which need be a number above 0
+  if (how.normalized) {  // σ(s) / Σ σ(s), where every σ(s) may underflow
     for (S& v : x) v = log_sigmoid(v);
     return softmax(x);
   }

@@ -18,7 +18,7 @@ void clear_rows(const Head& h, const Tile& t, const Tensor& out) {
   for (int64_t i = t.i0; i < t.i1; ++i) std::fill_n(h.out(out, i), h.D, 0.0f);
 }
 
-// Copies the visible scores of a block into their rows of the maps that are wanted.
+// Copies the visible scores of a block into the rows of the requested maps.
 void keep_scores(const Head& h, const Tile& t, const Block& block, const float* s, int64_t pitch) {
   for (const Tensor& maps : {h.spec.scores, h.spec.pattern})
     for (int64_t i = t.i0; maps && i < t.i1; ++i) {
@@ -28,7 +28,7 @@ void keep_scores(const Head& h, const Tile& t, const Block& block, const float* 
     }
 }
 
-// Before a tile: nothing is visible. After it: scores become weights in the pattern.
+// Before a tile, everything is hidden; after it, the pattern's scores become weights.
 void clear_maps(const Head& h, const Tile& t) {
   for (int64_t i = t.i0; i < t.i1; ++i) {
     if (h.spec.scores)
@@ -52,8 +52,8 @@ void keep_slot(const Head& h, const Tile& t, const RowState* states) {
   }
 }
 
-// Scores of a block become weights that are short of a factor; what earlier blocks gave to `out`
-// is rescaled.
+// Turns the scores of a block into weights known up to a factor and rescales what earlier blocks
+// added to `out`.
 void extend_block(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch,
                   RowState* states, const Tensor& out) {
   for (int64_t i = t.i0; i < t.i1; ++i) {
@@ -88,7 +88,7 @@ void extend_by_slot(const Head& h, const Tile& t, RowState* states, const Tensor
   }
 }
 
-// A second pass, for normalizers whose weights are known only when the row has ended.
+// A second pass, for normalizers whose weights are known only at the end of the row.
 void forward_again(const Head& h, const Tile& t, const RowState* states, const Tensor& out) {
   clear_rows(h, t, out);
   t.for_blocks([&](const Block& block) {

@@ -9,8 +9,8 @@ namespace {
 
 using namespace attention_tile;
 
-// What a head adds to the gradients of learned numbers that all sequences share. Heads of different
-// sequences are different tiles, so each has its own sums.
+// What a head adds to the gradients of parameters that all sequences share. The heads of different
+// sequences are different tiles, so each has sums of its own.
 struct HeadSums {
   // [B·H, D], [B·H, D], [B·H, R], [B·H, all shared numbers], [B·H, 1]; or empty
   Tensor slot_key, slot_value, bias, bias_shared, start;
@@ -35,8 +35,8 @@ float dot(const float* x, const float* y, int64_t n) {
   return sum;
 }
 
-// A block's weights a and ∂L/∂A in ds; the scores in s, which may be a itself; what dropout
-// multiplies weights by in `kept`, drawn once for both of its uses.
+// A block's weights in a, ∂L/∂A in ds, and scores in s, which may be a itself; `kept` holds the
+// dropout factors, drawn once for both of their uses.
 struct BlockArrays {
   Scratch memory;
   float *s, *a, *ds, *kept = nullptr;
@@ -66,7 +66,7 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Block
     for (int64_t j = 0; j < block.keys(); ++j) x.ds[i * x.pitch + j] *= x.kept[i * x.pitch + j];
 }
 
-// dv += Aᵀ dO, A with its dropout, which stays out of what comes after.
+// dv += Aᵀ dO, A with its dropout, which is not applied in the later steps.
 void value_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
   const float* a = x.a;
@@ -131,7 +131,7 @@ void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
   }
 }
 
-// Σ_j A_ij ∂L/∂A_ij is dO_i·out_i, unless the normalizer wants another sum.
+// Σ_j A_ij ∂L/∂A_ij is dO_i·out_i, unless the normalizer needs a different sum.
 void row_dots(const Backward& b, const Tile& t, float* dots) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
@@ -169,14 +169,14 @@ void backward_tile(const Backward& b, const Tile& t) {
         normalizer.parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
 }
 
-// A head's own columns of dq, dk and dv, which products add to.
+// A head's own columns of dq, dk and dv, to which products add.
 void skip_head(const Head& h, const Gradient& dqkv) {
   for (int64_t t = 0; t < h.T; ++t)
     for (int part = 0; part < 3; ++part)
       dqkv.row(h.batch * h.T + t).from(part * h.C + h.head * h.D).skip(h.D);
 }
 
-// Sums of heads into the gradient [H, R] of what each has, sequence by sequence.
+// Adds the heads' sums to the gradient [H, R] of their own parameters, sequence by sequence.
 void add_up(const Tensor& sums, Variable to, int64_t heads) {
   if (!sums) return;
   const int64_t R = sums.dim(1);
@@ -184,7 +184,7 @@ void add_up(const Tensor& sums, Variable to, int64_t heads) {
     for (int64_t r = 0; r < R; ++r) to.grad.data[index % heads * R + r] += sums.row(index)[r];
 }
 
-// Sums of heads into the gradients of what all heads share, head by head.
+// Adds the heads' sums to the gradients of shared parameters, head by head.
 void add_up(const Tensor& sums, const std::vector<Variable>& to) {
   if (!sums) return;
   int64_t at = 0;
@@ -225,7 +225,7 @@ void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spe
                       sums_for(arena, spec, start)};
   const Gradient dqkv(qkv);
   const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
-  // Tiles of one head add to the same keys and values, so they go to one thread, in order.
+  // Tiles of one head add to the same keys and values, so one thread takes them in order.
   parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
     const Head h(spec, qkv.value, index);
     skip_head(h, dqkv);

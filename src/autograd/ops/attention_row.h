@@ -2,13 +2,13 @@
 
 #include "autograd/ops/attention_spec.h"
 
-// One row of attention by itself, for passes that are changed on the way. No gradients, no dropout.
+// A single row of attention, for passes that are edited along the way. No gradients, no dropout.
 
 namespace waiver {
 
 /// scores → weights, both [T], of query i in head `index` (sequence · H + head): the normalizer
-/// over the keys whose score is not −∞, the others get 0; all 0 where no key and no slot is left.
-/// Returns the weight of the slot, 0 without one.
+/// runs over the keys whose score is not −∞, and the others get 0; all are 0 where neither a key
+/// nor a slot is left. Returns the slot's weight, 0 without a slot.
 float weigh_row(const AttentionSpec& spec, const Tensor& qkv, int64_t index, int64_t i,
                 const float* scores, float* weights);
 

@@ -22,8 +22,8 @@ struct KeyRange {
   }
 };
 
-/// The keys that one query sees: `sinks`, which no document hides, then `lead`, then `main`; they
-/// never overlap and are not all empty.
+/// The keys that one query sees: `sinks`, which document boundaries never hide, then `lead`, then
+/// `main`. They never overlap and are not all empty.
 struct VisibleKeys {
   KeyRange lead = {}, main = {}, sinks = {};
 
@@ -36,7 +36,7 @@ struct VisibleKeys {
     return {lead.within(document.begin, document.end), main.within(document.begin, document.end),
             sinks};
   }
-  /// The same keys, with the sinks part of the range that they adjoin.
+  /// The same keys, with `sinks` merged into the range next to it.
   VisibleKeys joined() const {
     VisibleKeys out = *this;
     KeyRange& next = lead.size() > 0 ? out.lead : out.main;
@@ -54,26 +54,26 @@ class KeyMask {
   virtual VisibleKeys visible(int64_t query, int64_t tokens) const = 0;
 };
 
-/// What is known of a query's row of scores when all of its keys have passed.
+/// What is kept of a query's row of scores once all of its keys have been seen.
 struct RowState {
-  float top = 0;   // what was subtracted in exponents
+  float top = 0;   // subtracted in the exponents
   float sum = 0;   // what the weights are divided by, in the normalizer's own terms
   float size = 0;  // keys or tokens, where the normalizer needs them
 };
 
-/// Turns one query's scores over its visible keys into weights. A row comes in pieces: `extend`
-/// takes each in turn, so that no row has to be held at once.
+/// Turns one query's scores over its visible keys into weights. A row comes in pieces, which
+/// `extend` takes in turn, so that no row is ever held whole.
 class RowNormalizer {
  public:
   virtual ~RowNormalizer() = default;
-  /// The state before any key, for a query that sees `keys` of `tokens` keys.
+  /// The state before the first key, for a query that sees `keys` of the `tokens` keys.
   virtual RowState start(int64_t head, int64_t keys, int64_t tokens) const = 0;
-  /// Makes scores weights that are short of a factor, in place. Returns what the weights of all
-  /// earlier pieces are to be multiplied by.
+  /// Turns scores into weights known up to a factor, in place. Returns the factor by which the
+  /// weights of all earlier pieces must be multiplied.
   virtual float extend(RowState& state, float* scores, int64_t n) const = 0;
-  /// The factor that weights were short of.
+  /// The missing factor.
   virtual float scale(const RowState& state) const = 0;
-  /// Scores → weights, with the final state; in place allowed.
+  /// Scores → weights, given the final state; may work in place.
   virtual void weigh(const RowState& state, const float* scores, float* weights,
                      int64_t n) const = 0;
   /// `grad` holds ∂L/∂weight and becomes ∂L/∂score; `dot` = Σ_j A_j ∂L/∂A_j over the whole row (or
@@ -82,16 +82,15 @@ class RowNormalizer {
                         float* grad, int64_t n) const = 0;
   virtual bool needs_scores() const { return false; }
 
-  /// Whether weights are not known up to a factor before the row has ended. Then every row is
-  /// passed twice, and the `dot` of backward is the sum of `partial_dot` over the pieces.
+  /// Whether weights are not even known up to a factor before the end of the row. Then every row
+  /// takes two passes, and backward's `dot` is the sum of `partial_dot` over the pieces.
   virtual bool two_passes() const { return false; }
   virtual float partial_dot(const RowState&, const float* /*scores*/, const float* /*grad*/,
                             int64_t) const {
     return 0;
   }
 
-  /// One learned number per head that `start` uses, or empty, and what one row adds to its
-  /// gradient.
+  /// A parameter per head that `start` uses, or empty, and what one row adds to its gradient.
   virtual Variable parameter() const { return {}; }
   virtual float parameter_gradient(const RowState&, float /*dot*/, int64_t /*head*/) const {
     return 0;
@@ -104,12 +103,13 @@ class ScoreBias {
   virtual ~ScoreBias() = default;
   virtual void add(int64_t head, int32_t query, const int32_t* keys, float* row,
                    int64_t n) const = 0;
-  /// Learned numbers that `add` uses: [H, R], of which the head has R, or empty; and arrays that
-  /// all heads share.
+  /// Parameters that `add` uses: [H, R], R for each head, or empty; and arrays that all heads
+  /// share.
   virtual Variable parameter() const { return {}; }
   virtual std::vector<Variable> shared() const { return {}; }
-  /// Adds what a row of ∂L/∂score gives to the gradients of the head's R and of all shared numbers,
-  /// array after array; either is null where nothing of it wants a gradient.
+  /// Adds the contribution of a row of ∂L/∂score to the gradients of the head's R parameters and of
+  /// all shared ones, array after array; either is null where none of its parameters needs a
+  /// gradient.
   virtual void backward(int64_t /*head*/, int32_t /*query*/, const int32_t* /*keys*/,
                         const float* /*grad*/, int64_t /*n*/, float* /*own*/,
                         float* /*shared*/) const {}
@@ -123,11 +123,11 @@ struct AttentionSpec {
   const ScoreBias* bias = nullptr;      // may be null
   std::span<const int32_t> positions;   // [T] position ids, for the bias
   std::span<const KeyRange> documents;  // [B·T] the document of each token; empty: one for all
-  Variable slot_key, slot_value;        // [H, D] a key that every query sees, and its value (empty:
+  Variable slot_key, slot_value;        // [H, D] a key that every query sees and its value (empty:
                                         // zero); or empty
-  double dropout = 0;          // share of weights set to 0, the rest grows by 1/(1 − share)
-  int64_t first_sequence = 0;  // what the first sequence counts as, for the noise
-  Random noise{0, ""};         // that chooses them
+  double dropout = 0;          // share of weights set to 0; the others grow by 1/(1 − share)
+  int64_t first_sequence = 0;  // number of the first sequence, for the noise
+  Random noise{0, ""};         // decides which weights
   Tensor scores, pattern;      // [B, H, T, T] to be filled when given; hidden entries are
                                // −inf in scores and 0 in pattern
   Tensor slot_pattern;         // [B, H, T] the slot's weights, to be filled when given

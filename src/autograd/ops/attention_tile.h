@@ -2,7 +2,7 @@
 
 #include "autograd/ops/attention_spec.h"
 
-// Where a tile of attention stands, and its scores. Shared by forward and backward.
+// The geometry of a tile of attention, and its scores. Shared by forward and backward.
 
 namespace waiver::attention_tile {
 
@@ -82,16 +82,16 @@ void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n);
 /// The same for the visible part of a block.
 void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch);
 
-/// Scores of a block → weights a, 0 where hidden; states, of the tile's queries, are final. In
-/// place allowed.
+/// Scores of a block → weights a, 0 where hidden, given the final states of the tile's queries. May
+/// work in place.
 void weigh(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
            int64_t pitch, const RowState* states);
 
 /// The slot's score for query i.
 float slot_score(const Head& h, int64_t i);
 
-/// The gradient of attention: adds to those of qkv and of all learned numbers that `spec` names.
-/// `states` [B, H, T] are the final ones of every row.
+/// The gradient of attention: adds to those of qkv and of all parameters that `spec` names.
+/// `states` [B, H, T]: the final state of every row.
 void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
               const RowState* states);
 

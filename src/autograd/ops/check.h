@@ -13,12 +13,13 @@ struct fmt::formatter<waiver::Shape> : fmt::formatter<fmt::string_view> {
 
 namespace waiver {
 
-/// What an op asks of its inputs before it computes anything. It looks at shapes and counts only,
-/// so it holds in a rehearsal too; a check that passes makes no sentence. All throw ShapeError, as
-/// in `[linear] the last axis of x [4096, 256] must match the rows of weight [128, 512]`.
+/// What an op requires of its inputs before it computes anything. It looks at shapes and counts
+/// only, so it applies in a rehearsal too; a check that passes formats no message. All throw
+/// ShapeError, as in `[linear] the last axis of x [4096, 256] must match the rows of weight [128,
+/// 512]`.
 class Check {
  public:
-  /// REQUIRES: the name stays valid.
+  /// REQUIRES: `op` outlives the check.
   explicit Check(const char* op) : op_(op) {}
 
   template <class... T>
@@ -30,9 +31,9 @@ class Check {
   void matrix(const char* name, const Shape& x) const {
     require(x.rank == 2, "{} {} must be a matrix", name, x);
   }
-  /// No gaps between rows, for ops that do not go by rows.
+  /// No gaps between rows, for ops that treat an array as one run of numbers.
   void contiguous(const char* name, const Tensor& x) const {
-    require(x.contiguous(), "the rows of {} {} must not stand apart, but they do by {}", name,
+    require(x.contiguous(), "the rows of {} {} must be contiguous, but their pitch is {}", name,
             x.shape, x.pitch);
   }
   void equal(const char* name, const Shape& x, const char* other, const Shape& z) const {
@@ -43,12 +44,12 @@ class Check {
     require(x == Shape{count}, "{} {} must be a vector with one number for each of the {} {}", name,
             x, count, things);
   }
-  /// Rows of `batch` sequences that are equally long.
+  /// Rows of `batch` sequences of equal length.
   void sequences(const char* name, const Shape& x, int64_t batch) const {
     require(batch > 0 && x[0] % batch == 0,
-            "the rows of {} {} must be shared equally by the {} sequences", name, x, batch);
+            "the rows of {} {} must be a multiple of the {} sequences", name, x, batch);
   }
-  /// Queries, keys and values [N, 3C] of so many heads.
+  /// Queries, keys and values [N, 3C] of this many heads.
   void queries_keys_values(const Shape& qkv, int64_t heads) const {
     matrix("qkv", qkv);
     require(heads > 0 && qkv[1] % (3 * heads) == 0,

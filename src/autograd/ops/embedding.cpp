@@ -16,7 +16,7 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table) 
   });
   if (!table.wants_grad()) return y;
   tape.record("embedding", y, [=] {
-    // A token may occur in any row, so tiles share out the channels.
+    // A token may occur in any row, so tiles divide the channels instead.
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
       for (int64_t n = 0; n < N; ++n) {
         const float* dy = y.grad.row(n);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kRows = 64;  // rows of a tile
 
-// One row where every channel has a gate.
+// A row in which every channel has its own gate.
 void channel_gradient(const float* x, const float* g, const float* dy, int64_t C, GradientRow dx,
                       GradientRow dg) {
   for (int64_t c = 0; c < C; ++c) {
@@ -19,7 +19,7 @@ void channel_gradient(const float* x, const float* g, const float* dy, int64_t C
   }
 }
 
-// `width` channels that share the gate g.
+// `width` channels that share one gate g.
 void group_gradient(const float* x, float g, const float* dy, int64_t width, GradientRow dx,
                     GradientRow::Number dg) {
   const float s = sigmoid(g);

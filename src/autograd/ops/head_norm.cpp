@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kRows = 64;  // rows of a tile
 
-// x becomes h = (x − mean)·r, or x·r where not centred; gives r.
+// x becomes h = (x − mean)·r, or x·r where not centred; returns r.
 float normalise(const float* x, float* h, int64_t D, bool centred, float eps) {
   float sum = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)

@@ -14,8 +14,8 @@ namespace {
 
 constexpr int64_t kRows = 64;  // rows of a tile
 
-// y = activation(z + b) on rows [begin, end), where y holds z. The slope of GELU is kept, where it
-// is wanted: forward has all that it takes, and backward would spend as long again on it.
+// y = activation(z + b) on rows [begin, end), where y holds z. GELU's slope is kept where it is
+// needed: forward has all its terms at hand, and backward would take as long again to compute it.
 void finish_rows(Tensor y, Tensor slope, const float* bias, int64_t begin, int64_t end,
                  Activation act) {
   const int64_t out = y.dim(1);
@@ -68,9 +68,9 @@ void add_rows(const Tensor& from, Tensor to) {
     for (int64_t c = 0; c < columns; ++c) to.data[c] += from.row(n)[c];
 }
 
-// Wᵀ. A product with a transposed right-hand side runs at about four fifths of a plain one, and
-// turning the weights once per step costs next to nothing.
-Tensor turned(Arena& arena, const Tensor& w) {
+// Wᵀ. A product with a transposed right-hand side runs at about four fifths of the speed of a plain
+// one, and transposing the weights once per step costs next to nothing.
+Tensor transposed(Arena& arena, const Tensor& w) {
   const int64_t rows = w.dim(0), columns = w.dim(1);
   Tensor out = arena.matrix(columns, rows);
   parallel_ranges(columns, 32, [&](int64_t begin, int64_t end) {
@@ -79,7 +79,7 @@ Tensor turned(Arena& arena, const Tensor& w) {
   return out;
 }
 
-// W with its rows at a distance that suits products.
+// W with rows spaced as suits products.
 Tensor spread(Arena& arena, const Tensor& w) {
   if (fast_pitch(w.dim(1)) == w.dim(1)) return w;
   Tensor out = arena.matrix(w.dim(0), w.dim(1));
@@ -97,9 +97,9 @@ void multiply_rows(const Tensor& a, const Tensor& b, float beta, const Tensor& c
        b.data, b.stride(), beta, c.row(begin), c.stride());
 }
 
-// Into how many parts a weight gradient cuts its sum over N. One part costs nothing, but few
-// threads find work; a batch that is large enough to be given to many threads has 64 tiles, and
-// pays for them with the sum over the parts.
+// The number of parts into which a weight gradient splits its sum over N. One part costs nothing
+// extra but occupies few threads; a batch large enough for many threads gets 64 tiles, at the price
+// of a sum over the parts.
 int64_t parts_of_sum(int64_t N, int64_t row_tiles) {
   constexpr int64_t whole = 8192, least = 512, tiles = 64;
   if (N <= whole) return 1;
@@ -141,12 +141,12 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   check_shapes(x, w, b, as_is);
   const int64_t N = x.shape()[0], out = w.shape()[as_is ? 1 : 0];
   Arena& arena = tape.arena();
-  // What passes an activation is read by the next product only, so its rows may stand apart.
+  // The output of an activation is read by the next product only, so its rows may be padded.
   Variable y = act == Activation::none ? tape.variable({N, out}) : tape.matrix(N, out);
   Tensor slope;
   if (act == Activation::gelu && tape.recording()) slope = arena.matrix(N, out);
 
-  const Tensor right = as_is ? spread(arena, w.value) : turned(arena, w.value);  // [in, out]
+  const Tensor right = as_is ? spread(arena, w.value) : transposed(arena, w.value);  // [in, out]
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
     multiply_rows(x.value, right, 0.0f, y.value, begin, end);
     finish_rows(y.value, slope, b.value.data, begin, end, act);
@@ -154,7 +154,7 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
 
   tape.record("linear", y, [=, &arena] {
     const Gradient dx(x);
-    const Tensor back = as_is ? turned(arena, w.value) : spread(arena, w.value);  // [out, in]
+    const Tensor back = as_is ? transposed(arena, w.value) : spread(arena, w.value);  // [out, in]
     Tensor sums;  // of a tile's rows of dz
     if (b.wants_grad()) sums = arena.tensor({(N + kRows - 1) / kRows, out});
     parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {

@@ -7,30 +7,30 @@
 #include "core/random.h"
 
 // Letters: B batch, T tokens, C width, H heads, D head width, V vocabulary, N = B·T rows.
-// Every op checks that the shapes and counts of its inputs fit each other, or throws ShapeError
-// (core/error.h); then it computes, records the gradient of its inputs, and returns. Gradients add
-// up (+=).
-// A weight without a gradient is frozen: none is computed for it.
+// Every op checks that the shapes and counts of its inputs agree and throws ShapeError
+// (core/error.h) otherwise; then it computes, records the gradient of its inputs, and returns.
+// Gradients accumulate (+=).
+// A weight without a gradient is frozen: no gradient is computed for it.
 
 namespace waiver {
 
-/// y_n = table[token_n]: table [V, C] → [N, C]. REQUIRES: tokens stay until backward.
+/// y_n = table[token_n]: table [V, C] → [N, C]. REQUIRES: `tokens` stay valid until backward.
 Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table);
 
 /// y_{b,t} = x_{b,t} + table[positions_t]: x [B·T, C], table [context, C]; T = positions.size().
 Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions);
 
-/// Every sequence of x [B·T, C] with `rows` [R, C] in front of it: [B·(R + T), C].
+/// Every sequence of x [B·T, C] with `rows` [R, C] prepended: [B·(R + T), C].
 Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch);
 /// Every sequence of x [B·S, C] without its first `count` rows: [B·(S − count), C].
 Variable without_first(Tape& tape, Variable x, int64_t count, int64_t batch);
 
 enum class Activation { none, relu, gelu };
 /// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out]. With an activation
-/// the rows of y may stand apart (Tape::matrix): it is meant for the next product.
+/// the rows of y may be padded (Tape::matrix): it is meant for the next product.
 Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
                 Activation activation = Activation::none);
-/// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output tied to the embedding.
+/// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output layer tied to the embedding.
 Variable linear_transposed(Tape& tape, Variable x, Variable weight, Variable bias = {});
 
 /// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
@@ -52,7 +52,7 @@ Variable gate(Tape& tape, Variable x, Variable g);
 /// y = V W per head: V the values within qkv [N, 3C], weight [H, D, D] → [N, C].
 Variable value_linear(Tape& tape, Variable qkv, Variable weight);
 
-/// y = x / (1 − p) where a random word is above p's share, else 0: element i takes the word of
+/// y = x / (1 − p) where a random word exceeds the share p, else 0: element i takes the word of
 /// `random` at place first + i, four places to an index. 0 ≤ p < 1.
 Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_t first);
 
@@ -60,15 +60,15 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
 Variable add(Tape& tape, Variable x, Variable z);
 
 /// Mean over the rows that have a target (≥ 0) of −log softmax(logits)_target: logits [N, V] → [1];
-/// 0 where no row has one. Rows without get no gradient.
-/// REQUIRES: targets stay until backward.
+/// 0 where no row has one. Rows without a target get no gradient.
+/// REQUIRES: `targets` stay valid until backward.
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets);
 
 /// Mean over all numbers of (x − answer)²: x and answers [N, C] → [1].
-/// REQUIRES: answers stay until backward.
+/// REQUIRES: `answers` stay valid until backward.
 Variable squared_error(Tape& tape, Variable x, std::span<const float> answers);
 
-/// Turns pairs (d, d + R/2) of the first R channels of every head of the queries and keys, in
+/// Rotates the pairs (d, d + R/2) of the first R channels of every head of the queries and keys, in
 /// place: (a, b) → (a cos − b sin, a sin + b cos). qkv [B·T, 3C]; cos, sin [T, R/2].
 void rotate(Tape& tape, Variable qkv, int64_t heads, Tensor cos, Tensor sin);
 

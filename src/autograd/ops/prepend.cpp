@@ -25,7 +25,7 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
   });
   tape.record("prepend", y, [=] {
     const Gradient gradient(x);
-    // Every sequence adds to the same rows, so tiles share out the channels.
+    // Every sequence adds to the same rows, so tiles divide the channels instead.
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
       for (int64_t b = 0; b < batch; ++b)
         for (int64_t t = 0; t < T; ++t) {

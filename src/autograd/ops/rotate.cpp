@@ -5,7 +5,7 @@
 namespace waiver {
 namespace {
 
-// Turns the queries and keys of qkv by the angles times `direction`.
+// Rotates the queries and keys of qkv by the angles times `direction`.
 void turn(Tensor qkv, int64_t heads, Tensor cos, Tensor sin, float direction) {
   const int64_t N = qkv.dim(0), C = qkv.dim(1) / 3, D = C / heads;
   const int64_t T = cos.dim(0), half = cos.dim(1);
@@ -33,9 +33,10 @@ void rotate(Tape& tape, Variable qkv, int64_t heads, Tensor cos, Tensor sin) {
   check.equal("sin", sin.shape, "cos", cos.shape);
   check.require(cos.dim(0) > 0 && qkv.shape()[0] % cos.dim(0) == 0,
                 "the rows of qkv {} must be a multiple of those of cos {}", qkv.shape(), cos.shape);
-  check.require(2 * cos.dim(1) <= qkv.shape()[1] / (3 * heads),
-                "cos {} must not turn more pairs of channels than each of {} heads of qkv {} has",
-                cos.shape, heads, qkv.shape());
+  check.require(
+      2 * cos.dim(1) <= qkv.shape()[1] / (3 * heads),
+      "cos {} must not rotate more pairs of channels than each of the {} heads of qkv {} has",
+      cos.shape, heads, qkv.shape());
   turn(qkv.value, heads, cos, sin, 1.0f);
   tape.record("rotate", qkv, [=] { turn(qkv.grad, heads, cos, sin, -1.0f); });
 }

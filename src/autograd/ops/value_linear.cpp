@@ -14,7 +14,7 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
   check.matrix("qkv", qkv.shape());
   check.contiguous("qkv", qkv.value);
   check.require(weight.shape().rank == 3 && weight.shape()[2] == D && 3 * H * D == qkv.shape()[1],
-                "weight {} must have a square for each head of the values in qkv {}",
+                "weight {} must have a square matrix for each head of the values in qkv {}",
                 weight.shape(), qkv.shape());
   Variable y = tape.variable({N, C});
   parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {

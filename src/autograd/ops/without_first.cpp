@@ -12,7 +12,8 @@ Variable without_first(Tape& tape, Variable x, int64_t count, int64_t batch) {
   check.matrix("x", x.shape());
   check.sequences("x", x.shape(), batch);
   check.require(count >= 0 && count * batch <= x.shape()[0],
-                "each of {} sequences of x {} must have {} rows to lose", batch, x.shape(), count);
+                "each of the {} sequences of x {} must have {} rows to drop", batch, x.shape(),
+                count);
   check.contiguous("x", x.value);
   const int64_t C = x.shape()[1], S = x.shape()[0] / batch, T = S - count;
   Variable y = tape.variable({batch * T, C});

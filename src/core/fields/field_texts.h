@@ -10,8 +10,8 @@
 
 namespace waiver {
 
-/// The fields of a block as text, by dotted name; a kind stands at the name it is chosen by, its
-/// options below: `normalizer` is `sigmoid`, `normalizer.normalized` is `true`.
+/// The fields of a block as text, by dotted name; a kind is listed under the name that selects it,
+/// its options below: `normalizer` is `sigmoid`, `normalizer.normalized` is `true`.
 class FieldTexts : public FieldVisitor {
  public:
   using Texts = std::map<std::string, std::string>;

@@ -38,14 +38,14 @@ struct Choice {
   std::string_view alias = {};
 };
 
-/// The word of an enum, from `std::span<const Choice> words(E)`, which stands beside it and has one
-/// entry for each of its values, in their order.
+/// The word of an enum, from `std::span<const Choice> words(E)`, which is declared beside it and
+/// has one entry for each of its values, in order.
 template <class E>
 std::string_view word(E value) {
   return words(value)[static_cast<size_t>(value)].name;
 }
 
-/// Where a field exists: where the choice `choice` of the same block has one of these words.
+/// When a field exists: when the choice `choice` of the same block has one of these words.
 struct Condition {
   std::string_view choice;  // empty: everywhere
   std::vector<std::string_view> words;
@@ -61,14 +61,14 @@ Condition where(std::string_view choice, E value, std::initializer_list<E> allow
   return out;
 }
 
-/// What is said of one field: its name, what it means, and what it may hold.
+/// The description of one field: its name, what it means, and what it may hold.
 struct Field {
   std::string_view name;
   std::string_view doc;
   Range range = {};          // of a number, or of each number of a list
   size_t length = 0;         // of a list; 0: any
-  bool required = false;     // of a text: whether it has to be given
-  Condition condition = {};  // every field is visited, those that do not exist here as well
+  bool required = false;     // of a text: whether it must be given
+  Condition condition = {};  // every field is visited, even those that do not exist here
 
   Field must_be_given() const {
     Field out = *this;
@@ -82,7 +82,7 @@ struct Field {
   }
 };
 
-/// One word of several, which count from 0.
+/// One word of several, numbered from 0.
 struct WordRef {
   std::span<const Choice> choices;
   size_t chosen;
@@ -94,26 +94,25 @@ struct BlockRef {
   std::function<void(FieldVisitor&)> visit;
 };
 /// A choice with options of its own: `{kind: rope, base: 10000}`, or `rope` alone when every option
-/// keeps its default. `options(v, i)` visits those of the i-th kind: of the chosen one as they are,
-/// of another one its defaults.
+/// keeps its default. `options(v, i)` visits those of the i-th kind: as they are for the chosen
+/// kind, at their defaults for another.
 struct KindRef {
   WordRef kind;
   std::function<void(FieldVisitor&, size_t)> options;
 };
-/// A kind, or a list of kinds: `[{kind: rope}, none]`. `count` is the length of the list, and 0
-/// where a kind stands alone, which is then item(0); of a longer list item(i) exists once `count`
-/// says so.
+/// A kind, or a list of kinds: `[{kind: rope}, none]`. `count` is the length of the list, or 0 for
+/// a single kind, which is then item(0); item(i) of a longer list exists once `count` says so.
 struct KindsRef {
   size_t* count;
   std::function<KindRef(size_t)> item;
   size_t size() const { return *count ? *count : 1; }
 };
 
-/// Where the value of a field stands.
+/// A reference to the value of a field.
 using Ref = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
                          std::vector<double>*, std::vector<std::string>*, WordRef, BlockRef,
                          KindRef, KindsRef>;
-/// Enums by their words, blocks by their `visit`, kinds by their `ref`, all else by its address.
+/// Enums by their words, blocks by their `visit`, kinds by their `ref`, everything else by address.
 template <class T>
 Ref ref_to(T& value) {
   if constexpr (std::is_enum_v<T>)
@@ -141,7 +140,7 @@ class FieldVisitor {
   }
 };
 
-/// Functions as overloads of one another, for std::visit.
+/// Several functions as one overload set, for std::visit.
 template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;

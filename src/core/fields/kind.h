@@ -11,8 +11,8 @@
 
 namespace waiver {
 
-/// One kind of T: what it is called and means, and how one is made with its defaults or copied. It
-/// stands in the file of its class; the registry of T has a line for it (core/fields/registry.h).
+/// One kind of T: its name and meaning, and how one is made with its defaults or copied. It is
+/// defined in the file of its class; the registry of T has a line for it (core/fields/registry.h).
 template <class T>
 struct Registered {
   std::string_view name;
@@ -22,7 +22,7 @@ struct Registered {
   std::unique_ptr<T> (*copy)(const T&);
 };
 
-/// The kind that the class Derived is.
+/// The kind for the class Derived.
 template <class T, class Derived>
 Registered<T> kind_of(std::string_view name, std::string_view doc, std::string_view alias = {}) {
   return {name, doc, alias, []() -> std::unique_ptr<T> { return std::make_unique<Derived>(); },
@@ -35,12 +35,12 @@ Registered<T> kind_of(std::string_view name, std::string_view doc, std::string_v
 template <class T>
 std::span<const Registered<T>> registry();
 
-/// A choice among the kinds of T, with the options of the chosen one; a copy has options of its
-/// own. T has `void options(FieldVisitor&)`. Defined where the registry of T is.
+/// A choice among the kinds of T, with the options of the chosen one; a copy has its own options. T
+/// has `void options(FieldVisitor&)`. Defined along with the registry of T.
 template <class T>
 class Kind {
  public:
-  /// Throws UsageError where no kind is called so.
+  /// Throws UsageError where no kind has that name.
   explicit Kind(std::string_view name);
   Kind(const Kind& other);
   Kind(Kind&& other) noexcept;
@@ -58,10 +58,10 @@ class Kind {
 
   /// As a field of its own (core/fields/fields.h).
   KindRef ref();
-  /// As the field `field` of a block that has further ones: the options become fields of that
-  /// block too, each with the condition that its kind is chosen.
+  /// As the field `field` of a block with further fields: the options become fields of that block
+  /// too, each on the condition that its kind is chosen.
   void visit_within(FieldVisitor& v, const Field& field);
-  /// Where the kinds of which `has` holds are chosen by the field `choice`.
+  /// True where the field `choice` selects a kind for which `has` holds.
   template <class Predicate>
   Condition where(std::string_view choice, const Predicate& has) const {
     Condition out{choice, {}, has(*options_)};
@@ -78,16 +78,16 @@ class Kind {
   std::unique_ptr<T> options_;
 };
 
-/// One choice for all layers, or a list with one for each.
+/// One choice for all layers, or a list with one per layer.
 template <class T>
 class Kinds {
  public:
   explicit Kinds(std::string_view name) : default_(name), items_{Kind<T>(name)} {}
 
-  /// `rope`, or `rope, none` where it is a list.
+  /// `rope`, or `rope, none` for a list.
   std::string name() const;
   void set(std::string_view name) { *this = Kinds(name); }
-  /// The length of the list; 0 where there is none.
+  /// The length of the list; 0 where it is none.
   size_t count() const { return count_; }
   Kind<T>& of_layer(size_t layer) { return items_[count_ ? layer : 0]; }
   const Kind<T>& of_layer(size_t layer) const { return items_[count_ ? layer : 0]; }

@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "core/fields/kind.h"
 
-// What a registry is made of; only the files that hold one include this.
+// The machinery of registries; only the files that define one include this.
 
 /// Defines registry<T>() and Kind<T> from a list of kinds, one line each:
 ///   #define NORMS(KIND) KIND(Norm, layer_norm) KIND(Norm, rms_norm)
@@ -32,7 +32,7 @@ std::span<const Choice> choices_of() {
   return choices;
 }
 
-/// Visits fields of a block that exist under a condition.
+/// Visits the fields of a block that exist only under a condition.
 class Conditional : public FieldVisitor {
  public:
   Conditional(FieldVisitor& inner, Condition condition)

@@ -11,7 +11,7 @@
 
 namespace waiver {
 
-/// What a field is set to: a word, or a number.
+/// The value that a field is set to: a word or a number.
 struct FieldText : std::string {
   using std::string::string;
   FieldText(const std::string& text) : std::string(text) {}
@@ -19,9 +19,9 @@ struct FieldText : std::string {
   FieldText(double number) : std::string(fmt::format("{}", number)) {}
 };
 
-/// Sets the fields of a config block, or the options of a kind, by dotted name, without a check of
-/// ranges; a list of whole numbers is `1,2`, and other lists keep what they have. Throws UsageError
-/// for a word that is none of the choices.
+/// Sets the fields of a config block, or the options of a kind, by dotted name, without checking
+/// ranges; a list of integers is `1,2`, and other lists keep what they have. Throws UsageError for
+/// a word that is not among the choices.
 class SetFields : public FieldVisitor {
  public:
   using Values = std::map<std::string, FieldText>;
@@ -59,7 +59,7 @@ class SetFields : public FieldVisitor {
         word.choose(i);
         return i;
       }
-    throw UsageError(key, text + " is none of its words");
+    throw UsageError(key, text + " is not one of its words");
   }
   static std::vector<int64_t> numbers(const std::string& text) {
     std::vector<int64_t> out;

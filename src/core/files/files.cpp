@@ -44,8 +44,8 @@ class Descriptor {
 }
 
 std::string hint_for_write(int code) {
-  if (code == ENOSPC) return "Free some space on this disk; what was there before is untouched.";
-  if (code == EDQUOT) return "Your disk quota is used up; what was there before is untouched.";
+  if (code == ENOSPC) return "Free some space on this disk; the previous contents are untouched.";
+  if (code == EDQUOT) return "Your disk quota is used up; the previous contents are untouched.";
   if (code == EFBIG) return "Raise the file size limit (ulimit -f); the old file is untouched.";
   if (code == EACCES || code == EROFS) return "Choose a folder that you may write to.";
   return {};
@@ -53,7 +53,7 @@ std::string hint_for_write(int code) {
 
 [[noreturn]] void refuse_length(const fs::path& path, int64_t most) {
   throw Error(path.string(),
-              fmt::format("there is more in it than {:.1f} MiB, the most that is read here",
+              fmt::format("it holds more than {:.1f} MiB, the most that is read here",
                           static_cast<double>(most) / (1 << 20)));
 }
 
@@ -65,7 +65,7 @@ void wait_for_bytes(const fs::path& path, int fd) {
     if (waited >= 1000 * seconds)
       throw Error(path.string(),
                   fmt::format("nothing has come through this pipe for {} seconds", seconds),
-                  "Start what writes to it, or give a file.");
+                  "Start the program that writes to it, or give a file.");
   }
 }
 
@@ -92,7 +92,7 @@ void check(const std::error_code& code, const fs::path& path, const std::string&
 }  // namespace
 
 std::string read_file(const fs::path& path, int64_t most) {
-  // Without waiting: a pipe that nobody writes to would keep the program for ever.
+  // Non-blocking: a pipe that nobody writes to would block the program for ever.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail(path, "cannot be opened", errno);
   struct stat info {};
@@ -136,7 +136,7 @@ fs::path temporary_of(const fs::path& path) {
 void sync_folder(const fs::path& folder) {
   Descriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) fail(folder, "cannot be opened", errno);
-  // EINVAL: the file system has no such notion.
+  // EINVAL: the file system does not support it.
   if (::fsync(file.get()) != 0 && errno != EINVAL)
     fail(folder, "cannot be flushed to the disk", errno);
 }
@@ -144,7 +144,7 @@ void sync_folder(const fs::path& folder) {
 void make_folder(const fs::path& folder) {
   std::error_code code;
   fs::create_directories(folder, code);
-  check(code, folder, "this folder cannot be made");
+  check(code, folder, "this folder cannot be created");
 }
 
 void move_path(const fs::path& from, const fs::path& to) {

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kSealBytes = 512;  // the smallest user block of HDF5
 constexpr std::string_view kSeal = "HDF5 follows after 512 bytes. CRC-32 of what follows: ";
 
-/// The user block that belongs before `rest`.
+/// The user block that precedes `rest`.
 std::string seal_of(std::string_view rest) {
   std::string seal = fmt::format("{}{:08x}\n", kSeal, crc32_of(std::as_bytes(std::span(rest))));
   seal.resize(kSealBytes);
@@ -25,7 +25,8 @@ std::string seal_of(std::string_view rest) {
 
 void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
-// HDF5 takes files of the same name for one and the same, so every file in memory has its own.
+// HDF5 takes files of the same name for the same file, so every file in memory has a name of its
+// own.
 std::string fresh_name() {
   static std::atomic<int64_t> count = 0;
   return ":waiver:" + std::to_string(count++);
@@ -46,7 +47,7 @@ void write_attribute(hid_t file, const Place& at, const std::string& name, hid_t
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Handle attribute(
       at.check(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
-               "the attribute cannot be made"),
+               "the attribute cannot be created"),
       H5Aclose);
   at.check(H5Awrite(attribute, type, value), "the attribute cannot be written");
 }
@@ -69,7 +70,7 @@ H5File H5File::create(fs::path path, bool sealed) {
   const Handle properties = untimed(H5P_FILE_CREATE), access = memory_access();
   if (sealed) H5Pset_userblock(properties, kSealBytes);
   const hid_t file = H5Fcreate(fresh_name().c_str(), H5F_ACC_TRUNC, properties, access);
-  if (file < 0) fail(path, "", "no HDF5 file can be made in memory");
+  if (file < 0) fail(path, "", "no HDF5 file can be created in memory");
   return {file, std::move(path), sealed};
 }
 
@@ -81,11 +82,11 @@ H5File H5File::open(fs::path path) {
   if (sealed ? bytes.size() <= kSealBytes : !bytes.starts_with("\x89HDF\r\n\x1a\n"))
     throw Error(path.string(), "this is not an HDF5 file", "Another file may lie in its place.");
   if (sealed && !bytes.starts_with(seal_of(std::string_view(bytes).substr(kSealBytes))))
-    throw Error(path.string(), "its checksum is wrong, so the file is cut short or damaged");
+    throw Error(path.string(), "its checksum is wrong, so the file is truncated or damaged");
   const Handle access = memory_access();
   H5Pset_file_image(access, bytes.data(), bytes.size());
   const hid_t file = H5Fopen(fresh_name().c_str(), H5F_ACC_RDWR, access);
-  if (file < 0) fail(path, "", "the file is cut short or damaged");
+  if (file < 0) fail(path, "", "the file is truncated or damaged");
   return {file, std::move(path), sealed};
 }
 
@@ -111,7 +112,7 @@ void H5File::save() const {
   const ssize_t size = at.check(H5Fget_file_image(file_, nullptr, 0), "the data has no size");
   std::string bytes(static_cast<size_t>(size), '\0');
   at.check(H5Fget_file_image(file_, bytes.data(), bytes.size()), "the data cannot be gathered");
-  if (sealed_) bytes.insert(0, seal_of(bytes));  // HDF5 leaves the user block out
+  if (sealed_) bytes.insert(0, seal_of(bytes));  // HDF5 omits the user block
   write_atomically(path_, bytes);
 }
 
@@ -121,7 +122,7 @@ void H5File::make_group(const std::string& group) {
   const Handle properties = untimed(H5P_GROUP_CREATE);
   const Handle made(Place{path_, group}.check(
                         H5Gcreate2(file_, group.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
-                        "the group cannot be made"),
+                        "the group cannot be created"),
                     H5Gclose);
 }
 
@@ -204,7 +205,7 @@ void H5File::attach_scale(const std::string& dataset, int axis, const std::strin
   const auto index = static_cast<unsigned>(axis);
   at.check(H5DSattach_scale(data, steps, index), "its scale cannot be attached");
   const std::string label = scale.substr(scale.rfind('/') + 1);
-  at.check(H5DSset_label(data, index, label.c_str()), "its axis cannot be named");
+  at.check(H5DSset_label(data, index, label.c_str()), "its axis cannot be labelled");
 }
 
 std::vector<std::string> H5File::labels(const std::string& dataset) const {

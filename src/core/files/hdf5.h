@@ -8,9 +8,9 @@
 
 namespace waiver {
 
-/// An HDF5 file that lives in memory and reaches the disk whole: `save` replaces the file at its
+/// An HDF5 file that lives in memory and is written to disk whole: `save` replaces the file at its
 /// path in one step, so that a run killed at any moment leaves a file that opens. Objects carry no
-/// time stamps: equal content, written in the same order, gives equal bytes.
+/// time stamps: equal contents, written in the same order, give equal bytes.
 ///
 /// Objects are named by full paths (`/probe/step`); the root is `/`. T is int64_t, float or double;
 /// numbers are converted when a dataset is read as another T. Strings are UTF-8 of variable length
@@ -19,18 +19,18 @@ class H5File {
  public:
   using Extents = std::vector<int64_t>;
 
-  /// `extendible`: rows (the first axis) can be added and cut. `checksum`: every chunk carries a
-  /// Fletcher-32 sum, and damaged ones refuse to be read.
+  /// `extendible`: rows (the first axis) can be added and removed. `checksum`: every chunk carries
+  /// a Fletcher-32 checksum, and reading a damaged one fails.
   struct Layout {
     bool extendible = false;
     bool checksum = false;
   };
 
-  /// A new file, on the disk from the first `save` on. A sealed one begins with a user block of 512
+  /// A new file, on disk from the first `save` on. A sealed one begins with a user block of 512
   /// bytes, a line of text with the CRC-32 of all that follows.
   static H5File create(std::filesystem::path path, bool sealed = false);
-  /// Reads a file; refuses what is missing, empty, cut short or no HDF5, and a sealed one with any
-  /// byte changed, before HDF5 sees it: damaged metadata can lead HDF5 anywhere.
+  /// Reads a file; refuses one that is missing, empty, truncated or not HDF5, and a sealed one with
+  /// any byte changed, before HDF5 sees it: damaged metadata can lead HDF5 anywhere.
   static H5File open(std::filesystem::path path);
   H5File(H5File&& other) noexcept;
   H5File& operator=(H5File&& other) noexcept;
@@ -44,12 +44,12 @@ class H5File {
   void make_group(const std::string& group);
   bool has(const std::string& object) const;
   bool is_dataset(const std::string& object) const;
-  /// What a group holds, sorted by name.
+  /// The names in a group, sorted.
   std::vector<std::string> names(const std::string& group) const;
-  /// Removes a dataset; its scales forget it.
+  /// Removes a dataset and detaches its scales.
   void remove(const std::string& dataset);
 
-  /// A new dataset, and the groups on its way.
+  /// A new dataset, along with the groups on its path.
   template <class T>
   void write(const std::string& dataset, std::span<const T> values, const Extents& shape,
              Layout layout);
@@ -74,18 +74,18 @@ class H5File {
   std::string string_attribute(const std::string& object, const std::string& name) const;
   int64_t int_attribute(const std::string& object, const std::string& name) const;
 
-  /// Makes a dataset of one axis a dimension scale.
+  /// Turns a one-dimensional dataset into a dimension scale.
   void make_scale(const std::string& dataset, const std::string& name);
   /// Attaches a scale to an axis and labels the axis with the scale's name.
   void attach_scale(const std::string& dataset, int axis, const std::string& scale);
-  /// The labels of all axes, empty where there is none.
+  /// The labels of all axes, empty where an axis has none.
   std::vector<std::string> labels(const std::string& dataset) const;
 
  private:
   H5File(int64_t file, std::filesystem::path path, bool sealed)
       : file_(file), path_(std::move(path)), sealed_(sealed) {}
 
-  int64_t file_ = -1;  // HDF5's own number for it
+  int64_t file_ = -1;  // HDF5's identifier of it
   std::filesystem::path path_;
   bool sealed_ = false;
 };

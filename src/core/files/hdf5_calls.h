@@ -1,8 +1,8 @@
 #pragma once
 
-// What the two sources of H5File share. No other file includes HDF5.
+// Shared by the two source files of H5File. No other file includes HDF5.
 
-#define H5_USE_110_API  // the calls of 1.10, whatever the version
+#define H5_USE_110_API  // the API of 1.10, whatever the version
 #include <hdf5.h>
 #include <hdf5_hl.h>
 
@@ -16,7 +16,7 @@
 
 namespace waiver::hdf5 {
 
-/// One of HDF5's numbered things, closed at the end of its scope.
+/// An HDF5 identifier, closed at the end of its scope.
 class Handle {
  public:
   using Close = herr_t (*)(hid_t);
@@ -32,7 +32,7 @@ class Handle {
   Close close_;
 };
 
-/// Where HDF5 first met the trouble, in its own words.
+/// Where HDF5 first ran into the problem, in its own words.
 inline std::string reason() {
   std::string text;
   const H5E_walk2_t first = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
@@ -47,7 +47,7 @@ inline std::string reason() {
 [[noreturn]] inline void fail(const std::filesystem::path& file, const std::string& object,
                               const std::string& what) {
   throw Error(file.string() + (object.empty() ? "" : ":" + object), what + reason(),
-              "The file may be damaged or not one of this program's.");
+              "The file may be damaged, or not written by this program.");
 }
 
 /// What every call into HDF5 needs to name in its errors.

@@ -29,7 +29,7 @@ size_t count(const std::vector<hsize_t>& shape) {
   return n;
 }
 
-/// Whole rows where they are short; parts of a row where one is long.
+/// Whole rows where they are short, parts of a row where it is long.
 std::vector<hsize_t> chunk_for(std::vector<hsize_t> shape, bool extendible, size_t element) {
   for (hsize_t& extent : shape) extent = std::max<hsize_t>(extent, 1);
   if (extendible) {
@@ -73,7 +73,7 @@ void create_dataset(hid_t file, const Place& at, hid_t type, const Bytes& values
   const Handle properties = layout_for(lengths, layout, values.element);
   const Handle data(at.check(H5Dcreate2(file, at.object.c_str(), type, space, H5P_DEFAULT,
                                         properties, H5P_DEFAULT),
-                             "the data cannot be made"),
+                             "the data cannot be created"),
                     H5Dclose);
   if (values.count == 0) return;
   at.check(H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data),
@@ -120,7 +120,8 @@ void H5File::append(const std::string& dataset, std::span<const T> rows) {
   const auto begin = static_cast<int64_t>(shape[0]);
   shape[0] = 1;
   const size_t row = count(shape);
-  if (row == 0 || rows.size() % row != 0) fail(path_, dataset, "these are not whole rows");
+  if (row == 0 || rows.size() % row != 0)
+    fail(path_, dataset, "the numbers do not make whole rows");
   const auto end = begin + static_cast<int64_t>(rows.size() / row);
   shape[0] = static_cast<hsize_t>(end);
   at.check(H5Dset_extent(data, shape.data()), "it cannot grow");

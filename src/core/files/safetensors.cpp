@@ -20,7 +20,7 @@ constexpr size_t kLengthBytes = 8;
 constexpr char kMetadata[] = "__metadata__";
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  throw Error(path.string(), what, "It may be cut short, damaged or of another format.");
+  throw Error(path.string(), what, "It may be truncated, damaged or of another format.");
 }
 
 std::vector<int64_t> dims_of(const Shape& shape) { return {shape.dims, shape.dims + shape.rank}; }
@@ -53,7 +53,7 @@ Json parse_header(const fs::path& path, const std::string& bytes, size_t& arrays
     refuse(path, fmt::format("its safetensors header should have {} bytes, but the file has {}",
                              length, bytes.size()));
   arrays = kLengthBytes + length;
-  // Deeper ones are none of this format, and printing or copying them would exhaust the stack.
+  // Deeper headers are not of this format, and printing or copying them would exhaust the stack.
   constexpr int kDeepest = 4;
   Json header = parse_json(std::string_view(bytes).substr(kLengthBytes, length), kDeepest);
   if (!header.is_object()) refuse(path, "its safetensors header is not a JSON object");
@@ -69,7 +69,7 @@ Shape shape_of(const Json& dims, uint64_t bytes, const std::string& where) {
   Shape shape;
   if (!all_counts(dims) || dims.size() > Shape::kMostAxes)
     refuse(where, "its shape must be a list of at most five counts");
-  // Against the bytes that are there, so that no product overflows.
+  // Compared with the bytes that are there, so that no product overflows.
   uint64_t size = 1;
   for (const Json& dim : dims) {
     const auto extent = dim.get<uint64_t>();

@@ -10,25 +10,25 @@
 
 namespace waiver {
 
-// The safetensors format: 8 bytes, the header's length N as a little-endian number; N bytes of
-// JSON, {"__metadata__": {text: text}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}},
-// padded with spaces; then the arrays, little-endian and row-major, one behind the other.
+// The safetensors format: 8 bytes, the header's length N, little-endian; N bytes of JSON,
+// {"__metadata__": {text: text}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}}, padded
+// with spaces; then the arrays, little-endian and row-major, one after another.
 
 struct NamedTensor {
   std::string name;
   Tensor tensor;
 };
 
-/// The bytes of such a file, fp32 tensors in the order given; `path` is for the errors.
+/// The bytes of such a file, fp32 tensors in the given order; `path` is for error messages.
 std::string safetensors_bytes(const std::filesystem::path& path,
                               const std::vector<NamedTensor>& tensors,
                               const std::map<std::string, std::string>& metadata);
 
-/// Writes them in one step (write_atomically).
+/// Writes such a file in one step (write_atomically).
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
-/// A file of fp32 tensors, read and checked whole.
+/// A file of fp32 tensors, read whole and checked.
 class Safetensors {
  public:
   struct Entry {
@@ -37,16 +37,16 @@ class Safetensors {
     size_t begin = 0;  // of its bytes among all arrays
   };
 
-  /// Throws Error where the file is missing, cut short, not of this format, holds another type than
-  /// F32 or more than five axes, or where its offsets do not cover the file exactly.
+  /// Throws Error where the file is missing, truncated or not of this format, holds a type other
+  /// than F32 or more than five axes, or where its offsets do not cover the file exactly.
   static Safetensors open(const std::filesystem::path& path);
-  /// The same for bytes already read; `path` is for the errors.
+  /// The same for bytes already read; `path` is for error messages.
   static Safetensors parse(const std::filesystem::path& path, std::string bytes);
 
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// In the order of their places in the file.
+  /// In file order.
   const std::vector<Entry>& entries() const { return entries_; }
-  /// The entry of this name, or none.
+  /// The entry of this name, or null.
   const Entry* find(std::string_view name) const;
   /// Copies an entry's numbers. REQUIRES: `out` has room for shape.size() of them.
   void copy(const Entry& entry, float* out) const { copy(entry, out, entry.shape.size()); }

@@ -9,8 +9,8 @@ namespace {
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-// U+0080 … U+009F are control characters; U+200E, U+200F, U+202A … U+202E and U+2066 … U+2069 turn
-// the direction of writing; U+2028 and U+2029 break lines.
+// U+0080 … U+009F are control characters; U+200E, U+200F, U+202A … U+202E and U+2066 … U+2069
+// change the writing direction; U+2028 and U+2029 break lines.
 bool disturbs(std::string_view character) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
   if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
@@ -55,7 +55,7 @@ size_t character_length(std::string_view text) {
   for (size_t i = 1; i < length; ++i)
     if (!continues(text[i])) return 0;
   if (length < 3) return length;
-  // Longer forms than need be, surrogates, and what lies beyond U+10FFFF.
+  // Overlong forms, surrogates, and anything beyond U+10FFFF.
   const unsigned second = byte(1);
   const bool none = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
                     (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);

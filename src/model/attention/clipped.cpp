@@ -12,11 +12,11 @@ class Clipped : public Exponential {
  public:
   void options(FieldVisitor& v) override {
     v.field({"alpha",
-             "γ = −alpha / T, T the tokens of the sequence, those in front included (2306.12929)",
+             "γ = −alpha / T, T the tokens of the sequence, prepended ones included (2306.12929)",
              at_least(0)},
             alpha_);
     v.field(
-        {"zeta", "the weight that a softmax weight of 1 is stretched to (2306.12929)", at_least(1)},
+        {"zeta", "the value to which a softmax weight of 1 is stretched (2306.12929)", at_least(1)},
         zeta_);
   }
   RowState start(int64_t, int64_t, int64_t tokens) const override {
@@ -49,7 +49,7 @@ class Clipped : public Exponential {
 
  private:
   float gamma(const RowState& state) const { return static_cast<float>(-alpha_) / state.size; }
-  // A softmax weight p, and p ∂L/∂p, which is 0 where the clip holds.
+  // A softmax weight p, and p ∂L/∂p, which is 0 where p is clipped.
   struct Passed {
     float weight, dot;
   };

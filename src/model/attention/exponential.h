@@ -8,8 +8,8 @@
 
 namespace waiver {
 
-/// A_j = e^{s_j − top} / sum: softmax and its kin, which differ in what a row starts with. The
-/// largest exponent is subtracted, so scores of any size are safe.
+/// A_j = e^{s_j − top} / sum: softmax and its relatives, which differ in the state that a row
+/// starts from. The largest exponent is subtracted, so scores of any size are safe.
 class Exponential : public Normalizer {
  public:
   RowState start(int64_t, int64_t, int64_t) const override {

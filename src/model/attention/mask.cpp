@@ -9,19 +9,17 @@
 namespace waiver {
 
 void Mask::options(FieldVisitor& v) {
-  v.field({"window",
-           "a query sees keys less than this far away (Beltagy et al., 2004.05150); 0: no limit",
+  v.field({"window", "a query sees keys closer than this (Beltagy et al., 2004.05150); 0: no limit",
            at_least(0)},
           window_);
   v.field({"prefix",
            "the first tokens of a sequence, seen by every query of their document; none of them is "
-           "to be "
            "predicted (Gu et al., 2410.10781)",
            at_least(0)},
           prefix_);
   v.field({"separator",
            "token id that ends a document; no query sees another document (as in Llama 3, "
-           "2407.21783), not its part of the prefix either; -1: one document",
+           "2407.21783), nor that document's part of the prefix; -1: one document",
            at_least(-1)},
           separator_);
   v.field(
@@ -51,7 +49,7 @@ std::string Mask::refuse(int64_t context, const std::vector<bool>& attends) cons
       return fmt::format("self_only_layers names layer {}, which has no attention", l);
   }
   if (self_only_.empty() && !layers_.empty())
-    return "self_only_layers says where self_only holds, but self_only is empty";
+    return "self_only_layers says where self_only applies, but self_only is empty";
   if (prefix_ > context)
     return fmt::format("a prefix of {} is longer than model.context ({})", prefix_, context);
   return {};

@@ -8,35 +8,35 @@
 
 namespace waiver {
 
-/// A mask is a value: which keys each query sees. A kind says which side of a query is open; the
-/// window, the prefix, the documents and the self-only rows compose with every kind:
+/// A mask is a value: which keys each query sees. Its kind says which side of a query is open;
+/// window, prefix, documents and self-only rows compose with every kind:
 ///   main   = open side ∩ (i − window, i + window)
-///   lead   = [0, prefix), seen by all, its tokens by each other too (Gu et al., 2410.10781, §5)
-///   row k of self_only, in the layers named: only k itself; later queries still see k
-/// and all of it within a query's own document: the separator goes before the prefix, whose tokens
-/// no query of a later document sees.
-/// Sink tokens stand in front of all other tokens: every query sees all of them, whatever the
-/// above hides, and they see each other alone, so that no sequence reaches them.
+///   lead   = [0, prefix), seen by all queries, its own tokens included (Gu et al., 2410.10781, §5)
+///   row k of self_only, in self_only_layers: only k itself; later queries still see k
+/// all of it within the query's own document: the separator takes precedence over the prefix, whose
+/// tokens no query of a later document sees.
+/// Sink tokens are prepended to all other tokens: every query sees all of them, whatever the rules
+/// above hide, and they see only each other, so no sequence influences them.
 class Mask : public KeyMask {
  public:
   void options(FieldVisitor& v);
 
-  /// The reason why this cannot work for so many tokens and the layers that attend, or an empty
+  /// Why this cannot work for that many tokens and the layers that have attention, or an empty
   /// string.
   std::string refuse(int64_t context, const std::vector<bool>& attends) const;
-  /// Of queries and keys counted with the sink tokens in front.
+  /// Queries and keys are counted with the sink tokens.
   VisibleKeys visible(int64_t query, int64_t tokens) const override;
-  /// Of queries and keys counted without them.
+  /// Queries and keys are counted without the sink tokens.
   VisibleKeys visible_tokens(int64_t query, int64_t tokens) const;
-  /// Whether queries see later tokens that they are asked to predict, the prefix left out.
+  /// Whether queries outside the prefix see later tokens that they must predict.
   bool sees_future() const;
-  /// Whether the prefix lets queries see what they would not see without it.
+  /// Whether the prefix lets queries see keys that they would not see otherwise.
   bool prefix_shows_more() const;
-  /// Makes it the mask of one block, with so many sink tokens in front.
+  /// Makes it the mask of one block, with `sinks` sink tokens prepended.
   void settle(int64_t layer, int64_t sinks);
   /// The token that ends a document, or −1: sequences are one document each.
   int64_t separator() const { return separator_; }
-  /// Tokens that every query of their document sees.
+  /// The number of first tokens that every query of their document sees.
   int64_t prefix() const { return prefix_; }
 
  protected:
@@ -48,7 +48,7 @@ class Mask : public KeyMask {
 };
 
 /// The document of each token: they end with `separator`, which belongs to the one it ends.
-/// tokens [B·T]; documents [B·(sinks + T)], counted with the sink tokens, which have none.
+/// tokens [B·T]; documents [B·(sinks + T)], counted with the sink tokens, which belong to none.
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
                     int64_t sinks, KeyRange* documents);
 

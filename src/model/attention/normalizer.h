@@ -13,9 +13,9 @@ namespace waiver {
 class Normalizer : public RowNormalizer {
  public:
   virtual void options(FieldVisitor&) {}
-  /// Whether a larger weight of one key means smaller ones of the others.
+  /// Whether a larger weight on one key means smaller weights on the others.
   virtual bool shares() const { return true; }
-  /// Declares what is learned, named after the attention (`blocks.0.attn`).
+  /// Declares its parameters, named after the attention (`blocks.0.attn`).
   virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/) {}
 };
 

@@ -8,7 +8,7 @@
 namespace waiver {
 
 /// Normalises every head's queries and keys, each over its own D channels, before the encoding
-/// turns them. One gain [D] for all heads' queries and one for all heads' keys; no bias, as in
+/// rotates them. One gain [D] for all heads' queries and one for all heads' keys; no bias, as in
 /// ViT-22B (Dehghani et al., 2302.05442, §2).
 class QkNorm {
  public:

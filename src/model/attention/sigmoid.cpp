@@ -6,7 +6,7 @@
 namespace waiver {
 namespace {
 
-// σ(s) e^{−top} for top ≤ 0; e^{−top} is kept within the exponent, so nothing overflows.
+// σ(s) e^{−top} for top ≤ 0; e^{−top} stays inside the exponent, so nothing overflows.
 float scaled_sigmoid(float s, float top) {
   const float below = s < 0 ? s : 0, tail = fast_exp(s < 0 ? s : -s);
   return fast_exp(below - top) / (1.0f + tail);
@@ -25,7 +25,7 @@ class Sigmoid : public Normalizer {
     if (!normalized_) return {0, 1};
     return {-std::numeric_limits<float>::infinity(), 0};
   }
-  // Where all scores are far below 0 their sigmoids vanish, but not their ratios.
+  // Where all scores are far below 0, their sigmoids underflow but their ratios do not.
   float extend(RowState& state, float* row, int64_t n) const override {
     float top = state.top, sum = 0;
     if (normalized_)

@@ -4,8 +4,8 @@
 namespace waiver {
 namespace {
 
-/// A_j = e^{s_j} / (e^{S_h} + Σ e^s), S_h learned per head, 0 at first: softmax with one more score
-/// whose weight goes nowhere (gpt-oss, 2508.10925). S_h fixed at 0 is softmax1.
+/// A_j = e^{s_j} / (e^{S_h} + Σ e^s), S_h learned per head, initially 0: softmax with an extra
+/// score whose weight goes nowhere (gpt-oss, 2508.10925). S_h fixed at 0 is softmax1.
 class SinkLogit : public Exponential {
  public:
   void build(Builder& builder, const std::string& name, int64_t heads) override {

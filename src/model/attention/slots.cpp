@@ -23,17 +23,16 @@ class KeySlot : public Slot {
   const Parameter* key_ = nullptr;
 };
 
-/// A learned key with a value that is learned (Sun et al., 2402.17762, §5), or fixed to
+/// A learned key with a value that is learned (Sun et al., 2402.17762, §5) or fixed to
 /// value_norm / √D · (1, …, 1) (Gu et al., 2410.10781, §6).
 class KeyValueSlot : public Slot {
  public:
   void options(FieldVisitor& v) override {
-    v.field(
-        {"value_norm",
-         "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) but "
-         "stands in the checkpoints all the same; 0: it is learned",
-         at_least(0)},
-        value_norm_);
+    v.field({"value_norm",
+             "fixed norm of the slot's value, which is then not learned (Gu et al., 2410.10781) "
+             "but still stored in checkpoints; 0: the value is learned",
+             at_least(0)},
+            value_norm_);
   }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     key_ = &builder.add(name + ".slot.key", {heads, D}, Init::normal(0.02));
@@ -57,16 +56,18 @@ class KeyValueSlot : public Slot {
 
 }  // namespace
 
-Registered<Slot> no_slot_kind() { return kind_of<Slot, NoSlot>("none", "no key but the tokens'"); }
+Registered<Slot> no_slot_kind() {
+  return kind_of<Slot, NoSlot>("none", "no key beyond the tokens'");
+}
 
 Registered<Slot> key_slot_kind() {
   return kind_of<Slot, KeySlot>(
-      "key", "one more key per head, learned, with value 0 (Gu et al., 2410.10781)");
+      "key", "an extra key per head, learned, with value 0 (Gu et al., 2410.10781)");
 }
 
 Registered<Slot> key_value_slot_kind() {
   return kind_of<Slot, KeyValueSlot>(
-      "key_value", "one more key and value per head, learned (Sun et al., 2402.17762)");
+      "key_value", "an extra key and value per head, learned (Sun et al., 2402.17762)");
 }
 
 }  // namespace waiver

@@ -4,7 +4,7 @@
 namespace waiver {
 namespace {
 
-/// A_j = e^{s_j} / (1 + Σ e^s): softmax with one more score of 0 whose weight goes nowhere
+/// A_j = e^{s_j} / (1 + Σ e^s): softmax with an extra score of 0 whose weight goes nowhere
 /// (Miller, "Attention is off by one", 2023; Kaul et al., 2410.17174).
 class Softmax1 : public Exponential {
  public:

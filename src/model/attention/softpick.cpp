@@ -7,8 +7,8 @@ namespace waiver {
 namespace {
 
 // (e^s − 1) e^{−top}, top ≥ max(0, s), low = e^{−top}. The difference of the two powers would
-// cancel near 0 and carry the rounding of s − top; only where e^s leaves nothing of the 1 is it
-// taken, before e^s overflows.
+// cancel near 0 and carry the rounding of s − top; it is used only where e^s swamps the 1, before
+// e^s overflows.
 float shifted(float s, float top, float low) {
   const float product = fast_expm1(s) * low, difference = fast_exp(s - top) - low;
   return s < 40.0f ? product : difference;

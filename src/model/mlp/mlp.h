@@ -13,12 +13,12 @@ struct MlpSizes {
   bool bias = false;
 };
 
-/// What a block does to each token alone: x [B·T, C] → what is added to the residual stream.
+/// What a block does to each token on its own: x [B·T, C] → what is added to the residual stream.
 class Mlp {
  public:
   virtual ~Mlp() = default;
   virtual void options(FieldVisitor&) {}
-  /// Whether blocks have such a branch at all, so that it has a width.
+  /// Whether blocks have an MLP branch at all, and hence a hidden width.
   virtual bool present() const { return true; }
   /// How many matrices of width × hidden it has.
   virtual int64_t products() const { return 2; }

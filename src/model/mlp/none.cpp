@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// Blocks with it have no MLP branch: it is never asked for a sum.
+/// Blocks with it have no MLP branch: it is never called.
 class NoMlp : public Mlp {
  public:
   bool present() const override { return false; }

@@ -28,7 +28,7 @@ Registered<Mlp> relu_kind() {
 
 Registered<Mlp> gelu_kind() {
   return kind_of<Mlp, TwoLayer<Activation::gelu>>(
-      "gelu", "the same with x Φ(x), exact (by erf), as GPT-2 in nanoGPT (1606.08415)");
+      "gelu", "the same with x Φ(x), exact (by erf), as in nanoGPT's GPT-2 (1606.08415)");
 }
 
 Registered<Mlp> linear_kind() {

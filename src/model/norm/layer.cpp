@@ -10,7 +10,7 @@ class LayerNorm : public Norm {
     v.field(
         {"eps", "added to the variance, or to the mean square (1607.06450, 1910.07467)", above(0)},
         eps_);
-    v.field({"bias", "whether the norms have a bias beside their gain (1607.06450)"}, biased_);
+    v.field({"bias", "whether the norms have a bias besides their gain (1607.06450)"}, biased_);
   }
   void build(Builder& builder, const std::string& name, int64_t width) override {
     gain_ = &builder.add(name + ".gain", {width}, Init::constant(1));

@@ -12,7 +12,7 @@ class Norm {
  public:
   virtual ~Norm() = default;
   virtual void options(FieldVisitor&) {}
-  /// Whether it does anything, so that its place matters.
+  /// Whether it does anything, and hence its place matters.
   virtual bool present() const { return true; }
   /// Declares {name}.gain [C] and whatever else it has.
   virtual void build(Builder&, const std::string& /*name*/, int64_t /*width*/) {}

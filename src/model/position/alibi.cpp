@@ -11,7 +11,7 @@ namespace {
 
 /// s_ij −= m_h · |position_i − position_j| (Press et al., 2108.12409, §3). Slopes m_h = 2^(−8h/H),
 /// h = 1 … H, for H a power of two; otherwise those of the next lower power of two P, followed by
-/// the odd-numbered slopes of 2P. Or slopes of one's own.
+/// the odd-numbered slopes of 2P. Or slopes that the config gives.
 class Alibi : public PositionEncoding, public ScoreBias {
  public:
   void options(FieldVisitor& v) override {

@@ -13,23 +13,23 @@ namespace waiver {
 struct EncodingSizes {
   int64_t context = 0, width = 0, heads = 0;
   double init_std = 0.02;               // of learned tables
-  std::string name = "embed.position";  // what its parameters are called, {name}.weight
+  std::string name = "embed.position";  // of its parameters: {name}.weight
 
   int64_t head_width() const { return width / heads; }
 };
 
 enum class Acts { nowhere, on_embeddings, in_attention };
 
-/// A positional encoding. It may act in three places, each doing nothing by default, and always
-/// by explicit position ids: `positions[t]` is the position that token t is told it has, in [0, T);
-/// below 0 are sink tokens. Swapping two tokens' encodings is then just another list of ids.
+/// A positional encoding. It may act in three places, each doing nothing by default, and always by
+/// explicit position ids: `positions[t]` is the position that token t is given, in [0, T); sink
+/// tokens are below 0. Swapping two tokens' encodings is then just another list of ids.
 class PositionEncoding {
  public:
   virtual ~PositionEncoding() = default;
   virtual void options(FieldVisitor&) {}
   /// Where it acts; only what acts in attention may differ from layer to layer.
   virtual Acts acts() const { return Acts::in_attention; }
-  /// The reason why these sizes cannot work, or an empty string.
+  /// Why these sizes cannot work, or an empty string.
   virtual std::string refuse(const EncodingSizes&) const { return {}; }
   virtual void build(ParameterSet&, const EncodingSizes&) {}
 
@@ -37,7 +37,7 @@ class PositionEncoding {
   virtual Variable embed(Tape&, Variable x, std::span<const int32_t> /*positions*/) const {
     return x;
   }
-  /// Turns the queries and keys within qkv [B·T, 3C], in place.
+  /// Rotates the queries and keys within qkv [B·T, 3C], in place.
   virtual void rotate(Tape&, Variable /*qkv*/, std::span<const int32_t> /*positions*/) const {}
   /// What is added to the scores, or null.
   virtual const ScoreBias* bias() const { return nullptr; }

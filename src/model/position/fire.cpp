@@ -7,13 +7,14 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kKeys = 64;  // worked on at once, so that their numbers stay in the first cache
+constexpr int64_t kKeys = 64;  // processed at once, so that their numbers stay in the L1 cache
 
 /// s_ij += f_h(ψ(|i − j|) / (ψ(max(i, |m L|)) + 1e-6)), ψ(x) = log(1 + |c| x), of the positions i
 /// of the query and j of the key: FIRE (Li et al., 2310.04418, §3 and its published code). f is a
-/// network from 1 to H numbers with one hidden layer of ReLU. It, c from 0.1 and m from 1 are
-/// learned and shared by all heads and blocks; the last row of each of the network's matrices is
-/// its bias. A later key, where the mask shows one, counts by its distance.
+/// network from 1 to H numbers with one hidden layer of ReLU. It, c (initially 0.1) and m
+/// (initially 1) are learned and shared by all heads and blocks; the last row of each of the
+/// network's matrices is its bias. A later key, where the mask shows one, is treated by its
+/// distance.
 class Fire : public PositionEncoding, public ScoreBias {
  public:
   void options(FieldVisitor& v) override {
@@ -74,7 +75,7 @@ class Fire : public PositionEncoding, public ScoreBias {
   }
 
  private:
-  // What one query divides by, and how that depends on c and the factor.
+  // One query's divisor, and its derivatives with respect to c and the factor.
   struct Scale {
     float c, sign, norm, dnorm_dc, dnorm_dfactor;
     float x(int32_t query, int32_t key) const {
@@ -93,7 +94,7 @@ class Fire : public PositionEncoding, public ScoreBias {
     return static_cast<float>(std::abs(query - key));
   }
 
-  // A hidden unit as a head sees it.
+  // A hidden unit with one head's weights.
   struct Unit {
     float up, bias, down;
   };
@@ -102,7 +103,7 @@ class Fire : public PositionEncoding, public ScoreBias {
   }
   static const float* data(const Parameter* p) { return p->variable.value.data; }
 
-  // dx [n], and what is added to the sums of up and down.
+  // dx [n], and the contributions to the sums for up and down.
   void network_gradient(int64_t head, const float* x, const float* grad, int64_t n, float* dx,
                         float* sums) const {
     float *up = sums, *up_bias = up + hidden_, *down = up_bias + hidden_,

@@ -8,8 +8,8 @@ namespace {
 
 /// s_ij −= r1_h · log(1 + r2_h · |position_i − position_j|), r1 and r2 learned per head and shared
 /// by all blocks: the logarithmic kernel of KERPLE (Chi et al., 2205.09921, eq. 5). Both must not
-/// be negative: r1 = 2|θ1| and r2 = |θ2| with θ ~ U(−1, 1), which begins as the published code
-/// does, with r1 ~ U(0, 2) and r2 ~ U(0, 1).
+/// be negative: r1 = 2|θ1| and r2 = |θ2| with θ ~ U(−1, 1), which initialises them as the published
+/// code does, r1 ~ U(0, 2) and r2 ~ U(0, 1).
 class Kerple : public PositionEncoding, public ScoreBias {
  public:
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {

@@ -12,7 +12,7 @@ class NoEncoding : public PositionEncoding {
 
 Registered<PositionEncoding> no_encoding_kind() {
   return kind_of<PositionEncoding, NoEncoding>("none",
-                                               "no encoding: only a causal mask tells order");
+                                               "no encoding: only a causal mask conveys order");
 }
 
 }  // namespace waiver

@@ -9,16 +9,16 @@ namespace waiver {
 namespace {
 
 /// s_ij += b_h[bucket(position_i − position_j)], b learned per head and shared by all blocks
-/// (Raffel et al., 1910.10683, §2.1). With n buckets for one direction, distances below e = ⌊n/2⌋
-/// have one each; the others share the rest on a logarithmic scale up to max_distance,
+/// (Raffel et al., 1910.10683, §2.1). With n buckets per direction, distances below e = ⌊n/2⌋ have
+/// one each; the others share the rest on a logarithmic scale up to max_distance,
 ///   bucket(d) = e + ⌊(n − e) ln(d/e) ÷ ln(max_distance/e)⌋,
-/// and the last takes all beyond. The floor is exact: powers of whole numbers decide where
+/// and the last takes everything beyond. The floor is exact: powers of whole numbers decide where
 /// rounding of the logarithms could. Without `bidirectional` every later key is at distance 0.
 class Relative : public PositionEncoding, public ScoreBias {
  public:
   void options(FieldVisitor& v) override {
     v.field({"buckets", "learned numbers per head (1910.10683)", between(4, 1024)}, buckets_);
-    v.field({"max_distance", "distance from which on all share the last bucket (1910.10683)",
+    v.field({"max_distance", "distance from which all keys share the last bucket (1910.10683)",
              at_least(2)},
             max_distance_);
     v.field({"bidirectional",
@@ -62,7 +62,7 @@ class Relative : public PositionEncoding, public ScoreBias {
     if (n < exact()) return offset + n;
     return offset + exact() + far_bucket(n);
   }
-  // Of those that share the logarithmic scale, for a distance of at least exact().
+  // Among the buckets of the logarithmic scale, for a distance of at least exact().
   int64_t far_bucket(int64_t n) const {
     const int64_t shared = one_direction() - exact();
     if (n >= max_distance_) return shared - 1;

@@ -11,19 +11,19 @@
 namespace waiver {
 namespace {
 
-/// Of the first R = fraction · D channels of every query and key, pairs (d, d + R/2) turn by
-/// position / interpolation · base^(−2d/R) (Su et al., 2104.09864, §3.2; halves paired and part of
-/// the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595).
+/// Of the first R = fraction · D channels of every query and key, pairs (d, d + R/2) are rotated by
+/// position / interpolation · base^(−2d/R) (Su et al., 2104.09864, §3.2; halves paired and a share
+/// of the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595).
 class Rope : public PositionEncoding {
  public:
   void options(FieldVisitor& v) override {
     v.field({"base",
-             "the slowest pair turns by about 1 / base per position "
+             "the slowest pair is rotated by about 1 / base per position "
              "(2104.09864)",
              above(1)},
             base_);
     v.field({"fraction",
-             "share of a head's channels that is turned (GPT-NeoX: 0.25)",
+             "share of a head's channels that are rotated (GPT-NeoX: 0.25)",
              {0.0, 1.0, true, false}},
             fraction_);
     v.field({"interpolation", "what positions are divided by, to stretch the context (2306.15595)",
@@ -34,10 +34,10 @@ class Rope : public PositionEncoding {
     const int64_t head = sizes.head_width();
     if (fraction_ == 1.0 && head % 2 != 0)
       return fmt::format(
-          "rope turns pairs of channels, but a head of width {} has an odd number of them", head);
+          "rope rotates pairs of channels, but a head of width {} has an odd number of them", head);
     const double turned = fraction_ * static_cast<double>(head), pairs = std::round(turned / 2.0);
     if (pairs > 0 && std::abs(turned - 2.0 * pairs) < 1e-6) return {};
-    return fmt::format("rope turns pairs of channels, but {} of a head of width {} is {}",
+    return fmt::format("rope rotates pairs of channels, but {} of a head of width {} is {}",
                        fraction_, head, turned);
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
@@ -81,7 +81,7 @@ class Rope : public PositionEncoding {
 
 Registered<PositionEncoding> rope_kind() {
   return kind_of<PositionEncoding, Rope>(
-      "rope", "queries and keys turned by angles that grow with the position (2104.09864)");
+      "rope", "queries and keys rotated by angles that grow with the position (2104.09864)");
 }
 
 }  // namespace waiver

@@ -13,7 +13,7 @@ class Sinusoidal : public PositionEncoding {
  public:
   Acts acts() const override { return Acts::on_embeddings; }
   void options(FieldVisitor& v) override {
-    v.field({"scale", "what the sines and cosines are multiplied by", above(0)}, scale_);
+    v.field({"scale", "factor on the sines and cosines", above(0)}, scale_);
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
     memory_ = std::make_shared<Arena>();

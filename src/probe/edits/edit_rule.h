@@ -9,11 +9,11 @@
 
 namespace waiver {
 
-/// The vectors of all T positions at one point, in one sequence and head; in one query's row of a
-/// map they are numbers, one for each key.
+/// The vectors of all T positions at one point, in one sequence and head; in a query's row of a map
+/// they are numbers, one per key.
 struct Lane {
-  float* now = nullptr;           // vector of position t at now + t · stride, to be changed
-  const float* before = nullptr;  // as it was before the edit; [T, width] without gaps
+  float* now = nullptr;           // vector of position t at now + t · stride, to be edited
+  const float* before = nullptr;  // as it was before the edit; [T, width], contiguous
   int64_t stride = 0, width = 0, positions = 0;
   int64_t head = 0;    // 0 at points without heads
   int64_t query = -1;  // whose row of a map it is
@@ -24,14 +24,14 @@ struct Lane {
   }
 };
 
-/// What an edit does to the vectors that it is to change (design: zero, mean, scale, patch, swap).
+/// What an edit does to the vectors that it changes.
 class EditRule {
  public:
   virtual ~EditRule() = default;
   virtual void options(FieldVisitor&) {}
-  /// Where it makes sense, by what stands there.
+  /// Whether it makes sense at points of this kind.
   virtual bool suits(PointKind kind) const { return kind != PointKind::ids; }
-  /// The position that it takes vectors from; empty: from each position itself.
+  /// The position that it takes vectors from; empty: each position itself.
   virtual std::string from() const { return {}; }
   /// How many positions it needs; 0: any number.
   virtual size_t count() const { return 0; }

@@ -25,7 +25,7 @@ int64_t number_of(const std::string& text, const PositionNames& names, int64_t t
     return position;
   std::vector<std::string> known;
   for (const auto& [name, value] : names) known.push_back(name);
-  throw UsageError(where, fmt::format("\"{}\" is no position of {} tokens", text, tokens),
+  throw UsageError(where, fmt::format("\"{}\" is not a position of {} tokens", text, tokens),
                    known.empty() ? fmt::format("Positions are 0 to {}.", tokens - 1)
                                  : fmt::format("Positions are 0 to {}, or one of: {}.", tokens - 1,
                                                fmt::join(known, ", ")));
@@ -37,7 +37,7 @@ std::vector<int64_t> every(int64_t n) {
   return out;
 }
 
-// `tokens, …, blocks.L.attn.q, …, logits`: all that may be edited, L any block.
+// `tokens, …, blocks.L.attn.q, …, logits`: every point that may be edited, L any block.
 const std::string& point_list() {
   static const std::string list = [] {
     std::vector<std::string> names;
@@ -57,11 +57,11 @@ void EditConfig::visit(FieldVisitor& v) {
   v.field({"at", at_doc}, at);
   edit.visit_within(v, {"edit", "what is done there"});
   v.field(
-      {"positions", "which positions are changed, in scores and patterns which keys; empty: all"},
+      {"positions", "which positions are edited; in scores and patterns, which keys; empty: all"},
       positions);
-  v.field({"except", "positions left out of these"}, except);
+  v.field({"except", "positions excluded from these"}, except);
   v.field({"queries", "in scores and patterns, which queries' rows; empty: all"}, queries);
-  v.field({"heads", "where a point has heads, which; empty: all", at_least(0)}, heads);
+  v.field({"heads", "at points with heads, which ones; empty: all", at_least(0)}, heads);
 }
 
 Edits::Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
@@ -137,10 +137,10 @@ void Edits::edit(int64_t layer, Point point, const Tensor& t) {
 void Edits::apply(const Resolved& edit, Point point, const Tensor& t) const {
   const PointInfo& info = about(point);
   const int64_t T = tokens_, H = info.has_heads ? model_.heads : 1;
-  // Within blocks sink tokens stand in front of the tokens, whose positions count from 0.
+  // Within blocks, sink tokens precede the tokens, whose positions count from 0.
   const int64_t sinks = info.in_block() ? model_.sink_tokens : 0, S = sinks + T;
   const bool map = info.is_map();
-  // A map's lanes are the rows of its queries, another point's its sequences and heads.
+  // The lanes of a map are the rows of its queries; those of other points are sequences and heads.
   const int64_t rows = map ? T : 1, width = map ? 1 : t.dim(1) / H;
   const int64_t sequences = map ? t.dim(0) : t.dim(0) / S;
   parallel_tiles(sequences * H * rows, [&](int64_t index) {
@@ -170,7 +170,7 @@ void Edits::apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) co
     if (!(values[i] >= 0 && values[i] < static_cast<float>(end)) ||
         values[i] != std::floor(values[i]))
       throw UsageError(point_name(-1, point),
-                       fmt::format("{} is no id in [0, {})", values[i], end));
+                       fmt::format("{} is not an id in [0, {})", values[i], end));
     ids[i] = static_cast<int32_t>(values[i]);
   }
 }

@@ -11,12 +11,12 @@
 namespace waiver {
 
 /// One change of a forward pass: `{at: [blocks.*.attn.v], edit: zero, positions: [0], heads: [1]}`.
-/// Positions are numbers or names, such as `waiver`, that whoever runs the edit gives a number to.
+/// Positions are numbers or names, such as `waiver`, to which the caller assigns numbers.
 struct EditConfig {
   std::vector<std::string> at;  // named points; `*` stands for any characters
   Kind<EditRule> edit{"zero"};
   std::vector<std::string> positions = {};  // empty: all; of scores and pattern these are the keys
-  std::vector<std::string> except = {};     // left out of the above
+  std::vector<std::string> except = {};     // excluded from the above
   std::vector<std::string> queries = {};    // scores and pattern only; empty: all
   std::vector<int64_t> heads = {};          // empty: all
 
@@ -25,13 +25,13 @@ struct EditConfig {
 
 using PositionNames = std::map<std::string, int64_t>;
 
-/// Edits as an intervention. `tokens` and `positions`, the ids of both, are edited before the pass,
-/// by whoever runs it. What the mask hides stays hidden. Edits are made in the order given; each
-/// sees what those before it left.
+/// Edits as an intervention. The ids at `tokens` and `positions` are edited before the pass, by the
+/// caller. What the mask hides stays hidden. Edits are applied in the order given; each sees the
+/// result of those before it.
 class Edits : public Intervention {
  public:
-  /// For sequences of `tokens`. Throws UsageError for what cannot be edited so: unknown points,
-  /// positions, heads, or a rule that makes no sense there.
+  /// For sequences of `tokens` tokens. Throws UsageError for impossible edits: unknown points,
+  /// positions or heads, or a rule that makes no sense there.
   Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
         const PositionNames& names = {});
 
@@ -43,7 +43,7 @@ class Edits : public Intervention {
   void edit_positions(std::vector<int32_t>& positions) const;
 
  private:
-  /// An edit whose points are those of the model, and whose positions are numbers.
+  /// An edit resolved to points of the model and numbered positions.
   struct Resolved {
     EditConfig config;
     std::vector<PlacedPoint> at;

@@ -23,13 +23,13 @@ void check_model(const ModelConfig& config, const Cache& cache) {
   if (config.sink_tokens > 0)
     throw UsageError("model.sink_tokens",
                      "a cache that evicts is not simulated for models with sink tokens",
-                     "They are kept in any case, as --keep-first keeps tokens of the text.");
+                     "They are always kept, as --keep-first keeps tokens of the text.");
   const Kind<PositionEncoding>& encoding = config.position.of_layer(0);
   if (cache.reindex && encoding->acts() == Acts::on_embeddings)
     throw UsageError(
         "reindex",
-        fmt::format("{} adds positions to the embeddings, so they are part of what "
-                    "was cached and cannot move",
+        fmt::format("{} adds positions to the embeddings, so they are part of the cached keys and "
+                    "values and cannot change",
                     encoding.name()),
         "Evict without it, or use an encoding that acts in attention, such as rope, or none.");
 }
@@ -37,9 +37,9 @@ void check_model(const ModelConfig& config, const Cache& cache) {
 void check_cache(const Cache& cache, int64_t T) {
   if (cache.window < 1)
     throw UsageError("window", fmt::format("{} tokens are too few", cache.window),
-                     "The query's own key is always there: 1 or more.");
+                     "The query's own key is always there: give 1 or more.");
   if (cache.keep_first < 0)
-    throw UsageError("keep_first", fmt::format("{} is no number of tokens", cache.keep_first),
+    throw UsageError("keep_first", fmt::format("{} is not a number of tokens", cache.keep_first),
                      "0 keeps none.");
   for (size_t at = 0; at < cache.keep.size(); ++at) {
     const int64_t k = cache.keep[at];
@@ -111,16 +111,17 @@ int64_t Eviction::rank_of(int64_t query) const {
   return (left - kept_.begin()) + cache_.window - 1;
 }
 
-// The scores of one kept key, for the queries whose window it has left and that it is nearer to.
+// The scores of one kept key, for the queries whose window it has left and to which it moves
+// closer.
 void Eviction::move_key(int64_t layer, int64_t rank, const Tensor& scores) {
   const int64_t B = scores.dim(0), H = scores.dim(1), T = scores.dim(2), C = keys_.dim(1);
   const int64_t key = kept_[rank], first = key + cache_.window, n = T - first, D = C / H;
   if (n <= 0) return;
-  // By how much the key comes nearer.
+  // By how much the key moves closer.
   std::vector<int32_t> moved_by(n);
   for (int64_t i = first; i < T; ++i)
     moved_by[i - first] = static_cast<int32_t>((i - key) - (rank_of(i) - rank));
-  // The key once for each query; encodings that turn it turn by sums of positions.
+  // The key once for each query; rotations by successive positions add up.
   arena_.reset();
   Tape tape(arena_, false);
   const Variable turned{arena_.zeros({B * n, 3 * C}), {}};
@@ -145,7 +146,7 @@ void Eviction::move_key(int64_t layer, int64_t rank, const Tensor& scores) {
   });
 }
 
-// The scores of keys that are as far as before, where a bias depends on the query's position too.
+// The scores of keys at an unchanged distance, where a bias also depends on the query's position.
 void Eviction::move_queries(int64_t layer, const Tensor& scores) const {
   const ScoreBias* bias = model_.encoding(layer).bias();
   if (!bias) return;

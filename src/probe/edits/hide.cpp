@@ -5,8 +5,8 @@
 namespace waiver {
 namespace {
 
-/// s = −∞: a mask. The key is taken away and the rest of the row normalised without it. A token
-/// goes on seeing itself, or the first row of a causal model would be left without a key.
+/// s = −∞: a mask. The key is removed and the rest of the row normalised without it. A token still
+/// sees itself, or the first row of a causal model would be left without a key.
 class Hide : public EditRule {
  public:
   bool suits(PointKind kind) const override { return kind == PointKind::scores; }
@@ -25,7 +25,7 @@ class Hide : public EditRule {
 }  // namespace
 
 Registered<EditRule> hide_kind() {
-  return kind_of<EditRule, Hide>("hide", "keys are taken away, and the others share the row");
+  return kind_of<EditRule, Hide>("hide", "keys are removed, and the others share the row");
 }
 
 }  // namespace waiver

@@ -5,8 +5,8 @@
 namespace waiver {
 namespace {
 
-/// x = 1/T Σ_t x_t over the sequence; in a row of scores over the keys that the query sees. The
-/// mean over sequences would be no control where position 0 always holds the same token.
+/// x = 1/T Σ_t x_t over the sequence; in a row of scores, over the keys that the query sees. The
+/// mean over sequences would not be a control where position 0 always holds the same token.
 class Mean : public EditRule {
  public:
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {

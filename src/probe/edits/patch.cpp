@@ -9,8 +9,8 @@
 namespace waiver {
 namespace {
 
-constexpr char kFromDoc[] = "position that the vector is taken from; empty: each its own";
-constexpr char kSeedDoc[] = "chooses among all of them; the same for every sequence";
+constexpr char kFromDoc[] = "position that the vector is taken from; empty: each position's own";
+constexpr char kSeedDoc[] = "seed of the random choice; the same for every sequence";
 
 /// x_t = x_from, as it was before the edit.
 class Patch : public EditRule {
@@ -28,7 +28,7 @@ class Patch : public EditRule {
   std::string from_;
 };
 
-/// Two positions change places.
+/// Two positions trade places.
 class Swap : public EditRule {
  public:
   bool suits(PointKind) const override { return true; }
@@ -59,7 +59,7 @@ class Control : public EditRule {
 };
 
 /// x_t = Π x_from, Π a random permutation of the channels (of a head), the same for all positions:
-/// norm and distribution of the numbers stay, their meaning does not.
+/// norm and distribution of the values are kept, their meaning is not.
 class Permute : public Control {
  public:
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t from) const override {
@@ -96,11 +96,11 @@ class Noise : public Control {
 }  // namespace
 
 Registered<EditRule> patch_kind() {
-  return kind_of<EditRule, Patch>("patch", "what stands at another position");
+  return kind_of<EditRule, Patch>("patch", "the vector of another position");
 }
 
 Registered<EditRule> permute_kind() {
-  return kind_of<EditRule, Permute>("permute", "the same numbers in another order of channels");
+  return kind_of<EditRule, Permute>("permute", "the same values with the channels permuted");
 }
 
 Registered<EditRule> noise_kind() {
@@ -108,7 +108,7 @@ Registered<EditRule> noise_kind() {
 }
 
 Registered<EditRule> swap_kind() {
-  return kind_of<EditRule, Swap>("swap", "two positions change places");
+  return kind_of<EditRule, Swap>("swap", "two positions trade places");
 }
 
 }  // namespace waiver

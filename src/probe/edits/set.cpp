@@ -9,7 +9,7 @@ namespace {
 class Set : public EditRule {
  public:
   void options(FieldVisitor& v) override {
-    v.field({"value", "what is put there: a number, a token's id, a position's id"}, value_);
+    v.field({"value", "the new value: a number, a token id, or a position id"}, value_);
   }
   bool suits(PointKind) const override { return true; }
   void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
@@ -24,7 +24,7 @@ class Set : public EditRule {
 }  // namespace
 
 Registered<EditRule> set_kind() {
-  return kind_of<EditRule, Set>("set", "one number everywhere; of tokens and positions, an id");
+  return kind_of<EditRule, Set>("set", "one number everywhere; for tokens and positions, an id");
 }
 
 }  // namespace waiver

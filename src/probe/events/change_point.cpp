@@ -15,7 +15,7 @@ ChangePoint find_change_point(std::span<const int64_t> steps, std::span<const do
       at.push_back(steps[i]);
       x.push_back(values[i]);
     }
-  // Asked of the values themselves: rounding leaves a variance even to equal ones.
+  // Checked on the values themselves: rounding leaves even equal ones with a variance.
   if (x.empty() || std::ranges::min(x) == std::ranges::max(x)) return {};
   const auto n = static_cast<double>(x.size());
   const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;

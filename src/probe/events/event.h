@@ -11,7 +11,7 @@
 namespace waiver {
 
 /// Something that happens once while a waiver element emerges: a quantity of the probe crosses a
-/// threshold to stay.
+/// threshold for good.
 struct EventKind {
   std::string_view name;
   std::string_view series;  // of /probe
@@ -19,7 +19,7 @@ struct EventKind {
   double threshold;
 };
 
-/// The events, in the order in which they are told:
+/// The events, in the order in which they are reported:
 ///   risk        backcopy risk below 1 nat: copying is learned (only tasks that have it)
 ///   enrichment  E_k above 3: t_E of W11
 ///   sink        α_k above probe.waiver.received_attention
@@ -31,8 +31,8 @@ struct EventKind {
 /// its defaults.
 std::vector<EventKind> event_kinds(const ProbeConfig& config);
 
-/// One event of one run: when it came, and the change point of the same quantity, which has no
-/// threshold.
+/// One event of one run: when it happened, and the change point of the same quantity, which needs
+/// no threshold.
 struct Event {
   Onset onset;
   ChangePoint change;

@@ -6,13 +6,13 @@
 
 namespace waiver {
 
-/// The side of a threshold that a quantity crosses to.
+/// The side of a threshold to which a quantity crosses.
 enum class Side { above, below };
 
-/// Probes in a row for which a quantity must stay across its threshold.
+/// The number of consecutive probes for which a quantity must stay across its threshold.
 inline constexpr int64_t kPersistence = 3;
 
-/// When a quantity crossed its threshold to stay.
+/// When a quantity crossed its threshold for good.
 struct Onset {
   int64_t step = -1;    // −1: never
   double before = NAN;  // the value at the probe before it; at the first probe, its own
@@ -20,7 +20,7 @@ struct Onset {
 };
 
 /// The first step at which `values` are strictly on that side of `threshold` and stay there for
-/// `persistence` probes in a row, that one included. A NaN is on neither side. steps and values
+/// `persistence` consecutive probes, including that one. A NaN is on neither side. steps and values
 /// have the same length.
 Onset find_onset(std::span<const int64_t> steps, std::span<const double> values, double threshold,
                  Side side = Side::above, int64_t persistence = kPersistence);

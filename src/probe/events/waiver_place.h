@@ -16,26 +16,26 @@ struct WaiverPlace {
   double attention = 0;
 };
 
-/// The keys that more than a quarter as many queries see as the key that most queries see, from the
-/// visibility [T] of one block: the mean over a few queries is no sink. So the first three quarters
-/// of the keys under a causal mask, all of them in a bidirectional model. None where it is NaN, as
-/// in blocks without attention.
+/// The keys seen by more than a quarter as many queries as the most visible key, from the
+/// visibility [T] of one block: a mean over a few queries is no evidence of a sink. Hence the first
+/// three quarters of the keys under a causal mask, and all keys in a bidirectional model. None
+/// where the visibility is NaN, as in blocks without attention.
 std::vector<int64_t> candidate_keys(std::span<const double> visibility);
 
-/// Of every head, layer by layer, the candidate that received the most attention, the first of
+/// For every head, layer by layer, the candidate that received the most attention, the first among
 /// equals: α [L, H, T], visibility [L, T]. The key is −1 where no candidate has an α: in blocks
-/// without attention, or where every query sees its own token alone.
+/// without attention, or where every query sees only its own token.
 std::vector<WaiverPlace> waiver_places(std::span<const double> received_attention,
                                        std::span<const double> visibility, int64_t layers,
                                        int64_t heads);
 
-/// The one with the most attention of all, the first of equals; none without attention.
+/// The one with the most attention of all, the first among equals; none without attention.
 std::optional<WaiverPlace> strongest_waiver(const std::vector<WaiverPlace>& places);
 
-/// `waiver 1.0 at 0: 0.78`, by the verdict on that key; of one that is a sink only, `sink 1.0 at 0:
-/// 0.78`, and of one that is neither `strongest attention 1.0 at 0: 0.06`.
+/// `waiver 1.0 at 0: 0.78`, by the verdict on that key; for one that is a sink only, `sink 1.0 at
+/// 0: 0.78`, and for one that is neither, `strongest attention 1.0 at 0: 0.06`.
 std::string to_text(const WaiverPlace& place, Verdict verdict);
-/// The same of the strongest place of a probe, from its series and the visibility [L, T]; empty
+/// The same for the strongest place of a probe, from its series and the visibility [L, T]; empty
 /// where there is none.
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
                            int64_t layers, int64_t heads, const WaiverThresholds& thresholds);

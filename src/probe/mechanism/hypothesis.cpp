@@ -30,17 +30,17 @@ Outcome judge(bool yes, bool no) {
 }
 
 // One line for each hypothesis.
-#define HYPOTHESES(HYPOTHESIS) \
-  HYPOTHESIS(value_drain)      \
-  HYPOTHESIS(no_information)   \
-  HYPOTHESIS(sum_to_one)       \
-  HYPOTHESIS(content_ignored)  \
-  HYPOTHESIS(swap)             \
-  HYPOTHESIS(encoding_swap)    \
-  HYPOTHESIS(self_only)        \
-  HYPOTHESIS(self_only_early)  \
-  HYPOTHESIS(dose)             \
-  HYPOTHESIS(feature_patch)
+#define HYPOTHESES(HYPOTHESIS)   \
+  HYPOTHESIS(w1_value_drain)     \
+  HYPOTHESIS(w2_no_information)  \
+  HYPOTHESIS(w3_sum_to_one)      \
+  HYPOTHESIS(w4_content_ignored) \
+  HYPOTHESIS(w5_swap)            \
+  HYPOTHESIS(w6_encoding_swap)   \
+  HYPOTHESIS(w7_self_only)       \
+  HYPOTHESIS(w8_self_only_early) \
+  HYPOTHESIS(w9_dose)            \
+  HYPOTHESIS(w10_feature_patch)
 
 #define DECLARE(name) Hypothesis name##_hypothesis();
 #define CALL(name) name##_hypothesis(),

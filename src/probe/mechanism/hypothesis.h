@@ -8,7 +8,7 @@
 
 namespace waiver {
 
-/// How a hypothesis fared on one model; the last three are W6's, which asks what selects.
+/// How a hypothesis fared on one model; the last three belong to W6, which asks what selects.
 enum class Outcome {
   supported,
   refuted,
@@ -34,14 +34,14 @@ struct Finding {
 struct Subject;
 struct FollowRates;
 
-/// What is claimed, when it counts as supported and when as refuted, and how it is tried. It stands
-/// in the file of its test, beside its thresholds, from which `measure` is formatted: they are
-/// fixed there, before any run.
+/// What is claimed, when it counts as supported or refuted, and how it is tested. It is defined in
+/// the file of its test, beside its thresholds, from which `measure` is formatted: they are fixed
+/// there, before any run.
 struct Hypothesis {
   std::string_view id, claim;
   std::string measure;
   Finding (*test)(Subject&, const FollowRates&);
-  bool needs_sink = true;  // without one it is undecided
+  bool needs_sink = true;  // without a sink it is undecided
 };
 /// W1 to W10.
 std::span<const Hypothesis> hypotheses();

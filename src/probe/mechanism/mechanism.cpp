@@ -19,7 +19,7 @@ bool is_sink(const Subject& s, const HeadIndex& h, int64_t key) {
   return verdict_of(s, h, key) != Verdict::neither;
 }
 
-// The sink with the largest α, or else the key that all heads together attend to most.
+// The sink with the largest α, or failing that the key that all heads together attend to most.
 void find_waiver(Subject& s) {
   const std::vector<HeadIndex> all = s.passes.all_heads();
   double best = 0;
@@ -49,15 +49,15 @@ void find_waiver(Subject& s) {
     }
 }
 
-// Whether a key can be compared with: no rival that gets as much, and no row that the mask has
-// made self-only already.
+// Whether a key is fit for comparison: not a rival that gets as much attention, and not a row that
+// the mask already makes self-only.
 bool is_ordinary(const Subject& s, int64_t key) {
   return std::ranges::count(s.candidates, key) > 0 && key != s.waiver &&
          s.received(s.natural, key) < s.received(s.natural, s.waiver) &&
          (key == 0 || s.passes.config().attention.mask->visible(key, s.passes.tokens()).size() > 1);
 }
 
-// 5, 10 and 32, as far as they are ordinary candidates; else the middle candidate.
+// Those of 5, 10 and 32 that are ordinary candidates, or else the middle candidate.
 void choose_others(Subject& s) {
   for (const int64_t key : {5, 10, 32})
     if (is_ordinary(s, key)) s.others.push_back(key);
@@ -115,13 +115,13 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   Passes passes(model, prober);
   Subject s{passes, passes.natural(), thresholds};
   s.candidates = passes.candidates();
-  // Of a key that no query sees but its own, nothing could be compared.
+  // For a key that only its own query sees, nothing could be compared.
   std::erase_if(s.candidates, [&](int64_t key) {
     return std::isnan(passes.mean(s.natural.received, passes.all_heads(), key));
   });
   if (s.candidates.size() < 2)
     throw UsageError("model.attention.mask",
-                     "queries have one key in common at most, so there is none to compare it with",
+                     "queries have at most one key in common, so there is none to compare it with",
                      "The mechanism tests need two keys that many queries see.");
   find_waiver(s);
   choose_others(s);

@@ -12,9 +12,9 @@
 
 namespace waiver {
 
-/// What the mechanism tests know of a model before they change anything. Where there is a sink it
-/// is the strongest, as elsewhere (probe/events/waiver_place.h); where there is none, no single
-/// head's key, but that which all heads together attend to most.
+/// What the mechanism tests know about a model before they change anything. Where there are sinks,
+/// `waiver` is the strongest, as elsewhere (probe/events/waiver_place.h); where there are none, it
+/// is not any single head's key but the one that all heads together attend to most.
 struct Subject {
   Passes& passes;
   Pass natural;
@@ -22,7 +22,7 @@ struct Subject {
 
   int64_t waiver = 0;                 // the key whose selection is studied
   Verdict status = Verdict::neither;  // on that key
-  std::vector<HeadIndex> heads = {};  // in which it is a sink; every head where it is none
+  std::vector<HeadIndex> heads = {};  // in which it is a sink; every head where there is none
   std::vector<int64_t> others = {};   // keys that it is compared with
   std::vector<int64_t> candidates = {};
 
@@ -48,14 +48,15 @@ struct Subject {
                      const std::function<double(int64_t, const Pass&)>& f) const;
 };
 
-/// How much of the attention moves from the waiver w to another key k when both change places,
-/// (α'_k − α_k) / (α_w − α_k) with α' after the swap: 0 where nothing moves, 1 where all does.
+/// How much of the attention moves from the waiver w to another key k when the two trade places,
+/// (α'_k − α_k) / (α_w − α_k) with α' after the swap: 0 where nothing moves, 1 where all of it
+/// does.
 /// Mean α of the subject's heads, median over the other keys.
 struct FollowRates {
   double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, tokens, both
 };
 
-/// Rates from which on all moves, and up to which nothing does.
+/// The rate from which everything counts as moved, and the rate up to which nothing does.
 struct FollowThresholds {
   double all = .8, none = .2;
 };
@@ -73,15 +74,15 @@ struct Mechanism {
   double received = 0, enrichment = 0, value_ratio = 0;  // of the waiver in the natural pass
   double loss = 0;                                       // of that pass, nat
   FollowRates follows = {};
-  /// mask: neither moves it, nor both (≤ none); position encoding: it moves with the encoding
-  /// (≥ all) and not with the content (≤ none); feature distribution: the other way round; mixed:
-  /// all else; nothing: no key gets 1.1 times the median key's attention.
+  /// mask: neither moves it, nor both (≤ none); position encoding: it moves with the encoding (≥
+  /// all) and not with the content (≤ none); feature distribution: the reverse; mixed: everything
+  /// else; nothing: no key gets 1.1 times the median key's attention.
   SelectedBy selected_by = SelectedBy::nothing;
   std::vector<Finding> findings = {};
 };
 
-/// Finds the strongest sink, asks what selects it by the 2×2 swap of encodings and contents, and
-/// tries W1 to W10 on it. Edits change the passes only, never the model.
+/// Finds the strongest sink, determines what selects it by the 2×2 swap of encodings and contents,
+/// and tests W1 to W10 on it. Edits change the passes only, never the model.
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds = {});
 

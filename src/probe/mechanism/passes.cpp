@@ -14,8 +14,8 @@
 namespace waiver {
 namespace {
 
-// The attention patterns [1, H, S, S] of one sequence, and what its queries give to a slot
-// [1, H, S], which all stay in the memory of the pass.
+// The attention patterns [1, H, S, S] of one sequence, and its queries' weights on a slot [1, H,
+// S], all of which stay in the memory of the pass.
 struct Patterns : Capture {
   bool wants(int64_t, Point point) const override {
     return point == Point::attn_pattern || point == Point::attn_slot;
@@ -38,7 +38,7 @@ struct Patterns : Capture {
   std::map<int64_t, Tensor> maps, slots;
 };
 
-// E_k of one head of one sequence, from weights [T, T] whose rows are `stride` apart; NaN where no
+// E_k of one head of one sequence, from weights [T, T] with the given row stride; NaN where no
 // other query sees k.
 double enrichment_of(const float* A, int64_t stride, const std::vector<VisibleKeys>& seen,
                      int64_t k) {
@@ -91,7 +91,7 @@ double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& 
       const float* A =
           patterns.maps.at(h.layer).data + h.head * S * S + config().sink_tokens * (S + 1);
       const double own = enrichment_of(A, S, seen, k);
-      // A candidate that no other query of this sequence sees has none, and is no rival.
+      // A candidate that no other query of this sequence sees has no enrichment, and is no rival.
       chosen += !std::isnan(own) && std::ranges::all_of(candidates, [&](int64_t j) {
         return j == k || !(enrichment_of(A, S, seen, j) >= own);
       });

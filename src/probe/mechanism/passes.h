@@ -14,7 +14,7 @@ struct HeadIndex {
 };
 
 /// What one pass over the probe batch showed, natural or edited: [layer, head, key]. α, E and the
-/// sink rate are those of the proxy where weights are no shares.
+/// sink rate are those of the proxy where weights are not shares.
 struct Pass {
   double loss = 0;                                                  // nat
   std::vector<float> received, enrichment, value_ratio, sink_rate;  // α, E, r_V, Sink

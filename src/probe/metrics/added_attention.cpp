@@ -4,14 +4,14 @@
 namespace waiver {
 namespace {
 
-/// Attention to the keys that are no token's, and their sink rate.
+/// Attention to added keys, which belong to no token, and their sink rate.
 class AddedAttention : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
     const std::vector<std::string> axes = {"layer", "head", "added"};
     return {{"", "added_attention", axes, "1", "attention to an added key",
-             "mean over the tokens' queries of A[i,*], * the sink tokens in their order and then "
-             "the key of model.attention.slot; then over sequences",
+             "mean over the tokens' queries of A[i,*], * the sink tokens in order, then the key of "
+             "model.attention.slot; then over sequences",
              at_least(0)},
             {"", "added_sink_rate", axes, "1", "sink rate of an added key",
              "share of sequences whose mean over queries of A[i,*] exceeds probe.sink_threshold; "

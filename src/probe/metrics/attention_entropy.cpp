@@ -25,8 +25,8 @@ class AttentionEntropy : public RowMean {
              {"layer", "head"},
              "nat",
              "attention entropy",
-             "−Σ_k A[i,k] log A[i,k] over the tokens k, sink tokens and a slot left out, mean over "
-             "queries and sequences; at least 0 where weights are shares"}};
+             "−Σ_k A[i,k] log A[i,k] over the tokens k, excluding sink tokens and a slot, mean "
+             "over queries and sequences; at least 0 where weights are shares"}};
   }
 
  private:

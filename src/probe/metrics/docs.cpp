@@ -24,8 +24,8 @@ std::string metric_docs() {
   std::string text =
       "# What a probe measures\n\n"
       "Every series of `/probe` has these axes after the step. Layers, heads and positions count "
-      "from 0. A block without attention has NaN for what belongs to attention. *In training*: at "
-      "every probe of a run and by `waiver probe`; *on demand*: by `waiver probe` alone.\n\n"
+      "from 0. A block without attention has NaN in the series of attention. *In training*: at "
+      "every probe of a run and by `waiver probe`; *on demand*: by `waiver probe` only.\n\n"
       "| series | axes | unit | range | measured | formula and source |\n"
       "|---|---|---|---|---|---|\n";
   for (const RegisteredMetric& metric : metrics())

@@ -22,8 +22,8 @@ class FirstArgmax : public RowMean {
          {"layer", "head"},
          "1",
          "first-argmax share",
-         "share of the queries, the first included, whose largest weight on a token, sink tokens "
-         "and a slot left out, is on key 0 and above 0; its mean over layers and heads is the "
+         "share of the queries, including the first, whose largest weight on a token (excluding "
+         "sink tokens and a slot) is on key 0 and above 0; its mean over layers and heads is the "
          "share of Kaul et al. (2410.17174)",
          between(0, 1)}};
   }

@@ -4,7 +4,7 @@
 namespace waiver {
 namespace {
 
-/// Where the gradient gathers at the input of attention.
+/// Where the gradient concentrates at the input of attention.
 class GradientSink : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -14,9 +14,9 @@ class GradientSink : public Metric {
              "1",
              "gradient sink",
              "‖∂L/∂x[k]‖ ÷ mean over t ≠ k of ‖∂L/∂x[t]‖ in the same sequence, mean over the "
-             "sequences whose other gradients are not all 0 (2603.17771); x is what queries, keys "
-             "and values are made of, L the loss. Where no "
-             "norm stands before attention, x is the residual stream and all that follows it "
+             "sequences whose other gradients are not all 0 (2603.17771); x is the input of the "
+             "query, key and value projections, L the loss. Where attention has no norm before it, "
+             "x is the residual stream and all that follows it "
              "counts",
              at_least(0)}};
   }

@@ -5,20 +5,21 @@
 namespace waiver {
 namespace {
 
-/// How much a head says, on its own and beside the others of its block.
+/// How much a head contributes, on its own and relative to the others of its block.
 class HeadOutput : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
     const std::vector<std::string> per_head = {"layer", "head"};
-    return {{"", "head_output_norm", per_head, "1", "norm of a head's output",
-             "‖Σ_k A[i,k] v_k‖, mean over queries i and sequences; k runs over tokens, what sink "
-             "tokens and a slot give is left out, and so are the gate and the output projection",
-             at_least(0)},
-            {"", "head_output_ratio", per_head, "1", "output of a head beside its block's",
-             "mean over queries of ‖Σ_k A[i,k] v_k‖ ÷ the same averaged over the heads of the "
-             "block, in the same sequence; mean over the sequences where that is not 0. Far below "
-             "1: an inactive head, whatever it attends to (Sandoval-Segura et al., 2504.03889)",
-             at_least(0)}};
+    return {
+        {"", "head_output_norm", per_head, "1", "norm of a head's output",
+         "‖Σ_k A[i,k] v_k‖, mean over queries i and sequences; k runs over tokens; contributions "
+         "of sink tokens and a slot, the gate, and the output projection are left out",
+         at_least(0)},
+        {"", "head_output_ratio", per_head, "1", "output of a head relative to its block's",
+         "mean over queries of ‖Σ_k A[i,k] v_k‖ ÷ the same averaged over the heads of the "
+         "block, in the same sequence; mean over the sequences where that is not 0. Far below "
+         "1: an inactive head, whatever it attends to (Sandoval-Segura et al., 2504.03889)",
+         at_least(0)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {

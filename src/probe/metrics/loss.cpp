@@ -39,7 +39,7 @@ class Loss : public Metric {
              "nat",
              "loss on the probe batch",
              "−log p(target), mean over the positions that have one: the next token everywhere, or "
-             "the hidden tokens of masked_token",
+             "the masked tokens of masked_token",
              at_least(0)}};
   }
   void begin(const ProbeContext&) override { mean_.assign(1, {}); }
@@ -55,8 +55,8 @@ class Loss : public Metric {
   std::vector<Mean> mean_;
 };
 
-/// Two means of a loss: over what triggers decide, and over the rest; NaN where there is no such
-/// position.
+/// Two means of a loss: over the positions that triggers decide, and over the rest; NaN where there
+/// is no such position.
 class TwoRisks : public Metric {
  public:
   void begin(const ProbeContext& context) override {
@@ -102,13 +102,13 @@ class Risks : public TwoRisks {
   }
 };
 
-/// The same split for hidden tokens, whose true distribution given all others is not known: the
-/// loss itself.
+/// The same split for masked tokens, whose true distribution given all others is unknown: the loss
+/// itself.
 class MaskedRisks : public TwoRisks {
  public:
   std::vector<SeriesSpec> series() const override {
-    return named("−log p(hidden token), mean over the hidden tokens that follow a trigger",
-                 "−log p(hidden token), mean over the other hidden tokens");
+    return named("−log p(masked token), mean over the masked tokens that follow a trigger",
+                 "−log p(masked token), mean over the other masked tokens");
   }
   void logits(const Tensor& logits, const Batch& batch) override {
     add_rows(logits, batch, risks_,

@@ -7,7 +7,7 @@
 namespace waiver {
 namespace {
 
-/// The largest sizes in the residual stream against the median one (Sun et al., 2402.17762).
+/// The largest magnitudes in the residual stream relative to the median (Sun et al., 2402.17762).
 class MassiveActivations : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {

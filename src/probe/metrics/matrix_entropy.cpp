@@ -7,7 +7,7 @@
 namespace waiver {
 namespace {
 
-// Adds that of the spectrum σ_j², where there is one of more than one number.
+// Adds that of the spectrum σ_j², where it has more than one number and is not all 0.
 void add_entropy(const std::vector<double>& squares, Mean& mean) {
   const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
   if (total == 0 || squares.size() == 1) return;
@@ -17,7 +17,7 @@ void add_entropy(const std::vector<double>& squares, Mean& mean) {
   mean.add(sum / std::log(static_cast<double>(squares.size())));
 }
 
-/// How evenly the hidden states of a sequence fill their directions.
+/// How evenly the hidden states of a sequence spread over directions.
 class MatrixEntropy : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {

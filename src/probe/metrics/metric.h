@@ -13,19 +13,19 @@
 
 namespace waiver {
 
-/// What every metric needs to know of a probe.
+/// What every metric needs to know about a probe.
 struct ProbeContext {
   const Transformer* model = nullptr;
   const Dataset* data = nullptr;
   int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
   int64_t sequences = 0;                                 // of the whole probe batch
-  int64_t added = 0;                                     // A, keys that are no token's
+  int64_t added = 0;                                     // A, keys that belong to no token
   ProbeConfig config;
 
   int64_t head_width() const { return width / heads; }
 };
 
-/// What one block showed on a part of the probe batch, its sink tokens cut off; valid only during
+/// What one block showed on a part of the probe batch, without its sink tokens; valid only during
 /// the call.
 struct LayerView {
   int64_t layer = 0;
@@ -34,8 +34,8 @@ struct LayerView {
   Tensor scores, pattern;        // [B, H, T, T]
   Tensor attention_added;        // [B·T, C] to the stream; empty without attention
   Tensor resid;                  // [B·T, C]
-  Tensor added;  // [B, H, T, A] weights of the keys that are no token's: sink tokens, then the
-                 // slot; empty where there are none
+  Tensor added;                  // [B, H, T, A] weights of the added keys: sink tokens, then the
+                                 // slot; empty where there are none
   std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
   std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
 
@@ -46,7 +46,7 @@ struct LayerView {
   const double* received_by_keys(int64_t b, int64_t h) const {
     return &received[(b * pattern.dim(1) + h) * batch->tokens];
   }
-  /// Query i's weights on the A keys that are no token's.
+  /// Query i's weights on the A added keys.
   const float* added_row(int64_t b, int64_t h, int64_t i) const {
     return map(added, b, h) + i * added.dim(3);
   }
@@ -56,47 +56,48 @@ struct LayerView {
 };
 
 /// A quantity, or a family of them, measured on the fixed probe batch. The batch may come in parts:
-/// a metric adds up in `layer` and `logits`, and divides in `finish`.
+/// a metric accumulates in `layer` and `logits`, and divides in `finish`.
 class Metric {
  public:
   virtual ~Metric() = default;
-  /// The series that it fills, in the order of `values`; the group is set by the caller.
+  /// The series that it fills, in the order of `values`; the caller sets the group.
   virtual std::vector<SeriesSpec> series() const = 0;
-  /// Whether it looks at attention: it is not shown blocks without, and has NaN for them.
+  /// Whether it looks at attention: then it is not shown blocks without attention, and has NaN for
+  /// them.
   virtual bool of_attention() const { return false; }
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
-  /// [B·T, V], or what the model answers to features [B·T, C].
+  /// [B·T, V], or the model's answers to features [B·T, C].
   virtual void logits(const Tensor&, const Batch&) {}
-  /// Whether it looks at gradients; then the pass is recorded and goes backward from the loss.
+  /// Whether it looks at gradients; then the pass is recorded and a backward pass from the loss
+  /// follows.
   virtual bool of_gradients() const { return false; }
   /// ∂L/∂x [B·T, C] at the input of a block's attention, L the mean loss of the batch.
   virtual void gradient(int64_t /*layer*/, const Tensor&, const Batch&) {}
   virtual void finish() {}
-  /// A series of this probe by its name, or null where it is not measured.
+  /// A series of this probe by name, or null where it is not measured.
   using Found = std::function<const std::vector<float>*(std::string_view)>;
-  /// What follows from other metrics' series; called when all have finished.
+  /// Computes what follows from other metrics' series; called when all have finished.
   virtual void combine(const Found&) {}
   /// The numbers of each series, row-major along its axes; valid after `finish` and `combine`.
   const std::vector<std::vector<float>>& values() const { return values_; }
-  /// Makes everything of one of the layers NaN. REQUIRES: `layer` is the first axis of every
-  /// series.
+  /// Makes everything in one layer NaN. REQUIRES: `layer` is the first axis of every series.
   void leave_out(int64_t layer, int64_t layers);
 
  protected:
   std::vector<std::vector<float>> values_;
 };
 
-/// While a model trains only what costs next to nothing is measured; all else on demand.
+/// In training only what costs next to nothing is measured; everything else on demand.
 enum class When { training, on_demand };
 
-/// The models and datasets that a metric suits, and what they are called.
+/// The models and datasets that a metric suits, and their description.
 struct Suited {
   bool (*suits)(const ModelConfig&, const Dataset&);
   std::string_view what;
 };
 
-/// What is known of a metric; it stands in the file of its class. A null `suited` means all.
+/// The registry entry of a metric, defined in the file of its class. A null `suited` means all.
 struct RegisteredMetric {
   std::string_view name;
   std::unique_ptr<Metric> (*make)();

@@ -30,16 +30,16 @@ Moments moments(const float* x, int64_t n) {
   return {top, fourth / count / (variance * variance + 1e-6)};
 }
 
-/// Largest size and kurtosis of a tensor [B·T, C], over the T·C numbers of each sequence.
+/// Largest magnitude and kurtosis of a tensor [B·T, C], over the T·C numbers of each sequence.
 class Outliers : public Metric {
  public:
   explicit Outliers(bool of_attention) : of_attention_(of_attention) {}
   std::vector<SeriesSpec> series() const override {
     const std::string prefix = of_attention_ ? "attention_" : "residual_";
-    const std::string what = of_attention_
-                                 ? "x of what attention adds to the residual stream, behind the "
-                                   "second norm of sandwich"
-                                 : "x of the residual stream after the block";
+    const std::string what =
+        of_attention_
+            ? "x is what attention adds to the residual stream, after the second norm of sandwich"
+            : "x is the residual stream after the block";
     return {{"",
              prefix + "max_norm",
              {"layer"},

@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// How far the tokens of a sequence are from being all the same.
+/// How far the tokens of a sequence are from being identical.
 class OverMixing : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {

@@ -9,8 +9,8 @@ namespace {
 
 /// The queries that see one key of one sequence.
 struct Seen {
-  double all = 0;      // itself included
-  double others = 0;   // itself left out
+  double all = 0;      // including itself
+  double others = 0;   // excluding itself
   double uniform = 0;  // Σ over the others of 1 / (tokens they see)
 };
 
@@ -45,8 +45,7 @@ class ReceivedAttention : public Metric {
          at_least(0)},
         {"", "received_attention_inclusive", per_key, "1", "received attention, i = k included",
          "mean over the queries i that see key k of A[i,k], then over sequences; causal: i ≥ k, "
-         "the "
-         "literature's form",
+         "the form used in the literature",
          at_least(0)},
         {"", "enrichment", per_key, "1", "enrichment E_k",
          "α_k of a sequence divided by its value under uniform attention over the tokens that each "
@@ -84,7 +83,7 @@ class ReceivedAttention : public Metric {
   void finish() override { values_ = values_of_each(means_, 4, c_.tokens); }
 
  protected:
-  /// Adds up what each key of a sequence gets from all queries, and what from its own, [T] each.
+  /// Accumulates what each key of a sequence receives from all queries, and from its own, [T] each.
   virtual void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
                            double* own) const {
     const int64_t T = view.batch->tokens;
@@ -98,7 +97,8 @@ class ReceivedAttention : public Metric {
   std::vector<Mean> means_;  // per head: T of each series
 };
 
-/// The same where weights are no shares: Gu et al. (2410.10781) make shares of them to measure.
+/// The same where weights are not shares: Gu et al. (2410.10781) normalise them to shares for
+/// measuring.
 class ProxyAttention : public ReceivedAttention {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -108,9 +108,8 @@ class ProxyAttention : public ReceivedAttention {
       spec.long_name += " *";
       if (!spec.name.ends_with("enrichment")) spec.range = between(0, 1);
       spec.description +=
-          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), j over all keys, sink tokens and the "
-          "slot "
-          "included, because this normalizer's weights are no shares";
+          "; * of the proxy A[i,k] ÷ (Σ_j A[i,j] + 1e-8), j over all keys, including sink tokens "
+          "and the slot, because this normalizer's weights are not shares";
     }
     return out;
   }
@@ -133,7 +132,7 @@ class ProxyAttention : public ReceivedAttention {
   }
 };
 
-/// What the first token receives.
+/// The attention that the first token receives.
 class BosAttention : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {

@@ -8,7 +8,7 @@
 
 namespace waiver {
 
-/// The mean of what was added, NaN of nothing: whatever is undefined is left out, and what is
+/// The mean of what was added, NaN if nothing was: undefined values are left out, and what is
 /// undefined everywhere stays so.
 struct Mean {
   double sum = 0, count = 0;
@@ -33,11 +33,11 @@ void reduce_heads(const LayerView& view, int64_t heads, int64_t width, std::vect
 
 /// Adds Σ_i map[i,k] over the queries i of sequence b that see key k to sums[k]: map [T, T].
 void add_columns(const LayerView& view, int64_t b, const float* map, double* sums);
-/// The same of the pattern of every sequence and head, [B, H, T].
+/// The same for the pattern of every sequence and head, [B, H, T].
 std::vector<double> received_by_keys(const LayerView& view);
-/// What makes a query's weights shares of its row where they are none: Σ_j A[i,j] + 1e-8 over all
-/// keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of Gu
-/// et al., 2410.10781).
+/// The divisor that turns a query's weights into shares where they are not: Σ_j A[i,j] + 1e-8 over
+/// all keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of
+/// Gu et al., 2410.10781).
 double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others);
 
 inline double norm(const float* x, int64_t n) {

@@ -4,8 +4,7 @@
 
 namespace waiver {
 
-/// A metric of each head that is the mean of one number of every row of weights, over queries and
-/// sequences.
+/// A metric of each head: the mean over queries and sequences of one number per row of weights.
 class RowMean : public Metric {
  public:
   bool of_attention() const override { return true; }
@@ -23,7 +22,7 @@ class RowMean : public Metric {
   void finish() override { values_ = {values_of(means_)}; }
 
  private:
-  /// The number of a query's weights on tokens [T], of which it sees `seen`.
+  /// The number for a query's weights on tokens [T], of which it sees `seen`.
   virtual double of_row(const float* A, const VisibleKeys& seen) const = 0;
 
   ProbeContext c_;

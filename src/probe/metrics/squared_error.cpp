@@ -6,7 +6,7 @@
 namespace waiver {
 namespace {
 
-/// How far the model's answers are from those of the data.
+/// How far the model's answers are from the data's.
 class SquaredError : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {

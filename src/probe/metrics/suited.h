@@ -2,7 +2,7 @@
 
 #include "probe/metrics/metric.h"
 
-// What metrics are for, where they are not for every model and all data.
+// What metrics are for, where they do not suit every model and all data.
 
 namespace waiver::suited {
 
@@ -27,6 +27,6 @@ inline constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& dat
 
 inline constexpr Suited unnormalized = {
     [](const ModelConfig& model, const Dataset&) { return !model.attention.normalizer->shares(); },
-    "normalizers whose weights are no shares"};
+    "normalizers whose weights are not shares"};
 
 }  // namespace waiver::suited

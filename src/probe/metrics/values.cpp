@@ -22,7 +22,7 @@ class Values : public Metric {
          at_least(0)},
         {"", "contribution_share", per_key, "1", "contribution share c_k",
          "Σ_i A[i,k] ‖W_O^h v_k‖ ÷ Σ_i Σ_j A[i,j] ‖W_O^h v_j‖ in the same sequence, mean over the "
-         "sequences whose sum is not 0; j runs over tokens, what sink tokens and a slot give is "
+         "sequences whose sum is not 0; j runs over tokens; what sink tokens and a slot give is "
          "left "
          "out",
          between(0, 1)}};

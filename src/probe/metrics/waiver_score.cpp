@@ -6,7 +6,7 @@
 namespace waiver {
 namespace {
 
-/// The verdict on every key, from the series that others have measured.
+/// The verdict on every key, from the series that other metrics have measured.
 class WaiverScore : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -15,10 +15,10 @@ class WaiverScore : public Metric {
              {"layer", "head", "key"},
              "1",
              "waiver score",
-             "2, a waiver element: α_k, E_k above and r_V below the thresholds of probe.waiver; 1, "
-             "a sink only: r_V is not; 0: neither. Where weights are no shares, α_k and E_k are "
-             "those of the proxy. Few queries see the last keys of a causal mask, so any head that "
-             "looks a step back has sinks there",
+             "2, a waiver element: α_k and E_k above and r_V below the thresholds of probe.waiver; "
+             "1, a sink only: r_V is not below; 0: neither. Where weights are not shares, α_k and "
+             "E_k are those of the proxy. Few queries see the last keys of a causal mask, so any "
+             "head that looks a step back has sinks there",
              between(0, 2)}};
   }
   bool of_attention() const override { return true; }
@@ -39,7 +39,7 @@ class WaiverScore : public Metric {
 
 }  // namespace
 
-// In the precision of what is measured, so that a value at the threshold is not beyond it.
+// In the precision of the measurement, so that a value at the threshold is not beyond it.
 Verdict classify(const WaiverThresholds& thresholds, float received_attention, float enrichment,
                  float value_ratio) {
   const bool sink = received_attention > static_cast<float>(thresholds.received_attention) &&

@@ -7,14 +7,14 @@
 
 namespace waiver {
 
-/// Opens and closes what attention gives: mix [B·T, C] of all heads is multiplied by σ(something)
-/// before the output projection.
+/// Gates the output of attention: mix [B·T, C] of all heads is multiplied by σ(…) before the output
+/// projection.
 class Gate {
  public:
   virtual ~Gate() = default;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
-  /// Weights of its matrices.
+  /// The number of weights in its matrices.
   virtual int64_t products(int64_t /*heads*/, int64_t /*width*/) const { return 0; }
   /// Declares its parameters as {name}.weight and {name}.bias.
   virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*width*/) {}

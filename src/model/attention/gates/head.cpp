@@ -5,13 +5,12 @@
 namespace waiver {
 namespace {
 
-/// Head h gives σ(w_h·x + b_h) times its output (Bondarenko et al., 2306.12929, §4.2, in the form
-/// that sees all of x). It starts with w = 0 and σ(b) = open.
+/// Head h's output times σ(w_h·x + b_h) (Bondarenko et al., 2306.12929, §4.2, in the form that sees
+/// all of x). Initialised with w = 0 and σ(b) = open.
 class HeadGate : public Gate {
  public:
   void options(FieldVisitor& v) override {
-    v.field({"open", "what the gates let through at first (2306.12929)", {0.0, 1.0, true, true}},
-            open_);
+    v.field({"open", "the initial value of the gates (2306.12929)", {0.0, 1.0, true, true}}, open_);
   }
   int64_t products(int64_t heads, int64_t width) const override { return heads * width; }
   void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {

@@ -5,15 +5,15 @@ namespace {
 
 enum class GatePer { element, head };
 std::span<const Choice> words(GatePer) {
-  static constexpr Choice all[] = {{"element", "every channel of every head has a gate"},
-                                   {"head", "all channels of a head share one"}};
+  static constexpr Choice all[] = {{"element", "every channel of every head has its own gate"},
+                                   {"head", "all channels of a head share one gate"}};
   return all;
 }
 
 /// mix ⊙ σ(x W), W [C, C], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
 class OutputGate : public Gate {
  public:
-  void options(FieldVisitor& v) override { v.field({"per", "what has a gate of its own"}, per_); }
+  void options(FieldVisitor& v) override { v.field({"per", "what has its own gate"}, per_); }
   int64_t products(int64_t heads, int64_t width) const override {
     return width * columns(heads, width);
   }

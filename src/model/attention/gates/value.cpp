@@ -3,7 +3,7 @@
 namespace waiver {
 namespace {
 
-/// Head h gives σ(v W_h) ⊙ its output, v the same token's value, W_h [D, D] (2510.09017).
+/// Head h's output ⊙ σ(v W_h), v the same token's value, W_h [D, D] (2510.09017).
 class ValueGate : public Gate {
  public:
   int64_t products(int64_t heads, int64_t width) const override { return width * width / heads; }

@@ -41,7 +41,7 @@ static Finding try_content_ignored(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis content_ignored_hypothesis() {
+Hypothesis w4_content_ignored_hypothesis() {
   return {"W4", "causal selection ignores the content",
           fmt::format("with another token in its place, it is the first choice of ≥ {} of prompts; "
                       "refuted: below {}",
@@ -63,7 +63,7 @@ static Finding try_swap(Subject& s, const FollowRates& f) {
   return out;
 }
 
-Hypothesis swap_hypothesis() {
+Hypothesis w5_swap_hypothesis() {
   return {
       "W5", "the cell's own cue selects",
       fmt::format("absolute + bidirectional: follows the encoding ≥ {0} (refuted: ≤ {1}); none, "
@@ -96,7 +96,7 @@ static Finding try_encoding_swap(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis encoding_swap_hypothesis() {
+Hypothesis w6_encoding_swap_hypothesis() {
   return {"W6", "absolute + causal: which of two cues",
           fmt::format("S = E_k ÷ (E_w + E_k) with encodings swapped: > {} position-selected, < {} "
                       "mask-selected",
@@ -136,7 +136,7 @@ static Finding try_dose(Subject& s, const FollowRates&) {
            {"control_E", control_whole}}};
 }
 
-Hypothesis dose_hypothesis() {
+Hypothesis w9_dose_hypothesis() {
   return {"W9", "absolute encodings carry the choice",
           fmt::format("Spearman(β, E_w) ≥ {} for doses β of the waiver's encoding; refuted: < {}",
                       decimal(kDose.strong), decimal(kDose.weak)),

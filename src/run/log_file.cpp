@@ -1,4 +1,4 @@
-#include "run/log.h"
+#include "run/log_file.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,7 +18,7 @@ constexpr char kFormat[] = "waiver log";
 constexpr int64_t kVersion = 1;
 constexpr char kStep[] = "step";
 constexpr char kIdentity[] = "identity";
-constexpr char kTiming[] = "timing";  // the one group that the clock has a part in
+constexpr char kTiming[] = "timing";  // the one group that depends on time
 
 std::string path_of(const std::string& group, const std::string& name) {
   return "/" + group + "/" + name;
@@ -83,7 +83,7 @@ void Log::add_series(Sha256& sum, const std::string& dataset, int64_t rows,
   for (int64_t begin = 0; begin < rows; begin += part) {
     auto numbers = file_.read_rows<double>(dataset, begin, std::min(rows, begin + part));
     for (double& x : numbers)
-      if (std::isnan(x)) x = std::numeric_limits<double>::quiet_NaN();  // of many, one
+      if (std::isnan(x)) x = std::numeric_limits<double>::quiet_NaN();  // one of the many NaNs
     sum.add({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double)});
   }
 }
@@ -175,7 +175,7 @@ void Log::define(const SeriesSpec& spec) {
   Group& group = group_with_steps(spec.group);
   if (group.rows > 0)
     throw Error(where,
-                fmt::format("the log was begun without this series and has {} rows", group.rows));
+                fmt::format("the log was started without this series and has {} rows", group.rows));
   shape.insert(shape.begin(), 0);
   if (spec.axes.empty())
     file_.write<double>(dataset, {}, shape, {.extendible = true});

@@ -9,8 +9,8 @@
 namespace waiver {
 namespace {
 
-// Row `other` sees one token alone, in layers 0 … last: itself, or the one beside it. Sink tokens
-// and a slot, which are no tokens of the sequence, it goes on seeing.
+// In layers 0 … last, row `other` sees only one token: itself, or the one beside it. It still sees
+// sink tokens and a slot, which are not tokens of the sequence.
 std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string& seen = "other") {
   EditConfig hide = make_edit({}, "hide", {}, {{"own", "true"}});
   for (const HeadIndex& h : s.passes.all_heads())
@@ -36,7 +36,7 @@ int64_t last_attending(const Subject& s) { return s.passes.all_heads().back().la
 namespace {
 
 constexpr struct {
-  double rise = 5;    // times that E_k becomes what it was
+  double rise = 5;    // factor by which E_k grows
   double small = .5;  // a value ratio
 } kSelfOnly;
 
@@ -47,7 +47,7 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
   const std::vector<HeadIndex> all = s.passes.all_heads();
   const std::vector<EditConfig> edits = alone(s, last);
   const double up = rise(s, edits), control = rise(s, alone(s, last, "beside"));
-  // In the heads that attend to it most, as many as have the waiver.
+  // In the heads that attend to it most, as many as those that have the waiver.
   const double ratio = s.over_others(edits, [&](int64_t other, const Pass& pass) {
     std::vector<HeadIndex> strongest = all;
     std::ranges::stable_sort(strongest, [&](const HeadIndex& a, const HeadIndex& b) {
@@ -61,7 +61,7 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
           {{"rise", up}, {"r_V", ratio}, {"control_rise", control}}};
 }
 
-Hypothesis self_only_hypothesis() {
+Hypothesis w7_self_only_hypothesis() {
   return {"W7", "a self-only row makes a waiver",
           fmt::format("E_k rises ≥ {} times and r_V(k) < {}; refuted: neither",
                       decimal(kSelfOnly.rise), decimal(kSelfOnly.small)),
@@ -71,8 +71,8 @@ Hypothesis self_only_hypothesis() {
 namespace {
 
 constexpr struct {
-  double most = .9;   // share of the effect in all layers
-  double least = .5;  // that this effect on E_k has to be
+  double most = .9;   // share of the effect of all layers
+  double least = .5;  // the least such effect on E_k
 } kEarly;
 
 }  // namespace
@@ -97,7 +97,7 @@ static Finding try_self_only_early(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis self_only_early_hypothesis() {
+Hypothesis w8_self_only_early_hypothesis() {
   return {"W8", "the mask acts early",
           fmt::format("self-only in layers ≤ l gives {} of the effect for an l ≤ the onset layer; "
                       "refuted: it does not. Undecided where the whole effect on E_k is below {}",
@@ -136,7 +136,7 @@ static Finding try_feature_patch(Subject& s, const FollowRates&) {
            {"permuted_share", share("permute")}}};
 }
 
-Hypothesis feature_patch_hypothesis() {
+Hypothesis w10_feature_patch_hypothesis() {
   return {"W10", "the feature distribution suffices",
           fmt::format("with h_w patched into k, E_k ≥ {} E_w and r_V(k) < {}; refuted: neither",
                       decimal(kPatch.share), decimal(kPatch.small)),

@@ -17,44 +17,44 @@ namespace waiver {
 
 /// The log of a run, an HDF5 file:
 ///   /layer /head /position …   the axes: int64 0 … n − 1, dimension scales of the whole file
-///   /GROUP/step                int64, growing: the scale of the first axis of the group's series
-///   /GROUP/NAME                a series, [step, axes …]; or fixed data, [axes …]
+///   /GROUP/step                int64, increasing: the scale of the first axis of the group's
+///   series /GROUP/NAME                a series, [step, axes …]; or fixed data, [axes …]
 /// Series without further axes are float64, all others float32. Every axis has its scale and is
 /// labelled with its name; data carries units, long_name, description and range; the root carries
-/// format, format_version, config and the identity of the run. Before HDF5 stands a block of 512
-/// bytes with a checksum of the rest, so that a damaged file is refused before it is parsed; HDF5's
-/// readers skip it. The log lives in memory; `flush` writes the whole file in one step.
+/// format, format_version, config and the identity of the run. The HDF5 part is preceded by a block
+/// of 512 bytes with a checksum of the rest, so that a damaged file is refused before it is parsed;
+/// HDF5's readers skip it. The log lives in memory; `flush` writes the whole file in one step.
 class Log {
  public:
   using Axes = std::map<std::string, int64_t>;  // e.g. {{"layer", 2}, {"head", 4}, …}
   using Numbers = std::variant<std::span<const float>, std::span<const double>>;
   using Row = std::vector<std::pair<std::string, Numbers>>;
 
-  /// A new log, on the disk from the first `flush` on. `config`: the resolved YAML; `identity`: of
-  /// the run, or empty where there is none.
+  /// A new log, on disk from the first `flush` on. `config`: the resolved YAML; `identity`: of the
+  /// run, or empty where there is none.
   static Log create(std::filesystem::path path, const Axes& axes, const std::string& config,
                     const std::string& identity = {});
-  /// An existing log, to continue or to read. Throws Error where it is damaged or no log. One that
-  /// was written before logs had a checksum is read without that check.
+  /// An existing log, to continue or to read. Throws Error where it is damaged or not a log. One
+  /// that was written before logs had a checksum is read without that check.
   static Log open(std::filesystem::path path);
   /// Whether a file is one that this program wrote as a log.
   static bool is_log(const std::filesystem::path& path);
 
-  /// Declares a series; one that is there already must have the same axes. Throws Error for an axis
-  /// that the log lacks, and where its group has rows already.
+  /// Declares a series; an existing one must have the same axes. Throws Error for an axis that the
+  /// log lacks, and where its group already has rows.
   void define(const SeriesSpec& spec);
-  /// Adds one row to a group: a number array for each of its series, in any order, row-major.
-  /// Throws Error, and adds nothing, where a series is missing or unknown or has another size, or
+  /// Adds one row to a group: an array of numbers for each of its series, in any order, row-major.
+  /// Throws Error, and adds nothing, where a series is missing, unknown or of another size, or
   /// where `step` is not beyond the group's last.
   void append(const std::string& group, int64_t step, const Row& row);
   /// Drops the rows of all groups whose step is `step` or later.
   void shrink(int64_t step);
-  /// Writes fixed data, in place of any of this name; spec.axes are all its axes.
+  /// Writes fixed data, replacing any of this name; spec.axes are all its axes.
   void set(const SeriesSpec& spec, std::span<const double> values);
   void set(const SeriesSpec& spec, std::span<const float> values);
   void set(const SeriesSpec& spec, std::span<const int64_t> values);
   void set(const SeriesSpec& spec, std::span<const std::string> values);
-  /// Saves the log. It costs as much as the log is large, so call it at intervals.
+  /// Saves the log. The cost grows with the size of the log, so call it at intervals.
   void flush() const { file_.save(); }
 
   struct Data {
@@ -69,17 +69,17 @@ class Log {
   bool has_checksum() const { return file_.sealed(); }
   std::string config() const { return file_.string_attribute("/", "config"); }
   void set_config(const std::string& config) { file_.set_attribute("/", "config", config); }
-  /// Of the run that wrote it; empty in logs from before runs had one.
+  /// Of the run that wrote it; empty in logs from before runs had identities.
   std::string identity() const;
-  /// SHA-256 of every row of step < `before` outside /timing: by the names of the series, their
-  /// steps and numbers. Two runs have the same only where they logged the same.
+  /// SHA-256 of every row of step < `before` outside /timing: the names of the series, their steps
+  /// and numbers. Two runs have the same digest only if they logged the same.
   std::string digest(int64_t before) const;
   const Axes& axes() const { return axes_; }
   std::vector<std::string> groups() const;
-  /// The data of a group, `step` left out; none where there is no such group.
+  /// The names of a group's data, without `step`; none where there is no such group.
   std::vector<std::string> names(const std::string& group) const;
   bool has(const std::string& group, const std::string& name) const;
-  /// What `define` or `set` was told, but the range; the axes of a series begin with `step`.
+  /// What `define` or `set` was given, except the range; the axes of a series begin with `step`.
   SeriesSpec spec(const std::string& group, const std::string& name) const;
   /// The steps of a group's rows; none where it has no series.
   std::vector<int64_t> steps(const std::string& group) const;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr struct {
   double small = .5;  // a value ratio
-  double heads = .8;  // share of the sink heads that have one
+  double heads = .8;  // share of the sink heads with such a ratio
   double whole = .8;  // a median ratio that refutes
 } kDrain;
 
@@ -26,7 +26,7 @@ static Finding try_value_drain(Subject& s, const FollowRates&) {
           {{"heads", static_cast<double>(s.heads.size())}, {"drained", drained}, {"r_V", middle}}};
 }
 
-Hypothesis value_drain_hypothesis() {
+Hypothesis w1_value_drain_hypothesis() {
   return {"W1", "sink positions have a reduced value",
           fmt::format("r_V < {} in at least {} of the sink heads; refuted: median r_V ≥ {}",
                       decimal(kDrain.small), percent(kDrain.heads), decimal(kDrain.whole)),
@@ -35,7 +35,7 @@ Hypothesis value_drain_hypothesis() {
 
 namespace {
 
-// What it costs to zero the value of a key, to put the mean there, and to hide the key.
+// The cost of zeroing the value of a key, of replacing it by the mean, and of hiding the key.
 struct Costs {
   double zero, mean, hide;
 };
@@ -50,7 +50,7 @@ Costs costs_of(Subject& s, int64_t key) {
           cost(Point::attn_scores, "hide")};
 }
 
-// The key beside the waiver that the same heads attend to most.
+// The key, other than the waiver, that the same heads attend to most.
 int64_t runner_up(const Subject& s) {
   int64_t best = s.others.front();
   for (const int64_t key : s.candidates)
@@ -63,8 +63,8 @@ int64_t runner_up(const Subject& s) {
 namespace {
 
 constexpr struct {
-  double none = .25, some = .75;  // ρ below, or from it on
-  double least = 1e-3;            // nat that hiding the key has to cost
+  double none = .25, some = .75;  // ρ below, or at least
+  double least = 1e-3;            // nat that hiding the key must cost
 } kInformation;
 
 }  // namespace
@@ -87,7 +87,7 @@ static Finding try_no_information(Subject& s, const FollowRates&) {
   return out;
 }
 
-Hypothesis no_information_hypothesis() {
+Hypothesis w2_no_information_hypothesis() {
   return {"W2", "a waiver carries no information",
           fmt::format(
               "ρ = Δloss(zero v) ÷ Δloss(hide the key) < {}; refuted: ≥ {}. Undecided where "
@@ -100,7 +100,7 @@ namespace {
 
 constexpr struct {
   double sink = .02;            // Sink_0
-  double low = .8, high = 1.2;  // a value ratio that is nothing special
+  double low = .8, high = 1.2;  // an unremarkable value ratio
   double small = .5;            // one that refutes
 } kSumToOne;
 
@@ -116,7 +116,7 @@ static Finding try_sum_to_one(Subject& s, const FollowRates&) {
           {{"sink_rate", sink}, {"r_V", ratio}, {"loss", s.natural.loss}}};
 }
 
-Hypothesis sum_to_one_hypothesis() {
+Hypothesis w3_sum_to_one_hypothesis() {
   return {
       "W3", "the excess comes from the sum-to-one constraint",
       fmt::format("asked of models without it: Sink_0 < {} and r_V(0) within {} to {}; refuted: "
