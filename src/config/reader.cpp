@@ -4,71 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "config/overlay.h"
+#include "config/scalar.h"
 #include "config/suggest.h"
-#include "core/text/printable.h"
 
 namespace waiver {
 namespace {
 
-template <class T>
-std::errc parse_number(const std::string& text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [at, problem] = std::from_chars(text.data(), end, value);
-  if (at != end) return std::errc::invalid_argument;
-  return problem;
-}
-
 constexpr char kManyHint[] =
     "A run has one value; several are an experiment's grid (waiver sweep).";
-
-// The parts of `1e-3,3e-4`; empty where there is no comma.
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  if (text.find(',') == text.npos) return parts;
-  std::istringstream words(text);
-  for (std::string part; std::getline(words, part, ',');)
-    parts.push_back(part.substr(std::min(part.find_first_not_of(' '), part.size())));
-  return parts;
-}
-
-// How to turn a text into the number or word that it should be.
-std::string unquote_hint(const Node& node) {
-  return node.tagged ? "Remove !!str." : "Remove the quotes.";
-}
-
-bool is_number(const std::string& text) {
-  double value;
-  return parse_number(text, value) != std::errc::invalid_argument;
-}
-
-bool all_numbers(const std::string& text) {
-  const std::vector<std::string> parts = parts_of(text);
-  return !parts.empty() && std::ranges::all_of(parts, is_number);
-}
-
-std::string describe(const Node& node) {
-  switch (node.kind) {
-    case Node::Kind::null:
-      return "nothing";
-    case Node::Kind::list:
-      return "a list";
-    case Node::Kind::map:
-      return "a block";
-    case Node::Kind::scalar:
-      break;
-  }
-  const bool plain =
-      !node.quoted && (is_number(node.scalar) || node.scalar == "true" || node.scalar == "false");
-  return plain ? printable(node.scalar, 80) : in_quotes(node.scalar);
-}
 
 template <class T>
 bool within(T value, const Range& range) {
