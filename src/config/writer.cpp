@@ -24,10 +24,11 @@ Node node_at(const std::vector<T>* values) {
 Node node_at(const WordRef& ref) { return Node::text(std::string(ref.word())); }
 Node node_at(const BlockRef& block) { return write_fields(block.visit); }
 Node node_at(const KindRef& ref) {
-  const Node word = node_at(ref.kind);
-  Node map = write_fields([&](FieldVisitor& v) { ref.options(v, ref.kind.chosen); });
-  if (map.entries.empty()) return word;
-  map.entries.insert(map.entries.begin(), {"kind", {}, word});
+  Node map = Node::map();
+  map.add("kind", node_at(ref.kind));
+  Node options = write_fields([&](FieldVisitor& v) { ref.options(v, ref.kind.chosen); });
+  if (options.entries.empty()) return node_at(ref.kind);
+  for (Node::Entry& entry : options.entries) map.entries.push_back(std::move(entry));
   return map;
 }
 Node node_at(const KindsRef& kinds) {
