@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "train/optimizer.h"
+#include "train/array_optimizer.h"
 
 namespace waiver {
 
@@ -33,6 +33,15 @@ class AdamRule {
     const double root = 1.0 / std::sqrt(1.0 - std::pow(betas_[1], t));
     return {static_cast<float>(betas_[0]), static_cast<float>(betas_[1]), static_cast<float>(rate),
             static_cast<float>(root), static_cast<float>(eps_)};
+  }
+
+  /// AdamW (1711.05101) on a range: w −= lr · weight_decay · w + step.
+  void decoupled(const ArrayOptimizer::Range& r, float* w, const float* g, float* m, float* v,
+                 const Update& how, double lr) const {
+    const Step step = at(how, lr);
+    const auto keep = static_cast<float>(1.0 - lr * how.lr_factor * r.decay);
+    const auto scale = static_cast<float>(how.grad_factor);
+    for (int64_t i = r.begin; i < r.end; ++i) w[i] = keep * w[i] - step(scale * g[i], m[i], v[i]);
   }
 
  private:

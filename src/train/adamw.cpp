@@ -16,11 +16,7 @@ class AdamW : public FlatOptimizer {
   std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
 
   void update_range(Range r, float* w, const float* g, const Update& how) override {
-    const AdamRule::Step step = rule_.at(how, lr_);
-    const auto keep = static_cast<float>(1.0 - lr_ * how.lr_factor * r.decay);
-    const auto scale = static_cast<float>(how.grad_factor);
-    float *m = state_data(0), *v = state_data(1);
-    for (int64_t i = r.begin; i < r.end; ++i) w[i] = keep * w[i] - step(scale * g[i], m[i], v[i]);
+    rule_.decoupled(r, w, g, state_data(0), state_data(1), how, lr_);
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "train/array_optimizer.h"
 
+#include <algorithm>
+
 namespace waiver {
 
 std::span<const Choice> words(Decayed) {
@@ -18,6 +20,16 @@ void ArrayOptimizer::build(const ParameterSet& parameters, uint64_t) {
   states_.clear();
   for (size_t i = 0; i < state_names().size(); ++i)
     states_.push_back(memory_->zeros({static_cast<int64_t>(parameters.values().size())}));
+}
+
+std::vector<ArrayOptimizer::Range> ArrayOptimizer::ranges_of(const ParameterSet& parameters,
+                                                             const Parameter& p) const {
+  constexpr int64_t length = 1 << 14;
+  std::vector<Range> out;
+  const int64_t begin = parameters.offset(p), end = begin + p.shape.size();
+  for (int64_t at = begin; at < end; at += length)
+    out.push_back({at, std::min(end, at + length), decay_of(p)});
+  return out;
 }
 
 std::vector<Optimizer::State> ArrayOptimizer::state() {

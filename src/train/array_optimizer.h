@@ -17,7 +17,15 @@ class ArrayOptimizer : public Optimizer {
   void build(const ParameterSet& parameters, uint64_t seed) override;
   std::vector<State> state() override;
 
+  /// Weights [begin, end) of one parameter, and their weight decay.
+  struct Range {
+    int64_t begin, end;
+    double decay;
+  };
+
  protected:
+  /// The ranges of fixed length that a parameter is updated in.
+  std::vector<Range> ranges_of(const ParameterSet& parameters, const Parameter& p) const;
   virtual std::vector<std::string> state_names() const = 0;
   void decay_options(FieldVisitor& v);
   double decay_of(const Parameter& p) const {

@@ -11,11 +11,6 @@ class FlatOptimizer : public ArrayOptimizer {
   void update(ParameterSet& parameters, const Update& how) override;
 
  protected:
-  /// Weights [begin, end) of one parameter, and their weight decay.
-  struct Range {
-    int64_t begin, end;
-    double decay;
-  };
   virtual void update_range(Range range, float* weights, const float* grads, const Update& how) = 0;
 
  private:

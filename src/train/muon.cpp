@@ -8,13 +8,11 @@
 #include "core/threads.h"
 #include "core/transpose.h"
 #include "train/adam_rule.h"
-#include "train/array_optimizer.h"
 
 namespace waiver {
 namespace {
 
-constexpr int64_t kRows = 64;        // of a matrix in one tile
-constexpr int64_t kRange = 1 << 14;  // numbers that AdamW updates in one tile
+constexpr int64_t kRows = 64;  // of a matrix in one tile
 
 bool is_qkv(const Parameter& p) { return matches("blocks.*.attn.qkv.weight", p.name); }
 bool is_hidden_matrix(const Parameter& p) {
@@ -28,12 +26,6 @@ struct Matrix {
   double decay;
 
   bool tall() const { return rows > columns; }
-};
-
-/// Numbers [begin, end) that AdamW updates.
-struct Range {
-  int64_t begin, end;
-  double decay;
 };
 
 /// Muon (Jordan et al., kellerjordan.github.io/posts/muon, and the code published there). For a
@@ -68,7 +60,7 @@ class Muon : public ArrayOptimizer {
     matrices_.clear();
     ranges_.clear();
     for (const Parameter& p : parameters.all())
-      if (p.variable.wants_grad()) add(p, parameters.offset(p));
+      if (p.variable.wants_grad()) add(parameters, p);
     memory_ = std::make_shared<Arena>();
     int64_t shorter = 0, longer = 0;
     for (const Matrix& m : matrices_) {
@@ -93,20 +85,22 @@ class Muon : public ArrayOptimizer {
       for (int step = 0; step < 5; ++step) orthogonalize();
       subtract(m, w, how);
     }
-    parallel_tiles(std::ssize(ranges_), [&](int64_t i) { move_by_adam(ranges_[i], w, g, how); });
+    parallel_tiles(std::ssize(ranges_), [&](int64_t i) {
+      rule_.decoupled(ranges_[i], w, g, state_data(0), state_data(1), how, adam_lr_);
+    });
   }
 
  private:
-  void add(const Parameter& p, int64_t at) {
-    const double decay = decay_of(p);
-    if (is_hidden_matrix(p)) {
-      const int64_t parts = is_qkv(p) ? 3 : 1, pitch = p.shape[1], columns = pitch / parts;
-      for (int64_t part = 0; part < parts; ++part)
-        matrices_.push_back({p.shape[0], columns, pitch, at + part * columns, decay});
+  void add(const ParameterSet& parameters, const Parameter& p) {
+    if (!is_hidden_matrix(p)) {
+      const std::vector<Range> ranges = ranges_of(parameters, p);
+      ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
       return;
     }
-    const int64_t end = at + p.shape.size();
-    for (; at < end; at += kRange) ranges_.push_back({at, std::min(end, at + kRange), decay});
+    const int64_t parts = is_qkv(p) ? 3 : 1, pitch = p.shape[1], columns = pitch / parts;
+    for (int64_t part = 0; part < parts; ++part)
+      matrices_.push_back(
+          {p.shape[0], columns, pitch, parameters.offset(p) + part * columns, decay_of(p)});
   }
 
   // Updates the moment and gives X, of norm 1 and transposed where the matrix is tall.
@@ -180,14 +174,6 @@ class Muon : public ArrayOptimizer {
   template <class F>
   void for_rows(const F& f) const {
     parallel_ranges(X_.dim(0), kRows, f);
-  }
-
-  void move_by_adam(const Range& r, float* w, const float* g, const Update& how) {
-    const AdamRule::Step step = rule_.at(how, adam_lr_);
-    const auto keep = static_cast<float>(1.0 - adam_lr_ * how.lr_factor * r.decay);
-    const auto scale = static_cast<float>(how.grad_factor);
-    float *m = state_data(0), *v = state_data(1);
-    for (int64_t i = r.begin; i < r.end; ++i) w[i] = keep * w[i] - step(scale * g[i], m[i], v[i]);
   }
 
   double momentum_ = 0.95, adam_lr_ = 3e-4;
