@@ -19,7 +19,9 @@
 namespace waiver {
 namespace {
 
-constexpr char kScript[] = WAIVER_SOURCE_DIR "/scripts/torch_step.py";
+constexpr char kScript[] =
+#include "source_folder.inc"
+    "/scripts/torch_step.py";
 
 std::string description(const Workload& w) {
   const ModelConfig& m = w.model;

@@ -17,7 +17,7 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct BenchCall {
   std::vector<std::string> names = {"small", "bb", "lm"};
   int64_t batch = 0;  // 0: the workload's own
   std::string json;
@@ -103,7 +103,7 @@ void print_rows(const BenchResult& r) {
         "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
 }
 
-void bench(const Options& options) {
+void bench(const BenchCall& options) {
   if (!options.json.empty()) check_results_file(options.json);
   std::vector<Workload> workloads;
   for (const std::string& name : options.names)
@@ -130,7 +130,7 @@ void bench(const Options& options) {
 void add_bench(Verb& program) {
   Verb verb = program.add(
       "bench", "Speed of training steps compared with this machine's own matrix products");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchCall>();
   verb.add("workloads", options->names, fmt::format("among {}", fmt::join(workload_names(), ", ")))
       .shows_default();
   verb.add("--rounds", options->bench.rounds, "rounds over which medians are taken")

@@ -18,7 +18,7 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct EvalCall {
   Target target;
   std::optional<int64_t> context;
   Cache cache;
@@ -39,7 +39,7 @@ void add_risks(Table& table, const SavedModel& saved, uint64_t seed) {
                                   fmt::format("{} sequences", saved.config.probe.batch)));
 }
 
-void evaluate(const Options& options) {
+void evaluate(const EvalCall& options) {
   std::vector<std::string> overrides = options.target.overrides;
   if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
   require_run(options.target.path, "eval");
@@ -67,7 +67,7 @@ void evaluate(const Options& options) {
 
 void add_eval(Verb& program) {
   Verb verb = program.add("eval", "Validation loss and task risks of a trained model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalCall>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
   verb.add("--context", options->context,
            "tokens of a sequence, instead of model.context; more than the model was "

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
-struct Options {
+struct InterveneCall {
   std::string run, spec;
   std::vector<std::string> overrides;
   std::string out;
@@ -24,7 +24,7 @@ struct Options {
 };
 
 // By default the run's folder `interventions`, which is created when needed.
-fs::path output_place(const Options& options) {
+fs::path output_place(const InterveneCall& options) {
   const std::string name = fs::path(options.spec).stem().string() + ".h5";
   const fs::path folder = fs::path(options.run) / "interventions";
   const fs::path path = options.out.empty() ? folder / name : fs::path(options.out);
@@ -33,7 +33,7 @@ fs::path output_place(const Options& options) {
 }
 
 // A run is a folder, and a spec a file.
-void check_order(const Options& options) {
+void check_order(const InterveneCall& options) {
   std::error_code ignored;
   if (fs::is_regular_file(options.run, ignored) && fs::is_directory(options.spec, ignored))
     throw UsageError(options.run, "the run comes first, then the spec",
@@ -41,7 +41,7 @@ void check_order(const Options& options) {
   require_run(options.run, "intervene");
 }
 
-void intervene(const Options& options) {
+void intervene(const InterveneCall& options) {
   check_order(options);
   std::vector<std::string> of_config, of_spec;
   for (const std::string& o : options.overrides)
@@ -63,7 +63,7 @@ void intervene(const Options& options) {
 void add_intervene(Verb& program) {
   Verb verb =
       program.add("intervene", "Edit a trained model's pass at named points, and show the effects");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InterveneCall>();
   verb.add("run", options->run, "a run directory or a checkpoint folder").required();
   verb.add("spec", options->spec, "a spec of interventions (YAML)").required();
   verb.add("overrides", options->overrides,

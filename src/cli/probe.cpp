@@ -17,14 +17,14 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct ProbeCall {
   Target target;
   std::string tokens = "natural", bos = "keep", out;
   bool overwrite = false;
   bool mechanism = false;
 };
 
-void probe(const Options& options) {
+void probe(const ProbeCall& options) {
   if (!options.out.empty()) check_output(options.out, options.overwrite);
   const bool natural = options.tokens == "natural" && options.bos == "keep";
   if (options.mechanism && !natural)
@@ -63,7 +63,7 @@ void probe(const Options& options) {
 
 void add_probe(Verb& program) {
   Verb verb = program.add("probe", "Measure every metric on a trained model");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ProbeCall>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
   verb.add("--out", options->out, "an HDF5 file for every series, in the format of a log");
   verb.add("--overwrite", options->overwrite, "replace an existing file, if this program wrote it");

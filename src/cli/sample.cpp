@@ -14,7 +14,7 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct SampleCall {
   Target target;
   std::string prompt;
   SampleOptions sample;
@@ -41,7 +41,7 @@ std::vector<int32_t> prompt_tokens(const SavedModel& saved, const std::string& p
   throw UsageError("--prompt", problem.problem());
 }
 
-void write(const Options& options) {
+void write(const SampleCall& options) {
   require_run(options.target.path, "sample");
   const SavedModel saved = load_saved(options.target.path, options.target.overrides, {});
   if (saved.data->mask_token() >= 0)
@@ -67,7 +67,7 @@ void write(const Options& options) {
 
 void add_sample(Verb& program) {
   Verb verb = program.add("sample", "Let a trained model generate text");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SampleCall>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
   verb.add(
       "--prompt", options->prompt,

@@ -8,7 +8,7 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct SweepCall {
   Target target;
   std::string directory;
   bool resume = false;
@@ -18,7 +18,7 @@ struct Options {
 
 void add_sweep(Verb& program) {
   Verb verb = program.add("sweep", "Train every run of an experiment, one after another");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SweepCall>();
   add_target(verb, options->target, "experiment", "an experiment (YAML)");
   verb.add("--out", options->directory,
            "the sweep's folder; default: runs/ and the experiment's name");

@@ -10,12 +10,12 @@
 namespace waiver {
 namespace {
 
-struct Options {
+struct TrainCall {
   Target target;
   RunPlan plan;
 };
 
-void train(const Options& options) {
+void train(const TrainCall& options) {
   RunPlan plan = options.plan;
   const std::string& path = options.target.path;
   plan.overrides = options.target.overrides;
@@ -29,7 +29,7 @@ void train(const Options& options) {
 
 void add_train(Verb& program) {
   Verb verb = program.add("train", "Train one model and write its run directory");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainCall>();
   add_target(verb, options->target, "config", "a run config (YAML)");
   verb.add("--out", options->plan.directory,
            "the run directory; default: runs/ and a name from the config, the overrides "

@@ -57,9 +57,9 @@ namespace {
 
 /// Builds the tree from the parser's events: these give every place, keep duplicate keys, and make
 /// it possible to refuse aliases, which could otherwise nest without end.
-class Builder : public YAML::EventHandler {
+class TreeBuilder : public YAML::EventHandler {
  public:
-  Builder(const std::string& source, const std::optional<Place>& fixed)
+  TreeBuilder(const std::string& source, const std::optional<Place>& fixed)
       : source_(source), fixed_(fixed) {}
 
   Node root;
@@ -285,7 +285,7 @@ void write(YAML::Emitter& out, const Node& node, bool flow) {
 Node parse_yaml(const std::string& text, const std::string& source,
                 const std::optional<Place>& fixed) {
   check_text(text, source, fixed);
-  Builder builder(source, fixed);
+  TreeBuilder builder(source, fixed);
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
@@ -293,7 +293,7 @@ Node parse_yaml(const std::string& text, const std::string& source,
       builder.root.place = builder.place(YAML::Mark::null_mark());
       return builder.root;
     }
-    Builder second(source, fixed);
+    TreeBuilder second(source, fixed);
     if (parser.HandleNextDocument(second))
       throw UsageError(second.root.place.text(), "a second YAML document begins here",
                        "One file holds one document.");

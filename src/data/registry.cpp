@@ -16,13 +16,13 @@ namespace waiver {
   KIND(Dataset, trigger_average)
 WAIVER_REGISTRY(Dataset, DATASETS)
 
-#define RULES(KIND)              \
+#define TRIGGER_RULES(KIND)      \
   KIND(TriggerRule, copy)        \
   KIND(TriggerRule, markov)      \
   KIND(TriggerRule, dormant)     \
   KIND(TriggerRule, interpolate) \
   KIND(TriggerRule, in_context)
-WAIVER_REGISTRY(TriggerRule, RULES)
+WAIVER_REGISTRY(TriggerRule, TRIGGER_RULES)
 
 #define OBJECTIVES(KIND)        \
   KIND(Objective, next_token)   \

@@ -12,7 +12,7 @@
 namespace waiver {
 namespace {
 
-constexpr char kFormat[] = "waiver run 1";
+constexpr char kRunFormat[] = "waiver run 1";
 
 Json as_json(const DataRecord& record) {
   Json files = Json::array();
@@ -113,7 +113,7 @@ void check_same_words(const DataRecord& before, const DataRecord& now, const std
 
 std::string identity_of(const Config& config, const DataRecord& data) {
   Sha256 sum;
-  sum.add(kFormat).add("\n").add(to_yaml(config));
+  sum.add(kRunFormat).add("\n").add(to_yaml(config));
   for (const DataFile& file : data.files) sum.add(file.key).add(" ").add(file.sha256).add("\n");
   return sum.digest();
 }
@@ -121,18 +121,18 @@ std::string identity_of(const Config& config, const DataRecord& data) {
 IdentityFile IdentityFile::read(const std::filesystem::path& folder) {
   const std::string path = (folder / kName).string();
   return parsed(read_file(path), path, [&](const Json& json) {
-    if (json.at("format") != kFormat)
+    if (json.at("format") != kRunFormat)
       throw Error(path, "it does not belong to a run in this program's format");
     return IdentityFile{json.at("identity"), from_json(json.at("data"))};
   });
 }
 
 bool IdentityFile::is_own(const std::filesystem::path& folder) {
-  return read_file(folder / kName).find(kFormat) != std::string::npos;
+  return read_file(folder / kName).find(kRunFormat) != std::string::npos;
 }
 
 void IdentityFile::write(const std::filesystem::path& folder) const {
-  const Json json = {{"format", kFormat}, {"identity", identity}, {"data", as_json(data)}};
+  const Json json = {{"format", kRunFormat}, {"identity", identity}, {"data", as_json(data)}};
   write_json(folder / kName, json);
 }
 

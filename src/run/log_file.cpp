@@ -14,7 +14,7 @@ namespace waiver {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr char kFormat[] = "waiver log";
+constexpr char kLogFormat[] = "waiver log";
 constexpr int64_t kVersion = 1;
 constexpr char kStep[] = "step";
 constexpr char kIdentity[] = "identity";
@@ -33,7 +33,7 @@ int64_t product(std::span<const int64_t> extents) {
 Log Log::create(fs::path path, const Axes& axes, const std::string& config,
                 const std::string& identity) {
   Log log(H5File::create(std::move(path), true));
-  log.file_.set_attribute("/", "format", std::string(kFormat));
+  log.file_.set_attribute("/", "format", std::string(kLogFormat));
   log.file_.set_attribute("/", "format_version", kVersion);
   log.file_.set_attribute("/", "config", config);
   if (!identity.empty()) log.file_.set_attribute("/", kIdentity, identity);
@@ -51,7 +51,7 @@ Log Log::open(fs::path path) {
   Log log(H5File::open(std::move(path)));
   const std::string where = log.path().string();
   if (!log.file_.has_attribute("/", "format") ||
-      log.file_.string_attribute("/", "format") != kFormat)
+      log.file_.string_attribute("/", "format") != kLogFormat)
     throw Error(where, "this is an HDF5 file, but not the log of a run");
   const int64_t version = log.file_.int_attribute("/", "format_version");
   if (version != kVersion)

@@ -72,30 +72,30 @@ void check_free(const Node& settings, const Node& grid, Complaints& complaints) 
 }
 
 /// One run before its config is read: what is set over the base, and its name.
-struct Point {
+struct GridPoint {
   Node settings;
   std::string name, group;  // the group is the name without the seed
 
-  Point with(const Node& more, const std::string& part) const {
-    Point point = *this;
+  GridPoint with(const Node& more, const std::string& part) const {
+    GridPoint point = *this;
     merge(point.settings, more, config_keys(), false);
     point.name += (name.empty() ? "" : ",") + part;
     return point;
   }
 };
 
-std::vector<Point> expand(const Node& grid, const std::vector<int64_t>& seeds) {
-  std::vector<Point> points = {{Node::map(), "", ""}};
+std::vector<GridPoint> expand(const Node& grid, const std::vector<int64_t>& seeds) {
+  std::vector<GridPoint> points = {{Node::map(), "", ""}};
   for (const Node::Entry& axis : grid.entries) {
-    std::vector<Point> more;
-    for (const Point& point : points)
+    std::vector<GridPoint> more;
+    for (const GridPoint& point : points)
       for (const Node& value : axis.value.items)
         more.push_back(
             point.with(nested(axis.name, value.place, value), setting_name(axis.name, value)));
     points = std::move(more);
   }
-  std::vector<Point> seeded;
-  for (const Point& point : points)
+  std::vector<GridPoint> seeded;
+  for (const GridPoint& point : points)
     for (const int64_t seed : seeds) {
       Node both = Node::map();
       both.add("init", Node::text(std::to_string(seed)));
@@ -113,7 +113,7 @@ size_t count_runs(const Node& grid, size_t seeds) {
   return count;
 }
 
-StudyRun make_run(const Node& base, const Node& set, const Point& point, const Node& overrides,
+StudyRun make_run(const Node& base, const Node& set, const GridPoint& point, const Node& overrides,
                   Complaints& complaints) {
   Node settings = set;
   merge(settings, point.settings, config_keys(), false);
@@ -162,7 +162,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   const std::string original = read_text(study.base, where);
   const Node base = read_layers_from(original, study.base, config_keys(), complaints);
   std::set<std::string> names;
-  for (const Point& point : expand(grid, read.seeds)) {
+  for (const GridPoint& point : expand(grid, read.seeds)) {
     check_stop();
     study.runs.push_back(make_run(base, set, point, last, complaints));
     study.runs.back().config.original = original;

@@ -38,8 +38,8 @@ class Descriptor {
   int fd_;
 };
 
-[[noreturn]] void fail(const fs::path& path, const std::string& what, int code,
-                       const std::string& hint = {}) {
+[[noreturn]] void fail_with_code(const fs::path& path, const std::string& what, int code,
+                                 const std::string& hint = {}) {
   throw Error(path.string(), what + ": " + std::generic_category().message(code), hint);
 }
 
@@ -86,7 +86,7 @@ bool write_new_file(const fs::path& path, std::string_view bytes) {
 }
 
 void check(const std::error_code& code, const fs::path& path, const std::string& what) {
-  if (code) fail(path, what, code.value(), hint_for_write(code.value()));
+  if (code) fail_with_code(path, what, code.value(), hint_for_write(code.value()));
 }
 
 }  // namespace
@@ -94,9 +94,9 @@ void check(const std::error_code& code, const fs::path& path, const std::string&
 std::string read_file(const fs::path& path, int64_t most) {
   // Non-blocking: a pipe that nobody writes to would block the program for ever.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) fail(path, "cannot be opened", errno);
+  if (file.get() < 0) fail_with_code(path, "cannot be opened", errno);
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) fail(path, "cannot be read", errno);
+  if (::fstat(file.get(), &info) != 0) fail_with_code(path, "cannot be read", errno);
   if (S_ISDIR(info.st_mode)) throw Error(path.string(), "this is a folder, not a file");
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
     throw Error(path.string(), "this is a device, not a file");
@@ -110,7 +110,7 @@ std::string read_file(const fs::path& path, int64_t most) {
     if (S_ISFIFO(info.st_mode)) wait_for_bytes(path, file.get());
     const ssize_t n = ::read(file.get(), part, sizeof part);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) fail(path, "cannot be read", errno);
+    if (n < 0) fail_with_code(path, "cannot be read", errno);
     if (n == 0) return bytes;
     if (std::ssize(bytes) > most - n) refuse_length(path, most);
     bytes.append(part, static_cast<size_t>(n));
@@ -123,7 +123,7 @@ void write_atomically(const fs::path& path, std::string_view bytes) {
   if (!write_new_file(temporary, bytes) || ::rename(temporary.c_str(), path.c_str()) != 0) {
     const int code = errno;
     ::unlink(temporary.c_str());
-    fail(path, "cannot be written", code, hint_for_write(code));
+    fail_with_code(path, "cannot be written", code, hint_for_write(code));
   }
   sync_folder(path.has_parent_path() ? path.parent_path() : ".");
 }
@@ -135,10 +135,10 @@ fs::path temporary_of(const fs::path& path) {
 
 void sync_folder(const fs::path& folder) {
   Descriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.get() < 0) fail(folder, "cannot be opened", errno);
+  if (file.get() < 0) fail_with_code(folder, "cannot be opened", errno);
   // EINVAL: the file system does not support it.
   if (::fsync(file.get()) != 0 && errno != EINVAL)
-    fail(folder, "cannot be flushed to the disk", errno);
+    fail_with_code(folder, "cannot be flushed to the disk", errno);
 }
 
 void make_folder(const fs::path& folder) {
@@ -162,7 +162,7 @@ void remove_path(const fs::path& path) {
 void remove_if_empty(const fs::path& folder) {
   if (::rmdir(folder.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT &&
       errno != ENOTDIR)
-    fail(folder, "cannot be removed", errno);
+    fail_with_code(folder, "cannot be removed", errno);
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {

@@ -4,8 +4,6 @@
 
 #include "core/files/files.h"
 
-template class nlohmann::basic_json<nlohmann::ordered_map>;
-
 namespace waiver {
 
 Json parse_json(std::string_view text) { return Json::parse(text, nullptr, false); }

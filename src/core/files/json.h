@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-extern template class nlohmann::basic_json<nlohmann::ordered_map>;  // once, in json.cpp
-
 namespace waiver {
 
 /// JSON whose keys keep their order.

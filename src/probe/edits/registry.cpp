@@ -5,7 +5,7 @@
 
 namespace waiver {
 
-#define RULES(KIND)       \
+#define EDIT_RULES(KIND)  \
   KIND(EditRule, zero)    \
   KIND(EditRule, set)     \
   KIND(EditRule, mean)    \
@@ -15,6 +15,6 @@ namespace waiver {
   KIND(EditRule, noise)   \
   KIND(EditRule, swap)    \
   KIND(EditRule, hide)
-WAIVER_REGISTRY(EditRule, RULES)
+WAIVER_REGISTRY(EditRule, EDIT_RULES)
 
 }  // namespace waiver
