@@ -3,6 +3,7 @@
 #include "core/threads.h"
 
 namespace waiver {
+
 void FlatOptimizer::build(const ParameterSet& parameters, uint64_t seed) {
   ArrayOptimizer::build(parameters, seed);
   ranges_.clear();
