@@ -223,7 +223,7 @@ TEST_CASE("a bench in JSON has every figure by its name") {
                            "useful_flops_per_token",
                            "useful_gflops",
                            "picoseconds_per_useful_flop",
-                           "sgemm_gflops",
+                           "peak_gflops",
                            "share_of_peak",
                            "parameter_bytes",
                            "optimizer_bytes",
@@ -256,8 +256,11 @@ TEST_CASE("waiver bench prints a table, writes JSON and refuses what it does not
   CHECK(ended.output.find("cross_entropy") != std::string::npos);
   const auto json = nlohmann::json::parse(file_text(file));
   CHECK(json["machine"].contains("processor"));
-  REQUIRE(json["results"].size() == 1);
+  REQUIRE(json["results"].size() == 2);
   CHECK(json["results"][0]["batch"] == 1);
+  CHECK(json["results"][0]["precision"] == "float32");
+  CHECK(json["results"][1]["precision"] == "bfloat16");
+  CHECK(json["results"][1]["plain_ratio"] > 0);
 
   const Ended unknown = run_program({"bench", "bb", "huge"});
   CHECK(unknown.status == 2);

@@ -5,6 +5,7 @@
 
 #include "autograd/profile.h"
 #include "core/arena.h"
+#include "core/operand.h"
 #include "core/tensor.h"
 
 namespace waiver {
@@ -38,6 +39,10 @@ class Tape {
 
   Arena& arena() { return arena_; }
   bool recording() const { return recording_; }
+
+  /// Of the inputs of the matrix products of all later ops.
+  Precision precision() const { return precision_; }
+  void set_precision(Precision precision) { precision_ = precision; }
 
   /// An uninitialised value; its gradient is untouched, and absent unless the tape is recording.
   Variable variable(const Shape& shape) {
@@ -87,6 +92,7 @@ class Tape {
   bool recording_;
   Profile* profile_;
   Node* last_ = nullptr;
+  Precision precision_ = Precision::float32;
 };
 
 }  // namespace waiver

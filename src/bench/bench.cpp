@@ -30,6 +30,16 @@ double ms_since(Clock::time_point start) {
 // The median that belongs to an actual round.
 double median(const std::vector<double>& values) { return values[median_index(values)]; }
 
+// What a workload is compared with: the same without its switch, or in float32.
+std::optional<Workload> plain_of(const Workload& workload) {
+  if (!workload.setting.empty()) return plain_workload();
+  if (workload.model.precision == Precision::float32) return {};
+  Workload plain = workload;
+  plain.model.precision = Precision::float32;
+  plain.probes = false;
+  return plain;
+}
+
 /// A model in training, the other things timed beside it, and what each round took.
 class Bench {
  public:
@@ -39,13 +49,13 @@ class Bench {
         model_(workload.model, data_->vocabulary(), 0),
         trainer_(workload_.train, model_, *data_, 0) {
     if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
-    if (!workload.setting.empty()) plain_ = std::make_unique<Bench>(plain_workload(), options);
-    if (options.compare && workload.setting.empty()) torch_.emplace(workload);
+    if (const auto plain = plain_of(workload)) plain_ = std::make_unique<Bench>(*plain, options);
+    if (options.compare && !plain_) torch_.emplace(workload);
     warm_up(options.round_seconds);
   }
 
   void round() {
-    sgemm_.push_back(measure_gemm_rate());
+    peaks_.push_back(measure_gemm_rate(workload_.model.precision));
     profiles_.emplace_back();
     const double plain = plain_ ? plain_->train(steps_per_round_, nullptr) : 0;
     steps_.push_back(train(steps_per_round_, &profiles_.back()));
@@ -63,8 +73,8 @@ class Bench {
     r.ms_per_step = median(steps_);
     r.tokens_per_second = 1000.0 * static_cast<double>(workload_.tokens()) / r.ms_per_step;
     r.useful_gflops = r.tokens_per_second * useful_flops_per_token(workload_) * 1e-9;
-    r.sgemm_gflops = median(sgemm_);
-    r.share_of_peak = r.useful_gflops / r.sgemm_gflops;
+    r.peak_gflops = median(peaks_);
+    r.share_of_peak = r.useful_gflops / r.peak_gflops;
     add_memory(r);
     add_rows(r, profiles_[median_index(steps_)]);
     if (prober_) {
@@ -160,7 +170,7 @@ class Bench {
   std::optional<TorchStep> torch_;
   std::unique_ptr<Bench> plain_;  // the same without the switch
   int64_t step_ = 0, steps_per_round_ = 1;
-  std::vector<double> sgemm_, steps_, probes_, torch_steps_, ratios_;
+  std::vector<double> peaks_, steps_, probes_, torch_steps_, ratios_;
   std::deque<Profile> profiles_;
 };
 
@@ -168,6 +178,7 @@ Json to_json(const BenchResult& r) {
   const ModelConfig& m = r.workload.model;
   Json out = {{"workload", r.workload.name},
               {"setting", r.workload.setting},
+              {"precision", std::string(word(m.precision))},
               {"layers", m.layers},
               {"heads", m.heads},
               {"width", m.width},
@@ -183,7 +194,7 @@ Json to_json(const BenchResult& r) {
               {"useful_flops_per_token", useful_flops_per_token(r.workload)},
               {"useful_gflops", r.useful_gflops},
               {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
-              {"sgemm_gflops", r.sgemm_gflops},
+              {"peak_gflops", r.peak_gflops},
               {"share_of_peak", r.share_of_peak},
               {"serial_share", r.serial_share},
               {"few_tiles_share", r.few_tiles_share},

@@ -30,18 +30,19 @@ struct BenchResult {
   int threads = 0;
   int64_t rounds = 0, steps_per_round = 0;
   double ms_per_step = 0, tokens_per_second = 0;
-  double useful_gflops = 0;  // useful FLOPs per second
-  double sgemm_gflops = 0, share_of_peak = 0;
-  double serial_share = 0;      // of the step, outside loops over tiles
-  double few_tiles_share = 0;   // of the step, in loops of fewer than 64 tiles
-  int64_t parameter_bytes = 0;  // weights and gradients
+  double useful_gflops = 0;                   // useful FLOPs per second
+  double peak_gflops = 0, share_of_peak = 0;  // of products of the workload's precision
+  double serial_share = 0;                    // of the step, outside loops over tiles
+  double few_tiles_share = 0;                 // of the step, in loops of fewer than 64 tiles
+  int64_t parameter_bytes = 0;                // weights and gradients
   int64_t optimizer_bytes = 0;
   int64_t arena_bytes = 0;  // activations and their gradients
   int64_t peak_resident_bytes = 0;
   std::vector<BenchRow> rows;
   std::optional<double> probe_ms;     // one probe with every metric
   std::optional<double> probe_share;  // of a run that probes every 10 steps
-  std::optional<double> plain_ratio;  // a step's time relative to one without the switch
+  /// A step's time relative to one without the switch, or in float32.
+  std::optional<double> plain_ratio;
   /// PyTorch's step, and how many of this program's steps fit into it.
   struct Torch {
     std::string version;

@@ -36,23 +36,24 @@ Table beside_names(int64_t names, std::initializer_list<int64_t> numbers) {
 }
 
 void print_table(const std::vector<BenchResult>& results) {
-  Table table = beside_names(9, {5, 5, 9, 10, 8, 7, 6, 8, 8, 9, 9, 7, 7});
-  table.rows = {{"workload", "T", "batch", "ms/step", "tokens/s", "GFLOP/s", "sgemm", "peak",
-                 "ps/FLOP", "model", "activ.", "resident", "probes", "torch"},
-                {"", "", "", "", "", "useful", "GFLOP/s", "share", "useful", "MiB", "MiB", "MiB",
-                 "share", "ratio"}};
+  Table table = beside_names(9, {9, 5, 5, 9, 8, 10, 8, 7, 6, 8, 8, 9, 9, 7, 7});
+  table.rows = {{"workload", "precision", "T", "batch", "ms/step", "times", "tokens/s", "GFLOP/s",
+                 "products", "peak", "ps/FLOP", "model", "activ.", "resident", "probes", "torch"},
+                {"", "", "", "", "", "float32", "", "useful", "GFLOP/s", "share", "useful", "MiB",
+                 "MiB", "MiB", "share", "ratio"}};
   for (const BenchResult& r : results)
-    if (!r.plain_ratio)
-      table.rows.push_back({r.workload.name, std::to_string(r.workload.model.context),
-                            std::to_string(r.workload.train.batch), number_cell(r.ms_per_step, 2),
-                            number_cell(r.tokens_per_second, 0), number_cell(r.useful_gflops, 1),
-                            number_cell(r.sgemm_gflops, 1), percent(r.share_of_peak),
-                            number_cell(1000 / r.useful_gflops, 2),
-                            number_cell(mib(r.parameter_bytes + r.optimizer_bytes), 1),
-                            number_cell(mib(r.arena_bytes), 1),
-                            number_cell(mib(r.peak_resident_bytes), 1),
-                            r.probe_share ? percent(*r.probe_share) : "",
-                            r.torch ? number_cell(r.torch->ratio, 2) : ""});
+    if (r.workload.setting.empty())
+      table.rows.push_back(
+          {r.workload.name, std::string(word(r.workload.model.precision)),
+           std::to_string(r.workload.model.context), std::to_string(r.workload.train.batch),
+           number_cell(r.ms_per_step, 2), r.plain_ratio ? number_cell(*r.plain_ratio, 3) : "",
+           number_cell(r.tokens_per_second, 0), number_cell(r.useful_gflops, 1),
+           number_cell(r.peak_gflops, 1), percent(r.share_of_peak),
+           number_cell(1000 / r.useful_gflops, 2),
+           number_cell(mib(r.parameter_bytes + r.optimizer_bytes), 1),
+           number_cell(mib(r.arena_bytes), 1), number_cell(mib(r.peak_resident_bytes), 1),
+           r.probe_share ? percent(*r.probe_share) : "",
+           r.torch ? number_cell(r.torch->ratio, 2) : ""});
   print_result("\n{}", to_text(table, terminal_width()));
 }
 
@@ -60,15 +61,16 @@ void print_switches(const std::vector<BenchResult>& results) {
   Table table = beside_names(0, {9, 23});
   table.rows = {{"switch, on lm", "ms/step", "times the plain step"}};
   for (const BenchResult& r : results)
-    if (r.plain_ratio)
+    if (!r.workload.setting.empty())
       table.rows.push_back(
           {r.workload.setting, number_cell(r.ms_per_step, 2), number_cell(*r.plain_ratio, 3)});
   print_result("\n{}", to_text(table, terminal_width()));
 }
 
 void print_rows(const BenchResult& r) {
-  print_result("\n{} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
-               r.workload.model.context, r.workload.train.batch, r.rounds, r.steps_per_round);
+  print_result("\n{} · {} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
+               word(r.workload.model.precision), r.workload.model.context, r.workload.train.batch,
+               r.rounds, r.steps_per_round);
   Table table = beside_names(16, {9, 9, 9, 9, 7, 13, 9});
   table.indent = 2;
   table.rows = {
@@ -98,7 +100,7 @@ void print_rows(const BenchResult& r) {
   if (!r.torch) return;
   print_result("  PyTorch {}: {:.2f} ms per step; its own matrix products reach {:.1f} GFLOP/s.\n",
                r.torch->version, r.torch->ms_per_step, r.torch->gemm_gflops);
-  if (r.torch->gemm_gflops < 0.5 * r.sgemm_gflops)
+  if (r.torch->gemm_gflops < 0.5 * r.peak_gflops)
     print_result(
         "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
 }
@@ -109,17 +111,21 @@ void bench(const BenchCall& options) {
   for (const std::string& name : options.names)
     for (Workload& workload : find_workloads(name)) {
       if (options.batch > 0) workload.train.batch = options.batch;
-      workloads.push_back(std::move(workload));
+      workloads.push_back(workload);
+      if (!workload.setting.empty()) continue;
+      workloads.push_back(workload);
+      workloads.back().model.precision = Precision::bfloat16;
     }
-  print_result("{} · {}\n", machine_line(), gemm_version());
+  print_result("{} · {} · bfloat16 unit: {}\n", machine_line(), gemm_version(),
+               to_text(bfloat16_unit()));
   for (const std::string& warning : machine_warnings()) print_result("Slow: {}\n", warning);
   std::vector<BenchResult> results;
   for (const Workload& workload : workloads) {
     results.push_back(measure(workload, options.bench));
-    if (!results.back().plain_ratio) print_rows(results.back());
+    if (workload.setting.empty()) print_rows(results.back());
   }
   const auto switches = std::ranges::count_if(
-      results, [](const BenchResult& r) { return r.plain_ratio.has_value(); });
+      results, [](const BenchResult& r) { return !r.workload.setting.empty(); });
   if (switches < std::ssize(results)) print_table(results);
   if (switches > 0) print_switches(results);
   if (!options.json.empty()) write_atomically(options.json, results_json(results));

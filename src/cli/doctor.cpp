@@ -13,7 +13,10 @@ namespace {
 void examine() {
   Table table{{{Align::left, 20}, {.wraps = true}}, {}};
   for (const auto& [name, value] : machine_facts()) table.rows.push_back({name, value});
-  table.rows.push_back({"sgemm", fmt::format("{:.0f} GFLOP/s", measure_gemm_rate())});
+  const double floats = measure_gemm_rate(), halves = measure_gemm_rate(Precision::bfloat16);
+  table.rows.push_back({"sgemm", fmt::format("{:.0f} GFLOP/s", floats)});
+  table.rows.push_back({"bfloat16 products", fmt::format("{:.0f} GFLOP/s, {:.2f} times sgemm",
+                                                         halves, halves / floats)});
   print_result(to_text(table, terminal_width()));
   const auto warnings = machine_warnings();
   print_result("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");

@@ -2,15 +2,186 @@
 
 #include <dnnl.h>
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <dnnl.hpp>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/error.h"
+#include "core/scratch.h"
 #include "core/stop.h"
+#include "core/threads.h"
 
 namespace waiver {
+namespace {
+
+using Format = dnnl::memory::format_tag;
+using Number = dnnl::memory::data_type;
+
+// Everything that a product depends on but the places of its matrices.
+struct ProductKind {
+  int64_t m, n, k, lda, ldb, ldc;
+  bool transposed_a, transposed_b, adds;
+  float alpha;
+
+  bool operator==(const ProductKind&) const = default;
+};
+
+struct ProductKindHash {
+  size_t operator()(const ProductKind& kind) const {
+    size_t h = 0;
+    for (const int64_t v :
+         {kind.m, kind.n, kind.k, kind.lda, kind.ldb, kind.ldc,
+          int64_t{kind.transposed_a} | int64_t{kind.transposed_b} << 1 | int64_t{kind.adds} << 2,
+          int64_t{std::bit_cast<int32_t>(kind.alpha)}})
+      h = h * 0x9e3779b97f4a7c15ull + static_cast<size_t>(v);
+    return h ^ h >> 32;
+  }
+};
+
+// Never destroyed: threads may end after everything static.
+const dnnl::engine& engine() {
+  static const auto* one = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *one;
+}
+
+// The library plans a product for the threads that it could have when it is made. One that belongs
+// to a tile has one thread, and so the same plan, and the same bits, however many there are.
+class OneThread {
+ public:
+  OneThread() { omp_set_num_threads(1); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() { omp_set_num_threads(before_); }
+
+ private:
+  int before_ = omp_get_max_threads();
+};
+
+dnnl::memory::desc matrix(int64_t rows, int64_t columns, int64_t stride, bool transposed,
+                          Number number) {
+  return {{rows, columns},
+          number,
+          transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1}};
+}
+
+dnnl::primitive_attr attributes(const ProductKind& kind) {
+  dnnl::post_ops after;
+#if DNNL_VERSION_MAJOR >= 3
+  if (kind.alpha != 1) after.append_eltwise(dnnl::algorithm::eltwise_linear, kind.alpha, 0);
+#else
+  if (kind.alpha != 1) after.append_eltwise(1, dnnl::algorithm::eltwise_linear, kind.alpha, 0);
+#endif
+  if (kind.adds) after.append_sum(1);
+  dnnl::primitive_attr out;
+  out.set_post_ops(after);
+  out.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return out;
+}
+
+dnnl::matmul::primitive_desc plan(const ProductKind& kind) {
+  const OneThread one;
+  const auto a = matrix(kind.m, kind.k, kind.lda, kind.transposed_a, Number::bf16),
+             b = matrix(kind.k, kind.n, kind.ldb, kind.transposed_b, Number::bf16),
+             c = matrix(kind.m, kind.n, kind.ldc, false, Number::f32);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), a, b, c, attributes(kind)};
+#else
+  return {dnnl::matmul::desc(a, b, c), attributes(kind), engine()};
+#endif
+}
+
+// A product of bfloat16 matrices, made once for each thread, with the memory objects that are
+// pointed at the matrices of each call.
+class Product {
+ public:
+  explicit Product(const dnnl::matmul::primitive_desc& planned);
+
+  void operator()(const bfloat16* A, const bfloat16* B, float* C) {
+    Scratch memory;
+    std::byte* scratch = memory.array<std::byte>(scratch_bytes_);
+    const std::array<void*, 4> places = {const_cast<bfloat16*>(A), const_cast<bfloat16*>(B), C,
+                                         scratch};
+    for (size_t i = 0; i < places.size(); ++i)
+      dnnl_memory_set_data_handle(matrices_[i].get(), places[i]);
+    const dnnl_status_t status =
+        dnnl_primitive_execute(product_.get(), stream_.get(), arguments_.size(), arguments_.data());
+    if (status != dnnl_success)
+      throw Error("matrix product",
+                  fmt::format("oneDNN failed with status {}", static_cast<int>(status)));
+  }
+
+ private:
+  dnnl::matmul product_;
+  dnnl::stream stream_;
+  std::array<dnnl::memory, 4> matrices_;
+  std::array<dnnl_exec_arg_t, 4> arguments_;
+  size_t scratch_bytes_;
+};
+
+Product::Product(const dnnl::matmul::primitive_desc& planned)
+    : product_(planned),
+      stream_(engine()),
+      matrices_{dnnl::memory(planned.src_desc(), engine(), nullptr),
+                dnnl::memory(planned.weights_desc(), engine(), nullptr),
+                dnnl::memory(planned.dst_desc(), engine(), nullptr),
+                dnnl::memory(planned.scratchpad_desc(), engine(), nullptr)},
+      arguments_{{{DNNL_ARG_SRC, matrices_[0].get()},
+                  {DNNL_ARG_WEIGHTS, matrices_[1].get()},
+                  {DNNL_ARG_DST, matrices_[2].get()},
+                  {DNNL_ARG_SCRATCHPAD, matrices_[3].get()}}},
+      scratch_bytes_(planned.scratchpad_desc().get_size()) {}
+
+// Its reference implementation is thousands of times slower.
+bool by_unit(const dnnl::matmul::primitive_desc& planned) {
+  return !std::string_view(planned.impl_info_str()).starts_with("ref");
+}
+
+// Null where the unit does not take products of this kind.
+Product* product_of(const ProductKind& kind) {
+  thread_local auto& products =
+      *new std::unordered_map<ProductKind, std::optional<Product>, ProductKindHash>();
+  const auto [place, made] = products.try_emplace(kind);
+  if (made) {
+    // Found on 2.6.3: generating kernels on several threads at once corrupts them.
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock(one_at_a_time);
+    const auto planned = plan(kind);
+    if (by_unit(planned)) place->second.emplace(planned);
+  }
+  return place->second ? &*place->second : nullptr;
+}
+
+// The matrix of `rows` rows as float32 numbers.
+Operand widened(Scratch& memory, const Operand& from, int64_t rows, int64_t columns) {
+  float* to = memory.floats(rows * columns);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c)
+      to[r * columns + c] = static_cast<float>(from.halves[r * from.stride + c]);
+  return operand(to, columns);
+}
+
+Bfloat16Unit find_unit() {
+  const int isa = static_cast<int>(dnnl_get_effective_cpu_isa());
+  const auto has = [isa](int bits) { return (isa & bits) == bits; };
+  if (!has(dnnl_cpu_isa_avx512_core_bf16)) return Bfloat16Unit::none;
+  try {
+    const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true, 0.5f};
+    if (!by_unit(plan(usual))) return Bfloat16Unit::none;
+  } catch (const dnnl::error&) {
+    return Bfloat16Unit::none;
+  }
+  return has(dnnl_cpu_isa_avx512_core_amx) ? Bfloat16Unit::amx : Bfloat16Unit::avx512_bf16;
+}
+
+}  // namespace
 
 void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const float* A, int64_t lda,
           const float* B, int64_t ldb, float beta, float* C, int64_t ldc) {
@@ -21,14 +192,56 @@ void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const float*
                                               m, k, k, n, static_cast<int>(status)));
 }
 
-double measure_gemm_rate() {
+void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const Operand& A,
+          const Operand& B, float beta, float* C, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (A.halves) {
+    const ProductKind kind{
+        m,         n,    k, A.stride, B.stride, ldc, a == Op::transposed, b == Op::transposed,
+        beta != 0, alpha};
+    if (Product* product = product_of(kind)) return (*product)(A.halves, B.halves, C);
+  }
+  Scratch memory;
+  const bool narrow = A.halves != nullptr, ta = a == Op::transposed, tb = b == Op::transposed;
+  const Operand x = narrow ? widened(memory, A, ta ? k : m, ta ? m : k) : A;
+  const Operand y = narrow ? widened(memory, B, tb ? n : k, tb ? k : n) : B;
+  gemm(a, b, m, n, k, alpha, x.floats, x.stride, y.floats, y.stride, beta, C, ldc);
+}
+
+Bfloat16Unit bfloat16_unit() {
+  static const Bfloat16Unit unit = find_unit();
+  return unit;
+}
+
+std::string to_text(Bfloat16Unit unit) {
+  switch (unit) {
+    case Bfloat16Unit::avx512_bf16:
+      return "AVX-512-BF16";
+    case Bfloat16Unit::amx:
+      return "AMX";
+    case Bfloat16Unit::none:
+      break;
+  }
+  return "none";
+}
+
+double measure_gemm_rate(Precision precision) {
   constexpr int64_t n = 1024;
-  std::vector<float> a(n * n, 0.5f), b(n * n, 0.25f), c(n * n);
+  std::vector<float> numbers(n * n, 0.5f), c(n * n);
   double best = 0;
+  std::vector<bfloat16> halves(n * n, to_bfloat16(0.5f));
+  const Operand a = bfloat16_unit() == Bfloat16Unit::none ? operand(numbers.data(), n)
+                                                          : Operand{nullptr, halves.data(), n};
   for (int round = 0; round < 6; ++round) {
     check_stop();
     const auto start = std::chrono::steady_clock::now();
-    dnnl_sgemm('N', 'N', n, n, n, 1.0f, a.data(), n, b.data(), n, 0.0f, c.data(), n);
+    if (precision == Precision::float32)
+      dnnl_sgemm('N', 'N', n, n, n, 1.0f, numbers.data(), n, numbers.data(), n, 0.0f, c.data(), n);
+    else
+      parallel_ranges(n, 128, [&](int64_t begin, int64_t end) {
+        gemm(Op::plain, Op::plain, end - begin, n, n, 1.0f, a.at(begin, 0), a, 0.0f,
+             c.data() + begin * n, n);
+      });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     best = std::max(best, 2.0 * n * n * n / took.count() * 1e-9);
   }

@@ -73,6 +73,7 @@ std::vector<std::pair<std::string, std::string>> machine_facts() {
           {"instruction_set", compiled_instruction_set()},
           {"gemm", gemm_version()},
           {"gemm_instruction_set", gemm_instruction_set()},
+          {"bfloat16_unit", to_text(bfloat16_unit())},
           {"hdf5", hdf5_version()},
           {"processors", std::to_string(available_processors())},
           {"threads", std::to_string(threads())}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 namespace waiver {
 
@@ -20,6 +21,12 @@ class Scratch {
   /// Uninitialised, 64-byte aligned, valid until this scope ends. REQUIRES: no scope within this
   /// one is open. Throws std::bad_alloc.
   float* floats(size_t count);
+  /// The same for small plain values.
+  template <class T>
+  T* array(size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return reinterpret_cast<T*>(floats((count * sizeof(T) + sizeof(float) - 1) / sizeof(float)));
+  }
 
   /// How often this thread requested memory from the system.
   static size_t allocations();

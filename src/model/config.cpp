@@ -19,6 +19,15 @@ std::span<const Choice> words(InputKind) {
   return all;
 }
 
+std::span<const Choice> words(Precision) {
+  static constexpr Choice all[] = {
+      {"float32", "as they are"},
+      {"bfloat16",
+       "rounded to nearest even, forward and backward; they are summed in float32, and everything "
+       "else stays float32"}};
+  return all;
+}
+
 std::span<const Choice> words(ScoreScale) {
   static constexpr Choice all[] = {{"sqrt", "q·k / √D, D the head width (1706.03762)"},
                                    {"none", "q·k (Ran-Milo, 2603.11487)"}};
@@ -99,6 +108,10 @@ void ModelConfig::visit(FieldVisitor& v) {
   v.field({"residual",
            "whether attention and MLP, f, yield x + f(x) (He et al., 1512.03385) or f(x) alone"},
           residual);
+  v.field({"precision",
+           "what the inputs of matrix products are, attention's included, in training, evaluation "
+           "and probes"},
+          precision);
   v.field({"position", "how tokens know their positions; also a list with one encoding per layer"},
           position);
   v.field({"attention", "attention"}, attention);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fields/fields.h"
+#include "core/operand.h"
 #include "model/attention/gates/gate.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
@@ -16,6 +17,9 @@ namespace waiver {
 /// What the model takes, and hence what it outputs.
 enum class InputKind { tokens, features };
 std::span<const Choice> words(InputKind);
+
+/// The inputs of matrix products.
+std::span<const Choice> words(Precision);
 
 /// The scale of the products of queries and keys.
 enum class ScoreScale { sqrt, none };
@@ -71,6 +75,7 @@ struct ModelConfig {
   InputKind input = InputKind::tokens;
   int64_t sink_tokens = 0;
   bool residual = true;
+  Precision precision = Precision::float32;
   Kinds<PositionEncoding> position{"learned"};
   AttentionConfig attention;
   MlpConfig mlp;

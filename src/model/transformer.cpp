@@ -139,6 +139,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   spec.tokens = input.length;
   spec.heads = config_.heads;
   spec.scale = config_.score_scale();
+  spec.precision = config_.precision;
   spec.mask = block.mask.get();
   spec.normalizer = block.normalizer.get();
   spec.slot_key = block.slot->key();
@@ -173,6 +174,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
 
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
+  tape.set_precision(config_.precision);
   if (input.length > config_.context)
     throw Error("model", fmt::format("a sequence of {} tokens does not fit into model.context = {}",
                                      input.length, config_.context));

@@ -121,6 +121,12 @@ class Run {
   void introduce() {
     console_.line(fmt::format("{} · {} · {} · sgemm {:.0f} GFLOP/s", machine_line(), gemm_version(),
                               hdf5_version(), measure_gemm_rate()));
+    if (config_.model.precision == Precision::bfloat16)
+      console_.line(bfloat16_unit() == Bfloat16Unit::none
+                        ? std::string("bfloat16: no unit here, so float32 products of the rounded "
+                                      "numbers, which gains no time.")
+                        : fmt::format("bfloat16: {}, {:.0f} GFLOP/s.", to_text(bfloat16_unit()),
+                                      measure_gemm_rate(Precision::bfloat16)));
     for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
     console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
                               directory_.folder().string(), config_.model.layers,

@@ -10,7 +10,7 @@ namespace waiver::reference {
 template <class S>
 struct Attention : Parts<S> {
   using Parts<S>::settings, Parts<S>::weights, Parts<S>::problem, Parts<S>::weight, Parts<S>::bias,
-      Parts<S>::affine, Parts<S>::scaled;
+      Parts<S>::affine, Parts<S>::scaled, Parts<S>::input;
   using Parts<S>::B, Parts<S>::C, Parts<S>::H, Parts<S>::D, Parts<S>::R, Parts<S>::L, Parts<S>::T;
 
   std::string mask, normalizer, slot, qk_norm, gate;
@@ -90,7 +90,7 @@ struct Attention : Parts<S> {
   S score(const std::vector<S>& q, const std::vector<S>& k, int64_t i, int64_t j, const Encoding& e,
           int64_t h) const {
     S s(0.0);
-    for (int64_t d = 0; d < D; ++d) s += q[d] * k[d];
+    for (int64_t d = 0; d < D; ++d) s += input(q[d]) * input(k[d]);
     if (!unscaled) s = s / std::sqrt(static_cast<double>(D));
     return s + score_bias(e, weights, h, position(i), position(j));
   }
@@ -98,7 +98,7 @@ struct Attention : Parts<S> {
   // The score of the slot, which no encoding touches.
   S slot_score(const std::vector<S>& q, const std::string& name, int64_t h) const {
     S s(0.0);
-    for (int64_t d = 0; d < D; ++d) s += q[d] * weight(name + ".slot.key")[h * D + d];
+    for (int64_t d = 0; d < D; ++d) s += input(q[d]) * input(weight(name + ".slot.key")[h * D + d]);
     return unscaled ? s : s / std::sqrt(static_cast<double>(D));
   }
   S slot_value(const std::string& name, int64_t h, int64_t d) const {
@@ -146,8 +146,8 @@ struct Attention : Parts<S> {
           for (int64_t d = 0; d < D; ++d) {
             S& y = mix[(b * T + i) * C + h * D + d];
             for (size_t n = 0; n < keys.size(); ++n)
-              y += pattern[n] * v[keys[n]][d] * kept(b, h, i, keys[n], name);
-            if (slot != "none") y += pattern.back() * slot_value(name, h, d);
+              y += input(pattern[n]) * input(v[keys[n]][d]) * kept(b, h, i, keys[n], name);
+            if (slot != "none") y += input(pattern.back()) * input(slot_value(name, h, d));
           }
         }
       }
@@ -160,11 +160,11 @@ struct Attention : Parts<S> {
     S sum(0.0);
     if (gate == "value")
       for (int64_t e = 0; e < D; ++e)
-        sum += qkv[n * 3 * C + 2 * C + h * D + e] * w[(h * D + e) * D + d];
+        sum += input(qkv[n * 3 * C + 2 * C + h * D + e]) * input(w[(h * D + e) * D + d]);
     else if (gate == "element")
-      for (int64_t c = 0; c < C; ++c) sum += x[n * C + c] * w[c * C + h * D + d];
+      for (int64_t c = 0; c < C; ++c) sum += input(x[n * C + c]) * input(w[c * C + h * D + d]);
     else
-      for (int64_t c = 0; c < C; ++c) sum += x[n * C + c] * w[c * H + h];
+      for (int64_t c = 0; c < C; ++c) sum += input(x[n * C + c]) * input(w[c * H + h]);
     return sum;
   }
 

@@ -28,8 +28,8 @@ S log_sum_exp(const std::vector<S>& x) {
 
 template <class S>
 struct Model : Parts<S> {
-  using Parts<S>::settings, Parts<S>::problem, Parts<S>::weight, Parts<S>::bias, Parts<S>::affine,
-      Parts<S>::scaled, Parts<S>::dropped;
+  using Parts<S>::settings, Parts<S>::problem, Parts<S>::weight, Parts<S>::input, Parts<S>::bias,
+      Parts<S>::affine, Parts<S>::scaled, Parts<S>::dropped;
   using Parts<S>::B, Parts<S>::C, Parts<S>::H, Parts<S>::R, Parts<S>::L, Parts<S>::T;
 
   Attention<S> attention;
@@ -126,7 +126,8 @@ struct Model : Parts<S> {
     for (int64_t n = 0; n < B * L; ++n)
       for (int64_t v = 0; v < V; ++v) {
         y[n * V + v] = b[v];
-        for (int64_t c = 0; c < C; ++c) y[n * V + v] += x[n * C + c] * table[v * C + c];
+        for (int64_t c = 0; c < C; ++c)
+          y[n * V + v] += input(x[n * C + c]) * input(table[v * C + c]);
       }
     return y;
   }

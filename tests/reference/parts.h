@@ -22,12 +22,21 @@ struct Parts {
   const Weights<S>& weights;
   const Problem& problem;
   int64_t B, C, H, D;
+  bool rounds;      // the inputs of products
   int64_t R, L, T;  // sink tokens, tokens, and both: the places of a sequence within blocks
 
   Parts(const Settings& s, const Weights<S>& w, const Problem& p)
       : settings(s), weights(w), problem(p) {
+    rounds = s.known("precision", {"float32", "bfloat16"}, "parts.h: input()") == "bfloat16";
     B = p.batch, L = p.length, R = s.count("sink_tokens"), T = R + L;
     C = s.count("width"), H = s.count("heads"), D = C / H;
+  }
+
+  // A number, or all of them, as inputs of a product.
+  S input(const S& x) const { return rounds ? rounded(x) : x; }
+  std::vector<S> input(std::vector<S> x) const {
+    for (S& v : x) v = input(v);
+    return x;
   }
 
   const std::vector<S>& weight(const std::string& name) const {
@@ -42,9 +51,10 @@ struct Parts {
   }
 
   // x [N, in] → x W + b [N, out].
-  std::vector<S> affine(const std::vector<S>& x, const std::string& name, int64_t out,
+  std::vector<S> affine(const std::vector<S>& unrounded, const std::string& name, int64_t out,
                         bool biased) const {
-    const std::vector<S>&w = weight(name + ".weight"), b = bias(name, out, biased);
+    const std::vector<S> x = input(unrounded), w = input(weight(name + ".weight")),
+                         b = bias(name, out, biased);
     const int64_t in = std::ssize(w) / out, N = std::ssize(x) / in;
     std::vector<S> y(N * out);
     for (int64_t n = 0; n < N; ++n) {

@@ -59,6 +59,17 @@ inline double real_part(double x) { return x; }
 inline double real_part(const Dual& x) { return x.value; }
 inline double real_part(const std::complex<double>& x) { return x.real(); }
 
+/// x as bfloat16, to nearest, ties to even: 8 significant bits. Its slope counts as that of x.
+inline double rounded(double x) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  const double unit = std::ldexp(1.0, std::ilogb(x) - 7);
+  return std::nearbyint(x / unit) * unit;
+}
+inline Dual rounded(const Dual& x) { return x.chain(rounded(x.value), 1); }
+inline std::complex<double> rounded(const std::complex<double>& x) {
+  return {rounded(x.real()), x.imag()};
+}
+
 /// Where functions with a kink at 0 bend; moved a little, they take the slope of the other side
 /// wherever a value is closer to the kink than rounding can resolve.
 inline double kink = 0;

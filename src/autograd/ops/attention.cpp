@@ -6,6 +6,7 @@
 #include "autograd/ops/attention_tile.h"
 #include "autograd/ops/check.h"
 #include "core/gemm.h"
+#include "core/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 
@@ -74,8 +75,11 @@ void extend_block(const Head& h, const Tile& t, const Block& block, float* s, in
 // out += weights · v over a block.
 void mix_values(const Head& h, const Tile& t, const Block& block, const float* a, int64_t pitch,
                 const Tensor& out) {
-  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, a, pitch, h.v + block.j0 * h.stride,
-       h.stride, 1.0f, h.out(out, t.i0), h.C);
+  Scratch memory;
+  const Rounded weights(memory, a, t.rows(), block.keys(), pitch, h.spec.precision);
+  weights.fill(0, t.rows());
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, weights.all(), h.vs.at(block.j0, 0),
+       1.0f, h.out(out, t.i0), h.C);
 }
 
 void extend_by_slot(const Head& h, const Tile& t, RowState* states, const Tensor& out) {
@@ -84,7 +88,8 @@ void extend_by_slot(const Head& h, const Tile& t, RowState* states, const Tensor
     const float earlier = h.spec.normalizer->extend(states[i - t.i0], &weight, 1);
     float* o = h.out(out, i);
     const float* v = h.spec.slot_value.value ? h.spec.slot_value.value.row(h.head) : nullptr;
-    for (int64_t d = 0; d < h.D; ++d) o[d] = earlier * o[d] + (v ? weight * v[d] : 0.0f);
+    for (int64_t d = 0; d < h.D; ++d)
+      o[d] = earlier * o[d] + (v ? h.input(weight) * h.input(v[d]) : 0.0f);
   }
 }
 
@@ -105,7 +110,7 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     float weight = slot_score(h, i);
     h.spec.normalizer->weigh(states[i - t.i0], &weight, &weight, 1);
     const float* v = h.spec.slot_value.value.row(h.head);
-    for (int64_t d = 0; d < h.D; ++d) h.out(out, i)[d] += weight * v[d];
+    for (int64_t d = 0; d < h.D; ++d) h.out(out, i)[d] += h.input(weight) * h.input(v[d]);
   }
 }
 
@@ -182,12 +187,13 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
   RowState* states = nullptr;
   if (tape.recording())
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
+  const Operand inputs = rounded(tape.arena(), qkv.value, spec.precision);
   parallel_tiles(spec.batch * spec.heads * tiles, [&](int64_t index) {
-    const Head h(spec, qkv.value, index / tiles);
+    const Head h(spec, qkv.value, inputs, index / tiles);
     forward_tile(h, Tile(h, index % tiles), out.value, states);
   });
   tape.record("attention", out, [=, &arena = tape.arena()] {
-    attention_tile::backward(arena, qkv, out, spec, states);
+    attention_tile::backward(arena, qkv, out, spec, inputs, states);
   });
   return out;
 }

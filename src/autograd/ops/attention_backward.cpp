@@ -1,6 +1,7 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/attention_tile.h"
 #include "core/gemm.h"
+#include "core/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 
@@ -21,11 +22,14 @@ float* row_or_null(const Tensor& sums, int64_t index) { return sums ? sums.row(i
 struct Backward {
   const Head& h;
   const Tensor &out, &dout, &dqkv;
+  const Operand& douts;    // dout as an input of products
   const RowState* states;  // of this head, [T]
   const HeadSums& sums;
 
   float* dq(int64_t i) const { return h.out(dqkv, i); }
   const RowState& state(int64_t i) const { return states[i]; }
+  /// The tile's rows of dO.
+  Operand dO(const Tile& t) const { return douts.at(h.batch * h.T + t.i0, h.head * h.D); }
 };
 
 float dot(const float* x, const float* y, int64_t n) {
@@ -57,8 +61,8 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Block
   const Head& h = b.h;
   scores(h, t, block, x.s, x.pitch);
   weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
-  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, h.out(b.dout, t.i0), h.C,
-       h.v + block.j0 * h.stride, h.stride, 0.0f, x.ds, x.pitch);
+  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, b.dO(t), h.vs.at(block.j0, 0),
+       0.0f, x.ds, x.pitch);
   if (!x.kept) return;
   std::fill_n(x.kept, t.rows() * x.pitch, 1.0f);
   drop(h, t, block, x.kept, x.pitch);
@@ -75,8 +79,11 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
       for (int64_t j = 0; j < block.keys(); ++j) x.kept[i * x.pitch + j] *= x.a[i * x.pitch + j];
     a = x.kept;
   }
-  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, a, x.pitch,
-       h.out(b.dout, t.i0), h.C, 1.0f, b.dq(block.j0) + 2 * h.C, h.stride);
+  Scratch memory;
+  const Rounded weights(memory, a, t.rows(), block.keys(), x.pitch, h.spec.precision);
+  weights.fill(0, t.rows());
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, weights.all(), b.dO(t), 1.0f,
+       b.dq(block.j0) + 2 * h.C, h.stride);
 }
 
 // ds = normalizer'(dA), its bias, then dq += scale · ds k and dk += scale · dsᵀ q.
@@ -97,10 +104,13 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
           h.head, h.spec.positions[i], h.spec.positions.data() + block.j0 + seen.begin, x.ds + at,
           seen.size(), row_or_null(b.sums.bias, h.index), row_or_null(b.sums.bias_shared, h.index));
   }
-  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, x.ds, x.pitch,
-       h.k + block.j0 * h.stride, h.stride, 1.0f, b.dq(t.i0), h.stride);
-  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), h.spec.scale, x.ds, x.pitch,
-       h.q + t.i0 * h.stride, h.stride, 1.0f, b.dq(block.j0) + h.C, h.stride);
+  Scratch memory;
+  const Rounded ds(memory, x.ds, t.rows(), block.keys(), x.pitch, h.spec.precision);
+  ds.fill(0, t.rows());
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, ds.all(),
+       h.ks.at(block.j0, 0), 1.0f, b.dq(t.i0), h.stride);
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), h.spec.scale, ds.all(),
+       h.qs.at(t.i0, 0), 1.0f, b.dq(block.j0) + h.C, h.stride);
 }
 
 // The slot's weight of query i and ∂L/∂weight.
@@ -111,7 +121,7 @@ SlotWeight slot_weight(const Backward& b, int64_t i) {
   SlotWeight w{slot_score(b.h, i), 0, 0};
   b.h.spec.normalizer->weigh(b.state(i), &w.score, &w.weight, 1);
   if (const Tensor& v = b.h.spec.slot_value.value)
-    w.grad = dot(b.h.out(b.dout, i), v.row(b.h.head), b.h.D);
+    w.grad = b.h.product(b.h.out(b.dout, i), v.row(b.h.head));
   return w;
 }
 
@@ -121,13 +131,14 @@ void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
   for (int64_t i = t.i0; i < t.i1; ++i) {
     SlotWeight w = slot_weight(b, i);
     h.spec.normalizer->backward(b.state(i), dots[i - t.i0], &w.score, &w.weight, &w.grad, 1);
-    const float ds = h.spec.scale * w.grad;
+    const float ds = h.spec.scale * h.input(w.grad), weight = h.input(w.weight);
     const float *q = h.q + i * h.stride, *dO = h.out(b.dout, i);
-    for (int64_t d = 0; d < h.D; ++d) b.dq(i)[d] += ds * k[d];
+    for (int64_t d = 0; d < h.D; ++d) b.dq(i)[d] += ds * h.input(k[d]);
     if (b.sums.slot_key)
-      for (int64_t d = 0; d < h.D; ++d) b.sums.slot_key.row(h.index)[d] += ds * q[d];
+      for (int64_t d = 0; d < h.D; ++d) b.sums.slot_key.row(h.index)[d] += ds * h.input(q[d]);
     if (b.sums.slot_value)
-      for (int64_t d = 0; d < h.D; ++d) b.sums.slot_value.row(h.index)[d] += w.weight * dO[d];
+      for (int64_t d = 0; d < h.D; ++d)
+        b.sums.slot_value.row(h.index)[d] += weight * h.input(dO[d]);
   }
 }
 
@@ -216,7 +227,7 @@ Tensor sums_for(Arena& arena, const AttentionSpec& spec, const std::vector<Varia
 namespace attention_tile {
 
 void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
-              const RowState* states) {
+              const Operand& inputs, const RowState* states) {
   const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
                  start = spec.normalizer->parameter();
   const auto shared = spec.bias ? spec.bias->shared() : std::vector<Variable>{};
@@ -224,12 +235,13 @@ void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spe
                       sums_for(arena, spec, bias), sums_for(arena, spec, shared),
                       sums_for(arena, spec, start)};
   const Gradient dqkv(qkv);
+  const Operand douts = rounded(arena, out.grad, spec.precision);
   const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
   // Tiles of one head add to the same keys and values, so one thread takes them in order.
   parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
-    const Head h(spec, qkv.value, index);
+    const Head h(spec, qkv.value, inputs, index);
     skip_head(h, dqkv);
-    const Backward b{h, out.value, out.grad, qkv.grad, states + index * h.T, sums};
+    const Backward b{h, out.value, out.grad, qkv.grad, douts, states + index * h.T, sums};
     for (int64_t tile = 0; tile < tiles; ++tile) backward_tile(b, Tile(h, tile));
   });
   add_up(sums.slot_key, spec.slot_key, spec.heads);

@@ -10,7 +10,7 @@ namespace waiver {
 float weigh_row(const AttentionSpec& spec, const Tensor& qkv, int64_t index, int64_t i,
                 const float* scores, float* weights) {
   constexpr float hidden = -std::numeric_limits<float>::infinity();
-  const attention_tile::Head h(spec, qkv, index);
+  const attention_tile::Head h(spec, qkv, {}, index);
   const bool has_slot = static_cast<bool>(spec.slot_key.value);
   std::vector<int64_t> keys;
   std::vector<float> seen;
@@ -35,14 +35,15 @@ float weigh_row(const AttentionSpec& spec, const Tensor& qkv, int64_t index, int
 
 void mix_row(const AttentionSpec& spec, const Tensor& qkv, int64_t index, int64_t i,
              const float* weights, float slot, const Tensor& mix) {
-  const attention_tile::Head h(spec, qkv, index);
+  const attention_tile::Head h(spec, qkv, {}, index);
   float* out = h.out(mix, i);
   std::fill_n(out, h.D, 0.0f);
   for (int64_t j = 0; j < h.T; ++j)
     if (weights[j] != 0)
-      for (int64_t d = 0; d < h.D; ++d) out[d] += weights[j] * h.v[j * h.stride + d];
+      for (int64_t d = 0; d < h.D; ++d)
+        out[d] += h.input(weights[j]) * h.input(h.v[j * h.stride + d]);
   if (const Tensor& v = spec.slot_value.value)
-    for (int64_t d = 0; d < h.D; ++d) out[d] += slot * v.row(h.head)[d];
+    for (int64_t d = 0; d < h.D; ++d) out[d] += h.input(slot) * h.input(v.row(h.head)[d]);
 }
 
 }  // namespace waiver

@@ -117,7 +117,8 @@ class ScoreBias {
 
 struct AttentionSpec {
   int64_t batch = 0, tokens = 0, heads = 0;
-  float scale = 1;  // of the products q·k
+  float scale = 1;                           // of the products q·k
+  Precision precision = Precision::float32;  // of the inputs of products
   const KeyMask* mask = nullptr;
   const RowNormalizer* normalizer = nullptr;
   const ScoreBias* bias = nullptr;      // may be null

@@ -5,8 +5,8 @@
 namespace waiver::attention_tile {
 
 void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch) {
-  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, h.spec.scale, h.q + t.i0 * h.stride,
-       h.stride, h.k + block.j0 * h.stride, h.stride, 0.0f, s, pitch);
+  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, h.spec.scale, h.qs.at(t.i0, 0),
+       h.ks.at(block.j0, 0), 0.0f, s, pitch);
   if (!h.spec.bias) return;
   const int32_t* positions = h.spec.positions.data();
   for (int64_t i = t.i0; i < t.i1; ++i) {
@@ -45,12 +45,15 @@ void weigh(const Head& h, const Tile& t, const Block& block, const float* s, flo
   }
 }
 
-float slot_score(const Head& h, int64_t i) {
-  const float *q = h.q + i * h.stride, *k = h.spec.slot_key.value.row(h.head);
+float Head::product(const float* x, const float* y) const {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t d = 0; d < h.D; ++d) sum += q[d] * k[d];
-  return h.spec.scale * sum;
+  for (int64_t d = 0; d < D; ++d) sum += input(x[d]) * input(y[d]);
+  return sum;
+}
+
+float slot_score(const Head& h, int64_t i) {
+  return h.spec.scale * h.product(h.q + i * h.stride, h.spec.slot_key.value.row(h.head));
 }
 
 }  // namespace waiver::attention_tile

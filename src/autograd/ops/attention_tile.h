@@ -14,8 +14,10 @@ struct Head {
   const AttentionSpec& spec;
   int64_t index, batch, head, T, D, C, stride;
   const float *q, *k, *v;
+  Operand qs, ks, vs;  // the same as inputs of products
 
-  Head(const AttentionSpec& s, const Tensor& qkv, int64_t i)
+  /// `inputs`: qkv in the form for products; none where no product is made.
+  Head(const AttentionSpec& s, const Tensor& qkv, const Operand& inputs, int64_t i)
       : spec(s), index(i), batch(i / s.heads), head(i % s.heads), T(s.tokens) {
     stride = qkv.dim(1);
     C = stride / 3;
@@ -23,7 +25,14 @@ struct Head {
     q = qkv.row(batch * T) + head * D;
     k = q + C;
     v = k + C;
+    qs = inputs.at(batch * T, head * D);
+    ks = qs.at(0, C);
+    vs = ks.at(0, C);
   }
+  /// x as an input of a product.
+  float input(float x) const { return as_input(x, spec.precision); }
+  /// x·y over the D channels, as a product.
+  float product(const float* x, const float* y) const;
   /// This head's columns of row t of a [B·T, C] tensor.
   float* out(const Tensor& t, int64_t token) const { return t.row(batch * T + token) + head * D; }
   /// Query i's row of a [B, H, T, T] tensor.
@@ -92,7 +101,8 @@ float slot_score(const Head& h, int64_t i);
 
 /// The gradient of attention: adds to those of qkv and of all parameters that `spec` names.
 /// `states` [B, H, T]: the final state of every row.
+/// `inputs`: qkv in the form for products.
 void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
-              const RowState* states);
+              const Operand& inputs, const RowState* states);
 
 }  // namespace waiver::attention_tile

@@ -6,6 +6,7 @@
 #include "autograd/ops/ops.h"
 #include "core/gemm.h"
 #include "core/math.h"
+#include "core/rounded.h"
 #include "core/threads.h"
 #include "core/transpose.h"
 
@@ -90,11 +91,32 @@ Tensor spread(Arena& arena, const Tensor& w) {
   return out;
 }
 
-// C = A B + beta · C on rows [begin, end) of A and C.
-void multiply_rows(const Tensor& a, const Tensor& b, float beta, const Tensor& c, int64_t begin,
-                   int64_t end) {
-  gemm(Op::plain, Op::plain, end - begin, b.dim(1), b.dim(0), 1.0f, a.row(begin), a.stride(),
-       b.data, b.stride(), beta, c.row(begin), c.stride());
+// The right-hand side of a product of rows, [inner, columns] where `op` is plain.
+struct Right {
+  Operand matrix;
+  Op op;
+};
+
+// W or Wᵀ, laid out as suits products of either precision: those of bfloat16 reorder it anyway.
+Right right_side(Arena& arena, const Tensor& w, bool as_is, Precision precision) {
+  if (precision == Precision::bfloat16)
+    return {rounded(arena, w, precision), as_is ? Op::plain : Op::transposed};
+  const Tensor laid = as_is ? spread(arena, w) : transposed(arena, w);
+  return {operand(laid.data, laid.stride()), Op::plain};
+}
+// The other of the two, for backward.
+Right other_side(Arena& arena, const Tensor& w, const Right& forward, bool as_is,
+                 Precision precision) {
+  if (precision == Precision::bfloat16) return {forward.matrix, as_is ? Op::transposed : Op::plain};
+  return right_side(arena, w, !as_is, precision);
+}
+
+// C = A B + beta · C on rows [begin, end) of A, which are rounded first, and C.
+void multiply_rows(const Rounded& a, int64_t inner, const Right& b, float beta, const Tensor& c,
+                   int64_t begin, int64_t end) {
+  a.fill(begin, end);
+  gemm(Op::plain, b.op, end - begin, c.dim(1), inner, 1.0f, a.at(begin, 0), b.matrix, beta,
+       c.row(begin), c.stride());
 }
 
 // The number of parts into which a weight gradient splits its sum over N. One part costs nothing
@@ -107,16 +129,17 @@ int64_t parts_of_sum(int64_t N, int64_t row_tiles) {
 }
 
 // dW += leftᵀ right, left [N, rows], right [N, columns].
-void add_weight_gradient(Arena& arena, const Tensor& left, const Tensor& right, Tensor dw) {
-  const int64_t N = left.dim(0), rows = left.dim(1), columns = right.dim(1);
+void add_weight_gradient(Arena& arena, const Rounded& left, const Rounded& right, int64_t N,
+                         Tensor dw) {
+  const int64_t rows = dw.dim(0), columns = dw.dim(1);
   const int64_t row_tiles = (rows + kRows - 1) / kRows, parts = parts_of_sum(N, row_tiles);
   const int64_t length = (N + parts - 1) / parts;
   const Tensor sums = parts > 1 ? arena.tensor({parts, rows * columns}) : dw;
   parallel_tiles(parts * row_tiles, [&](int64_t tile) {
     const int64_t part = tile / row_tiles, n = part * length, begin = tile % row_tiles * kRows;
     gemm(Op::transposed, Op::plain, std::min(kRows, rows - begin), columns, std::min(length, N - n),
-         1.0f, left.row(n) + begin, left.stride(), right.row(n), right.stride(),
-         parts > 1 ? 0.0f : 1.0f, sums.data + (part * rows + begin) * columns, columns);
+         1.0f, left.at(n, begin), right.at(n, 0), parts > 1 ? 0.0f : 1.0f,
+         sums.data + (part * rows + begin) * columns, columns);
   });
   if (parts == 1) return;
   parallel_ranges(rows * columns, 4096, [&](int64_t begin, int64_t end) {
@@ -146,26 +169,28 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   Tensor slope;
   if (act == Activation::gelu && tape.recording()) slope = arena.matrix(N, out);
 
-  const Tensor right = as_is ? spread(arena, w.value) : transposed(arena, w.value);  // [in, out]
+  const int64_t in = x.shape()[1];
+  const Precision precision = tape.precision();
+  const Right right = right_side(arena, w.value, as_is, precision);
+  const Rounded inputs(arena, x.value, precision);
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
-    multiply_rows(x.value, right, 0.0f, y.value, begin, end);
+    multiply_rows(inputs, in, right, 0.0f, y.value, begin, end);
     finish_rows(y.value, slope, b.value.data, begin, end, act);
   });
 
   tape.record("linear", y, [=, &arena] {
     const Gradient dx(x);
-    const Tensor back = as_is ? transposed(arena, w.value) : spread(arena, w.value);  // [out, in]
+    const Right back = other_side(arena, w.value, right, as_is, precision);
+    const Rounded dz(arena, y.grad, precision);
     Tensor sums;  // of a tile's rows of dz
     if (b.wants_grad()) sums = arena.tensor({(N + kRows - 1) / kRows, out});
     parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
       activation_gradient(y.grad, y.value, slope, begin, end, act);
       if (sums) sum_rows(y.grad, begin, end, sums.row(begin / kRows));
-      multiply_rows(y.grad, back, dx.beta(), dx.tensor(), begin, end);
+      multiply_rows(dz, out, back, dx.beta(), dx.tensor(), begin, end);
     });
-    if (as_is && w.wants_grad())
-      add_weight_gradient(arena, x.value, y.grad, w.grad);
-    else if (w.wants_grad())
-      add_weight_gradient(arena, y.grad, x.value, w.grad);
+    if (w.wants_grad())
+      add_weight_gradient(arena, as_is ? inputs : dz, as_is ? dz : inputs, N, w.grad);
     if (sums) add_rows(sums, b.grad);
   });
   return y;

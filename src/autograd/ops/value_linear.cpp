@@ -2,6 +2,7 @@
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "core/gemm.h"
+#include "core/rounded.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -17,23 +18,30 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
                 "weight {} must have a square matrix for each head of the values in qkv {}",
                 weight.shape(), qkv.shape());
   Variable y = tape.variable({N, C});
+  Arena& arena = tape.arena();
+  const Precision precision = tape.precision();
+  const Operand W = rounded(arena, {weight.value.data, {H * D, D}}, precision);
+  const Rounded values(arena, {qkv.value.data + 2 * C, {N, C}, 3 * C}, precision);
   parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
+    values.fill(begin, end);
     for (int64_t h = 0; h < H; ++h)
-      gemm(Op::plain, Op::plain, end - begin, D, D, 1.0f, qkv.value.row(begin) + 2 * C + h * D,
-           3 * C, weight.value.data + h * D * D, D, 0.0f, y.value.row(begin) + h * D, C);
+      gemm(Op::plain, Op::plain, end - begin, D, D, 1.0f, values.at(begin, h * D), W.at(h * D, 0),
+           0.0f, y.value.row(begin) + h * D, C);
   });
-  tape.record("value_linear", y, [=] {
+  tape.record("value_linear", y, [=, &arena] {
     const Gradient dqkv(qkv);
+    const Rounded dy(arena, y.grad, precision);
     parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
       dqkv.row(begin).skip((end - begin) * 3 * C);
+      dy.fill(begin, end);
       for (int64_t h = 0; h < H; ++h)
-        gemm(Op::plain, Op::transposed, end - begin, D, D, 1.0f, y.grad.row(begin) + h * D, C,
-             weight.value.data + h * D * D, D, 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
+        gemm(Op::plain, Op::transposed, end - begin, D, D, 1.0f, dy.at(begin, h * D),
+             W.at(h * D, 0), 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
     });
     if (!weight.wants_grad()) return;
     parallel_tiles(H, [&](int64_t h) {  // a head sums over all rows itself
-      gemm(Op::transposed, Op::plain, D, D, N, 1.0f, qkv.value.data + 2 * C + h * D, 3 * C,
-           y.grad.data + h * D, C, 1.0f, weight.grad.data + h * D * D, D);
+      gemm(Op::transposed, Op::plain, D, D, N, 1.0f, values.at(0, h * D), dy.at(0, h * D), 1.0f,
+           weight.grad.data + h * D * D, D);
     });
   });
   return y;

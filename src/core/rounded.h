@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/arena.h"
+#include "core/operand.h"
+#include "core/scratch.h"
+#include "core/tensor.h"
+
+namespace waiver {
+
+/// A matrix in a form for products: in float32 the matrix itself, in bfloat16 a copy, whose rows
+/// `fill` rounds. A tile fills the rows that it has just computed.
+class Rounded {
+ public:
+  Rounded() = default;
+  /// The copy lies in the arena; its rows are padded to fast_pitch.
+  Rounded(Arena& arena, const Tensor& from, Precision precision);
+  /// The same for a tile's `rows` rows of `columns` numbers, `stride` apart.
+  Rounded(Scratch& memory, const float* from, int64_t rows, int64_t columns, int64_t stride,
+          Precision precision);
+
+  /// Rounds rows [begin, end).
+  void fill(int64_t begin, int64_t end) const;
+  const Operand& all() const { return to_; }
+  Operand at(int64_t row, int64_t column) const { return to_.at(row, column); }
+
+ private:
+  const float* from_ = nullptr;
+  int64_t columns_ = 0, from_stride_ = 0;
+  float* floats_ = nullptr;  // the copy, in one form or the other; neither in float32
+  bfloat16* halves_ = nullptr;
+  Operand to_;
+};
+
+/// All of a matrix, rounded on all threads.
+Operand rounded(Arena& arena, const Tensor& from, Precision precision);
+
+}  // namespace waiver

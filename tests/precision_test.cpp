@@ -1,0 +1,112 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/gemm.h"
+#include "core/random.h"
+#include "core/rounded.h"
+#include "core/threads.h"
+#include "data/dataset.h"
+#include "train/trainer.h"
+
+using namespace waiver;
+
+namespace {
+
+Tensor normals(Arena& arena, int64_t rows, int64_t columns, const char* name) {
+  Tensor t = arena.tensor({rows, columns});
+  for (int64_t i = 0; i < t.size(); ++i) t.data[i] = static_cast<float>(Random(1, name).normal(i));
+  return t;
+}
+
+struct Threads {
+  explicit Threads(int count) { set_threads(count); }
+  ~Threads() { set_threads(before); }
+  int before = threads();
+};
+
+std::vector<float> trained(int count, Precision precision) {
+  const Threads threads(count);
+  ModelConfig config;
+  config.width = 48;
+  config.heads = 3;
+  config.context = 90;
+  config.mlp.width = 72;
+  config.precision = precision;
+  config.attention.gate.set("value");
+  config.attention.slot.set("key_value");
+  const auto data = Kind<Dataset>("bigram_backcopy_random").make();
+  data->open(config.context);
+  Transformer model(config, data->vocabulary(), 3);
+  TrainConfig train;
+  train.batch = 6;
+  Trainer trainer(train, model, *data, 3);
+  for (int64_t step = 0; step < 4; ++step) trainer.update(step);
+  const auto values = model.parameters().values();
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+TEST_CASE("a float is rounded to the nearest bfloat16, ties to even") {
+  const float ulp = 0x1p-7f;  // of bfloat16 at 1
+  const auto rounded = [](float x) { return as_input(x, Precision::bfloat16); };
+  CHECK(rounded(1 + 0.499f * ulp) == 1);
+  CHECK(rounded(1 + 0.5f * ulp) == 1);
+  CHECK(rounded(1 + 0.501f * ulp) == 1 + ulp);
+  CHECK(rounded(1 + 1.5f * ulp) == 1 + 2 * ulp);
+  CHECK(rounded(-1 - 1.5f * ulp) == -1 - 2 * ulp);
+  CHECK(rounded(0x1p-140f) == 0);  // less than half of the least number
+  CHECK(rounded(std::numeric_limits<float>::max()) == std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(rounded(std::bit_cast<float>(0x7f800001u))));
+  CHECK(std::signbit(rounded(-0.0f)));
+  CHECK(as_input(1 + 0.499f * ulp, Precision::float32) == 1 + 0.499f * ulp);
+}
+
+TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
+  MESSAGE("bfloat16 unit: ", to_text(bfloat16_unit()));
+  struct Sizes {
+    int64_t m, n, k;
+  };
+  const Threads one(1);
+  const Sizes all[] = {{64, 96, 48}, {1, 1, 1},   {3, 5, 7},     {64, 67, 33},
+                       {1, 256, 64}, {64, 1, 20}, {17, 130, 513}};
+  for (const Sizes& sizes : all)
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true})
+        for (const float alpha : {1.0f, 0.3f})
+          for (const float beta : {0.0f, 1.0f}) {
+            const int64_t m = sizes.m, n = sizes.n, k = sizes.k;
+            INFO(m, " x ", n, " x ", k, ", transposed: ", ta, " ", tb, ", alpha ", alpha);
+            Arena arena;
+            const Tensor a = ta ? normals(arena, k, m, "a") : normals(arena, m, k, "a"),
+                         b = tb ? normals(arena, n, k, "b") : normals(arena, k, n, "b"),
+                         c = normals(arena, m, n + 3, "c"), before = normals(arena, m, n + 3, "c");
+            gemm(ta ? Op::transposed : Op::plain, tb ? Op::transposed : Op::plain, m, n, k, alpha,
+                 rounded(arena, a, Precision::bfloat16), rounded(arena, b, Precision::bfloat16),
+                 beta, c.data, n + 3);
+            for (int64_t i = 0; i < m; ++i) {
+              for (int64_t j = 0; j < n; ++j) {
+                double sum = 0, size = 0;
+                for (int64_t l = 0; l < k; ++l) {
+                  const double x = as_input(ta ? a.row(l)[i] : a.row(i)[l], Precision::bfloat16);
+                  const double y = as_input(tb ? b.row(j)[l] : b.row(l)[j], Precision::bfloat16);
+                  sum += x * y, size += std::abs(x * y);
+                }
+                const double expected = alpha * sum + beta * before.row(i)[j];
+                // float32 sums round by 6e-8 of their terms, a few times.
+                CHECK(std::abs(c.row(i)[j] - expected) <= 1e-6 * (size + 1));
+              }
+              for (int64_t j = n; j < n + 3; ++j) CHECK(c.row(i)[j] == before.row(i)[j]);
+            }
+          }
+}
+
+TEST_CASE("bfloat16 trains to the same bits with 1, 2 and 3 threads, and to others than float32") {
+  const std::vector<float> one = trained(1, Precision::bfloat16);
+  CHECK(trained(2, Precision::bfloat16) == one);
+  CHECK(trained(3, Precision::bfloat16) == one);
+  CHECK(trained(1, Precision::float32) != one);
+}
