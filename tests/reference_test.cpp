@@ -42,8 +42,7 @@ TEST_CASE("dual numbers and the complex step find the same derivatives") {
     const Pair pair(with(kSmall, with(edits, {{}, {{"attention.bias", 1}, {"mlp.bias", 1}}})),
                     make_problem(11, 2, 5));
     const Weights<double> duals = gradient(pair.settings, pair.weights, pair.problem);
-    double largest =
-        0;  // of all: what a gradient of one number, a sum that may cancel, rounds with
+    double largest = 0;  // of all: a gradient of one number may be a sum that cancels
     for (const auto& [name, values] : duals)
       for (double g : values) largest = std::max(largest, std::abs(g));
     for (const auto& [name, values] : duals) {

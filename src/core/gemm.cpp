@@ -87,7 +87,6 @@ dnnl::primitive_attr attributes(const ProductKind& kind) {
 }
 
 dnnl::matmul::primitive_desc plan(const ProductKind& kind) {
-  const OneThread one;
   const auto a = matrix(kind.m, kind.k, kind.lda, kind.transposed_a, Number::bf16),
              b = matrix(kind.k, kind.n, kind.ldb, kind.transposed_b, Number::bf16),
              c = matrix(kind.m, kind.n, kind.ldc, false, Number::f32);
@@ -98,11 +97,36 @@ dnnl::matmul::primitive_desc plan(const ProductKind& kind) {
 #endif
 }
 
-// A product of bfloat16 matrices, made once for each thread, with the memory objects that are
-// pointed at the matrices of each call.
+// A product of bfloat16 matrices, and what describes its memory.
+struct Planned {
+  dnnl::matmul::primitive_desc description;
+  dnnl::matmul product;
+};
+
+// Null where the unit does not take products of this kind: the reference implementation is
+// thousands of times slower.
+//
+// One of each kind serves all threads. Found on 2.6.3: the library keeps descriptions that refer to
+// attributes which it has freed, and making a second primitive of a kind, for another number of
+// threads, reads them.
+const Planned* planned(const ProductKind& kind) {
+  static auto& all = *new std::unordered_map<ProductKind, std::optional<Planned>, ProductKindHash>;
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  const auto [place, is_new] = all.try_emplace(kind);
+  if (is_new) {
+    const OneThread one;
+    const auto description = plan(kind);
+    if (!std::string_view(description.impl_info_str()).starts_with("ref"))
+      place->second = Planned{description, dnnl::matmul(description)};
+  }
+  return place->second ? &*place->second : nullptr;
+}
+
+// A product with a thread's own memory objects, which are pointed at the matrices of each call.
 class Product {
  public:
-  explicit Product(const dnnl::matmul::primitive_desc& planned);
+  explicit Product(const Planned& planned);
 
   void operator()(const bfloat16* A, const bfloat16* B, float* C) {
     Scratch memory;
@@ -112,50 +136,38 @@ class Product {
     for (size_t i = 0; i < places.size(); ++i)
       dnnl_memory_set_data_handle(matrices_[i].get(), places[i]);
     const dnnl_status_t status =
-        dnnl_primitive_execute(product_.get(), stream_.get(), arguments_.size(), arguments_.data());
+        dnnl_primitive_execute(product_, stream_.get(), arguments_.size(), arguments_.data());
     if (status != dnnl_success)
       throw Error("matrix product",
                   fmt::format("oneDNN failed with status {}", static_cast<int>(status)));
   }
 
  private:
-  dnnl::matmul product_;
+  const_dnnl_primitive_t product_;
   dnnl::stream stream_;
   std::array<dnnl::memory, 4> matrices_;
   std::array<dnnl_exec_arg_t, 4> arguments_;
   size_t scratch_bytes_;
 };
 
-Product::Product(const dnnl::matmul::primitive_desc& planned)
-    : product_(planned),
+Product::Product(const Planned& planned)
+    : product_(planned.product.get()),
       stream_(engine()),
-      matrices_{dnnl::memory(planned.src_desc(), engine(), nullptr),
-                dnnl::memory(planned.weights_desc(), engine(), nullptr),
-                dnnl::memory(planned.dst_desc(), engine(), nullptr),
-                dnnl::memory(planned.scratchpad_desc(), engine(), nullptr)},
+      matrices_{dnnl::memory(planned.description.src_desc(), engine(), nullptr),
+                dnnl::memory(planned.description.weights_desc(), engine(), nullptr),
+                dnnl::memory(planned.description.dst_desc(), engine(), nullptr),
+                dnnl::memory(planned.description.scratchpad_desc(), engine(), nullptr)},
       arguments_{{{DNNL_ARG_SRC, matrices_[0].get()},
                   {DNNL_ARG_WEIGHTS, matrices_[1].get()},
                   {DNNL_ARG_DST, matrices_[2].get()},
                   {DNNL_ARG_SCRATCHPAD, matrices_[3].get()}}},
-      scratch_bytes_(planned.scratchpad_desc().get_size()) {}
+      scratch_bytes_(planned.description.scratchpad_desc().get_size()) {}
 
-// Its reference implementation is thousands of times slower.
-bool by_unit(const dnnl::matmul::primitive_desc& planned) {
-  return !std::string_view(planned.impl_info_str()).starts_with("ref");
-}
-
-// Null where the unit does not take products of this kind.
 Product* product_of(const ProductKind& kind) {
-  thread_local auto& products =
-      *new std::unordered_map<ProductKind, std::optional<Product>, ProductKindHash>();
-  const auto [place, made] = products.try_emplace(kind);
-  if (made) {
-    // Found on 2.6.3: generating kernels on several threads at once corrupts them.
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
-    const auto planned = plan(kind);
-    if (by_unit(planned)) place->second.emplace(planned);
-  }
+  thread_local std::unordered_map<ProductKind, std::optional<Product>, ProductKindHash> products;
+  const auto [place, is_new] = products.try_emplace(kind);
+  if (is_new)
+    if (const Planned* made = planned(kind)) place->second.emplace(*made);
   return place->second ? &*place->second : nullptr;
 }
 
@@ -174,7 +186,7 @@ Bfloat16Unit find_unit() {
   if (!has(dnnl_cpu_isa_avx512_core_bf16)) return Bfloat16Unit::none;
   try {
     const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true, 0.5f};
-    if (!by_unit(plan(usual))) return Bfloat16Unit::none;
+    if (!planned(usual)) return Bfloat16Unit::none;
   } catch (const dnnl::error&) {
     return Bfloat16Unit::none;
   }

@@ -17,7 +17,6 @@ namespace {
 constexpr char kLogFormat[] = "waiver log";
 constexpr int64_t kVersion = 1;
 constexpr char kStep[] = "step";
-constexpr char kIdentity[] = "identity";
 constexpr char kTiming[] = "timing";  // the one group that depends on time
 
 std::string path_of(const std::string& group, const std::string& name) {
@@ -33,10 +32,10 @@ int64_t product(std::span<const int64_t> extents) {
 Log Log::create(fs::path path, const Axes& axes, const std::string& config,
                 const std::string& identity) {
   Log log(H5File::create(std::move(path), true));
-  log.file_.set_attribute("/", "format", std::string(kLogFormat));
+  log.set_attribute("format", kLogFormat);
   log.file_.set_attribute("/", "format_version", kVersion);
-  log.file_.set_attribute("/", "config", config);
-  if (!identity.empty()) log.file_.set_attribute("/", kIdentity, identity);
+  log.set_attribute("config", config);
+  if (!identity.empty()) log.set_attribute("identity", identity);
   for (const auto& [name, size] : axes) {
     std::vector<int64_t> values(static_cast<size_t>(size));
     std::iota(values.begin(), values.end(), 0);
@@ -50,8 +49,7 @@ Log Log::create(fs::path path, const Axes& axes, const std::string& config,
 Log Log::open(fs::path path) {
   Log log(H5File::open(std::move(path)));
   const std::string where = log.path().string();
-  if (!log.file_.has_attribute("/", "format") ||
-      log.file_.string_attribute("/", "format") != kLogFormat)
+  if (log.attribute("format") != kLogFormat)
     throw Error(where, "this is an HDF5 file, but not the log of a run");
   const int64_t version = log.file_.int_attribute("/", "format_version");
   if (version != kVersion)
@@ -69,10 +67,6 @@ bool Log::is_log(const fs::path& path) {
   } catch (const Error&) {
     return false;
   }
-}
-
-std::string Log::identity() const {
-  return file_.has_attribute("/", kIdentity) ? file_.string_attribute("/", kIdentity) : "";
 }
 
 void Log::add_series(Sha256& sum, const std::string& dataset, int64_t rows,

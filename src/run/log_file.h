@@ -21,7 +21,9 @@ namespace waiver {
 ///   series /GROUP/NAME                a series, [step, axes …]; or fixed data, [axes …]
 /// Series without further axes are float64, all others float32. Every axis has its scale and is
 /// labelled with its name; data carries units, long_name, description and range; the root carries
-/// format, format_version, config and the identity of the run. The HDF5 part is preceded by a block
+/// format, format_version, config, the identity of the run, precision, and bfloat16_unit where that
+/// is bfloat16: what multiplied its numbers, e.g. "AMX" or, after a resumption on another machine,
+/// "AMX, AVX-512-BF16 from step 300". The HDF5 part is preceded by a block
 /// of 512 bytes with a checksum of the rest, so that a damaged file is refused before it is parsed;
 /// HDF5's readers skip it. The log lives in memory; `flush` writes the whole file in one step.
 class Log {
@@ -67,10 +69,16 @@ class Log {
   /// From now on it is flushed there.
   void set_path(std::filesystem::path path) { file_.set_path(std::move(path)); }
   bool has_checksum() const { return file_.sealed(); }
-  std::string config() const { return file_.string_attribute("/", "config"); }
-  void set_config(const std::string& config) { file_.set_attribute("/", "config", config); }
+  std::string config() const { return attribute("config"); }
+  /// A text about the whole log; empty where it has none of this name.
+  std::string attribute(const std::string& name) const {
+    return file_.has_attribute("/", name) ? file_.string_attribute("/", name) : "";
+  }
+  void set_attribute(const std::string& name, const std::string& text) {
+    file_.set_attribute("/", name, text);
+  }
   /// Of the run that wrote it; empty in logs from before runs had identities.
-  std::string identity() const;
+  std::string identity() const { return attribute("identity"); }
   /// SHA-256 of every row of step < `before` outside /timing: the names of the series, their steps
   /// and numbers. Two runs have the same digest only if they logged the same.
   std::string digest(int64_t before) const;

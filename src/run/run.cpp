@@ -55,6 +55,11 @@ class Run {
     log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
                                     LogStart{step_, directory_.identity(), from.log_digest});
     directory_.begin(config_, step_);
+    if (const std::string& other = log_->other_unit(); !other.empty())
+      console_.line(fmt::format(
+          "Note: until step {} this run multiplied bfloat16 numbers with another unit ({}), here it "
+          "is {}, so its bits may differ from those of an uninterrupted run.",
+          step_, other, to_text(bfloat16_unit())));
     if (!log_->log().has_checksum())
       console_.line("Note: log.h5 was started without a checksum, so damage to it goes unnoticed.");
     const int64_t first = step_;
@@ -119,14 +124,8 @@ class Run {
   }
 
   void introduce() {
-    console_.line(fmt::format("{} · {} · {} · sgemm {:.0f} GFLOP/s", machine_line(), gemm_version(),
-                              hdf5_version(), measure_gemm_rate()));
-    if (config_.model.precision == Precision::bfloat16)
-      console_.line(bfloat16_unit() == Bfloat16Unit::none
-                        ? std::string("bfloat16: no unit here, so float32 products of the rounded "
-                                      "numbers, which gains no time.")
-                        : fmt::format("bfloat16: {}, {:.0f} GFLOP/s.", to_text(bfloat16_unit()),
-                                      measure_gemm_rate(Precision::bfloat16)));
+    console_.line(fmt::format("{} · {} · {} · {}", machine_line(), gemm_version(), hdf5_version(),
+                              rate_text()));
     for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
     console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
                               directory_.folder().string(), config_.model.layers,
@@ -136,6 +135,18 @@ class Run {
     for (const std::string& note : notes_on(config_)) console_.line(note);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));
+  }
+
+  // Of the products that this run makes.
+  std::string rate_text() const {
+    const double floats = measure_gemm_rate();
+    std::string text = fmt::format("sgemm {:.0f} GFLOP/s", floats);
+    if (config_.model.precision == Precision::float32) return text;
+    if (bfloat16_unit() == Bfloat16Unit::none)
+      return text + " · no bfloat16 unit: float32 products of the rounded numbers, which gain nothing";
+    const double halves = measure_gemm_rate(Precision::bfloat16);
+    return fmt::format("{} · {} {:.0f} GFLOP/s, {:.2f} times that", text, to_text(bfloat16_unit()),
+                       halves, halves / floats);
   }
 
   // The newest checkpoint that loads; step 0 where there is none.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/gemm.h"
 #include "probe/events/event.h"
 
 namespace waiver {
@@ -52,7 +53,27 @@ void check_rows(const Log& log, const LogStart& start) {
                    "Put back the log that belongs to the checkpoint, or --overwrite the run.");
 }
 
-Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start) {
+constexpr char kPrecision[] = "precision", kUnit[] = "bfloat16_unit", kFrom[] = " from step ";
+
+// Notes that the log goes on with this machine's unit from `step` on. Returns the one before, where
+// that is another.
+std::string continue_with_unit(Log& log, int64_t step) {
+  const std::string record = log.attribute(kUnit), unit = to_text(bfloat16_unit());
+  std::string kept, last;  // of what was noted for the steps that stay
+  for (size_t begin = 0, end = 0; begin < record.size(); begin = end + 2) {
+    end = std::min(record.find(", ", begin), record.size());
+    const std::string part = record.substr(begin, end - begin);
+    const size_t from = part.find(kFrom);
+    if (from != part.npos && std::stoll(part.substr(from + sizeof kFrom - 1)) >= step) continue;
+    kept += (kept.empty() ? "" : ", ") + part;
+    last = part.substr(0, from);
+  }
+  if (last != unit) log.set_attribute(kUnit, fmt::format("{}, {}{}{}", kept, unit, kFrom, step));
+  return last != unit ? last : "";
+}
+
+Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start,
+          std::string& other_unit) {
   if (start.step == 0) {
     if (std::filesystem::exists(path)) check_own(Log::open(path), start);
     return new_log(path, config, start.identity);
@@ -67,7 +88,8 @@ Log begin(const std::filesystem::path& path, const Config& config, const LogStar
   check_own(log, start);
   check_rows(log, start);
   log.shrink(start.step);
-  log.set_config(to_yaml(config));
+  log.set_attribute("config", to_yaml(config));
+  if (!log.attribute(kUnit).empty()) other_unit = continue_with_unit(log, start.step);
   return log;
 }
 
@@ -83,7 +105,11 @@ Log::Axes log_axes(const Config& config) {
 }
 
 Log new_log(const std::filesystem::path& path, const Config& config, const std::string& identity) {
-  return Log::create(path, log_axes(config), to_yaml(config), identity);
+  Log log = Log::create(path, log_axes(config), to_yaml(config), identity);
+  log.set_attribute(kPrecision, std::string(word(config.model.precision)));
+  if (config.model.precision == Precision::bfloat16)
+    log.set_attribute(kUnit, to_text(bfloat16_unit()));
+  return log;
 }
 
 void define_probe(Log& log, const Prober& prober) {
@@ -110,7 +136,7 @@ Log::Row row_of(const Prober::Values& values) {
 
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                const LogStart& start)
-    : log_(begin(path, config, start)) {
+    : log_(begin(path, config, start, other_unit_)) {
   if (start.step > 0) return;
   for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;

@@ -12,7 +12,7 @@ namespace waiver {
 
 /// The axes of a run's series.
 Log::Axes log_axes(const Config& config);
-/// A new log with these axes.
+/// A new log with these axes, and the precision and this machine's unit for it as attributes.
 Log new_log(const std::filesystem::path& path, const Config& config,
             const std::string& identity = {});
 /// Declares the series that the prober measures, and writes how many queries see each key.
@@ -44,6 +44,8 @@ class RunLog {
   void snapshot(int64_t step, const Prober& prober);
 
   Log& log() { return log_; }
+  /// The unit that multiplied the bfloat16 numbers before, where it is not this machine's.
+  const std::string& other_unit() const { return other_unit_; }
   /// `path` is the log's current path: a run's folder may be renamed while it works.
   void flush(const std::filesystem::path& path);
   /// Flushes unless that would take more than a fiftieth of the time.
@@ -51,6 +53,7 @@ class RunLog {
 
  private:
   using Clock = std::chrono::steady_clock;
+  std::string other_unit_;
   Log log_;
   Clock::time_point flushed_ = Clock::now();
   Clock::duration flush_took_{};
