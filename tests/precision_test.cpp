@@ -9,6 +9,7 @@
 #include "core/rounded.h"
 #include "core/threads.h"
 #include "data/dataset.h"
+#include "runs.h"
 #include "train/trainer.h"
 
 using namespace waiver;
@@ -109,4 +110,54 @@ TEST_CASE("bfloat16 trains to the same bits with 1, 2 and 3 threads, and to othe
   CHECK(trained(2, Precision::bfloat16) == one);
   CHECK(trained(3, Precision::bfloat16) == one);
   CHECK(trained(1, Precision::float32) != one);
+}
+
+namespace {
+
+std::vector<std::string> rounding(const std::string& steps, std::vector<std::string> more) {
+  more.insert(more.begin(), {"model.precision=bfloat16", "train.schedule={kind: constant}",
+                             "train.steps=" + steps});
+  return more;
+}
+
+}  // namespace
+
+TEST_CASE("a bfloat16 run has the same bits resumed, without probes and with any threads") {
+  const Runs runs;
+  REQUIRE(runs.train("whole", rounding("40", {"--threads", "1"})).status == 0);
+  REQUIRE(runs.train("resumed", rounding("20", {"--threads", "2"})).status == 0);
+  REQUIRE(runs.train("resumed", rounding("40", {"--threads", "3", "--resume"})).status == 0);
+  REQUIRE(runs.train("unprobed", rounding("40", {"probe.every=0", "probe.snapshots=[]"})).status == 0);
+  CHECK(weights(runs.at("resumed"), 40) == weights(runs.at("whole"), 40));
+  CHECK(weights(runs.at("unprobed"), 40) == weights(runs.at("whole"), 40));
+  CHECK(logged(runs.at("resumed")) == logged(runs.at("whole")));
+
+  const Log log = Log::open(runs.at("whole") / "log.h5");
+  CHECK(log.attribute("precision") == "bfloat16");
+  CHECK(log.attribute("bfloat16_unit") == to_text(bfloat16_unit()));
+}
+
+TEST_CASE("a run resumed on another bfloat16 unit says so and records it") {
+  const Runs runs;
+  REQUIRE(runs.train("run", rounding("20", {})).status == 0);
+  const auto path = runs.at("run") / "log.h5";
+  const std::string unit = to_text(bfloat16_unit());
+  for (const auto& [before, after] :
+       {std::pair<std::string, std::string>{"one", "one, " + unit + " from step 20"},
+        {"one, two from step 10", "one, two from step 10, " + unit + " from step 20"},
+        {unit + ", two from step 20", unit}}) {
+    Log log = Log::open(path);
+    log.set_attribute("bfloat16_unit", before);
+    log.flush();
+    const Ended ended = runs.train("run", rounding("30", {"--resume"}));
+    INFO(ended.output);
+    REQUIRE(ended.status == 0);
+    CHECK(Log::open(path).attribute("bfloat16_unit") == after);
+    CHECK(contains(ended.output, "until step 20 this run multiplied bfloat16 numbers with") ==
+          (after != unit));
+    std::filesystem::remove_all(runs.at("run") / "checkpoints" / "step-00000030");
+  }
+  REQUIRE(runs.train("plain", {"train.steps=1"}).status == 0);
+  CHECK(Log::open(runs.at("plain") / "log.h5").attribute("precision") == "float32");
+  CHECK(Log::open(runs.at("plain") / "log.h5").attribute("bfloat16_unit").empty());
 }

@@ -56,10 +56,11 @@ class Run {
                                     LogStart{step_, directory_.identity(), from.log_digest});
     directory_.begin(config_, step_);
     if (const std::string& other = log_->other_unit(); !other.empty())
-      console_.line(fmt::format(
-          "Note: until step {} this run multiplied bfloat16 numbers with another unit ({}), here it "
-          "is {}, so its bits may differ from those of an uninterrupted run.",
-          step_, other, to_text(bfloat16_unit())));
+      console_.line(
+          fmt::format("Note: until step {} this run multiplied bfloat16 numbers with another unit "
+                      "({}), here it "
+                      "is {}, so its bits may differ from those of an uninterrupted run.",
+                      step_, other, to_text(bfloat16_unit())));
     if (!log_->log().has_checksum())
       console_.line("Note: log.h5 was started without a checksum, so damage to it goes unnoticed.");
     const int64_t first = step_;
@@ -143,7 +144,8 @@ class Run {
     std::string text = fmt::format("sgemm {:.0f} GFLOP/s", floats);
     if (config_.model.precision == Precision::float32) return text;
     if (bfloat16_unit() == Bfloat16Unit::none)
-      return text + " · no bfloat16 unit: float32 products of the rounded numbers, which gain nothing";
+      return text +
+             " · no bfloat16 unit: float32 products of the rounded numbers, which gain nothing";
     const double halves = measure_gemm_rate(Precision::bfloat16);
     return fmt::format("{} · {} {:.0f} GFLOP/s, {:.2f} times that", text, to_text(bfloat16_unit()),
                        halves, halves / floats);

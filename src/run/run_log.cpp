@@ -68,7 +68,8 @@ std::string continue_with_unit(Log& log, int64_t step) {
     kept += (kept.empty() ? "" : ", ") + part;
     last = part.substr(0, from);
   }
-  if (last != unit) log.set_attribute(kUnit, fmt::format("{}, {}{}{}", kept, unit, kFrom, step));
+  if (last != unit) kept += fmt::format(", {}{}{}", unit, kFrom, step);
+  log.set_attribute(kUnit, kept);
   return last != unit ? last : "";
 }
 
