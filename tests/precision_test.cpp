@@ -79,6 +79,7 @@ TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
       for (const bool tb : {false, true})
         for (const float alpha : {1.0f, 0.3f})
           for (const float beta : {0.0f, 1.0f}) {
+            if (alpha != 1 && beta != 0) continue;
             const int64_t m = sizes.m, n = sizes.n, k = sizes.k;
             INFO(m, " x ", n, " x ", k, ", transposed: ", ta, " ", tb, ", alpha ", alpha);
             Arena arena;

@@ -29,7 +29,6 @@ using Number = dnnl::memory::data_type;
 struct ProductKind {
   int64_t m, n, k, lda, ldb, ldc;
   bool transposed_a, transposed_b, adds;
-  float alpha;
 
   bool operator==(const ProductKind&) const = default;
 };
@@ -39,8 +38,7 @@ struct ProductKindHash {
     size_t h = 0;
     for (const int64_t v :
          {kind.m, kind.n, kind.k, kind.lda, kind.ldb, kind.ldc,
-          int64_t{kind.transposed_a} | int64_t{kind.transposed_b} << 1 | int64_t{kind.adds} << 2,
-          int64_t{std::bit_cast<int32_t>(kind.alpha)}})
+          int64_t{kind.transposed_a} | int64_t{kind.transposed_b} << 1 | int64_t{kind.adds} << 2})
       h = h * 0x9e3779b97f4a7c15ull + static_cast<size_t>(v);
     return h ^ h >> 32;
   }
@@ -74,11 +72,6 @@ dnnl::memory::desc matrix(int64_t rows, int64_t columns, int64_t stride, bool tr
 
 dnnl::primitive_attr attributes(const ProductKind& kind) {
   dnnl::post_ops after;
-#if DNNL_VERSION_MAJOR >= 3
-  if (kind.alpha != 1) after.append_eltwise(dnnl::algorithm::eltwise_linear, kind.alpha, 0);
-#else
-  if (kind.alpha != 1) after.append_eltwise(1, dnnl::algorithm::eltwise_linear, kind.alpha, 0);
-#endif
   if (kind.adds) after.append_sum(1);
   dnnl::primitive_attr out;
   out.set_post_ops(after);
@@ -185,7 +178,7 @@ Bfloat16Unit find_unit() {
   const auto has = [isa](int bits) { return (isa & bits) == bits; };
   if (!has(dnnl_cpu_isa_avx512_core_bf16)) return Bfloat16Unit::none;
   try {
-    const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true, 0.5f};
+    const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true};
     if (!planned(usual)) return Bfloat16Unit::none;
   } catch (const dnnl::error&) {
     return Bfloat16Unit::none;
@@ -209,9 +202,14 @@ void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const Operan
   if (m == 0 || n == 0) return;
   if (A.halves) {
     const ProductKind kind{
-        m,         n,    k, A.stride, B.stride, ldc, a == Op::transposed, b == Op::transposed,
-        beta != 0, alpha};
-    if (Product* product = product_of(kind)) return (*product)(A.halves, B.halves, C);
+        m, n, k, A.stride, B.stride, ldc, a == Op::transposed, b == Op::transposed, beta != 0};
+    if (Product* product = product_of(kind)) {
+      (*product)(A.halves, B.halves, C);
+      // As a part of the product the factor would take as long as the product itself.
+      for (int64_t i = 0; alpha != 1 && i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) C[i * ldc + j] *= alpha;
+      return;
+    }
   }
   Scratch memory;
   const bool narrow = A.halves != nullptr, ta = a == Op::transposed, tb = b == Op::transposed;

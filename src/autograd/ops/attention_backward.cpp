@@ -86,7 +86,7 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
        b.dq(block.j0) + 2 * h.C, h.stride);
 }
 
-// ds = normalizer'(dA), its bias, then dq += scale · ds k and dk += scale · dsᵀ q.
+// ds = scale · normalizer'(dA), the gradient of its bias, then dq += ds k and dk += dsᵀ q.
 void score_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x,
                     const float* dots) {
   const Head& h = b.h;
@@ -103,13 +103,14 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
       h.spec.bias->backward(
           h.head, h.spec.positions[i], h.spec.positions.data() + block.j0 + seen.begin, x.ds + at,
           seen.size(), row_or_null(b.sums.bias, h.index), row_or_null(b.sums.bias_shared, h.index));
+    for (int64_t j = 0; j < seen.size(); ++j) x.ds[at + j] *= h.spec.scale;
   }
   Scratch memory;
   const Rounded ds(memory, x.ds, t.rows(), block.keys(), x.pitch, h.spec.precision);
   ds.fill(0, t.rows());
-  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), h.spec.scale, ds.all(),
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(),
        h.ks.at(block.j0, 0), 1.0f, b.dq(t.i0), h.stride);
-  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), h.spec.scale, ds.all(),
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, ds.all(),
        h.qs.at(t.i0, 0), 1.0f, b.dq(block.j0) + h.C, h.stride);
 }
 
