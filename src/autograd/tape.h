@@ -3,6 +3,7 @@
 #include <new>
 #include <type_traits>
 
+#include "autograd/batch_parts.h"
 #include "autograd/profile.h"
 #include "core/arena.h"
 #include "core/operand.h"
@@ -43,6 +44,10 @@ class Tape {
   /// Of the inputs of the matrix products of all later ops.
   Precision precision() const { return precision_; }
   void set_precision(Precision precision) { precision_ = precision; }
+
+  /// The number of sequences in the batch, and so how sums over the rows of a batch are cut.
+  void set_sequences(int64_t count) { sequences_ = count; }
+  BatchParts parts(int64_t rows) const { return {rows, sequences_}; }
 
   /// An uninitialised value; its gradient is untouched, and absent unless the tape is recording.
   Variable variable(const Shape& shape) {
@@ -93,6 +98,7 @@ class Tape {
   Profile* profile_;
   Node* last_ = nullptr;
   Precision precision_ = Precision::float32;
+  int64_t sequences_ = 1;
 };
 
 }  // namespace waiver

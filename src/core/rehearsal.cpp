@@ -19,6 +19,12 @@ void Rehearsal::take(int64_t bytes) {
   current->taken_ += bytes;
 }
 
+void Rehearsal::take_scratch(int64_t bytes) {
+  if (bytes <= current->scratch_) return;
+  take(bytes - current->scratch_);
+  current->scratch_ = bytes;
+}
+
 bool rehearsing() { return current != nullptr; }
 
 }  // namespace waiver

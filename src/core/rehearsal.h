@@ -18,10 +18,12 @@ class Rehearsal {
   /// Counts what an arena hands out, or other memory that a real pass would take. REQUIRES:
   /// rehearsing().
   static void take(int64_t bytes);
+  /// Counts scratch memory (scratch.h) of this many bytes in use at a time.
+  static void take_scratch(int64_t bytes);
   int64_t taken() const { return taken_; }
 
  private:
-  int64_t most_, taken_ = 0;
+  int64_t most_, taken_ = 0, scratch_ = 0;
   Rehearsal* outer_;
 };
 

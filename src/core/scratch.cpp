@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include "core/rehearsal.h"
+
 namespace waiver {
 namespace {
 
@@ -45,6 +47,11 @@ float* Scratch::floats(size_t count) {
   // At least one extra number, so that arrays of whole pages begin in different cache sets.
   const size_t length = (count + kAlign) / kAlign * kAlign;
   const size_t begin = stack.used, end = begin + length, most = std::max(stack.most, end);
+  if (rehearsing()) {
+    stack.used = end;
+    Rehearsal::take_scratch(static_cast<int64_t>(end * sizeof(float)));
+    return nullptr;
+  }
   if (begin == 0 && stack.size < most) {
     stack.block = stack.take(most);
     stack.size = most;

@@ -19,7 +19,7 @@ class Scratch {
   ~Scratch();
 
   /// Uninitialised, 64-byte aligned, valid until this scope ends. REQUIRES: no scope within this
-  /// one is open. Throws std::bad_alloc.
+  /// one is open. Throws std::bad_alloc. In a rehearsal it is counted, and null.
   float* floats(size_t count);
   /// The same for small plain values.
   template <class T>

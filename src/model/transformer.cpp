@@ -175,6 +175,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
   tape.set_precision(config_.precision);
+  tape.set_sequences(input.batch);
   if (input.length > config_.context)
     throw Error("model", fmt::format("a sequence of {} tokens does not fit into model.context = {}",
                                      input.length, config_.context));

@@ -100,7 +100,7 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     const int64_t pitch = fast_pitch(block.keys());
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
-    scores(h, t, block, s, pitch);
+    scores(h, t, block, {h.ks}, s, pitch);
     weigh(h, t, block, s, s, pitch, states);
     if (h.spec.dropout > 0) drop(h, t, block, s, pitch);
     mix_values(h, t, block, s, pitch, out);
@@ -126,7 +126,7 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
     const int64_t pitch = fast_pitch(block.keys());
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
-    scores(h, t, block, s, pitch);
+    scores(h, t, block, {h.ks}, s, pitch);
     keep_scores(h, t, block, s, pitch);
     extend_block(h, t, block, s, pitch, states, out);
     if (!normalizer.two_passes()) mix_values(h, t, block, s, pitch, out);
@@ -182,18 +182,20 @@ void check_shapes(const Variable& qkv, const AttentionSpec& spec) {
 
 Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
   check_shapes(qkv, spec);
-  const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
   Variable out = tape.variable({qkv.shape()[0], qkv.shape()[1] / 3});
   RowState* states = nullptr;
   if (tape.recording())
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
   const Operand inputs = rounded(tape.arena(), qkv.value, spec.precision);
-  parallel_tiles(spec.batch * spec.heads * tiles, [&](int64_t index) {
-    const Head h(spec, qkv.value, inputs, index / tiles);
-    forward_tile(h, Tile(h, index % tiles), out.value, states);
+  const Tiles tiles(tape.arena(), spec);
+  const int64_t count = tiles.of_sequence();
+  parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
+    const Head h(spec, qkv.value, inputs, index / count);
+    forward_tile(h, tiles.at(h.batch, index % count), out.value, states);
   });
+  const BatchParts parts(spec.batch * spec.tokens, spec.batch);
   tape.record("attention", out, [=, &arena = tape.arena()] {
-    attention_tile::backward(arena, qkv, out, spec, inputs, states);
+    attention_tile::backward(arena, parts, qkv, out, spec, inputs, tiles, states);
   });
   return out;
 }

@@ -1,33 +1,33 @@
+#include <utility>
+
 #include "autograd/gradient.h"
+#include "autograd/ops/attention_sums.h"
 #include "autograd/ops/attention_tile.h"
-#include "core/gemm.h"
 #include "core/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
+#include "core/transpose.h"
 
 namespace waiver {
 namespace {
 
 using namespace attention_tile;
 
-// What a head adds to the gradients of parameters that all sequences share. The heads of different
-// sequences are different tiles, so each has sums of its own.
-struct HeadSums {
-  // [B·H, D], [B·H, D], [B·H, R], [B·H, all shared numbers], [B·H, 1]; or empty
-  Tensor slot_key, slot_value, bias, bias_shared, start;
-};
-
-float* row_or_null(const Tensor& sums, int64_t index) { return sums ? sums.row(index) : nullptr; }
-
+// A task: one head of a sequence, and all of its keys or a piece of them.
 struct Backward {
   const Head& h;
   const Tensor &out, &dout, &dqkv;
   const Operand& douts;    // dout as an input of products
   const RowState* states;  // of this head, [T]
+  const float* row_dots;   // of this head, [T], where they take a pass of their own
   const HeadSums& sums;
+  int64_t task = 0;         // the row of the biases' sums
+  Tensor dq = {};           // [T, D], columns of dqkv or the task's own
+  bool* started = nullptr;  // which tiles' rows of its own it has written
 
-  float* dq(int64_t i) const { return h.out(dqkv, i); }
   const RowState& state(int64_t i) const { return states[i]; }
+  float* dk(int64_t key) const { return h.out(dqkv, key) + h.C; }
+  float* dv(int64_t key) const { return h.out(dqkv, key) + 2 * h.C; }
   /// The tile's rows of dO.
   Operand dO(const Tile& t) const { return douts.at(h.batch * h.T + t.i0, h.head * h.D); }
 };
@@ -56,13 +56,36 @@ struct BlockArrays {
   }
 };
 
+// Keys [first, last) and their values for products with many tiles. In float32 those of a
+// transposed right-hand side are slower by a tenth than those of a plain one. Where a first pass
+// over the scores decided what is clipped, the second must find the very same scores.
+struct KeyBlock {
+  Scratch memory;
+  Keys k, v;
+
+  KeyBlock(const Head& h, int64_t first, int64_t last) : k{h.ks}, v{h.vs} {
+    if (h.spec.precision == Precision::bfloat16 || h.spec.normalizer->two_passes()) return;
+    k = laid(h, h.k, first, last);
+    v = laid(h, h.v, first, last);
+  }
+
+ private:
+  Keys laid(const Head& h, const float* numbers, int64_t first, int64_t last) {
+    const int64_t pitch = fast_pitch(last - first);
+    float* to = memory.floats(h.D * pitch);
+    transpose(numbers + first * h.stride, h.stride, last - first, h.D, to, pitch);
+    return {operand(to, pitch), Op::plain, first};
+  }
+};
+
 // a from s; `ds` = dO Vᵀ.
-void recompute(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
+void recompute(const Backward& b, const Tile& t, const Block& block, const Keys& k, const Keys& v,
+               const BlockArrays& x) {
   const Head& h = b.h;
-  scores(h, t, block, x.s, x.pitch);
+  scores(h, t, block, k, x.s, x.pitch);
   weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
-  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, 1.0f, b.dO(t), h.vs.at(block.j0, 0),
-       0.0f, x.ds, x.pitch);
+  gemm(Op::plain, v.op, t.rows(), block.keys(), h.D, 1.0f, b.dO(t), v.from(block.j0), 0.0f, x.ds,
+       x.pitch);
   if (!x.kept) return;
   std::fill_n(x.kept, t.rows() * x.pitch, 1.0f);
   drop(h, t, block, x.kept, x.pitch);
@@ -83,7 +106,7 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
   const Rounded weights(memory, a, t.rows(), block.keys(), x.pitch, h.spec.precision);
   weights.fill(0, t.rows());
   gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, weights.all(), b.dO(t), 1.0f,
-       b.dq(block.j0) + 2 * h.C, h.stride);
+       b.dv(block.j0), h.stride);
 }
 
 // ds = scale · normalizer'(dA), the gradient of its bias, then dq += ds k and dk += dsᵀ q.
@@ -102,16 +125,17 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
     if (b.sums.bias || b.sums.bias_shared)
       h.spec.bias->backward(
           h.head, h.spec.positions[i], h.spec.positions.data() + block.j0 + seen.begin, x.ds + at,
-          seen.size(), row_or_null(b.sums.bias, h.index), row_or_null(b.sums.bias_shared, h.index));
+          seen.size(), row_or_null(b.sums.bias, b.task), row_or_null(b.sums.bias_shared, b.task));
     for (int64_t j = 0; j < seen.size(); ++j) x.ds[at + j] *= h.spec.scale;
   }
   Scratch memory;
   const Rounded ds(memory, x.ds, t.rows(), block.keys(), x.pitch, h.spec.precision);
   ds.fill(0, t.rows());
-  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(),
-       h.ks.at(block.j0, 0), 1.0f, b.dq(t.i0), h.stride);
-  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, ds.all(),
-       h.qs.at(t.i0, 0), 1.0f, b.dq(block.j0) + h.C, h.stride);
+  const bool first = b.started && !std::exchange(b.started[t.i0 / kQueries], true);
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(), h.ks.at(block.j0, 0),
+       first ? 0.0f : 1.0f, b.dq.row(t.i0), b.dq.stride());
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, ds.all(), h.qs.at(t.i0, 0),
+       1.0f, b.dk(block.j0), h.stride);
 }
 
 // The slot's weight of query i and ∂L/∂weight.
@@ -134,7 +158,7 @@ void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
     h.spec.normalizer->backward(b.state(i), dots[i - t.i0], &w.score, &w.weight, &w.grad, 1);
     const float ds = h.spec.scale * h.input(w.grad), weight = h.input(w.weight);
     const float *q = h.q + i * h.stride, *dO = h.out(b.dout, i);
-    for (int64_t d = 0; d < h.D; ++d) b.dq(i)[d] += ds * h.input(k[d]);
+    for (int64_t d = 0; d < h.D; ++d) h.out(b.dqkv, i)[d] += ds * h.input(k[d]);
     if (b.sums.slot_key)
       for (int64_t d = 0; d < h.D; ++d) b.sums.slot_key.row(h.index)[d] += ds * h.input(q[d]);
     if (b.sums.slot_value)
@@ -143,113 +167,175 @@ void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
   }
 }
 
+template <class F>
+void for_key_ranges(const KeyRange& keys, const F& f) {
+  for (int64_t first = keys.begin; first < keys.end; first += kKeys)
+    f(KeyRange{first, std::min(keys.end, first + kKeys)});
+}
+
 // Σ_j A_ij ∂L/∂A_ij is dO_i·out_i, unless the normalizer needs a different sum.
-void row_dots(const Backward& b, const Tile& t, float* dots) {
+void find_dots(const Backward& b, const Tile& t, float* dots) {
+  const Head& h = b.h;
+  for (int64_t i = t.i0; i < t.i1; ++i)
+    dots[i - t.i0] = b.row_dots ? b.row_dots[i] : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
+}
+
+// The different sum, over the same blocks of keys as the gradients.
+void find_other_dots(const Backward& b, const Tile& t, int64_t piece, float* dots) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
-  for (int64_t i = t.i0; i < t.i1; ++i)
-    dots[i - t.i0] = normalizer.two_passes() ? 0.0f : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
-  if (!normalizer.two_passes()) return;
-  t.for_blocks([&](const Block& block) {
-    const BlockArrays x(h, t, block, true);
-    recompute(b, t, block, x);
-    for (int64_t i = t.i0; i < t.i1; ++i) {
-      const KeyRange seen = t.visible(i, block);
-      const int64_t at = (i - t.i0) * x.pitch + seen.begin;
-      dots[i - t.i0] += normalizer.partial_dot(b.state(i), x.s + at, x.ds + at, seen.size());
-    }
-  });
+  std::fill_n(dots, t.rows(), 0.0f);
+  for (int64_t begin = 0; begin < h.T; begin += piece)
+    for_key_ranges({begin, std::min(h.T, begin + piece)}, [&](const KeyRange& keys) {
+      t.for_blocks(keys, [&](const Block& block) {
+        const BlockArrays x(h, t, block, true);
+        recompute(b, t, block, {h.ks}, {h.vs}, x);
+        for (int64_t i = t.i0; i < t.i1; ++i) {
+          const KeyRange seen = t.visible(i, block);
+          const int64_t at = (i - t.i0) * x.pitch + seen.begin;
+          dots[i - t.i0] += normalizer.partial_dot(b.state(i), x.s + at, x.ds + at, seen.size());
+        }
+      });
+    });
   for (int64_t i = t.i0; h.spec.slot_key.value && i < t.i1; ++i) {
     const SlotWeight w = slot_weight(b, i);
     dots[i - t.i0] += normalizer.partial_dot(b.state(i), &w.score, &w.grad, 1);
   }
 }
 
-void backward_tile(const Backward& b, const Tile& t) {
-  const RowNormalizer& normalizer = *b.h.spec.normalizer;
-  float dots[kQueries];
-  row_dots(b, t, dots);
-  t.for_blocks([&](const Block& block) {
-    const BlockArrays x(b.h, t, block, normalizer.needs_scores());
-    recompute(b, t, block, x);
-    value_gradient(b, t, block, x);
-    score_gradient(b, t, block, x, dots);
+// The gradients of a task's keys, and its part of those of all queries.
+void backward_keys(const Backward& b, const Tiles& tiles, const KeyRange& all) {
+  const bool scores_too = b.h.spec.normalizer->needs_scores();
+  for_key_ranges(all, [&](const KeyRange& keys) {
+    const KeyBlock laid(b.h, keys.begin, keys.end);
+    for (int64_t tile = 0; tile < tiles.of_sequence(); ++tile) {
+      const Tile& t = tiles.at(b.h.batch, tile);
+      t.for_blocks(keys, [&](const Block& block) {
+        const BlockArrays x(b.h, t, block, scores_too);
+        float dots[kQueries];
+        find_dots(b, t, dots);
+        recompute(b, t, block, laid.k, laid.v, x);
+        value_gradient(b, t, block, x);
+        score_gradient(b, t, block, x, dots);
+      });
+    }
   });
+}
+
+// What does not depend on keys: the slot and the normalizer's parameter.
+void backward_rest(const Backward& b, const Tile& t) {
+  float dots[kQueries];
+  find_dots(b, t, dots);
   if (b.h.spec.slot_key.value) slot_gradient(b, t, dots);
   for (int64_t i = t.i0; b.sums.start && i < t.i1; ++i)
     b.sums.start.row(b.h.index)[0] +=
-        normalizer.parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
+        b.h.spec.normalizer->parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
 }
 
-// A head's own columns of dq, dk and dv, to which products add.
-void skip_head(const Head& h, const Gradient& dqkv) {
-  for (int64_t t = 0; t < h.T; ++t)
-    for (int part = 0; part < 3; ++part)
-      dqkv.row(h.batch * h.T + t).from(part * h.C + h.head * h.D).skip(h.D);
+// Columns of a head of q, k or v in rows [begin, end), to which products add.
+void skip(const Head& h, const Gradient& dqkv, int64_t column, int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; ++t)
+    dqkv.row(h.batch * h.T + t).from(column + h.head * h.D).skip(h.D);
 }
 
-// Adds the heads' sums to the gradient [H, R] of their own parameters, sequence by sequence.
-void add_up(const Tensor& sums, Variable to, int64_t heads) {
-  if (!sums) return;
-  const int64_t R = sums.dim(1);
-  for (int64_t index = 0; index < sums.dim(0); ++index)
-    for (int64_t r = 0; r < R; ++r) to.grad.data[index % heads * R + r] += sums.row(index)[r];
+// Into how many pieces the keys of a head are cut, so that there is work for many threads. Each
+// sums gradients of the queries of its own.
+int64_t pieces_of(const AttentionSpec& spec, int64_t tiles) {
+  int64_t pieces = 1;
+  while (pieces * spec.batch * spec.heads < TileLoops::kMany && 2 * pieces <= tiles) pieces *= 2;
+  return pieces;
 }
 
-// Adds the heads' sums to the gradients of shared parameters, head by head.
-void add_up(const Tensor& sums, const std::vector<Variable>& to) {
-  if (!sums) return;
-  int64_t at = 0;
-  for (const Variable& shared : to) {
-    const int64_t n = shared.value.size();
-    for (int64_t index = 0; shared.wants_grad() && index < sums.dim(0); ++index)
-      for (int64_t i = 0; i < n; ++i) shared.grad.data[i] += sums.row(index)[at + i];
-    at += n;
+// The pieces' gradients of queries, and which tiles of them there are.
+struct Pieces {
+  Scratch memory;
+  int64_t count, heads, T, D, tiles;
+  int64_t keys;             // of each
+  float* dq = nullptr;      // [count, B·H, T, D]
+  bool* started = nullptr;  // [count, B·H, tiles]
+
+  Pieces(const AttentionSpec& spec, int64_t width, int64_t of_sequence)
+      : count(pieces_of(spec, of_sequence)),
+        heads(spec.batch * spec.heads),
+        T(spec.tokens),
+        D(width),
+        tiles(of_sequence),
+        keys((tiles + count - 1) / count * kQueries) {
+    if (count == 1) return;
+    dq = memory.floats(count * heads * T * D);
+    started = memory.array<bool>(count * heads * tiles);
+    if (!rehearsing()) std::fill_n(started, count * heads * tiles, false);
   }
-}
+  Tensor of(int64_t task) const { return {dq + task * T * D, {T, D}}; }
 
-Tensor sums_for(Arena& arena, const AttentionSpec& spec, const Variable& of_heads) {
-  if (!of_heads.wants_grad()) return {};
-  return arena.zeros({spec.batch * spec.heads, of_heads.value.size() / spec.heads});
-}
-
-Tensor sums_for(Arena& arena, const AttentionSpec& spec, const std::vector<Variable>& shared) {
-  int64_t numbers = 0;
-  bool wanted = false;
-  for (const Variable& v : shared) {
-    numbers += v.value.size();
-    wanted |= v.wants_grad();
+  // Adds the rows of a tile up, piece by piece.
+  void add_up(const Head& h, const Tile& t, const Gradient& dqkv) const {
+    skip(h, dqkv, 0, t.i0, t.i1);
+    for (int64_t piece = 0; piece < count; ++piece) {
+      const int64_t task = piece * heads + h.index;
+      if (!started[task * tiles + t.i0 / kQueries]) continue;
+      for (int64_t i = t.i0; i < t.i1; ++i) {
+        float* to = h.out(dqkv.tensor(), i);
+        const float* from = of(task).row(i);
+        for (int64_t d = 0; d < D; ++d) to[d] += from[d];
+      }
+    }
   }
-  return wanted ? arena.zeros({spec.batch * spec.heads, numbers}) : Tensor{};
-}
+};
 
 }  // namespace
 
 namespace attention_tile {
 
-void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
-              const Operand& inputs, const RowState* states) {
-  const Variable bias = spec.bias ? spec.bias->parameter() : Variable{},
-                 start = spec.normalizer->parameter();
-  const auto shared = spec.bias ? spec.bias->shared() : std::vector<Variable>{};
-  const HeadSums sums{sums_for(arena, spec, spec.slot_key), sums_for(arena, spec, spec.slot_value),
-                      sums_for(arena, spec, bias), sums_for(arena, spec, shared),
-                      sums_for(arena, spec, start)};
+void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
+              const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
+              const RowState* states) {
+  const int64_t T = spec.tokens, heads = spec.batch * spec.heads, count = tiles.of_sequence();
+  const Pieces pieces(spec, out.shape()[1] / spec.heads, count);
+  const HeadSums sums(arena, spec, pieces.count);
   const Gradient dqkv(qkv);
   const Operand douts = rounded(arena, out.grad, spec.precision);
-  const int64_t tiles = (spec.tokens + kQueries - 1) / kQueries;
-  // Tiles of one head add to the same keys and values, so one thread takes them in order.
-  parallel_tiles(spec.batch * spec.heads, [&](int64_t index) {
+  float* dots = spec.normalizer->two_passes() ? arena.array<float>(heads * T) : nullptr;
+  const auto with_head = [&](int64_t index, const auto& f) {
     const Head h(spec, qkv.value, inputs, index);
-    skip_head(h, dqkv);
-    const Backward b{h, out.value, out.grad, qkv.grad, douts, states + index * h.T, sums};
-    for (int64_t tile = 0; tile < tiles; ++tile) backward_tile(b, Tile(h, tile));
+    f(Backward{h, out.value, out.grad, qkv.grad, douts, states + index * T,
+               dots ? dots + index * T : nullptr, sums});
+  };
+
+  if (dots)
+    parallel_tiles(heads * count, [&](int64_t task) {
+      with_head(task / count, [&](const Backward& b) {
+        const Tile& t = tiles.at(b.h.batch, task % count);
+        find_other_dots(b, t, pieces.keys, dots + b.h.index * T + t.i0);
+      });
+    });
+  // The first keys of a causal head are seen by the most queries.
+  parallel_tiles(pieces.count * heads, [&](int64_t task) {
+    with_head(task % heads, [&](Backward b) {
+      const int64_t piece = task / heads, begin = std::min(T, piece * pieces.keys),
+                    end = std::min(T, begin + pieces.keys);
+      for (const int64_t column : {b.h.C, 2 * b.h.C}) skip(b.h, dqkv, column, begin, end);
+      if (pieces.count == 1) skip(b.h, dqkv, 0, 0, T);
+      b.task = b.h.index * pieces.count + piece;
+      b.dq = pieces.count == 1 ? Tensor{b.h.out(qkv.grad, 0), {T, b.h.D}, b.h.stride}
+                               : pieces.of(task);
+      b.started = pieces.started ? pieces.started + task * count : nullptr;
+      backward_keys(b, tiles, {begin, end});
+    });
   });
-  add_up(sums.slot_key, spec.slot_key, spec.heads);
-  add_up(sums.slot_value, spec.slot_value, spec.heads);
-  add_up(sums.bias, bias, spec.heads);
-  add_up(sums.bias_shared, shared);
-  add_up(sums.start, start, spec.heads);
+  if (pieces.count > 1)
+    parallel_tiles(heads * count, [&](int64_t task) {
+      with_head(task / count, [&](const Backward& b) {
+        pieces.add_up(b.h, tiles.at(b.h.batch, task % count), dqkv);
+      });
+    });
+  if (spec.slot_key.value || sums.start)
+    parallel_tiles(heads, [&](int64_t index) {
+      with_head(index, [&](const Backward& b) {
+        for (int64_t tile = 0; tile < count; ++tile) backward_rest(b, tiles.at(b.h.batch, tile));
+      });
+    });
+  sums.add_up(spec, parts);
 }
 
 }  // namespace attention_tile

@@ -1,12 +1,25 @@
 #include "autograd/ops/attention_tile.h"
 
-#include "core/gemm.h"
+#include <new>
+
+#include "core/threads.h"
 
 namespace waiver::attention_tile {
 
-void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch) {
-  gemm(Op::plain, Op::transposed, t.rows(), block.keys(), h.D, h.spec.scale, h.qs.at(t.i0, 0),
-       h.ks.at(block.j0, 0), 0.0f, s, pitch);
+Tiles::Tiles(Arena& arena, const AttentionSpec& spec)
+    : count_((spec.tokens + kQueries - 1) / kQueries),
+      stride_(spec.documents.empty() ? 0 : count_) {
+  const int64_t all = stride_ > 0 ? spec.batch * count_ : count_;
+  all_ = arena.array<Tile>(all);
+  parallel_ranges(all, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) new (all_ + i) Tile(spec, i / count_, i % count_);
+  });
+}
+
+void scores(const Head& h, const Tile& t, const Block& block, const Keys& keys, float* s,
+            int64_t pitch) {
+  gemm(Op::plain, keys.op, t.rows(), block.keys(), h.D, h.spec.scale, h.qs.at(t.i0, 0),
+       keys.from(block.j0), 0.0f, s, pitch);
   if (!h.spec.bias) return;
   const int32_t* positions = h.spec.positions.data();
   for (int64_t i = t.i0; i < t.i1; ++i) {

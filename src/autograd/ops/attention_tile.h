@@ -1,6 +1,7 @@
 #pragma once
 
 #include "autograd/ops/attention_spec.h"
+#include "core/gemm.h"
 
 // The geometry of a tile of attention, and its scores. Shared by forward and backward.
 
@@ -46,14 +47,15 @@ struct Block {
   int64_t keys() const { return j1 - j0; }
 };
 
-/// Queries [i0, i1), the keys each sees, and the blocks that cover them.
+/// Queries [i0, i1) of a sequence, the keys each sees, and the blocks that cover them.
 class Tile {
  public:
-  Tile(const Head& h, int64_t index) : i0(index * kQueries), i1(std::min(h.T, i0 + kQueries)) {
-    all_.fill({h.T, 0});
+  Tile(const AttentionSpec& spec, int64_t batch, int64_t index)
+      : i0(index * kQueries), i1(std::min(spec.tokens, i0 + kQueries)) {
+    all_.fill({spec.tokens, 0});
     for (int64_t i = i0; i < i1; ++i) {
-      VisibleKeys seen = h.spec.mask->visible(i, h.T);
-      if (!h.spec.documents.empty()) seen = seen.within(h.spec.documents[h.batch * h.T + i]);
+      VisibleKeys seen = spec.mask->visible(i, spec.tokens);
+      if (!spec.documents.empty()) seen = seen.within(spec.documents[batch * spec.tokens + i]);
       const auto ranges = (visible_[i - i0] = seen.joined()).ranges();
       for (size_t r = 0; r < ranges.size(); ++r)
         if (ranges[r].size() > 0)
@@ -62,7 +64,7 @@ class Tile {
     }
   }
 
-  const int64_t i0, i1;
+  int64_t i0, i1;
   int64_t rows() const { return i1 - i0; }
   const VisibleKeys& visible(int64_t i) const { return visible_[i - i0]; }
   /// Query i's keys within a block, counted from its first key.
@@ -76,14 +78,47 @@ class Tile {
       for (int64_t j = all_[r].begin; j < all_[r].end; j += kKeys)
         f(Block{j, std::min(all_[r].end, j + kKeys), r});
   }
+  /// The blocks within some keys. REQUIRES: those are kKeys at most.
+  template <class F>
+  void for_blocks(const KeyRange& keys, const F& f) const {
+    for (size_t r = 0; r < all_.size(); ++r) {
+      const KeyRange seen = all_[r].within(keys.begin, keys.end);
+      if (seen.size() > 0) f(Block{seen.begin, seen.end, r});
+    }
+  }
 
  private:
   VisibleKeys visible_[kQueries];
   std::array<KeyRange, 3> all_;
 };
 
+/// The tiles of all sequences; sequences without documents of their own share them.
+class Tiles {
+ public:
+  Tiles(Arena& arena, const AttentionSpec& spec);
+  int64_t of_sequence() const { return count_; }
+  const Tile& at(int64_t batch, int64_t index) const { return all_[batch * stride_ + index]; }
+
+ private:
+  int64_t count_, stride_;
+  Tile* all_;
+};
+
+/// Keys or values of a head from the `first`-th on, as the right-hand side of products with rows of
+/// D numbers: [D, keys] where `op` is plain, else [keys, D].
+struct Keys {
+  Operand matrix;
+  Op op = Op::transposed;
+  int64_t first = 0;
+
+  Operand from(int64_t key) const {
+    return op == Op::plain ? matrix.at(0, key - first) : matrix.at(key - first, 0);
+  }
+};
+
 /// Scores of a block into s [rows, keys], rows `pitch` apart.
-void scores(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch);
+void scores(const Head& h, const Tile& t, const Block& block, const Keys& keys, float* s,
+            int64_t pitch);
 
 /// Multiplies weights (or their gradients) of query i over keys j0 + [0, n) by 0 or 1/(1 − rate).
 /// REQUIRES: n ≤ kKeys.
@@ -102,7 +137,8 @@ float slot_score(const Head& h, int64_t i);
 /// The gradient of attention: adds to those of qkv and of all parameters that `spec` names.
 /// `states` [B, H, T]: the final state of every row.
 /// `inputs`: qkv in the form for products.
-void backward(Arena& arena, Variable qkv, Variable out, const AttentionSpec& spec,
-              const Operand& inputs, const RowState* states);
+void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
+              const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
+              const RowState* states);
 
 }  // namespace waiver::attention_tile

@@ -8,8 +8,6 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kRows = 64;  // rows of a tile
-
 // x becomes h = (x − mean)·r, or x·r where not centred; returns r.
 float normalise(const float* x, float* h, int64_t D, bool centred, float eps) {
   float sum = 0, squares = 0;
@@ -51,16 +49,16 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
   const int64_t N = qkv.shape()[0], C = qkv.shape()[1] / 3, D = C / heads;
   check.vector("query_gain", query_gain.shape(), D, "channels of a head");
   check.vector("key_gain", key_gain.shape(), D, "channels of a head");
-  const int64_t tiles = (N + kRows - 1) / kRows;
+  const BatchParts parts = tape.parts(N);
   const Variable gains[] = {query_gain, key_gain};
   const bool keep = tape.recording();
   Tensor h, r, partial;  // normalised, before the gain; 1 / deviation; a tile's gradients of gains
   if (keep) {
     h = tape.arena().tensor({N, 2 * C});
     r = tape.arena().tensor({N, 2 * heads});
-    partial = tape.arena().tensor({tiles, 2 * D});
+    partial = tape.arena().tensor({parts.tiles(), 2 * D});
   }
-  parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
+  parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n)
       for (int64_t head = 0; head < 2 * heads; ++head) {  // queries, then keys
         float* x = qkv.value.row(n) + head * D;
@@ -72,11 +70,10 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
       }
   });
   tape.record("head_norm", qkv, [=] {
-    parallel_tiles(tiles, [&](int64_t tile) {
+    parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
       std::fill_n(sums, 2 * D, 0.0f);
-      const int64_t end = std::min(N, (tile + 1) * kRows);
-      for (int64_t n = tile * kRows; n < end; ++n)
+      for (int64_t n = begin; n < end; ++n)
         for (int64_t head = 0; head < 2 * heads; ++head) {
           const int64_t part = head / heads;
           head_gradient(h.row(n) + head * D, qkv.grad.row(n) + head * D,
@@ -84,11 +81,8 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
                         sums + part * D);
         }
     });
-    for (int64_t tile = 0; tile < tiles; ++tile)
-      for (int64_t d = 0; d < D; ++d) {
-        if (query_gain.wants_grad()) query_gain.grad.data[d] += partial.row(tile)[d];
-        if (key_gain.wants_grad()) key_gain.grad.data[d] += partial.row(tile)[D + d];
-      }
+    if (query_gain.wants_grad()) parts.add_tiles(partial, 0, D, query_gain.grad.data);
+    if (key_gain.wants_grad()) parts.add_tiles(partial, D, D, key_gain.grad.data);
   });
 }
 

@@ -8,8 +8,6 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kRows = 64;  // rows of a tile
-
 struct RowStatistics {
   float mean, rstd;
 };
@@ -46,14 +44,15 @@ void row_gradient(const float* x, const float* dy, const float* gain, RowStatist
 }  // namespace
 
 Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps) {
-  const int64_t N = x.shape()[0], C = x.shape()[1], tiles = (N + kRows - 1) / kRows;
+  const int64_t N = x.shape()[0], C = x.shape()[1];
+  const BatchParts parts = tape.parts(N);
   const Check check("layer_norm");
   check.matrix("x", x.shape());
   check.vector("gain", gain.shape(), C, "channels");
   if (bias.value) check.vector("bias", bias.shape(), C, "channels");
   Variable y = tape.variable(x.shape());
   auto* rows = tape.arena().array<RowStatistics>(N);
-  parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
+  parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const float* in = x.value.row(n);
       const RowStatistics s = rows[n] = statistics(in, C, eps);
@@ -65,24 +64,18 @@ Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float 
   });
   if (!tape.recording()) return y;
 
-  Tensor partial = tape.arena().tensor({tiles, 2 * C});  // a tile's dgain, dbias
+  Tensor partial = tape.arena().tensor({parts.tiles(), 2 * C});  // a tile's dgain, dbias
   tape.record("layer_norm", y, [=] {
     const Gradient dx(x);
-    parallel_tiles(tiles, [&](int64_t tile) {
+    parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
       for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
-      const int64_t end = std::min(N, (tile + 1) * kRows);
-      for (int64_t n = tile * kRows; n < end; ++n)
+      for (int64_t n = begin; n < end; ++n)
         row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, dx.row(n), sums,
                      sums + C);
     });
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const float* sums = partial.row(tile);
-      if (gain.wants_grad())
-        for (int64_t c = 0; c < C; ++c) gain.grad.data[c] += sums[c];
-      if (bias.wants_grad())
-        for (int64_t c = 0; c < C; ++c) bias.grad.data[c] += sums[C + c];
-    }
+    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
+    if (bias.wants_grad()) parts.add_tiles(partial, C, C, bias.grad.data);
   });
   return y;
 }

@@ -4,6 +4,7 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/weight_gradient.h"
 #include "core/gemm.h"
 #include "core/math.h"
 #include "core/rounded.h"
@@ -13,26 +14,20 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kRows = 64;  // rows of a tile
-
-// y = activation(z + b) on rows [begin, end), where y holds z. GELU's slope is kept where it is
-// needed: forward has all its terms at hand, and backward would take as long again to compute it.
-void finish_rows(Tensor y, Tensor slope, const float* bias, int64_t begin, int64_t end,
-                 Activation act) {
-  const int64_t out = y.dim(1);
-  for (int64_t n = begin; n < end; ++n) {
-    float* row = y.row(n);
-    if (bias)
-      for (int64_t c = 0; c < out; ++c) row[c] += bias[c];
-    if (act == Activation::relu)
-      for (int64_t c = 0; c < out; ++c) row[c] = row[c] > 0 ? row[c] : (row[c] <= 0 ? 0 : row[c]);
-    if (act != Activation::gelu) continue;
-    float* kept = slope ? slope.row(n) : nullptr;
-    for (int64_t c = 0; c < out; ++c) {
-      const NormalCdf phi = normal_cdf(row[c]);
-      if (kept) kept[c] = phi.cdf + row[c] * phi.density;
-      row[c] *= phi.cdf;
-    }
+// y = activation(z + b) in channels [first, last) of a row that holds z. GELU's slope is kept where
+// it is needed: forward has all its terms at hand, and backward would take as long again to compute
+// it.
+void finish_row(float* y, float* slope, const float* bias, int64_t first, int64_t last,
+                Activation act) {
+  if (bias)
+    for (int64_t c = first; c < last; ++c) y[c] += bias[c];
+  if (act == Activation::relu)
+    for (int64_t c = first; c < last; ++c) y[c] = y[c] > 0 ? y[c] : (y[c] <= 0 ? 0 : y[c]);
+  if (act != Activation::gelu) return;
+  for (int64_t c = first; c < last; ++c) {
+    const NormalCdf phi = normal_cdf(y[c]);
+    if (slope) slope[c] = phi.cdf + y[c] * phi.density;
+    y[c] *= phi.cdf;
   }
 }
 
@@ -61,12 +56,6 @@ void sum_rows(const Tensor& from, int64_t begin, int64_t end, float* sums) {
     const float* row = from.row(n);
     for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
   }
-}
-
-void add_rows(const Tensor& from, Tensor to) {
-  const int64_t columns = from.dim(1);
-  for (int64_t n = 0; n < from.dim(0); ++n)
-    for (int64_t c = 0; c < columns; ++c) to.data[c] += from.row(n)[c];
 }
 
 // Wᵀ. A product with a transposed right-hand side runs at about four fifths of the speed of a plain
@@ -111,41 +100,32 @@ Right other_side(Arena& arena, const Tensor& w, const Right& forward, bool as_is
   return right_side(arena, w, !as_is, precision);
 }
 
-// C = A B + beta · C on rows [begin, end) of A, which are rounded first, and C.
-void multiply_rows(const Rounded& a, int64_t inner, const Right& b, float beta, const Tensor& c,
-                   int64_t begin, int64_t end) {
-  a.fill(begin, end);
-  gemm(Op::plain, b.op, end - begin, c.dim(1), inner, 1.0f, a.at(begin, 0), b.matrix, beta,
-       c.row(begin), c.stride());
-}
-
-// The number of parts into which a weight gradient splits its sum over N. One part costs nothing
-// extra but occupies few threads; a batch large enough for many threads gets 64 tiles, at the price
-// of a sum over the parts.
-int64_t parts_of_sum(int64_t N, int64_t row_tiles) {
-  constexpr int64_t whole = 8192, least = 512, tiles = 64;
-  if (N <= whole) return 1;
-  return std::min((tiles + row_tiles - 1) / row_tiles, N / least);
-}
-
-// dW += leftᵀ right, left [N, rows], right [N, columns].
-void add_weight_gradient(Arena& arena, const Rounded& left, const Rounded& right, int64_t N,
-                         Tensor dw) {
-  const int64_t rows = dw.dim(0), columns = dw.dim(1);
-  const int64_t row_tiles = (rows + kRows - 1) / kRows, parts = parts_of_sum(N, row_tiles);
-  const int64_t length = (N + parts - 1) / parts;
-  const Tensor sums = parts > 1 ? arena.tensor({parts, rows * columns}) : dw;
-  parallel_tiles(parts * row_tiles, [&](int64_t tile) {
-    const int64_t part = tile / row_tiles, n = part * length, begin = tile % row_tiles * kRows;
-    gemm(Op::transposed, Op::plain, std::min(kRows, rows - begin), columns, std::min(length, N - n),
-         1.0f, left.at(n, begin), right.at(n, 0), parts > 1 ? 0.0f : 1.0f,
-         sums.data + (part * rows + begin) * columns, columns);
-  });
-  if (parts == 1) return;
-  parallel_ranges(rows * columns, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t part = 0; part < parts; ++part)
-      for (int64_t i = begin; i < end; ++i) dw.data[i] += sums.row(part)[i];
-  });
+// C = A B + beta · C for A [N, inner], tile by tile of C: some of its rows, and all of its columns
+// or, for few rows or a large B, some; a long sum in pieces. Where one task has all the columns of
+// its rows, it calls `before` for them first; otherwise that is done before everything. `after` is
+// called for every finished tile.
+template <class F, class G>
+void multiply(const BatchParts& parts, const Operand& a, int64_t inner, const Right& b, float beta,
+              const Tensor& c, const F& before, const G& after) {
+  constexpr int64_t most = 1 << 20, deepest = 4096;  // numbers of B that a task reads; its rows
+  const int64_t tiles = parts.tiles(), columns = c.dim(1), depth = std::min(inner, deepest);
+  const int64_t pieces = std::max((TileLoops::kMany + tiles - 1) / std::max<int64_t>(1, tiles),
+                                  (depth * columns + most - 1) / most);
+  const int64_t width = std::max<int64_t>(64, ((columns + pieces - 1) / pieces + 63) / 64 * 64);
+  const int64_t across = (columns + width - 1) / width;
+  const bool whole = across == 1 && depth == inner;
+  if (!whole) parts.for_tiles(before);
+  for (int64_t k = 0; k < inner; k += depth)
+    parallel_tiles(across * tiles, [&](int64_t task) {
+      const int64_t tile = task % tiles, column = task / tiles * width;
+      const auto [begin, end] = parts.tile(tile);
+      const int64_t n = std::min(width, columns - column), length = std::min(depth, inner - k);
+      if (whole) before(tile, begin, end);
+      gemm(Op::plain, b.op, end - begin, n, length, 1.0f, a.at(begin, k),
+           b.op == Op::plain ? b.matrix.at(k, column) : b.matrix.at(column, k),
+           k == 0 ? beta : 1.0f, c.row(begin) + column, c.stride());
+      if (k + length == inner) after(begin, end, column, column + n);
+    });
 }
 
 void check_shapes(const Variable& x, const Variable& w, const Variable& b, bool as_is) {
@@ -171,27 +151,35 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
 
   const int64_t in = x.shape()[1];
   const Precision precision = tape.precision();
+  const BatchParts parts = tape.parts(N);
   const Right right = right_side(arena, w.value, as_is, precision);
   const Rounded inputs(arena, x.value, precision);
-  parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
-    multiply_rows(inputs, in, right, 0.0f, y.value, begin, end);
-    finish_rows(y.value, slope, b.value.data, begin, end, act);
-  });
+  multiply(
+      parts, inputs.all(), in, right, 0.0f, y.value,
+      [&](int64_t, int64_t begin, int64_t end) { inputs.fill(begin, end); },
+      [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+        for (int64_t n = begin; n < end; ++n)
+          finish_row(y.value.row(n), slope ? slope.row(n) : nullptr, b.value.data, first, last,
+                     act);
+      });
 
   tape.record("linear", y, [=, &arena] {
     const Gradient dx(x);
     const Right back = other_side(arena, w.value, right, as_is, precision);
     const Rounded dz(arena, y.grad, precision);
     Tensor sums;  // of a tile's rows of dz
-    if (b.wants_grad()) sums = arena.tensor({(N + kRows - 1) / kRows, out});
-    parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
-      activation_gradient(y.grad, y.value, slope, begin, end, act);
-      if (sums) sum_rows(y.grad, begin, end, sums.row(begin / kRows));
-      multiply_rows(dz, out, back, dx.beta(), dx.tensor(), begin, end);
-    });
+    if (b.wants_grad()) sums = arena.tensor({parts.tiles(), out});
+    multiply(
+        parts, dz.all(), out, back, dx.beta(), dx.tensor(),
+        [&](int64_t tile, int64_t begin, int64_t end) {
+          activation_gradient(y.grad, y.value, slope, begin, end, act);
+          if (sums) sum_rows(y.grad, begin, end, sums.row(tile));
+          dz.fill(begin, end);
+        },
+        [](auto...) {});
     if (w.wants_grad())
-      add_weight_gradient(arena, as_is ? inputs : dz, as_is ? dz : inputs, N, w.grad);
-    if (sums) add_rows(sums, b.grad);
+      add_weight_gradient((as_is ? inputs : dz).all(), (as_is ? dz : inputs).all(), parts, w.grad);
+    if (sums) parts.add_tiles(sums, 0, out, b.grad.data);
   });
   return y;
 }

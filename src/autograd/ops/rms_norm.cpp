@@ -9,8 +9,6 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kRows = 64;  // rows of a tile
-
 float inverse_rms(const float* x, int64_t C, float eps) {
   float squares = 0;
 #pragma omp simd reduction(+ : squares)
@@ -35,13 +33,14 @@ void row_gradient(const float* x, const float* dy, const float* gain, float r, i
 }  // namespace
 
 Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
-  const int64_t N = x.shape()[0], C = x.shape()[1], tiles = (N + kRows - 1) / kRows;
+  const int64_t N = x.shape()[0], C = x.shape()[1];
+  const BatchParts parts = tape.parts(N);
   const Check check("rms_norm");
   check.matrix("x", x.shape());
   check.vector("gain", gain.shape(), C, "channels");
   Variable y = tape.variable(x.shape());
   float* r = tape.arena().array<float>(N);
-  parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
+  parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const float* in = x.value.row(n);
       float* out = y.value.row(n);
@@ -51,19 +50,16 @@ Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
   });
   if (!tape.recording()) return y;
 
-  Tensor partial = tape.arena().tensor({tiles, C});  // a tile's dgain
+  Tensor partial = tape.arena().tensor({parts.tiles(), C});  // a tile's dgain
   tape.record("rms_norm", y, [=] {
     const Gradient dx(x);
-    parallel_tiles(tiles, [&](int64_t tile) {
+    parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
       for (int64_t c = 0; c < C; ++c) sums[c] = 0;
-      const int64_t end = std::min(N, (tile + 1) * kRows);
-      for (int64_t n = tile * kRows; n < end; ++n)
+      for (int64_t n = begin; n < end; ++n)
         row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, r[n], C, dx.row(n), sums);
     });
-    for (int64_t tile = 0; tile < tiles; ++tile)
-      for (int64_t c = 0; gain.wants_grad() && c < C; ++c)
-        gain.grad.data[c] += partial.row(tile)[c];
+    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
   });
   return y;
 }

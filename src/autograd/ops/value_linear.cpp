@@ -1,6 +1,7 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/weight_gradient.h"
 #include "core/gemm.h"
 #include "core/rounded.h"
 #include "core/threads.h"
@@ -20,6 +21,7 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
   Variable y = tape.variable({N, C});
   Arena& arena = tape.arena();
   const Precision precision = tape.precision();
+  const BatchParts parts = tape.parts(N);
   const Operand W = rounded(arena, {weight.value.data, {H * D, D}}, precision);
   const Rounded values(arena, {qkv.value.data + 2 * C, {N, C}, 3 * C}, precision);
   parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
@@ -39,10 +41,9 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
              W.at(h * D, 0), 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
     });
     if (!weight.wants_grad()) return;
-    parallel_tiles(H, [&](int64_t h) {  // a head sums over all rows itself
-      gemm(Op::transposed, Op::plain, D, D, N, 1.0f, values.at(0, h * D), dy.at(0, h * D), 1.0f,
-           weight.grad.data + h * D * D, D);
-    });
+    for (int64_t h = 0; h < H; ++h)
+      add_weight_gradient(values.at(0, h * D), dy.at(0, h * D), parts,
+                          {weight.grad.data + h * D * D, {D, D}});
   });
   return y;
 }

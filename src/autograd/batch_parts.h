@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor.h"
+#include "core/threads.h"
+
+namespace waiver {
+
+/// The N rows of a batch of sequences, cut for sums over all of them: into a power of two of parts,
+/// at most kMost and at most one a sequence, which begin and end with sequences, and each part into
+/// tiles of up to kRows rows. Such a sum adds the rows of a tile, then the tiles of a part, in
+/// order, and the parts in a binary tree, ((0 + 1) + (2 + 3)) + …: whoever holds the sequences of a
+/// subtree can sum them alone, to the same bits.
+class BatchParts {
+ public:
+  static constexpr int64_t kMost = 8, kRows = 64;
+
+  /// `sequences` of equal length; rows that are no whole number of them count as one sequence.
+  BatchParts(int64_t rows, int64_t sequences);
+
+  int64_t count() const { return count_; }
+  /// The first sequence and the first row of a part; those of part `count()` are the ends.
+  int64_t sequence(int64_t part) const { return part * sequences_ / count_; }
+  int64_t row(int64_t part) const { return sequence(part) * length_; }
+
+  int64_t tiles() const { return first_tile_[count_]; }
+  struct Rows {
+    int64_t begin, end;
+    int64_t size() const { return end - begin; }
+  };
+  Rows tile(int64_t index) const;
+  /// f(tile, begin, end) for every tile, on all threads.
+  template <class F>
+  void for_tiles(const F& f) const {
+    parallel_tiles(tiles(), [&](int64_t index) {
+      const Rows rows = tile(index);
+      f(index, rows.begin, rows.end);
+    });
+  }
+
+  /// Calls add(p, q), which adds what is kept for part q to what is kept for part p, until part 0
+  /// has it all.
+  template <class F>
+  void tree(const F& add) const {
+    for (int64_t step = 1; step < count_; step *= 2)
+      for (int64_t part = 0; part < count_; part += 2 * step) add(part, part + step);
+  }
+  /// to[c] += Σ of the tiles' rows of sums [tiles, C], which are overwritten.
+  void add_tiles(const Tensor& sums, int64_t first, int64_t count, float* to) const;
+
+ private:
+  int64_t sequences_, length_, count_ = 1;
+  int64_t first_tile_[kMost + 1] = {};
+};
+
+}  // namespace waiver
