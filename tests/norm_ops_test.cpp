@@ -59,6 +59,48 @@ TEST_CASE("rms_norm scales every row") {
           });
 }
 
+// Rows of x + z, and of their norm by plain loops.
+template <class In>
+auto sum_and_norm(const In& in, int N, int C, bool centred, double eps) {
+  using std::sqrt;
+  auto sum = in[0], normed = in[0];
+  for (int n = 0; n < N; ++n) {
+    auto mean = 0.0 * in[0][0], square = mean;
+    for (int c = n * C; c < (n + 1) * C; ++c) sum[c] = in[0][c] + in[1][c];
+    for (int c = n * C; centred && c < (n + 1) * C; ++c) mean += sum[c] / C;
+    for (int c = n * C; c < (n + 1) * C; ++c) square += (sum[c] - mean) * (sum[c] - mean) / C;
+    for (int c = n * C; c < (n + 1) * C; ++c)
+      normed[c] = (sum[c] - mean) / sqrt(square + eps) * in[2][c % C];
+  }
+  return std::pair{sum, normed};
+}
+
+TEST_CASE("a residual sum and its norm, whichever of them goes on") {
+  constexpr float eps = 1e-5f;
+  for (const auto& [N, C] : {std::array{1, 3}, {9, 5}, {150, 67}})
+    for (const bool centred : {false, true})
+      for (const bool uses_sum : {false, true})
+        for (const bool uses_norm : {false, true}) {
+          if (!uses_sum && !uses_norm) continue;
+          INFO(N, " x ", C, ": ", centred, uses_sum, uses_norm);
+          check(
+              {{N, C}, {N, C}, {C}},
+              [&](Tape& tape, const auto& in) {
+                const auto [sum, normed] = centred
+                                               ? add_layer_norm(tape, in[0], in[1], in[2], {}, eps)
+                                               : add_rms_norm(tape, in[0], in[1], in[2], eps);
+                if (!uses_norm) return sum;
+                return uses_sum ? add(tape, sum, normed) : normed;
+              },
+              [&, N = N, C = C](const auto& in) {
+                auto [sum, normed] = sum_and_norm(in, N, C, centred, eps);
+                if (!uses_norm) return sum;
+                for (size_t i = 0; uses_sum && i < sum.size(); ++i) normed[i] += sum[i];
+                return normed;
+              });
+        }
+}
+
 TEST_CASE("head_norm scales the channels of each head of queries and keys only") {
   struct Sizes {
     int N, H, D;

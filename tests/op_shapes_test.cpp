@@ -58,7 +58,8 @@ const std::vector<float> kNumbers(5);
 const std::vector<KeyRange> kDocuments(4);
 
 std::vector<Case> elementwise() {
-  return {{"[add] x [2, 3] must have the shape of z [3, 2]",
+  return {{"[add] x [3] must be a matrix", [](Given& g) { add(g.tape, g(3), g(3)); }},
+          {"[add] x [2, 3] must have the shape of z [3, 2]",
            [](Given& g) { add(g.tape, g(2, 3), g(3, 2)); }},
           {"[add] the rows of x [2, 512] must be contiguous, but their pitch is 528",
            [](Given& g) { add(g.tape, g.apart(2), g(2, 512)); }},
@@ -146,6 +147,10 @@ std::vector<Case> norms() {
            [](Given& g) { layer_norm(g.tape, g(5, 3), g(2), {}, 0); }},
           {"[layer_norm] bias [4] must be a vector with one number for each of the 3 channels",
            [](Given& g) { layer_norm(g.tape, g(5, 3), g(3), g(4), 0); }},
+          {"[add_layer_norm] x [2, 3] must have the shape of z [3, 2]",
+           [](Given& g) { add_layer_norm(g.tape, g(2, 3), g(3, 2), g(3), {}, 0); }},
+          {"[add_rms_norm] gain [2] must be a vector with one number for each of the 3 channels",
+           [](Given& g) { add_rms_norm(g.tape, g(5, 3), g(5, 3), g(2), 0); }},
           {"[rms_norm] x [3] must be a matrix", [](Given& g) { rms_norm(g.tape, g(3), g(3), 0); }},
           {"[rms_norm] gain [3, 1] must be a vector with one number for each of the 3 channels",
            [](Given& g) { rms_norm(g.tape, g(5, 3), g(3, 1), 0); }},

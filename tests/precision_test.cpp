@@ -128,7 +128,8 @@ TEST_CASE("a bfloat16 run has the same bits resumed, without probes and with any
   REQUIRE(runs.train("whole", rounding("40", {"--threads", "1"})).status == 0);
   REQUIRE(runs.train("resumed", rounding("20", {"--threads", "2"})).status == 0);
   REQUIRE(runs.train("resumed", rounding("40", {"--threads", "3", "--resume"})).status == 0);
-  REQUIRE(runs.train("unprobed", rounding("40", {"probe.every=0", "probe.snapshots=[]"})).status == 0);
+  REQUIRE(runs.train("unprobed", rounding("40", {"probe.every=0", "probe.snapshots=[]"})).status ==
+          0);
   CHECK(weights(runs.at("resumed"), 40) == weights(runs.at("whole"), 40));
   CHECK(weights(runs.at("unprobed"), 40) == weights(runs.at("whole"), 40));
   CHECK(logged(runs.at("resumed")) == logged(runs.at("whole")));

@@ -46,6 +46,15 @@ class BatchParts {
     for (int64_t step = 1; step < count_; step *= 2)
       for (int64_t part = 0; part < count_; part += 2 * step) add(part, part + step);
   }
+  /// Σ value(n) over all rows.
+  template <class F>
+  double sum(const F& value) const {
+    double sums[kMost] = {};
+    for (int64_t part = 0; part < count_; ++part)
+      for (int64_t n = row(part); n < row(part + 1); ++n) sums[part] += value(n);
+    tree([&](int64_t p, int64_t q) { sums[p] += sums[q]; });
+    return sums[0];
+  }
   /// to[c] += Σ of the tiles' rows of sums [tiles, C], which are overwritten.
   void add_tiles(const Tensor& sums, int64_t first, int64_t count, float* to) const;
 

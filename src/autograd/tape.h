@@ -25,6 +25,8 @@ struct Variable {
     *untouched = false;
     return true;
   }
+  /// Whether a gradient has reached it.
+  bool touched() const { return wants_grad() && (!untouched || !*untouched); }
   const Shape& shape() const { return value.shape; }
 };
 
@@ -61,17 +63,28 @@ class Tape {
             new (arena_.array<bool>(1)) bool(true)};
   }
 
+  /// An uninitialised value of x's shape whose gradient is that of x, as suits a sum y = x + …:
+  /// what reaches y has reached x, without being moved. REQUIRES: the op that computes y is the
+  /// last to use x, so that in backward all others follow it.
+  Variable continuing(const Variable& x) {
+    if (keeps_gradients_ || !x.untouched || x.touched()) return variable(x.shape());
+    return {arena_.tensor(x.shape()), x.grad, x.untouched};
+  }
+  /// From now on every variable has a gradient of its own, which stays until the arena is reset.
+  void keep_gradients() { keeps_gradients_ = true; }
+
   /// Adds `backward`, which reads the gradient of `output` and adds to those of the op's inputs;
-  /// it is skipped where no gradient has reached `output`. REQUIRES: the op has computed its
-  /// values.
+  /// it is skipped where no gradient has reached `output`, nor `other`, a second one. REQUIRES: the
+  /// op has computed its values.
   template <class F>
-  void record(const char* op, const Variable& output, F backward) {
+  void record(const char* op, const Variable& output, F backward, const Variable& other = {}) {
     static_assert(std::is_trivially_destructible_v<F>, "closures live in the arena");
     if (!recording_) return;
     if (profile_) profile_->mark(op, Profile::forward);
     auto* closure = new (arena_.array<F>(1)) F(backward);
     auto call = [](void* f) { (*static_cast<F*>(f))(); };
-    last_ = new (arena_.array<Node>(1)) Node{op, output.untouched, call, closure, last_};
+    last_ = new (arena_.array<Node>(1))
+        Node{op, output.untouched, other.untouched, call, closure, last_};
   }
 
   /// Sets the gradient of the scalar `loss` to `seed` and runs the record in reverse.
@@ -79,7 +92,8 @@ class Tape {
     loss.grad.data[0] = seed;
     loss.first_gradient();
     for (Node* node = last_; node; node = node->previous) {
-      if (!node->untouched || !*node->untouched) node->call(node->closure);
+      if (!node->untouched || !*node->untouched || (node->other && !*node->other))
+        node->call(node->closure);
       if (profile_) profile_->mark(node->op, Profile::backward);
     }
     last_ = nullptr;
@@ -88,13 +102,13 @@ class Tape {
  private:
   struct Node {
     const char* op;
-    const bool* untouched;  // of the output
+    const bool *untouched, *other;  // of the output, and of a second one
     void (*call)(void*);
     void* closure;
     Node* previous;
   };
   Arena& arena_;
-  bool recording_;
+  bool recording_, keeps_gradients_ = false;
   Profile* profile_;
   Node* last_ = nullptr;
   Precision precision_ = Precision::float32;

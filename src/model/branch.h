@@ -8,6 +8,11 @@
 
 namespace waiver {
 
+/// The residual stream, and its part for the next norm where that is known already.
+struct Stream {
+  Variable x, normed = {};
+};
+
 /// How attention or the MLP, f, is added to the residual stream x:
 ///   pre       x + f(norm(x))
 ///   post      norm(x + f(x))
@@ -21,16 +26,25 @@ class Branch {
   Branch(Builder& builder, const ModelConfig& config, const std::string& norm,
          const std::string& place);
 
+  /// The norm of its input; null where it has none.
+  const Norm* in() const { return in_.get(); }
+
   /// `added` is shown what is added to x: f's part after norm_out and dropout, before `post`
-  /// normalises the sum.
+  /// normalises the sum. `next`, where given, is the norm that will be applied to the result: its
+  /// part comes out of the same pass.
   template <class F, class G>
-  Variable join(Tape& tape, Variable x, const Input& input, const F& f, const G& added) const {
-    Variable y = f(in_ ? in_->apply(tape, x) : x);
+  Stream join(Tape& tape, const Stream& stream, const Input& input, const F& f, const G& added,
+              const Norm* next) const {
+    const Variable x = stream.x;
+    Variable y = f(!in_ ? x : stream.normed.value ? stream.normed : in_->apply(tape, x));
     if (out_) y = out_->apply(tape, y);
     y = dropout_.apply(tape, y, input.noise, input.batch);
     added(y.value);
-    x = residual_ ? add(tape, x, y) : y;
-    return after_ ? after_->apply(tape, x) : x;
+    if (after_) return {after_->apply(tape, residual_ ? add(tape, x, y) : y)};
+    if (!residual_) return {y};
+    if (!next) return {add(tape, x, y)};
+    const auto [sum, normed] = next->add_and_apply(tape, x, y);
+    return {sum, normed};
   }
 
  private:

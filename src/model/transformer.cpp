@@ -172,6 +172,18 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
 
+// The norm that is applied to the residual stream after attention or the MLP of a layer, unless the
+// stream may be edited before.
+const Norm* Transformer::next_norm(const Input& input, int64_t layer, bool after_attention) const {
+  if (input.intervention) return nullptr;
+  if (after_attention && blocks_[layer].perceptron) return blocks_[layer].perceptron->branch.in();
+  for (int64_t l = layer + 1; l < config_.layers; ++l) {
+    if (blocks_[l].attention) return blocks_[l].attention->branch.in();
+    if (blocks_[l].perceptron) return blocks_[l].perceptron->branch.in();
+  }
+  return sinks_ ? nullptr : final_.get();
+}
+
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
   tape.set_precision(config_.precision);
@@ -201,30 +213,34 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     x = prepend(tape, x, sinks_->variable, input.batch);
     input = with_sinks(tape, input, config_.sink_tokens);
   }
+  Stream stream{x};
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
     if (block.attention)
-      x = block.attention->branch.join(
-          tape, x, input,
+      stream = block.attention->branch.join(
+          tape, stream, input,
           [&](Variable in) {
             Variable a = attend(tape, l, in, input, documents, capture);
             pass(input, capture, l, Point::attn_out, a.value);
             return a;
           },
-          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); });
+          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); },
+          next_norm(input, l, true));
     if (block.perceptron)
-      x = block.perceptron->branch.join(
-          tape, x, input,
+      stream = block.perceptron->branch.join(
+          tape, stream, input,
           [&](Variable in) {
             Variable m = block.perceptron->mlp->forward(tape, in);
             pass(input, capture, l, Point::mlp_out, m.value);
             return m;
           },
-          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); });
-    pass(input, capture, l, Point::resid, x.value);
+          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); },
+          next_norm(input, l, false));
+    pass(input, capture, l, Point::resid, stream.x.value);
   }
+  x = stream.x;
   if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
-  if (final_) x = final_->apply(tape, x);
+  if (final_) x = stream.normed.value ? stream.normed : final_->apply(tape, x);
   pass(input, capture, -1, Point::final_norm, x.value);
   Variable logits = !tokens_ ? x
                     : config_.output.tied

@@ -55,6 +55,7 @@ class Transformer {
  private:
   void add_encodings();
   std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
+  const Norm* next_norm(const Input& input, int64_t layer, bool after_attention) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   std::span<const KeyRange> documents, Capture* capture) const;
 

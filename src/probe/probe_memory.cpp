@@ -57,6 +57,7 @@ int64_t pass_bytes(const Transformer& model, int64_t rows, Purpose purpose, bool
   const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
   Rehearsed watch(arena, model.config(), rows, purpose, gradients);
   Tape tape(arena, gradients);
+  tape.keep_gradients();
   const Variable logits =
       model.forward(tape, {tokens, rows, T, tokens.first(static_cast<size_t>(T))}, &watch);
   if (gradients) tape.backward(cross_entropy(tape, logits, tokens));

@@ -194,6 +194,7 @@ void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
   arena_.reset();
   const bool backward = watch.gradients();
   Tape tape(arena_, backward);
+  tape.keep_gradients();
   const Variable logits = model_.forward(tape, input, &watch);
   if (!backward) return;
   const KeptGradients kept(model_.parameters());

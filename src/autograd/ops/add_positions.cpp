@@ -1,6 +1,7 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/scatter.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -14,7 +15,7 @@ Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const i
                 x.shape(), table.shape());
   check.require(T > 0 && N % T == 0, "the rows of x {} must be a multiple of the {} positions",
                 x.shape(), T);
-  Variable y = tape.variable(x.shape());
+  Variable y = tape.continuing(x);
   parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const float *in = x.value.row(n), *add = table.value.row(positions[n % T]);
@@ -22,18 +23,16 @@ Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const i
       for (int64_t c = 0; c < C; ++c) out[c] = in[c] + add[c];
     }
   });
+  const BatchParts parts = tape.parts(N);
   tape.record("add_positions", y, [=] {
-    const Gradient gradient(x);
-    parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
-      for (int64_t n = 0; n < N; ++n) {
-        const float* dy = y.grad.row(n);
-        const GradientRow dx = gradient.row(n);
-        for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
-        if (!table.wants_grad()) continue;
-        float* d = table.grad.row(positions[n % T]);
-        for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
-      }
-    });
+    if (x.grad.data != y.grad.data) {
+      const Gradient dx(x);
+      parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
+        for (int64_t n = begin; n < end; ++n)
+          for (int64_t c = 0; c < C; ++c) dx.row(n)[c] += y.grad.row(n)[c];
+      });
+    }
+    if (table.wants_grad()) scatter_add(y.grad, positions, parts, table.grad);
   });
   return y;
 }

@@ -34,9 +34,9 @@ Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> tar
     for (int64_t n = begin; n < end; ++n)
       if (targets[n] >= 0) lse.data[n] = log_sum_exp(logits.value.row(n), V);
   });
-  double sum = 0;
-  for (int64_t n = 0; n < N; ++n)
-    if (targets[n] >= 0) sum += lse.data[n] - logits.value.row(n)[targets[n]];
+  const double sum = tape.parts(N).sum([&](int64_t n) {
+    return targets[n] < 0 ? 0.0 : double{lse.data[n] - logits.value.row(n)[targets[n]]};
+  });
   loss.value.data[0] = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(1, count)));
 
   tape.record("cross_entropy", loss, [=] {

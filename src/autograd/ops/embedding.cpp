@@ -2,6 +2,7 @@
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/scatter.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -15,16 +16,8 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table) 
       std::memcpy(y.value.row(n), table.value.row(tokens[n]), C * sizeof(float));
   });
   if (!table.wants_grad()) return y;
-  tape.record("embedding", y, [=] {
-    // A token may occur in any row, so tiles divide the channels instead.
-    parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
-      for (int64_t n = 0; n < N; ++n) {
-        const float* dy = y.grad.row(n);
-        float* d = table.grad.row(tokens[n]);
-        for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
-      }
-    });
-  });
+  const BatchParts parts = tape.parts(N);
+  tape.record("embedding", y, [=] { scatter_add(y.grad, tokens, parts, table.grad); });
   return y;
 }
 

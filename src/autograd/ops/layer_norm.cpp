@@ -1,8 +1,8 @@
+#include <algorithm>
 #include <cmath>
 
-#include "autograd/gradient.h"
-#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/residual.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -41,20 +41,21 @@ void row_gradient(const float* x, const float* dy, const float* gain, RowStatist
   }
 }
 
-}  // namespace
-
-Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps) {
-  const int64_t N = x.shape()[0], C = x.shape()[1];
-  const BatchParts parts = tape.parts(N);
-  const Check check("layer_norm");
+NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gain, Variable bias,
+                float eps) {
+  const Check check(op);
   check.matrix("x", x.shape());
+  const int64_t N = x.shape()[0], C = x.shape()[1];
   check.vector("gain", gain.shape(), C, "channels");
   if (bias.value) check.vector("bias", bias.shape(), C, "channels");
-  Variable y = tape.variable(x.shape());
+  const Residual residual(tape, check, x, z);
+  const BatchParts parts = tape.parts(N);
+  const Variable sum = residual.sum(), y = tape.variable(x.shape());
   auto* rows = tape.arena().array<RowStatistics>(N);
   parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      const float* in = x.value.row(n);
+      residual.add(n);
+      const float* in = sum.value.row(n);
       const RowStatistics s = rows[n] = statistics(in, C, eps);
       float* out = y.value.row(n);
       for (int64_t c = 0; c < C; ++c) out[c] = (in[c] - s.mean) * s.rstd * gain.value.data[c];
@@ -62,22 +63,39 @@ Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float 
         for (int64_t c = 0; c < C; ++c) out[c] += bias.value.data[c];
     }
   });
-  if (!tape.recording()) return y;
+  if (!tape.recording()) return {sum, y};
 
-  Tensor partial = tape.arena().tensor({parts.tiles(), 2 * C});  // a tile's dgain, dbias
-  tape.record("layer_norm", y, [=] {
-    const Gradient dx(x);
+  const Tensor partial = tape.arena().tensor({parts.tiles(), 2 * C});  // a tile's dgain, dbias
+  const auto backward = [=] {
+    const bool reached = y.touched();
+    const Gradient dsum(sum);
+    const Residual::Back back(residual);
     parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
-      for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
-      for (int64_t n = begin; n < end; ++n)
-        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, dx.row(n), sums,
-                     sums + C);
+      std::fill_n(sums, 2 * C, 0.0f);
+      for (int64_t n = begin; n < end; ++n) {
+        if (reached)
+          row_gradient(sum.value.row(n), y.grad.row(n), gain.value.data, rows[n], C, dsum.row(n),
+                       sums, sums + C);
+        back.pass(n);
+      }
     });
     if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
     if (bias.wants_grad()) parts.add_tiles(partial, C, C, bias.grad.data);
-  });
-  return y;
+  };
+  tape.record(op, y, backward, z.value ? sum : Variable{});
+  return {sum, y};
+}
+
+}  // namespace
+
+Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float eps) {
+  return apply("layer_norm", tape, x, {}, gain, bias, eps).normed;
+}
+
+NormedSum add_layer_norm(Tape& tape, Variable x, Variable z, Variable gain, Variable bias,
+                         float eps) {
+  return apply("add_layer_norm", tape, x, z, gain, bias, eps);
 }
 
 }  // namespace waiver

@@ -18,6 +18,7 @@ namespace waiver {
 Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table);
 
 /// y_{b,t} = x_{b,t} + table[positions_t]: x [B·T, C], table [context, C]; T = positions.size().
+/// REQUIRES: nothing later uses x (Tape::continuing).
 Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions);
 
 /// Every sequence of x [B·T, C] with `rows` [R, C] prepended: [B·(R + T), C].
@@ -41,6 +42,16 @@ Variable layer_norm(Tape& tape, Variable x, Variable gain, Variable bias, float 
 
 /// y = x / √(mean x² + eps) · gain per row: x [N, C].
 Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps);
+
+/// A residual sum y = x + z and a norm of it, in one pass. REQUIRES: nothing later uses x
+/// (Tape::continuing).
+struct NormedSum {
+  Variable sum, normed;
+};
+NormedSum add_layer_norm(Tape& tape, Variable x, Variable z, Variable gain, Variable bias,
+                         float eps);
+NormedSum add_rms_norm(Tape& tape, Variable x, Variable z, Variable gain, float eps);
+
 /// Normalises the D channels of every head of the queries and keys, in place, as layer_norm where
 /// `centred` and as rms_norm otherwise, without a bias: qkv [B·T, 3C]; both gains [D], shared by
 /// the heads.
@@ -56,7 +67,7 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight);
 /// `random` at place first + i, four places to an index. 0 ≤ p < 1.
 Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_t first);
 
-/// y = x + z, same shapes.
+/// y = x + z, same shapes. REQUIRES: nothing later uses x (Tape::continuing).
 Variable add(Tape& tape, Variable x, Variable z);
 
 /// Mean over the rows that have a target (≥ 0) of −log softmax(logits)_target: logits [N, V] → [1];

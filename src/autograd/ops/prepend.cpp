@@ -3,9 +3,33 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 
 namespace waiver {
+
+namespace {
+
+// Columns [begin, end) of the first rows of all sequences, added as BatchParts has it.
+void add_first_rows(const Tensor& from, int64_t batch, int64_t begin, int64_t end,
+                    const Tensor& to) {
+  const BatchParts parts(batch, batch);
+  const int64_t S = from.dim(0) / batch;
+  Scratch memory;
+  float* sums = memory.floats(parts.count());
+  for (int64_t r = 0; r < to.dim(0); ++r)
+    for (int64_t c = begin; c < end; ++c) {
+      for (int64_t p = 0; p < parts.count(); ++p) {
+        sums[p] = 0;
+        for (int64_t b = parts.sequence(p); b < parts.sequence(p + 1); ++b)
+          sums[p] += from.row(b * S + r)[c];
+      }
+      parts.tree([&](int64_t p, int64_t q) { sums[p] += sums[q]; });
+      to.row(r)[c] += sums[0];
+    }
+}
+
+}  // namespace
 
 Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
   const Check check("prepend");
@@ -33,12 +57,7 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
           const GradientRow dx = gradient.row(b * T + t);
           for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
         }
-      for (int64_t b = 0; b < batch && rows.wants_grad(); ++b)
-        for (int64_t r = 0; r < R; ++r) {
-          const float* dy = y.grad.row(b * S + r);
-          float* d = rows.grad.row(r);
-          for (int64_t c = begin; c < end; ++c) d[c] += dy[c];
-        }
+      if (rows.wants_grad()) add_first_rows(y.grad, batch, begin, end, rows.grad);
     });
   });
   return y;

@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/gradient.h"
-#include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/residual.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -30,38 +29,55 @@ void row_gradient(const float* x, const float* dy, const float* gain, float r, i
   }
 }
 
-}  // namespace
-
-Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
-  const int64_t N = x.shape()[0], C = x.shape()[1];
-  const BatchParts parts = tape.parts(N);
-  const Check check("rms_norm");
+NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gain, float eps) {
+  const Check check(op);
   check.matrix("x", x.shape());
+  const int64_t N = x.shape()[0], C = x.shape()[1];
   check.vector("gain", gain.shape(), C, "channels");
-  Variable y = tape.variable(x.shape());
+  const Residual residual(tape, check, x, z);
+  const BatchParts parts = tape.parts(N);
+  const Variable sum = residual.sum(), y = tape.variable(x.shape());
   float* r = tape.arena().array<float>(N);
   parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      const float* in = x.value.row(n);
+      residual.add(n);
+      const float* in = sum.value.row(n);
       float* out = y.value.row(n);
       r[n] = inverse_rms(in, C, eps);
       for (int64_t c = 0; c < C; ++c) out[c] = in[c] * r[n] * gain.value.data[c];
     }
   });
-  if (!tape.recording()) return y;
+  if (!tape.recording()) return {sum, y};
 
-  Tensor partial = tape.arena().tensor({parts.tiles(), C});  // a tile's dgain
-  tape.record("rms_norm", y, [=] {
-    const Gradient dx(x);
+  const Tensor partial = tape.arena().tensor({parts.tiles(), C});  // a tile's dgain
+  const auto backward = [=] {
+    const bool reached = y.touched();
+    const Gradient dsum(sum);
+    const Residual::Back back(residual);
     parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
-      for (int64_t c = 0; c < C; ++c) sums[c] = 0;
-      for (int64_t n = begin; n < end; ++n)
-        row_gradient(x.value.row(n), y.grad.row(n), gain.value.data, r[n], C, dx.row(n), sums);
+      std::fill_n(sums, C, 0.0f);
+      for (int64_t n = begin; n < end; ++n) {
+        if (reached)
+          row_gradient(sum.value.row(n), y.grad.row(n), gain.value.data, r[n], C, dsum.row(n),
+                       sums);
+        back.pass(n);
+      }
     });
     if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
-  });
-  return y;
+  };
+  tape.record(op, y, backward, z.value ? sum : Variable{});
+  return {sum, y};
+}
+
+}  // namespace
+
+Variable rms_norm(Tape& tape, Variable x, Variable gain, float eps) {
+  return apply("rms_norm", tape, x, {}, gain, eps).normed;
+}
+
+NormedSum add_rms_norm(Tape& tape, Variable x, Variable z, Variable gain, float eps) {
+  return apply("add_rms_norm", tape, x, z, gain, eps);
 }
 
 }  // namespace waiver

@@ -22,8 +22,7 @@ Variable squared_error(Tape& tape, Variable x, std::span<const float> answers) {
       sums.data[n] = sum;
     }
   });
-  double sum = 0;
-  for (int64_t n = 0; n < N; ++n) sum += sums.data[n];
+  const double sum = tape.parts(N).sum([&](int64_t n) { return sums.data[n]; });
   loss.value.data[0] = static_cast<float>(sum / static_cast<double>(N * C));
 
   tape.record("squared_error", loss, [=] {

@@ -19,6 +19,9 @@ class LayerNorm : public Norm {
   Variable apply(Tape& tape, Variable x) const override {
     return layer_norm(tape, x, gain_->variable, value_of(bias_), static_cast<float>(eps_));
   }
+  NormedSum add_and_apply(Tape& tape, Variable x, Variable z) const override {
+    return add_layer_norm(tape, x, z, gain_->variable, value_of(bias_), static_cast<float>(eps_));
+  }
 
  private:
   double eps_ = 1e-5;

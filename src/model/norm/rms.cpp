@@ -17,6 +17,9 @@ class RmsNorm : public Norm {
   Variable apply(Tape& tape, Variable x) const override {
     return rms_norm(tape, x, gain_->variable, static_cast<float>(eps_));
   }
+  NormedSum add_and_apply(Tape& tape, Variable x, Variable z) const override {
+    return add_rms_norm(tape, x, z, gain_->variable, static_cast<float>(eps_));
+  }
 
  private:
   double eps_ = 1e-5;
