@@ -84,45 +84,68 @@ Tensor spread(Arena& arena, const Tensor& w) {
 struct Right {
   Operand matrix;
   Op op;
+
+  Operand at(int64_t row, int64_t column) const {
+    return op == Op::plain ? matrix.at(row, column) : matrix.at(column, row);
+  }
 };
 
-// W or Wᵀ, laid out as suits products of either precision: those of bfloat16 reorder it anyway.
+// W or Wᵀ as an input of products; float32 numbers are laid out as suits those, for bfloat16
+// numbers it makes no difference.
 Right right_side(Arena& arena, const Tensor& w, bool as_is, Precision precision) {
-  if (precision == Precision::bfloat16)
-    return {rounded(arena, w, precision), as_is ? Op::plain : Op::transposed};
-  const Tensor laid = as_is ? spread(arena, w) : transposed(arena, w);
+  const Operand all = rounded(arena, w, precision);
+  if (all.halves) return {all, as_is ? Op::plain : Op::transposed};
+  const Tensor numbers{const_cast<float*>(all.floats), w.shape, all.stride};
+  const Tensor laid = as_is ? spread(arena, numbers) : transposed(arena, numbers);
   return {operand(laid.data, laid.stride()), Op::plain};
 }
 // The other of the two, for backward.
 Right other_side(Arena& arena, const Tensor& w, const Right& forward, bool as_is,
                  Precision precision) {
-  if (precision == Precision::bfloat16) return {forward.matrix, as_is ? Op::transposed : Op::plain};
+  if (forward.matrix.halves) return {forward.matrix, as_is ? Op::transposed : Op::plain};
   return right_side(arena, w, !as_is, precision);
 }
 
-// C = A B + beta · C for A [N, inner], tile by tile of C: some of its rows, and all of its columns
-// or, for few rows or a large B, some; a long sum in pieces. Where one task has all the columns of
-// its rows, it calls `before` for them first; otherwise that is done before everything. `after` is
-// called for every finished tile.
+// How C = A B, A [N, inner], is cut into tasks: some tiles of rows, and all columns or, for few
+// rows or a large B, some; a long sum into pieces. The units of bfloat16 want more rows at a time:
+// found on AMX, products of 128 rows run at 1.2 times the rate of those of 64, and twice that of
+// products whose B was laid out for the unit beforehand.
+struct Cut {
+  int64_t groups, depth, width, of_group, across, down;
+
+  Cut(int64_t tiles, int64_t inner, int64_t columns, bool halves) : of_group(halves ? 2 : 1) {
+    constexpr int64_t most = 1 << 20, deepest = 4096;  // numbers of B that a task reads; its rows
+    groups = (tiles + of_group - 1) / of_group;
+    depth = std::min(inner, deepest);
+    const int64_t pieces = std::max((TileLoops::kMany + groups - 1) / std::max<int64_t>(1, groups),
+                                    (depth * columns + most - 1) / most);
+    width = std::max<int64_t>(64, ((columns + pieces - 1) / pieces + 63) / 64 * 64);
+    across = (columns + width - 1) / width;
+    down = (inner + depth - 1) / depth;
+  }
+  // Whether one task has all columns of its rows.
+  bool whole() const { return across == 1 && down == 1; }
+};
+
+// C = A B + beta · C. Where one task has all the columns of its rows, it calls `before` for their
+// tiles first; otherwise that is done before everything. `after` is called for what is finished.
 template <class F, class G>
 void multiply(const BatchParts& parts, const Operand& a, int64_t inner, const Right& b, float beta,
               const Tensor& c, const F& before, const G& after) {
-  constexpr int64_t most = 1 << 20, deepest = 4096;  // numbers of B that a task reads; its rows
-  const int64_t tiles = parts.tiles(), columns = c.dim(1), depth = std::min(inner, deepest);
-  const int64_t pieces = std::max((TileLoops::kMany + tiles - 1) / std::max<int64_t>(1, tiles),
-                                  (depth * columns + most - 1) / most);
-  const int64_t width = std::max<int64_t>(64, ((columns + pieces - 1) / pieces + 63) / 64 * 64);
-  const int64_t across = (columns + width - 1) / width;
-  const bool whole = across == 1 && depth == inner;
-  if (!whole) parts.for_tiles(before);
-  for (int64_t k = 0; k < inner; k += depth)
-    parallel_tiles(across * tiles, [&](int64_t task) {
-      const int64_t tile = task % tiles, column = task / tiles * width;
-      const auto [begin, end] = parts.tile(tile);
-      const int64_t n = std::min(width, columns - column), length = std::min(depth, inner - k);
-      if (whole) before(tile, begin, end);
-      gemm(Op::plain, b.op, end - begin, n, length, 1.0f, a.at(begin, k),
-           b.op == Op::plain ? b.matrix.at(k, column) : b.matrix.at(column, k),
+  const int64_t tiles = parts.tiles(), columns = c.dim(1);
+  const Cut cut(tiles, inner, columns, a.halves != nullptr);
+  if (!cut.whole()) parts.for_tiles(before);
+  for (int64_t k = 0; k < inner; k += cut.depth)
+    parallel_tiles(cut.across * cut.groups, [&](int64_t task) {
+      const int64_t column = task / cut.groups * cut.width,
+                    first = task % cut.groups * cut.of_group,
+                    last = std::min(tiles, first + cut.of_group) - 1;
+      for (int64_t tile = first; cut.whole() && tile <= last; ++tile)
+        before(tile, parts.tile(tile).begin, parts.tile(tile).end);
+      const int64_t begin = parts.tile(first).begin, end = parts.tile(last).end;
+      const int64_t n = std::min(cut.width, columns - column),
+                    length = std::min(cut.depth, inner - k);
+      gemm(Op::plain, b.op, end - begin, n, length, 1.0f, a.at(begin, k), b.at(k, column),
            k == 0 ? beta : 1.0f, c.row(begin) + column, c.stride());
       if (k + length == inner) after(begin, end, column, column + n);
     });
