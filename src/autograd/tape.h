@@ -6,7 +6,7 @@
 #include "autograd/batch_parts.h"
 #include "autograd/profile.h"
 #include "core/arena.h"
-#include "core/operand.h"
+#include "core/rounded.h"
 #include "core/tensor.h"
 
 namespace waiver {
@@ -16,6 +16,7 @@ struct Variable {
   Tensor value;
   Tensor grad;
   bool* untouched = nullptr;  // true while `grad` holds nothing yet; null where it started as zeros
+  Rounded rounded = {};  // the value as an input of products, where its op made that (Tape::input)
 
   bool wants_grad() const { return static_cast<bool>(grad); }
   /// Whether the caller is the first to write `grad`, and so must set it rather than add to it. Ops
@@ -63,6 +64,19 @@ class Tape {
             new (arena_.array<bool>(1)) bool(true)};
   }
 
+  /// The same as `variable` or, where the rows may be padded, `matrix`, for the input of a product.
+  /// In bfloat16 the op that computes a row also rounds it (Variable::rounded), while it is in
+  /// cache.
+  Variable input(int64_t rows, int64_t columns, bool padded = false) {
+    Variable out = padded ? matrix(rows, columns) : variable({rows, columns});
+    if (precision_ == Precision::bfloat16 && !edited_)
+      out.rounded = Rounded(arena_, out.value, precision_);
+    return out;
+  }
+  /// From now on values may be edited after their op, so that products round their inputs
+  /// themselves.
+  void let_edit() { edited_ = true; }
+
   /// An uninitialised value of x's shape whose gradient is that of x, as suits a sum y = x + …:
   /// what reaches y has reached x, without being moved. REQUIRES: the op that computes y is the
   /// last to use x, so that in backward all others follow it.
@@ -108,7 +122,7 @@ class Tape {
     Node* previous;
   };
   Arena& arena_;
-  bool recording_, keeps_gradients_ = false;
+  bool recording_, keeps_gradients_ = false, edited_ = false;
   Profile* profile_;
   Node* last_ = nullptr;
   Precision precision_ = Precision::float32;

@@ -45,18 +45,18 @@ Rounded::Rounded(Scratch& memory, const float* from, int64_t rows, int64_t colum
   }
 }
 
-void Rounded::fill(int64_t begin, int64_t end) const {
+void Rounded::fill(int64_t begin, int64_t end, int64_t first, int64_t last) const {
   for (int64_t r = begin; halves_ && r < end; ++r) {
     const float* from = from_ + r * from_stride_;
     bfloat16* to = halves_ + r * to_.stride;
 #pragma omp simd
-    for (int64_t c = 0; c < columns_; ++c) to[c] = to_bfloat16(from[c]);
+    for (int64_t c = first; c < last; ++c) to[c] = to_bfloat16(from[c]);
   }
   for (int64_t r = begin; floats_ && r < end; ++r) {
     const float* from = from_ + r * from_stride_;
     float* to = floats_ + r * to_.stride;
 #pragma omp simd
-    for (int64_t c = 0; c < columns_; ++c) to[c] = static_cast<float>(to_bfloat16(from[c]));
+    for (int64_t c = first; c < last; ++c) to[c] = static_cast<float>(to_bfloat16(from[c]));
   }
 }
 

@@ -20,8 +20,12 @@ class Rounded {
   Rounded(Scratch& memory, const float* from, int64_t rows, int64_t columns, int64_t stride,
           Precision precision);
 
+  /// Whether there is a copy to be filled.
+  explicit operator bool() const { return floats_ || halves_; }
   /// Rounds rows [begin, end).
-  void fill(int64_t begin, int64_t end) const;
+  void fill(int64_t begin, int64_t end) const { fill(begin, end, 0, columns_); }
+  /// Their columns [first, last).
+  void fill(int64_t begin, int64_t end, int64_t first, int64_t last) const;
   const Operand& all() const { return to_; }
   Operand at(int64_t row, int64_t column) const { return to_.at(row, column); }
 

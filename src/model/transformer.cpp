@@ -188,6 +188,7 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   Input input = given;
   tape.set_precision(config_.precision);
   tape.set_sequences(input.batch);
+  if (input.intervention) tape.let_edit();
   if (input.length > config_.context)
     throw Error("model", fmt::format("a sequence of {} tokens does not fit into model.context = {}",
                                      input.length, config_.context));

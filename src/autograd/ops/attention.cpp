@@ -182,7 +182,7 @@ void check_shapes(const Variable& qkv, const AttentionSpec& spec) {
 
 Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
   check_shapes(qkv, spec);
-  Variable out = tape.variable({qkv.shape()[0], qkv.shape()[1] / 3});
+  const Variable out = tape.input(qkv.shape()[0], qkv.shape()[1] / 3);
   RowState* states = nullptr;
   if (tape.recording())
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
@@ -191,7 +191,9 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
   const int64_t count = tiles.of_sequence();
   parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
     const Head h(spec, qkv.value, inputs, index / count);
-    forward_tile(h, tiles.at(h.batch, index % count), out.value, states);
+    const Tile& t = tiles.at(h.batch, index % count);
+    forward_tile(h, t, out.value, states);
+    out.rounded.fill(h.batch * h.T + t.i0, h.batch * h.T + t.i1, h.head * h.D, (h.head + 1) * h.D);
   });
   const BatchParts parts(spec.batch * spec.tokens, spec.batch);
   tape.record("attention", out, [=, &arena = tape.arena()] {

@@ -41,7 +41,7 @@ Variable gate(Tape& tape, Variable x, Variable g) {
   check.require(G > 0 && C % G == 0, "the last axis of x {} must be a multiple of that of g {}",
                 x.shape(), g.shape());
   const int64_t width = C / G;
-  Variable y = tape.variable(x.shape());
+  const Variable y = tape.input(N, C);
   parallel_ranges(N, kRows, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const float *in = x.value.row(n), *z = g.value.row(n);
@@ -54,6 +54,7 @@ Variable gate(Tape& tape, Variable x, Variable g) {
           for (int64_t c = k * width; c < (k + 1) * width; ++c) out[c] = in[c] * s;
         }
     }
+    y.rounded.fill(begin, end);
   });
   tape.record("gate", y, [=] {
     const Gradient gradient_x(x), gradient_g(g);

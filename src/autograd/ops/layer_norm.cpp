@@ -50,7 +50,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
   if (bias.value) check.vector("bias", bias.shape(), C, "channels");
   const Residual residual(tape, check, x, z);
   const BatchParts parts = tape.parts(N);
-  const Variable sum = residual.sum(), y = tape.variable(x.shape());
+  const Variable sum = residual.sum(), y = tape.input(N, C);
   auto* rows = tape.arena().array<RowStatistics>(N);
   parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
@@ -62,6 +62,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
       if (bias.value)
         for (int64_t c = 0; c < C; ++c) out[c] += bias.value.data[c];
     }
+    y.rounded.fill(begin, end);
   });
   if (!tape.recording()) return {sum, y};
 

@@ -168,7 +168,7 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   const int64_t N = x.shape()[0], out = w.shape()[as_is ? 1 : 0];
   Arena& arena = tape.arena();
   // The output of an activation is read by the next product only, so its rows may be padded.
-  Variable y = act == Activation::none ? tape.variable({N, out}) : tape.matrix(N, out);
+  const Variable y = act == Activation::none ? tape.variable({N, out}) : tape.input(N, out, true);
   Tensor slope;
   if (act == Activation::gelu && tape.recording()) slope = arena.matrix(N, out);
 
@@ -176,14 +176,17 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, Activation act, b
   const Precision precision = tape.precision();
   const BatchParts parts = tape.parts(N);
   const Right right = right_side(arena, w.value, as_is, precision);
-  const Rounded inputs(arena, x.value, precision);
+  const Rounded inputs = x.rounded ? x.rounded : Rounded(arena, x.value, precision);
   multiply(
       parts, inputs.all(), in, right, 0.0f, y.value,
-      [&](int64_t, int64_t begin, int64_t end) { inputs.fill(begin, end); },
+      [&](int64_t, int64_t begin, int64_t end) {
+        if (!x.rounded) inputs.fill(begin, end);
+      },
       [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
         for (int64_t n = begin; n < end; ++n)
           finish_row(y.value.row(n), slope ? slope.row(n) : nullptr, b.value.data, first, last,
                      act);
+        y.rounded.fill(begin, end, first, last);
       });
 
   tape.record("linear", y, [=, &arena] {

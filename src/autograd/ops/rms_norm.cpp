@@ -36,7 +36,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
   check.vector("gain", gain.shape(), C, "channels");
   const Residual residual(tape, check, x, z);
   const BatchParts parts = tape.parts(N);
-  const Variable sum = residual.sum(), y = tape.variable(x.shape());
+  const Variable sum = residual.sum(), y = tape.input(N, C);
   float* r = tape.arena().array<float>(N);
   parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
@@ -46,6 +46,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
       r[n] = inverse_rms(in, C, eps);
       for (int64_t c = 0; c < C; ++c) out[c] = in[c] * r[n] * gain.value.data[c];
     }
+    y.rounded.fill(begin, end);
   });
   if (!tape.recording()) return {sum, y};
 
