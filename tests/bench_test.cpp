@@ -282,15 +282,3 @@ TEST_CASE("a switch is timed against the plain step") {
   CHECK(result_of(r)["setting"] == w.setting);
   CHECK_FALSE(result_of(measure(find_workloads("bb").front(), options)).contains("plain_ratio"));
 }
-
-TEST_CASE("a comparison without PyTorch is refused with a sentence") {
-  const TemporaryFolder folder;
-  std::ofstream(folder.path() / "torch.py") << "raise ImportError()\n";
-  setenv("PYTHONPATH", folder.path().c_str(), 1);
-  const Ended ended = run_program({"bench", "bb", "--batch", "1", "--compare"});
-  unsetenv("PYTHONPATH");
-  CAPTURE(ended.output);
-  CHECK(ended.status == 2);
-  CHECK(ended.output.find("--compare: PyTorch is not installed for /usr/bin/python3. On Debian: "
-                          "apt-get install python3-torch libopenblas0.") != std::string::npos);
-}

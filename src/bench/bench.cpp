@@ -5,7 +5,6 @@
 #include <cmath>
 #include <deque>
 
-#include "bench/torch_step.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/json.h"
@@ -49,8 +48,11 @@ class Bench {
         model_(workload.model, data_->vocabulary(), 0),
         trainer_(workload_.train, model_, *data_, 0) {
     if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
-    if (const auto plain = plain_of(workload)) plain_ = std::make_unique<Bench>(*plain, options);
-    if (options.compare && !plain_) torch_.emplace(workload);
+    if (const auto plain = plain_of(workload))
+      plain_ =
+          std::make_unique<Bench>(*plain, BenchOptions{.round_seconds = options.round_seconds});
+    if (!options.python.empty() && workload.setting.empty())
+      torch_.emplace(workload, options.python);
     warm_up(options.round_seconds);
   }
 
@@ -61,7 +63,7 @@ class Bench {
     steps_.push_back(train(steps_per_round_, &profiles_.back()));
     if (plain_) ratios_.push_back(steps_.back() / plain);
     if (prober_) probes_.push_back(probe());
-    if (torch_) torch_steps_.push_back(torch_train());
+    if (torch_) torch_round();
   }
 
   BenchResult result() {
@@ -82,10 +84,7 @@ class Bench {
       r.probe_share = *r.probe_ms / (*r.probe_ms + kProbeEvery * r.ms_per_step);
     }
     if (plain_) r.plain_ratio = median(ratios_);
-    if (torch_) {
-      const double ms = median(torch_steps_);
-      r.torch = {torch_->version(), torch_->gemm_rate(), ms, ms / r.ms_per_step};
-    }
+    if (torch_) r.torch = torch_result(r.ms_per_step);
     return r;
   }
 
@@ -96,8 +95,7 @@ class Bench {
     const double ms = train(1, nullptr);
     steps_per_round_ = std::max<int64_t>(1, std::llround(1000.0 * round_seconds / ms));
     if (prober_) probe();
-    if (torch_)
-      for (int i = 0; i < 2; ++i) torch_->step();
+    if (torch_) torch_->warm_up();
   }
 
   double train(int64_t steps, Profile* profile) {
@@ -115,10 +113,24 @@ class Bench {
     return ms_since(start);
   }
 
-  double torch_train() {
-    double ms = 0;
-    for (int64_t i = 0; i < steps_per_round_; ++i) ms += torch_->step();
-    return ms / static_cast<double>(steps_per_round_);
+  void torch_round() {
+    const auto mean = [&](auto step) {
+      double ms = 0;
+      for (int64_t i = 0; i < steps_per_round_; ++i) ms += step();
+      return ms / static_cast<double>(steps_per_round_);
+    };
+    torch_->measure_products();
+    eager_.push_back(mean([&] { return torch_->eager_step(); }));
+    if (!torch_->setup().not_compiled)
+      compiled_.push_back(mean([&] { return torch_->compiled_step(); }));
+  }
+
+  BenchResult::Torch torch_result(double own_ms) const {
+    BenchResult::Torch out = {.setup = torch_->setup(), .eager_ms = median(eager_)};
+    if (!compiled_.empty()) out.compiled_ms = median(compiled_);
+    out.best_ms = std::min(out.eager_ms, out.compiled_ms.value_or(out.eager_ms));
+    out.ratio = out.best_ms / own_ms;
+    return out;
   }
 
   void add_memory(BenchResult& r) {
@@ -170,9 +182,29 @@ class Bench {
   std::optional<TorchStep> torch_;
   std::unique_ptr<Bench> plain_;  // the same without the switch
   int64_t step_ = 0, steps_per_round_ = 1;
-  std::vector<double> peaks_, steps_, probes_, torch_steps_, ratios_;
+  std::vector<double> peaks_, steps_, probes_, eager_, compiled_, ratios_;
   std::deque<Profile> profiles_;
 };
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json to_json(const BenchResult::Torch& torch) {
+  return {{"version", torch.setup.version},
+          {"blas", torch.setup.blas},
+          {"gemm_gflops", torch.setup.gemm_gflops},
+          {"remedy", or_null(torch.setup.remedy)},
+          {"gemm_gflops_before_remedy", or_null(torch.setup.gflops_before)},
+          {"own_gemm_gflops", torch.setup.own_gflops},
+          {"bfloat16_gemm_gflops", or_null(torch.setup.bfloat16_gflops)},
+          {"slowed", torch.setup.slowed()},
+          {"eager_ms", torch.eager_ms},
+          {"compiled_ms", or_null(torch.compiled_ms)},
+          {"not_compiled", or_null(torch.setup.not_compiled)},
+          {"ratio", torch.ratio}};
+}
 
 Json to_json(const BenchResult& r) {
   const ModelConfig& m = r.workload.model;
@@ -214,11 +246,7 @@ Json to_json(const BenchResult& r) {
     out["probe_share"] = *r.probe_share;
   }
   if (r.plain_ratio) out["plain_ratio"] = *r.plain_ratio;
-  if (r.torch)
-    out["torch"] = {{"version", r.torch->version},
-                    {"gemm_gflops", r.torch->gemm_gflops},
-                    {"ms_per_step", r.torch->ms_per_step},
-                    {"ratio", r.torch->ratio}};
+  if (r.torch) out["torch"] = to_json(*r.torch);
   return out;
 }
 

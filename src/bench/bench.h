@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/torch_step.h"
 #include "bench/workloads.h"
 
 namespace waiver {
@@ -11,7 +12,7 @@ namespace waiver {
 struct BenchOptions {
   int64_t rounds = 5;
   double round_seconds = 0.5;  // steps fill a round up to this; at least one
-  bool compare = false;        // with PyTorch
+  std::string python = {};     // whose PyTorch is timed too; empty: none
 };
 
 /// One row of where a step's time goes.
@@ -43,11 +44,12 @@ struct BenchResult {
   std::optional<double> probe_share;  // of a run that probes every 10 steps
   /// A step's time relative to one without the switch, or in float32.
   std::optional<double> plain_ratio;
-  /// PyTorch's step, and how many of this program's steps fit into it.
+  /// PyTorch's steps, and how many of this program's fit into the faster of them.
   struct Torch {
-    std::string version;
-    double gemm_gflops = 0;  // the rate of its own matrix products
-    double ms_per_step = 0, ratio = 0;
+    TorchSetup setup;
+    double eager_ms = 0;
+    std::optional<double> compiled_ms = {};
+    double best_ms = 0, ratio = 0;
   };
   std::optional<Torch> torch;
 };

@@ -1,19 +1,12 @@
 #include "bench/torch_step.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
-#include <sstream>
+#include <algorithm>
 
+#include "bench/child_process.h"
 #include "core/error.h"
-#include "core/files/json.h"
-#include "core/signals.h"
-#include "core/stop.h"
+#include "core/gemm.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -22,6 +15,8 @@ namespace {
 constexpr char kScript[] =
 #include "source_folder.inc"
     "/scripts/torch_step.py";
+constexpr double kHelps = 1.2;  // beyond what a rate varies by
+constexpr int kTries = 3;
 
 std::string description(const Workload& w) {
   const ModelConfig& m = w.model;
@@ -36,59 +31,113 @@ std::string description(const Workload& w) {
                     {"tied", m.output.tied},
                     {"vocabulary", w.vocabulary},
                     {"batch", w.train.batch},
+                    {"precision", std::string(word(m.precision))},
                     {"threads", threads()}});
+}
+
+// 0 where the answer lacks it: PyTorch ended, or met a problem.
+double number(const Json& answer, const char* name) {
+  return answer.contains(name) && answer[name].is_number() ? answer[name].get<double>() : 0;
+}
+
+std::string text(const Json& answer, const char* name, const char* otherwise) {
+  return answer.contains(name) && answer[name].is_string() ? answer[name].get<std::string>()
+                                                           : otherwise;
+}
+
+[[noreturn]] void refuse(const std::string& python, const Json& answer) {
+  if (answer.contains("missing"))
+    throw UsageError("--compare", fmt::format("PyTorch is not installed for {}", python),
+                     "Install it in a virtual environment (pip install torch==2.13.0) and give its "
+                     "interpreter with --python, or install Debian's package for /usr/bin/python3: "
+                     "apt-get install python3-torch libopenblas0.");
+  const std::string problem = text(answer, "problem", "");
+  throw UsageError("--compare",
+                   problem.empty() ? fmt::format("{} does not run {}", python, kScript)
+                                   : fmt::format("{} cannot import torch: {}", python, problem),
+                   fmt::format("Try: {} -c 'import torch'.", python));
 }
 
 }  // namespace
 
-TorchStep::Process::~Process() {
-  kill(id, SIGTERM);  // it may be in the middle of a step
-  waitpid(id, nullptr, 0);
-}
+struct TorchStep::Process {
+  std::unique_ptr<RemedyFolder> folder;  // outlives the child
+  ChildProcess child;
+  Json first = child.answer();
+  double gflops = 0;  // the best so far
 
-TorchStep::TorchStep(const Workload& workload) {
-  const std::string model = description(workload);
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw Error("--compare", "the system cannot provide a connection to another process");
-  connection_.reset(fdopen(ends[0], "r"));
-  const pid_t child = fork();
-  if (child == 0) {
-    restore_signals();
-    dup2(ends[1], STDIN_FILENO);
-    dup2(ends[1], STDOUT_FILENO);
-    execl(kScript, kScript, model.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
+  double rate(Precision precision) {
+    return number(child.ask(fmt::format("products {}", word(precision))), "gflops");
   }
-  close(ends[1]);
-  if (child < 0) throw Error("--compare", "the system cannot start another process");
-  process_ = std::make_unique<Process>(child);
-  const std::string answer = read_line();
-  if (answer.empty()) throw UsageError("--compare", fmt::format("{} does not start", kScript));
-  std::istringstream words(answer);
-  std::string first;
-  if (words >> first; first != "ready")
-    throw UsageError("--compare", answer, "On Debian: apt-get install python3-torch libopenblas0.");
-  words >> version_ >> gemm_rate_;
+  void measure() { gflops = std::max(gflops, rate(Precision::float32)); }
+};
+
+TorchStep::TorchStep(const Workload& workload, const std::string& python)
+    : python_(python), model_(description(workload)), process_(start({})) {
+  const Json& first = process_->first;
+  if (!first.contains("version")) refuse(python, first);
+  setup_.version = text(first, "version", "");
+  setup_.blas = text(first, "blas", "unknown BLAS");
+  if (workload.model.precision == Precision::bfloat16) setup_.bfloat16_gflops = 0;
+  for (int i = 0; i < kTries; ++i) measure_products();
+  if (setup_.slowed()) apply_remedy();
 }
 
-double TorchStep::step() {
-  constexpr std::string_view ask = "step\n";
-  send(fileno(connection_.get()), ask.data(), ask.size(), MSG_NOSIGNAL);
-  const std::string answer = read_line();
-  if (answer.empty()) throw Error("--compare", "PyTorch ended before its step did");
-  return std::strtod(answer.c_str(), nullptr);
+TorchStep::~TorchStep() = default;
+
+std::unique_ptr<TorchStep::Process> TorchStep::start(
+    const std::optional<BlasRemedy>& remedy) const {
+  std::vector<std::string> command = {python_, kScript, model_};
+  if (!remedy) return std::unique_ptr<Process>(new Process{nullptr, ChildProcess(command)});
+  auto folder = std::make_unique<RemedyFolder>();
+  command.insert(command.begin(), {"/bin/sh", "-c", remedy->shell, folder->path()});
+  return std::unique_ptr<Process>(new Process{std::move(folder), ChildProcess(command)});
 }
 
-std::string TorchStep::read_line() {
-  // An answer is one line, so no part of the next one is left in a buffer.
-  pollfd answer = {fileno(connection_.get()), POLLIN, 0};
-  while (poll(&answer, 1, 100) == 0) check_stop();
-  char line[512];
-  if (!std::fgets(line, sizeof line, connection_.get())) return "";
-  std::string out = line;
-  if (out.ends_with('\n')) out.pop_back();
-  return out;
+void TorchStep::measure_products() {
+  process_->measure();
+  setup_.gemm_gflops = process_->gflops;
+  setup_.own_gflops = std::max(setup_.own_gflops, measure_gemm_rate());
+  if (auto& rate = setup_.bfloat16_gflops)
+    rate = std::max(*rate, process_->rate(Precision::bfloat16));
+}
+
+void TorchStep::apply_remedy() {
+  for (const BlasRemedy& remedy : blas_remedies(setup_.blas)) {
+    std::unique_ptr<Process> remedied = start(remedy);
+    if (remedied->first.empty()) setup_.remedy_needs = remedy.needs;
+    // In turn, so that a change of the machine's speed is not taken for the remedy's effect.
+    for (int i = 0; i < kTries; ++i) {
+      remedied->measure();
+      process_->measure();
+    }
+    setup_.gemm_gflops = process_->gflops;
+    if (remedied->gflops < kHelps * process_->gflops) continue;
+    remedy_ = remedy;
+    setup_.remedy = remedy.name;
+    setup_.gflops_before = process_->gflops;
+    setup_.gemm_gflops = remedied->gflops;
+    process_ = std::move(remedied);
+    return;
+  }
+}
+
+void TorchStep::warm_up() {
+  for (int i = 0; i < 3 && !setup_.not_compiled; ++i) {
+    const Json answer = process_->child.ask("compiled");
+    if (number(answer, "ms") > 0) continue;
+    setup_.not_compiled = text(answer, "problem", "torch.compile ended the process");
+    if (answer.empty()) process_ = start(remedy_);
+  }
+  for (int i = 0; i < 2; ++i) eager_step();
+}
+
+double TorchStep::step(const char* how) {
+  const Json answer = process_->child.ask(how);
+  const double ms = number(answer, "ms");
+  if (ms > 0) return ms;
+  throw Error("--compare", fmt::format("PyTorch made no step: {}",
+                                       text(answer, "problem", "its process ended early")));
 }
 
 }  // namespace waiver

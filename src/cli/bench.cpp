@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "bench/bench.h"
@@ -20,9 +22,15 @@ namespace {
 struct BenchCall {
   std::vector<std::string> names = {"small", "bb", "lm"};
   int64_t batch = 0;  // 0: the workload's own
+  bool compare = false;
+  std::string python = "/usr/bin/python3";
   std::string json;
   BenchOptions bench;
 };
+
+constexpr char kInterpreter[] =
+    "Give the interpreter of a virtual environment in which PyTorch is installed, as in "
+    "--python venv/bin/python3.";
 
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
@@ -67,6 +75,33 @@ void print_switches(const std::vector<BenchResult>& results) {
   print_result("\n{}", to_text(table, terminal_width()));
 }
 
+// What to do about a BLAS that stays slow.
+std::string advice(const TorchSetup& setup) {
+  if (setup.blas == "reference BLAS")
+    return "an optimized BLAS is missing (apt-get install libopenblas0)";
+  if (setup.remedy_needs) return fmt::format("the remedy for it needs {}", *setup.remedy_needs);
+  return "no known remedy closes the gap";
+}
+
+void print_torch(const BenchResult::Torch& torch) {
+  const TorchSetup& setup = torch.setup;
+  print_result("  PyTorch {}: eager {:.2f} ms per step, {}; the ratio is against {}.\n",
+               setup.version, torch.eager_ms,
+               torch.compiled_ms ? fmt::format("compiled {:.2f} ms", *torch.compiled_ms)
+                                 : fmt::format("not compiled ({})", *setup.not_compiled),
+               torch.best_ms < torch.eager_ms ? "compiled" : "eager");
+  print_result(
+      "  Its float32 products ({}) reach {:.1f} GFLOP/s{}{}.\n", setup.blas, setup.gemm_gflops,
+      setup.remedy ? fmt::format(" with {}, {:.1f} without it", *setup.remedy, *setup.gflops_before)
+                   : "",
+      setup.bfloat16_gflops ? fmt::format("; in bfloat16, {:.1f}", *setup.bfloat16_gflops) : "");
+  if (setup.slowed())
+    print_result(
+        "  PyTorch is slowed, so the ratio flatters: this program's float32 products reach {:.1f} "
+        "GFLOP/s, and {}.\n",
+        setup.own_gflops, advice(setup));
+}
+
 void print_rows(const BenchResult& r) {
   print_result("\n{} · {} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
                word(r.workload.model.precision), r.workload.model.context, r.workload.train.batch,
@@ -97,15 +132,22 @@ void print_rows(const BenchResult& r) {
   print_result(
       "  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
       100 * r.serial_share, 100 * r.few_tiles_share);
-  if (!r.torch) return;
-  print_result("  PyTorch {}: {:.2f} ms per step; its own matrix products reach {:.1f} GFLOP/s.\n",
-               r.torch->version, r.torch->ms_per_step, r.torch->gemm_gflops);
-  if (r.torch->gemm_gflops < 0.5 * r.peak_gflops)
-    print_result(
-        "  PyTorch has a slow BLAS here, so the ratio flatters: apt-get install libopenblas0.\n");
+  if (r.torch) print_torch(*r.torch);
+}
+
+void check_comparison(const BenchCall& options) {
+  const std::string& python = options.python;
+  if (!std::filesystem::exists(python))
+    throw UsageError("--python", fmt::format("{} does not exist", python), kInterpreter);
+  if (!std::filesystem::is_regular_file(python) || access(python.c_str(), X_OK) != 0)
+    throw UsageError("--python", fmt::format("{} is not an executable file", python), kInterpreter);
+  if (std::ranges::count(options.names, "switches") == std::ssize(options.names))
+    throw UsageError("--compare", "PyTorch is not timed with switches",
+                     "Name another workload too, or leave --compare out.");
 }
 
 void bench(const BenchCall& options) {
+  if (options.compare) check_comparison(options);
   if (!options.json.empty()) check_results_file(options.json);
   std::vector<Workload> workloads;
   for (const std::string& name : options.names)
@@ -148,11 +190,19 @@ void add_bench(Verb& program) {
       .shows_default();
   verb.add("--batch", options->batch, "sequences per step, instead of the workload's own")
       .between(1, 1 << 20);
-  verb.add("--compare", options->bench.compare,
-           "time steps of the same model in PyTorch too (Debian: python3-torch)");
+  const Option compare = verb.add(
+      "--compare", options->compare,
+      "time steps of the same model in PyTorch too, eager and compiled (not with switches); the "
+      "ratio is against the faster");
+  verb.add("--python", options->python, "the interpreter that has PyTorch")
+      .needs(compare)
+      .shows_default();
   verb.add("--json", options->json, "a file for all figures");
   add_threads(verb);
-  verb.runs([options] { bench(*options); });
+  verb.runs([options] {
+    if (options->compare) options->bench.python = options->python;
+    bench(*options);
+  });
 }
 
 }  // namespace waiver
