@@ -1,4 +1,5 @@
 #include "core/arena.h"
+#include "core/scratch.h"
 
 #include <doctest/doctest.h>
 
@@ -68,24 +69,29 @@ TEST_CASE("zeros are zero in memory that was used before") {
   for (int i = 0; i < 100; ++i) CHECK(t.data[i] == 0.0f);
 }
 
-TEST_CASE("a steady training step asks the system for no memory") {
-  ModelConfig config;
-  config.width = 64;
-  config.context = 256;
-  Transformer model(config, 17, 1);
-  const std::vector<int32_t> tokens(16 * 256, 3);
-  Arena arena;
-  std::vector<size_t> allocations;
-  for (int step = 0; step < 4; ++step) {
-    arena.reset();
-    Tape tape(arena);
-    const Variable logits = model.forward(tape, {tokens, 16, 256, {}});
-    tape.backward(cross_entropy(tape, logits, tokens));
-    allocations.push_back(arena.allocations());
+TEST_CASE("a steady training step asks the system for no memory, in either precision") {
+  for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
+    ModelConfig config;
+    config.width = 64;
+    config.context = 256;
+    config.precision = precision;
+    Transformer model(config, 17, 1);
+    const std::vector<int32_t> tokens(16 * 256, 3);
+    Arena arena;
+    std::vector<size_t> allocations, scratch;
+    for (int step = 0; step < 4; ++step) {
+      arena.reset();
+      Tape tape(arena);
+      const Variable logits = model.forward(tape, {tokens, 16, 256, {}});
+      tape.backward(cross_entropy(tape, logits, tokens));
+      allocations.push_back(arena.allocations());
+      scratch.push_back(Scratch::allocations());
+    }
+    CHECK(allocations[0] > 1);  // the first step does not fit into one block
+    CHECK(allocations[2] == allocations[1]);
+    CHECK(allocations[3] == allocations[1]);
+    CHECK(scratch[3] == scratch[2]);  // of this thread
   }
-  CHECK(allocations[0] > 1);  // the first step does not fit into one block
-  CHECK(allocations[2] == allocations[1]);
-  CHECK(allocations[3] == allocations[1]);
 }
 
 }  // namespace
