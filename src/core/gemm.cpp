@@ -263,6 +263,11 @@ std::string gemm_version() {
   return fmt::format("oneDNN {}.{}.{}", v->major, v->minor, v->patch);
 }
 
+bool gemm_has_own_threads() {
+  const unsigned runtime = dnnl_version()->cpu_runtime;
+  return runtime != DNNL_RUNTIME_OMP && runtime != DNNL_RUNTIME_SEQ;
+}
+
 std::string gemm_instruction_set() {
   const int isa = static_cast<int>(dnnl_get_effective_cpu_isa());
   const struct {

@@ -33,5 +33,8 @@ double measure_gemm_rate(Precision precision = Precision::float32);
 /// The version of the matrix library, and the instruction set that it uses here.
 std::string gemm_version();
 std::string gemm_instruction_set();
+/// Whether the library shares its work among threads other than OpenMP's, so that a product may
+/// occupy more than the thread that calls it.
+bool gemm_has_own_threads();
 
 }  // namespace waiver

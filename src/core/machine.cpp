@@ -92,6 +92,11 @@ std::vector<std::string> machine_warnings() {
   if (gemm_instruction_set() == "generic" || gemm_instruction_set() == "SSE4.1")
     out.push_back(
         "oneDNN finds no AVX here: matrix products run far slower than on most machines.");
+  if (gemm_has_own_threads())
+    out.push_back(
+        "oneDNN was built for threads of its own, not OpenMP's: products occupy more processors "
+        "than "
+        "--threads says, and take longer.");
   const int processors = available_processors();
   if (threads() < threads_asked())
     out.push_back(

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "autograd/gradient.h"
+#include "autograd/ops/attention_pieces.h"
 #include "autograd/ops/attention_sums.h"
 #include "autograd/ops/attention_tile.h"
 #include "core/rounded.h"
@@ -232,57 +233,6 @@ void backward_rest(const Backward& b, const Tile& t) {
         b.h.spec.normalizer->parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
 }
 
-// Columns of a head of q, k or v in rows [begin, end), to which products add.
-void skip(const Head& h, const Gradient& dqkv, int64_t column, int64_t begin, int64_t end) {
-  for (int64_t t = begin; t < end; ++t)
-    dqkv.row(h.batch * h.T + t).from(column + h.head * h.D).skip(h.D);
-}
-
-// Into how many pieces the keys of a head are cut, so that there is work for many threads. Each
-// sums gradients of the queries of its own.
-int64_t pieces_of(const AttentionSpec& spec, int64_t tiles) {
-  int64_t pieces = 1;
-  while (pieces * spec.batch * spec.heads < TileLoops::kMany && 2 * pieces <= tiles) pieces *= 2;
-  return pieces;
-}
-
-// The pieces' gradients of queries, and which tiles of them there are.
-struct Pieces {
-  Scratch memory;
-  int64_t count, heads, T, D, tiles;
-  int64_t keys;             // of each
-  float* dq = nullptr;      // [count, B·H, T, D]
-  bool* started = nullptr;  // [count, B·H, tiles]
-
-  Pieces(const AttentionSpec& spec, int64_t width, int64_t of_sequence)
-      : count(pieces_of(spec, of_sequence)),
-        heads(spec.batch * spec.heads),
-        T(spec.tokens),
-        D(width),
-        tiles(of_sequence),
-        keys((tiles + count - 1) / count * kQueries) {
-    if (count == 1) return;
-    dq = memory.floats(count * heads * T * D);
-    started = memory.array<bool>(count * heads * tiles);
-    if (!rehearsing()) std::fill_n(started, count * heads * tiles, false);
-  }
-  Tensor of(int64_t task) const { return {dq + task * T * D, {T, D}}; }
-
-  // Adds the rows of a tile up, piece by piece.
-  void add_up(const Head& h, const Tile& t, const Gradient& dqkv) const {
-    skip(h, dqkv, 0, t.i0, t.i1);
-    for (int64_t piece = 0; piece < count; ++piece) {
-      const int64_t task = piece * heads + h.index;
-      if (!started[task * tiles + t.i0 / kQueries]) continue;
-      for (int64_t i = t.i0; i < t.i1; ++i) {
-        float* to = h.out(dqkv.tensor(), i);
-        const float* from = of(task).row(i);
-        for (int64_t d = 0; d < D; ++d) to[d] += from[d];
-      }
-    }
-  }
-};
-
 }  // namespace
 
 namespace attention_tile {
@@ -292,7 +242,7 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
               const RowState* states) {
   const int64_t T = spec.tokens, heads = spec.batch * spec.heads, count = tiles.of_sequence();
   const Pieces pieces(spec, out.shape()[1] / spec.heads, count);
-  const HeadSums sums(arena, spec, pieces.count);
+  const HeadSums sums(arena, spec, pieces.count());
   const Gradient dqkv(qkv);
   const Operand douts = rounded(arena, out.grad, spec.precision);
   float* dots = spec.normalizer->two_passes() ? arena.array<float>(heads * T) : nullptr;
@@ -306,24 +256,27 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
     parallel_tiles(heads * count, [&](int64_t task) {
       with_head(task / count, [&](const Backward& b) {
         const Tile& t = tiles.at(b.h.batch, task % count);
-        find_other_dots(b, t, pieces.keys, dots + b.h.index * T + t.i0);
+        find_other_dots(b, t, pieces.length(), dots + b.h.index * T + t.i0);
       });
     });
   // The first keys of a causal head are seen by the most queries.
-  parallel_tiles(pieces.count * heads, [&](int64_t task) {
+  parallel_tiles(pieces.tasks(), [&](int64_t task) {
     with_head(task % heads, [&](Backward b) {
-      const int64_t piece = task / heads, begin = std::min(T, piece * pieces.keys),
-                    end = std::min(T, begin + pieces.keys);
-      for (const int64_t column : {b.h.C, 2 * b.h.C}) skip(b.h, dqkv, column, begin, end);
-      if (pieces.count == 1) skip(b.h, dqkv, 0, 0, T);
-      b.task = b.h.index * pieces.count + piece;
-      b.dq = pieces.count == 1 ? Tensor{b.h.out(qkv.grad, 0), {T, b.h.D}, b.h.stride}
-                               : pieces.of(task);
-      b.started = pieces.started ? pieces.started + task * count : nullptr;
-      backward_keys(b, tiles, {begin, end});
+      const int64_t piece = task / heads;
+      const KeyRange keys = pieces.keys(piece);
+      for (const int64_t column : {b.h.C, 2 * b.h.C}) skip(b.h, dqkv, column, keys.begin, keys.end);
+      b.task = b.h.index * pieces.count() + piece;
+      if (pieces.count() == 1) {
+        skip(b.h, dqkv, 0, 0, T);
+        b.dq = {b.h.out(qkv.grad, 0), {T, b.h.D}, b.h.stride};
+      } else {
+        b.dq = pieces.dq(task);
+        b.started = pieces.started(task);
+      }
+      backward_keys(b, tiles, keys);
     });
   });
-  if (pieces.count > 1)
+  if (pieces.count() > 1)
     parallel_tiles(heads * count, [&](int64_t task) {
       with_head(task / count, [&](const Backward& b) {
         pieces.add_up(b.h, tiles.at(b.h.batch, task % count), dqkv);
