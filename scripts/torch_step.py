@@ -4,8 +4,9 @@
     scripts/torch_step.py '{"layers": 4, "heads": 4, "width": 256, "precision": "bfloat16", ...}'
 
 Prints a JSON object per line: first the version and the BLAS, then an answer to every line that it
-reads. `products float32` answers with the GFLOP/s of a large matrix product, `eager` and `compiled`
-each make one training step and answer with its milliseconds; the first `compiled` compiles. A request that cannot be met is answered with the problem. Ends with its input.
+reads. `products float32` (or bfloat16) answers with the GFLOP/s of a large matrix product, `eager`
+and `compiled` each make one training step and answer with its milliseconds; the first `compiled`
+compiles. A request that cannot be met is answered with the problem. Ends with its input.
 """
 import contextlib
 import inspect

@@ -35,7 +35,10 @@ TEST_CASE("parts are a power of two, end with sequences, and tiles never cross t
       CHECK(row == sequences * length);
     }
   CHECK(BatchParts(10, 3).count() == 1);  // not whole sequences
-  CHECK(BatchParts(0, 0).tiles() == 0);
+  for (const int64_t sequences : {0, 8}) {
+    CHECK(BatchParts(0, sequences).tiles() == 0);
+    CHECK(BatchParts(0, sequences).count() == 1);
+  }
 }
 
 TEST_CASE("sums of tiles and of rows are those of their parts, in a binary tree") {

@@ -5,7 +5,7 @@
 namespace waiver {
 
 BatchParts::BatchParts(int64_t rows, int64_t sequences) {
-  sequences_ = sequences > 0 && rows % sequences == 0 ? sequences : 1;
+  sequences_ = sequences > 0 && rows > 0 && rows % sequences == 0 ? sequences : 1;
   length_ = rows / sequences_;
   while (count_ < kMost && 2 * count_ <= sequences_) count_ *= 2;
   for (int64_t part = 0; part < count_; ++part)

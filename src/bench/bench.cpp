@@ -48,12 +48,14 @@ class Bench {
         model_(workload.model, data_->vocabulary(), 0),
         trainer_(workload_.train, model_, *data_, 0) {
     if (workload.probes) prober_.emplace(model_, *data_, ProbeConfig{}, 0);
+    warm_up(options.round_seconds);
+    resident_ = peak_resident();  // of this model alone
     if (const auto plain = plain_of(workload))
       plain_ =
           std::make_unique<Bench>(*plain, BenchOptions{.round_seconds = options.round_seconds});
-    if (!options.python.empty() && workload.setting.empty())
-      torch_.emplace(workload, options.python);
-    warm_up(options.round_seconds);
+    if (options.python.empty() || !workload.setting.empty()) return;
+    torch_.emplace(workload, options.python);
+    torch_->warm_up();
   }
 
   void round() {
@@ -95,7 +97,6 @@ class Bench {
     const double ms = train(1, nullptr);
     steps_per_round_ = std::max<int64_t>(1, std::llround(1000.0 * round_seconds / ms));
     if (prober_) probe();
-    if (torch_) torch_->warm_up();
   }
 
   double train(int64_t steps, Profile* profile) {
@@ -140,7 +141,7 @@ class Bench {
     for (const Optimizer::State& state : trainer_.optimizer().state())
       r.optimizer_bytes += static_cast<int64_t>(state.values.size_bytes());
     r.arena_bytes = static_cast<int64_t>(trainer_.arena().capacity());
-    r.peak_resident_bytes = peak_resident();
+    r.peak_resident_bytes = resident_;
   }
 
   void add_rows(BenchResult& r, const Profile& profile) const {
@@ -181,7 +182,7 @@ class Bench {
   std::optional<Prober> prober_;
   std::optional<TorchStep> torch_;
   std::unique_ptr<Bench> plain_;  // the same without the switch
-  int64_t step_ = 0, steps_per_round_ = 1;
+  int64_t step_ = 0, steps_per_round_ = 1, resident_ = 0;
   std::vector<double> peaks_, steps_, probes_, eager_, compiled_, ratios_;
   std::deque<Profile> profiles_;
 };

@@ -109,9 +109,17 @@ const Planned* planned(const ProductKind& kind) {
   const auto [place, is_new] = all.try_emplace(kind);
   if (is_new) {
     const OneThread one;
-    const auto description = plan(kind);
-    if (!std::string_view(description.impl_info_str()).starts_with("ref"))
-      place->second = Planned{description, dnnl::matmul(description)};
+    try {
+      const auto description = plan(kind);
+      if (!std::string_view(description.impl_info_str()).starts_with("ref"))
+        place->second = Planned{description, dnnl::matmul(description)};
+    } catch (const dnnl::error& error) {
+      if (error.status == dnnl_unimplemented) return nullptr;
+      all.erase(place);
+      throw Error("matrix product",
+                  fmt::format("oneDNN cannot make one of [{}, {}] x [{}, {}] bfloat16 numbers: {}",
+                              kind.m, kind.k, kind.k, kind.n, error.what()));
+    }
   }
   return place->second ? &*place->second : nullptr;
 }
@@ -158,10 +166,12 @@ Product::Product(const Planned& planned)
 
 Product* product_of(const ProductKind& kind) {
   thread_local std::unordered_map<ProductKind, std::optional<Product>, ProductKindHash> products;
-  const auto [place, is_new] = products.try_emplace(kind);
-  if (is_new)
-    if (const Planned* made = planned(kind)) place->second.emplace(*made);
-  return place->second ? &*place->second : nullptr;
+  if (const auto known = products.find(kind); known != products.end())
+    return known->second ? &*known->second : nullptr;
+  const Planned* made = planned(kind);
+  std::optional<Product>& product = products[kind];
+  if (made) product.emplace(*made);
+  return product ? &*product : nullptr;
 }
 
 // The matrix of `rows` rows as float32 numbers.
@@ -180,7 +190,7 @@ Bfloat16Unit find_unit() {
   try {
     const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true};
     if (!planned(usual)) return Bfloat16Unit::none;
-  } catch (const dnnl::error&) {
+  } catch (const Error&) {
     return Bfloat16Unit::none;
   }
   return has(dnnl_cpu_isa_avx512_core_amx) ? Bfloat16Unit::amx : Bfloat16Unit::avx512_bf16;

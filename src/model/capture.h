@@ -15,8 +15,8 @@ class Capture {
   /// `layer` is −1 outside the blocks.
   virtual bool wants(int64_t layer, Point point) const = 0;
   virtual void take(int64_t layer, Point point, const Tensor& t) = 0;
-  /// Shows attn.in. Where the tape records, `backward` leaves ∂L/∂x in its gradient, which stays
-  /// valid until the tape's memory is reset.
+  /// Shows attn.in. Where the tape records and keeps gradients (Tape::keep_gradients), `backward`
+  /// leaves ∂L/∂x in its gradient, which stays valid until the tape's memory is reset.
   virtual void take_variable(int64_t layer, Point point, const Variable& x) {
     take(layer, point, x.value);
   }

@@ -57,10 +57,9 @@ class Run {
     directory_.begin(config_, step_);
     if (const std::string& other = log_->other_unit(); !other.empty())
       console_.line(
-          fmt::format("Note: until step {} this run multiplied bfloat16 numbers with another unit "
-                      "({}), here it "
-                      "is {}, so its bits may differ from those of an uninterrupted run.",
-                      step_, other, to_text(bfloat16_unit())));
+          fmt::format("Note: until step {} this run multiplied bfloat16 numbers with {}, here with "
+                      "{}, so its bits may differ from those of an uninterrupted run.",
+                      step_, unit_text(other), unit_text(to_text(bfloat16_unit()))));
     if (!log_->log().has_checksum())
       console_.line("Note: log.h5 was started without a checksum, so damage to it goes unnoticed.");
     const int64_t first = step_;
@@ -136,6 +135,10 @@ class Run {
     for (const std::string& note : notes_on(config_)) console_.line(note);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));
+  }
+
+  static std::string unit_text(const std::string& unit) {
+    return unit == to_text(Bfloat16Unit::none) ? "float32 products" : unit;
   }
 
   // Of the products that this run makes.

@@ -62,6 +62,10 @@ class Tile {
           all_[r] = {std::min(all_[r].begin, ranges[r].begin),
                      std::max(all_[r].end, ranges[r].end)};
     }
+    // Every shape of a bfloat16 product has a kernel of its own, so there should be few.
+    for (KeyRange& keys : all_)
+      if (spec.precision == Precision::bfloat16 && keys.size() > 0)
+        keys = {keys.begin / 64 * 64, std::min(spec.tokens, (keys.end + 63) / 64 * 64)};
   }
 
   int64_t i0, i1;

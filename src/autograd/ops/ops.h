@@ -28,7 +28,7 @@ Variable without_first(Tape& tape, Variable x, int64_t count, int64_t batch);
 
 enum class Activation { none, relu, gelu };
 /// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out]. With an activation
-/// the rows of y may be padded (Tape::matrix): it is meant for the next product.
+/// the rows of y may be padded (Tape::input): it is meant for the next product.
 Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
                 Activation activation = Activation::none);
 /// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output layer tied to the embedding.
