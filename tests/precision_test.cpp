@@ -9,6 +9,7 @@
 #include "core/rounded.h"
 #include "core/threads.h"
 #include "data/dataset.h"
+#include "model/intervention.h"
 #include "runs.h"
 #include "train/trainer.h"
 
@@ -122,6 +123,52 @@ std::vector<std::string> rounding(const std::string& steps, std::vector<std::str
 }
 
 }  // namespace
+
+namespace {
+
+// Multiplies the mix of all heads.
+struct Scaling : Intervention {
+  float factor;
+  explicit Scaling(float f) : factor(f) {}
+  bool edits(int64_t, Point point) const override {
+    return point == Point::attn_in || point == Point::attn_mix;
+  }
+  void edit(int64_t, Point point, const Tensor& t) override {
+    for (int64_t i = 0; point == Point::attn_mix && i < t.size(); ++i) t.data[i] *= factor;
+  }
+};
+
+std::vector<float> logits(const Transformer& model, Intervention* intervention) {
+  std::vector<int32_t> tokens(2 * 70);
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(i * i % 11);
+  Arena arena;
+  Tape tape(arena, false);
+  Input input{tokens, 2, 70, {}};
+  input.intervention = intervention;
+  const Tensor t = model.forward(tape, input).value;
+  return {t.data, t.data + t.size()};
+}
+
+}  // namespace
+
+TEST_CASE("in bfloat16, products take the values that an intervention has edited") {
+  ModelConfig config;
+  config.width = 32;
+  config.context = 70;
+  config.precision = Precision::bfloat16;
+  const Transformer model(config, 11, 4);
+  Scaling none(1), twice(2), half(0.5f);
+  const std::vector<float> natural = logits(model, nullptr);
+  CHECK(logits(model, &none) == natural);
+  CHECK(logits(model, &twice) != natural);
+
+  Transformer other(config, 11, 4);  // whose mix counts twice, which the edit undoes exactly
+  for (Parameter& p : other.parameters().all())
+    for (int64_t i = 0; p.name.ends_with("attn.out.weight") && i < p.shape.size(); ++i)
+      p.variable.value.data[i] *= 2;
+  CHECK(logits(other, nullptr) != natural);
+  CHECK(logits(other, &half) == natural);
+}
 
 TEST_CASE("a bfloat16 run has the same bits resumed, without probes and with any threads") {
   const Runs runs;
