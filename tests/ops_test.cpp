@@ -242,6 +242,19 @@ TEST_CASE("fast_log is the logarithm") {
   CHECK(fast_log(1.0f) == 0.0f);
 }
 
+TEST_CASE("fast_exp is e^x") {
+  for (int i = -87300; i <= 88300; ++i) {
+    const float x = static_cast<float>(i) * 1e-3f;
+    const double truth = std::exp(static_cast<double>(x));
+    REQUIRE(std::abs(fast_exp(x) - truth) < 2.5e-7 * truth);
+    REQUIRE(fast_exp_to_88(x) == fast_exp(x));
+  }
+  for (const float x : {-87.7f, -88.0f, -1000.0f, -1e30f, -INFINITY}) CHECK(fast_exp(x) == 0.0f);
+  for (const float x : {88.4f, 1000.0f, INFINITY}) CHECK(fast_exp(x) == fast_exp(88.3f));
+  CHECK(std::isfinite(fast_exp(INFINITY)));
+  CHECK(std::isnan(fast_exp(NAN)));
+}
+
 TEST_CASE("fast_expm1 is e^x − 1 without cancellation") {
   for (const float sign : {1.0f, -1.0f})
     for (int i = 0; i < 20000; ++i) {

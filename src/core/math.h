@@ -10,9 +10,9 @@ namespace waiver {
 // Branch-free scalar functions that the compiler vectorises. Their results depend on the argument
 // alone.
 
-/// e^x, relative error below 2e-7; 0 below −87.3, e^88.3 above 88.3; NaN stays NaN.
-inline float fast_exp(float x) {
-  const float clamped = x > 88.3f ? 88.3f : (x < -87.3f ? -87.3f : x);
+/// e^x for x ≤ 88.3, relative error below 2.5e-7; 0 below −87.7; NaN stays NaN.
+inline float fast_exp_to_88(float x) {
+  const float clamped = x < -88.0f ? -88.0f : x;  // where the power of two becomes 0
   // The shift rounds to the nearest integer and leaves it in the low bits.
   const float shifted = clamped * 1.44269504f + 12582912.0f;
   const float n = shifted - 12582912.0f;
@@ -23,10 +23,11 @@ inline float fast_exp(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const uint32_t bits = (std::bit_cast<uint32_t>(shifted) + 127u) << 23;
-  const float result = p * std::bit_cast<float>(bits);
-  return x < -87.3f ? 0.0f : result;
+  return p * std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + 127u) << 23);
 }
+
+/// The same for all x, e^88.3 above 88.3.
+inline float fast_exp(float x) { return fast_exp_to_88(x > 88.3f ? 88.3f : x); }
 
 /// e^x − 1, relative error below 2e-7, near 0 too; −1 below −87.3, e^88.3 above 88.3; NaN stays
 /// NaN.

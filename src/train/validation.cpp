@@ -16,7 +16,7 @@ double cross_entropy(const float* logits, int64_t V, int32_t target) {
   for (int64_t v = 1; v < V; ++v) top = logits[v] > top ? logits[v] : top;
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t v = 0; v < V; ++v) sum += static_cast<double>(fast_exp(logits[v] - top));
+  for (int64_t v = 0; v < V; ++v) sum += static_cast<double>(fast_exp_to_88(logits[v] - top));
   return (static_cast<double>(top) - static_cast<double>(logits[target])) + std::log(sum);
 }
 

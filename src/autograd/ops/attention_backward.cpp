@@ -20,7 +20,7 @@ struct Backward {
   const Tensor &out, &dout, &dqkv;
   const Operand& douts;    // dout as an input of products
   const RowState* states;  // of this head, [T]
-  const float* row_dots;   // of this head, [T], where they take a pass of their own
+  float* dots;             // of this head, [T]: Σ_j A_ij ∂L/∂A_ij
   const HeadSums& sums;
   int64_t task = 0;         // the row of the biases' sums
   Tensor dq = {};           // [T, D], columns of dqkv or the task's own
@@ -111,15 +111,14 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
 }
 
 // ds = scale · normalizer'(dA), the gradient of its bias, then dq += ds k and dk += dsᵀ q.
-void score_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x,
-                    const float* dots) {
+void score_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
   for (int64_t i = t.i0; i < t.i1; ++i) {
     const KeyRange seen = t.visible(i, block);
     const int64_t at = (i - t.i0) * x.pitch + seen.begin;
     float* row = x.ds + (i - t.i0) * x.pitch;
-    normalizer.backward(b.state(i), dots[i - t.i0], normalizer.needs_scores() ? x.s + at : nullptr,
+    normalizer.backward(b.state(i), b.dots[i], normalizer.needs_scores() ? x.s + at : nullptr,
                         x.a + at, x.ds + at, seen.size());
     std::fill(row, row + seen.begin, 0.0f);
     std::fill(row + seen.end, row + block.keys(), 0.0f);
@@ -151,12 +150,12 @@ SlotWeight slot_weight(const Backward& b, int64_t i) {
   return w;
 }
 
-void slot_gradient(const Backward& b, const Tile& t, const float* dots) {
+void slot_gradient(const Backward& b, const Tile& t) {
   const Head& h = b.h;
   const float* k = h.spec.slot_key.value.row(h.head);
   for (int64_t i = t.i0; i < t.i1; ++i) {
     SlotWeight w = slot_weight(b, i);
-    h.spec.normalizer->backward(b.state(i), dots[i - t.i0], &w.score, &w.weight, &w.grad, 1);
+    h.spec.normalizer->backward(b.state(i), b.dots[i], &w.score, &w.weight, &w.grad, 1);
     const float ds = h.spec.scale * h.input(w.grad), weight = h.input(w.weight);
     const float *q = h.q + i * h.stride, *dO = h.out(b.dout, i);
     for (int64_t d = 0; d < h.D; ++d) h.out(b.dqkv, i)[d] += ds * h.input(k[d]);
@@ -174,18 +173,18 @@ void for_key_ranges(const KeyRange& keys, const F& f) {
     f(KeyRange{first, std::min(keys.end, first + kKeys)});
 }
 
-// Σ_j A_ij ∂L/∂A_ij is dO_i·out_i, unless the normalizer needs a different sum.
-void find_dots(const Backward& b, const Tile& t, float* dots) {
+// Σ_j A_ij ∂L/∂A_ij is dO_i·out_i.
+void find_dots(const Backward& b, const Tile& t) {
   const Head& h = b.h;
   for (int64_t i = t.i0; i < t.i1; ++i)
-    dots[i - t.i0] = b.row_dots ? b.row_dots[i] : dot(h.out(b.dout, i), h.out(b.out, i), h.D);
+    b.dots[i] = dot(h.out(b.dout, i), h.out(b.out, i), h.D);
 }
 
-// The different sum, over the same blocks of keys as the gradients.
-void find_other_dots(const Backward& b, const Tile& t, int64_t piece, float* dots) {
+// A different sum that the normalizer needs, over the same blocks of keys as the gradients.
+void find_other_dots(const Backward& b, const Tile& t, int64_t piece) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
-  std::fill_n(dots, t.rows(), 0.0f);
+  std::fill(b.dots + t.i0, b.dots + t.i1, 0.0f);
   for (int64_t begin = 0; begin < h.T; begin += piece)
     for_key_ranges({begin, std::min(h.T, begin + piece)}, [&](const KeyRange& keys) {
       t.for_blocks(keys, [&](const Block& block) {
@@ -194,13 +193,13 @@ void find_other_dots(const Backward& b, const Tile& t, int64_t piece, float* dot
         for (int64_t i = t.i0; i < t.i1; ++i) {
           const KeyRange seen = t.visible(i, block);
           const int64_t at = (i - t.i0) * x.pitch + seen.begin;
-          dots[i - t.i0] += normalizer.partial_dot(b.state(i), x.s + at, x.ds + at, seen.size());
+          b.dots[i] += normalizer.partial_dot(b.state(i), x.s + at, x.ds + at, seen.size());
         }
       });
     });
   for (int64_t i = t.i0; h.spec.slot_key.value && i < t.i1; ++i) {
     const SlotWeight w = slot_weight(b, i);
-    dots[i - t.i0] += normalizer.partial_dot(b.state(i), &w.score, &w.grad, 1);
+    b.dots[i] += normalizer.partial_dot(b.state(i), &w.score, &w.grad, 1);
   }
 }
 
@@ -213,11 +212,9 @@ void backward_keys(const Backward& b, const Tiles& tiles, const KeyRange& all) {
       const Tile& t = tiles.at(b.h.batch, tile);
       t.for_blocks(keys, [&](const Block& block) {
         const BlockArrays x(b.h, t, block, scores_too);
-        float dots[kQueries];
-        find_dots(b, t, dots);
         recompute(b, t, block, laid.k, laid.v, x);
         value_gradient(b, t, block, x);
-        score_gradient(b, t, block, x, dots);
+        score_gradient(b, t, block, x);
       });
     }
   });
@@ -225,12 +222,10 @@ void backward_keys(const Backward& b, const Tiles& tiles, const KeyRange& all) {
 
 // What does not depend on keys: the slot and the normalizer's parameter.
 void backward_rest(const Backward& b, const Tile& t) {
-  float dots[kQueries];
-  find_dots(b, t, dots);
-  if (b.h.spec.slot_key.value) slot_gradient(b, t, dots);
+  if (b.h.spec.slot_key.value) slot_gradient(b, t);
   for (int64_t i = t.i0; b.sums.start && i < t.i1; ++i)
     b.sums.start.row(b.h.index)[0] +=
-        b.h.spec.normalizer->parameter_gradient(b.state(i), dots[i - t.i0], b.h.head);
+        b.h.spec.normalizer->parameter_gradient(b.state(i), b.dots[i], b.h.head);
 }
 
 }  // namespace
@@ -244,21 +239,22 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
   const Pieces pieces(spec, out.shape()[1] / spec.heads, count);
   const HeadSums sums(arena, spec, pieces.count());
   const Gradient dqkv(qkv);
-  const Operand douts = rounded(arena, out.grad, spec.precision);
-  float* dots = spec.normalizer->two_passes() ? arena.array<float>(heads * T) : nullptr;
+  const Rounded douts(arena, out.grad, spec.precision);
+  float* dots = arena.array<float>(heads * T);
   const auto with_head = [&](int64_t index, const auto& f) {
     const Head h(spec, qkv.value, inputs, index);
-    f(Backward{h, out.value, out.grad, qkv.grad, douts, states + index * T,
-               dots ? dots + index * T : nullptr, sums});
+    f(Backward{h, out.value, out.grad, qkv.grad, douts.all(), states + index * T,
+               dots + index * T, sums});
   };
 
-  if (dots)
-    parallel_tiles(heads * count, [&](int64_t task) {
-      with_head(task / count, [&](const Backward& b) {
-        const Tile& t = tiles.at(b.h.batch, task % count);
-        find_other_dots(b, t, pieces.length(), dots + b.h.index * T + t.i0);
-      });
+  parallel_tiles(heads * count, [&](int64_t task) {
+    with_head(task / count, [&](const Backward& b) {
+      const Head& h = b.h;
+      const Tile& t = tiles.at(h.batch, task % count);
+      douts.fill(h.batch * T + t.i0, h.batch * T + t.i1, h.head * h.D, (h.head + 1) * h.D);
+      spec.normalizer->two_passes() ? find_other_dots(b, t, pieces.length()) : find_dots(b, t);
     });
+  });
   // The first keys of a causal head are seen by the most queries.
   parallel_tiles(pieces.tasks(), [&](int64_t task) {
     with_head(task % heads, [&](Backward b) {

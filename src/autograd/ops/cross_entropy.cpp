@@ -14,7 +14,7 @@ float log_sum_exp(const float* x, int64_t V) {
   float top = x[0], sum = 0;
   for (int64_t v = 1; v < V; ++v) top = x[v] > top ? x[v] : top;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t v = 0; v < V; ++v) sum += fast_exp(x[v] - top);
+  for (int64_t v = 0; v < V; ++v) sum += fast_exp_to_88(x[v] - top);
   return top + std::log(sum);
 }
 
@@ -51,7 +51,7 @@ Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> tar
           continue;
         }
         const float top = lse.data[n];
-        for (int64_t v = 0; v < V; ++v) dx[v] += scale * fast_exp(x[v] - top);
+        for (int64_t v = 0; v < V; ++v) dx[v] += scale * fast_exp_to_88(x[v] - top);
         dx.written()[targets[n]] -= scale;
       }
     });

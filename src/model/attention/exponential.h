@@ -22,10 +22,10 @@ class Exponential : public Normalizer {
     for (int64_t j = 0; j < n; ++j) top = row[j] > top ? row[j] : top;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < n; ++j) {
-      row[j] = fast_exp(row[j] - top);
+      row[j] = fast_exp_to_88(row[j] - top);
       sum += row[j];
     }
-    const float earlier = fast_exp(state.top - top);
+    const float earlier = fast_exp_to_88(state.top - top);
     state.top = top;
     state.sum = earlier * state.sum + sum;
     return earlier;
@@ -34,7 +34,7 @@ class Exponential : public Normalizer {
 
   void weigh(const RowState& state, const float* scores, float* weights, int64_t n) const override {
     const float scale = 1.0f / state.sum, top = state.top;
-    for (int64_t j = 0; j < n; ++j) weights[j] = scale * fast_exp(scores[j] - top);
+    for (int64_t j = 0; j < n; ++j) weights[j] = scale * fast_exp_to_88(scores[j] - top);
   }
   void backward(const RowState&, float dot, const float*, const float* weights, float* grad,
                 int64_t n) const override {
