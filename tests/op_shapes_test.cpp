@@ -31,7 +31,9 @@ class Given {
     return (*this)(Shape{extents...});
   }
   /// Padded rows.
-  Variable apart(int64_t rows, int64_t columns = 512) { return made(tape.matrix(rows, columns)); }
+  Variable apart(int64_t rows, int64_t columns = 512) {
+    return made({arena_.matrix(rows, columns), arena_.matrix(rows, columns)});
+  }
   bool only_inputs() const { return arena_.used() == used_; }
 
  private:
@@ -114,6 +116,10 @@ std::vector<Case> rows() {
        [](Given& g) { without_first(g.tape, g.apart(4), 1, 2); }}};
 }
 
+Variable feed(Given& g, const Variable& x, const Affine& up, const Affine& down) {
+  return mlp(g.tape, x, up, Activation::relu, down);
+}
+
 std::vector<Case> products() {
   return {
       {"[linear] x [2, 4, 3] must be a matrix",
@@ -130,6 +136,25 @@ std::vector<Case> products() {
       {"[linear_transposed] bias [1, 5] must be a vector with one number for each of the 5 "
        "outputs",
        [](Given& g) { linear_transposed(g.tape, g(4, 3), g(5, 3), g(1, 5)); }},
+      {"[mlp] x [4] must be a matrix", [](Given& g) { feed(g, g(4), {g(3, 5)}, {g(5, 2)}); }},
+      {"[mlp] up [3] must be a matrix", [](Given& g) { feed(g, g(4, 3), {g(3)}, {g(5, 2)}); }},
+      {"[mlp] down [5] must be a matrix", [](Given& g) { feed(g, g(4, 3), {g(3, 5)}, {g(5)}); }},
+      {"[mlp] the rows of up [3, 512] must be contiguous, but their pitch is 528",
+       [](Given& g) { feed(g, g(4, 3), {g.apart(3)}, {g(512, 2)}); }},
+      {"[mlp] the rows of down [5, 512] must be contiguous, but their pitch is 528",
+       [](Given& g) { feed(g, g(4, 3), {g(3, 5)}, {g.apart(5)}); }},
+      {"[mlp] the last axis of x [4, 3] must match the rows of up [2, 5]",
+       [](Given& g) { feed(g, g(4, 3), {g(2, 5)}, {g(5, 2)}); }},
+      {"[mlp] the last axis of up [3, 5] must match the rows of down [6, 2]",
+       [](Given& g) { feed(g, g(4, 3), {g(3, 5)}, {g(6, 2)}); }},
+      {"[mlp] bias of up [3] must be a vector with one number for each of the 5 outputs",
+       [](Given& g) {
+         feed(g, g(4, 3), {g(3, 5), g(3)}, {g(5, 2)});
+       }},
+      {"[mlp] bias of down [3] must be a vector with one number for each of the 2 outputs",
+       [](Given& g) {
+         feed(g, g(4, 3), {g(3, 5)}, {g(5, 2), g(3)});
+       }},
       {"[value_linear] qkv [24] must be a matrix",
        [](Given& g) { value_linear(g.tape, g(24), g(2, 4, 4)); }},
       {"[value_linear] the rows of qkv [2, 512] must be contiguous, but their pitch is 528",

@@ -9,7 +9,8 @@ namespace waiver {
 
 /// The N rows of a batch of sequences, cut for sums over all of them: into a power of two of parts,
 /// at most kMost and at most one a sequence, which begin and end with sequences, and each part into
-/// tiles of up to kRows rows. Every part is summed by itself, and their sums are added in a binary
+/// tiles of up to kRows rows, or fewer where a single sequence would give work to less than
+/// TileLoops::kMany threads. Every part is summed by itself, and their sums are added in a binary
 /// tree, ((0 + 1) + (2 + 3)) + …: whoever holds the sequences of a subtree can sum them alone, to
 /// the same bits.
 class BatchParts {
@@ -25,6 +26,7 @@ class BatchParts {
   int64_t row(int64_t part) const { return sequence(part) * length_; }
 
   int64_t tiles() const { return first_tile_[count_]; }
+  int64_t tile_rows() const { return tile_rows_; }
   struct Rows {
     int64_t begin, end;
     int64_t size() const { return end - begin; }
@@ -59,7 +61,7 @@ class BatchParts {
   void add_tiles(const Tensor& sums, int64_t first, int64_t count, float* to) const;
 
  private:
-  int64_t sequences_, length_, count_ = 1;
+  int64_t sequences_, length_, count_ = 1, tile_rows_ = kRows;
   int64_t first_tile_[kMost + 1] = {};
 };
 

@@ -57,18 +57,10 @@ class Tape {
     if (!recording_) return {arena_.tensor(shape), {}};
     return {arena_.tensor(shape), arena_.tensor(shape), new (arena_.array<bool>(1)) bool(true)};
   }
-  /// The same as a matrix for products (Arena::matrix); only ops that work row by row may take it.
-  Variable matrix(int64_t rows, int64_t columns) {
-    if (!recording_) return {arena_.matrix(rows, columns), {}};
-    return {arena_.matrix(rows, columns), arena_.matrix(rows, columns),
-            new (arena_.array<bool>(1)) bool(true)};
-  }
-
-  /// The same as `variable` or, where the rows may be padded, `matrix`, for the input of a product.
-  /// In bfloat16 the op that computes a row also rounds it (Variable::rounded), while it is in
-  /// cache.
-  Variable input(int64_t rows, int64_t columns, bool padded = false) {
-    Variable out = padded ? matrix(rows, columns) : variable({rows, columns});
+  /// The same for the input of a product. In bfloat16 the op that computes a row also rounds it
+  /// (Variable::rounded), while it is in cache.
+  Variable input(int64_t rows, int64_t columns) {
+    Variable out = variable({rows, columns});
     if (precision_ == Precision::bfloat16 && !edited_)
       out.rounded = Rounded(arena_, out.value, precision_);
     return out;

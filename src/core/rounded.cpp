@@ -16,7 +16,14 @@ Rounded::Rounded(Arena& arena, const Tensor& from, Precision precision)
     to_ = waiver::operand(from.data, from.stride());
     return;
   }
-  const int64_t rows = from.dim(0);
+  take(arena, from.dim(0));
+}
+
+Rounded::Rounded(Arena& arena, int64_t rows, int64_t columns) : columns_(columns) {
+  take(arena, rows);
+}
+
+void Rounded::take(Arena& arena, int64_t rows) {
   if (as_halves()) {
     const int64_t stride = fast_pitch(columns_);
     halves_ = arena.array<bfloat16>(Shape{rows, stride}.size());
@@ -46,17 +53,20 @@ Rounded::Rounded(Scratch& memory, const float* from, int64_t rows, int64_t colum
 }
 
 void Rounded::fill(int64_t begin, int64_t end, int64_t first, int64_t last) const {
-  for (int64_t r = begin; halves_ && r < end; ++r) {
-    const float* from = from_ + r * from_stride_;
-    bfloat16* to = halves_ + r * to_.stride;
+  for (int64_t r = begin; *this && r < end; ++r)
+    put(r, first, from_ + r * from_stride_ + first, last - first);
+}
+
+void Rounded::put(int64_t row, int64_t column, const float* from, int64_t n) const {
+  const int64_t at = row * to_.stride + column;
+  if (halves_) {
+    bfloat16* to = halves_ + at;
 #pragma omp simd
-    for (int64_t c = first; c < last; ++c) to[c] = to_bfloat16(from[c]);
-  }
-  for (int64_t r = begin; floats_ && r < end; ++r) {
-    const float* from = from_ + r * from_stride_;
-    float* to = floats_ + r * to_.stride;
+    for (int64_t c = 0; c < n; ++c) to[c] = to_bfloat16(from[c]);
+  } else {
+    float* to = floats_ + at;
 #pragma omp simd
-    for (int64_t c = first; c < last; ++c) to[c] = static_cast<float>(to_bfloat16(from[c]));
+    for (int64_t c = 0; c < n; ++c) to[c] = static_cast<float>(to_bfloat16(from[c]));
   }
 }
 

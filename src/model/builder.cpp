@@ -21,8 +21,8 @@ void InitConfig::visit(FieldVisitor& v) {
           std);
 }
 
-Variable apply(Tape& tape, const Linear& layer, Variable x, Activation activation) {
-  return linear(tape, x, layer.weight->variable, value_of(layer.bias), activation);
+Variable apply(Tape& tape, const Linear& layer, Variable x) {
+  return linear(tape, x, layer.weight->variable, value_of(layer.bias));
 }
 
 Init Builder::matrix(int64_t in, bool residual) const {

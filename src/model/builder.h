@@ -24,10 +24,12 @@ struct InitConfig {
 struct Linear {
   Parameter *weight = nullptr, *bias = nullptr;
 };
-Variable apply(Tape& tape, const Linear& layer, Variable x,
-               Activation activation = Activation::none);
+Variable apply(Tape& tape, const Linear& layer, Variable x);
 /// Empty where the parameter is null.
 inline Variable value_of(const Parameter* p) { return p ? p->variable : Variable{}; }
+inline Affine value_of(const Linear& layer) {
+  return {layer.weight->variable, value_of(layer.bias)};
+}
 
 /// Declares the parameters of a model's parts, initialised as the config asks.
 class Builder {

@@ -176,8 +176,7 @@ void for_key_ranges(const KeyRange& keys, const F& f) {
 // Σ_j A_ij ∂L/∂A_ij is dO_i·out_i.
 void find_dots(const Backward& b, const Tile& t) {
   const Head& h = b.h;
-  for (int64_t i = t.i0; i < t.i1; ++i)
-    b.dots[i] = dot(h.out(b.dout, i), h.out(b.out, i), h.D);
+  for (int64_t i = t.i0; i < t.i1; ++i) b.dots[i] = dot(h.out(b.dout, i), h.out(b.out, i), h.D);
 }
 
 // A different sum that the normalizer needs, over the same blocks of keys as the gradients.
@@ -243,8 +242,8 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
   float* dots = arena.array<float>(heads * T);
   const auto with_head = [&](int64_t index, const auto& f) {
     const Head h(spec, qkv.value, inputs, index);
-    f(Backward{h, out.value, out.grad, qkv.grad, douts.all(), states + index * T,
-               dots + index * T, sums});
+    f(Backward{h, out.value, out.grad, qkv.grad, douts.all(), states + index * T, dots + index * T,
+               sums});
   };
 
   parallel_tiles(heads * count, [&](int64_t task) {

@@ -26,13 +26,18 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch);
 /// Every sequence of x [B·S, C] without its first `count` rows: [B·(S − count), C].
 Variable without_first(Tape& tape, Variable x, int64_t count, int64_t batch);
 
-enum class Activation { none, relu, gelu };
-/// y = activation(x W + b): x [N, in], W [in, out], b [out] or empty → [N, out]. With an activation
-/// the rows of y may be padded (Tape::input): it is meant for the next product.
-Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {},
-                Activation activation = Activation::none);
+/// y = x W + b: x [N, in], W [in, out], b [out] or empty → [N, out].
+Variable linear(Tape& tape, Variable x, Variable weight, Variable bias = {});
 /// y = x Wᵀ: x [N, in], W [out, in] → [N, out]; for an output layer tied to the embedding.
 Variable linear_transposed(Tape& tape, Variable x, Variable weight, Variable bias = {});
+
+/// A matrix [in, out] and a bias [out] or empty.
+struct Affine {
+  Variable weight, bias = {};
+};
+enum class Activation { none, relu, gelu };
+/// y = activation(x W_up + b_up) W_down + b_down: x [N, C] → [N, C']. GELU is z Φ(z), exact.
+Variable mlp(Tape& tape, Variable x, const Affine& up, Activation activation, const Affine& down);
 
 /// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
 Variable swiglu(Tape& tape, Variable gate, Variable up);

@@ -9,47 +9,63 @@ namespace waiver {
 namespace {
 
 // How dW is cut: large tiles repack least, but there should be TileLoops::kMany tasks, which are
-// tiles of dW for each of `groups` groups of parts.
+// tiles of dW for each of `groups` groups of the batch's parts. A single sequence, which is one
+// part, falls into groups of at least 256 rows; but rather into smaller tiles, which take no
+// memory.
 struct Cut {
-  int64_t rows = 256, columns = 512, groups = 1;
+  int64_t rows, columns, groups = 1;
 
+  Cut(const Tensor& dw, const BatchParts& parts)
+      : rows(std::min<int64_t>(256, dw.dim(0))), columns(std::min<int64_t>(512, dw.dim(1))) {
+    const bool single = parts.count() == 1;
+    const int64_t most = single ? parts.row(1) / 512 + 1 : parts.count();
+    while (groups * tiles(dw) < TileLoops::kMany)
+      if (!(single && shrink(128)) && !split(most) && !shrink(64)) break;
+  }
   int64_t tiles(const Tensor& dw) const {
     return ((dw.dim(0) + rows - 1) / rows) * ((dw.dim(1) + columns - 1) / columns);
   }
+
+ private:
+  bool split(int64_t most) {
+    if (groups >= most) return false;
+    groups *= 2;
+    return true;
+  }
+  // Halves the longer side of a tile, to whole vectors; false where it is at its least.
+  bool shrink(int64_t least) {
+    int64_t& side = columns > least && columns >= rows ? columns : rows;
+    if (side <= least) return false;
+    side = (side / 2 + 15) / 16 * 16;
+    return true;
+  }
 };
 
-// Half of n, rounded up to whole vectors.
-int64_t half(int64_t n) { return (n / 2 + 15) / 16 * 16; }
+// The runs of rows whose sums are added in a binary tree: the parts or, of a single sequence, its
+// groups.
+struct Runs {
+  const BatchParts& parts;
+  int64_t groups;
 
-Cut cut_of(const Tensor& dw, int64_t parts) {
-  constexpr int64_t least = 64;
-  Cut cut{std::min<int64_t>(256, dw.dim(0)), std::min<int64_t>(512, dw.dim(1))};
-  while (cut.groups * cut.tiles(dw) < TileLoops::kMany) {
-    if (cut.groups < parts)
-      cut.groups *= 2;
-    else if (cut.columns > least && cut.columns >= cut.rows)
-      cut.columns = half(cut.columns);
-    else if (cut.rows > least)
-      cut.rows = half(cut.rows);
-    else
-      break;
+  int64_t count() const { return std::max(parts.count(), groups); }
+  int64_t row(int64_t run) const {
+    return parts.count() > 1 ? parts.row(run) : parts.row(1) * run / groups;
   }
-  return cut;
-}
+};
 
 struct Product {
   const Operand &left, &right;
-  const BatchParts& parts;
+  const Runs& runs;
   int64_t row, column, rows, columns;  // of the tile of dW
 
-  void part(int64_t p, float beta, float* to, int64_t stride) const {
-    const int64_t n = parts.row(p);
-    gemm(Op::transposed, Op::plain, rows, columns, parts.row(p + 1) - n, 1.0f, left.at(n, row),
+  void run(int64_t r, float beta, float* to, int64_t stride) const {
+    const int64_t n = runs.row(r);
+    gemm(Op::transposed, Op::plain, rows, columns, runs.row(r + 1) - n, 1.0f, left.at(n, row),
          right.at(n, column), beta, to, stride);
   }
-  // to = the sum of parts [begin, end), a subtree.
+  // to = the sum of runs [begin, end), a subtree.
   void sum(int64_t begin, int64_t end, float* to, int64_t stride) const {
-    if (end - begin == 1) return part(begin, 0.0f, to, stride);
+    if (end - begin == 1) return run(begin, 0.0f, to, stride);
     const int64_t middle = (begin + end) / 2;
     sum(begin, middle, to, stride);
     Scratch memory;
@@ -57,12 +73,12 @@ struct Product {
     sum(middle, end, other, columns);
     add_tile(other, to, stride);
   }
-  // to += the sum of all parts.
+  // to += the sum of all runs.
   void add(float* to, int64_t stride) const {
-    if (parts.count() == 1) return part(0, 1.0f, to, stride);
+    if (runs.count() == 1) return run(0, 1.0f, to, stride);
     Scratch memory;
     float* all = memory.floats(rows * columns);
-    sum(0, parts.count(), all, columns);
+    sum(0, runs.count(), all, columns);
     add_tile(all, to, stride);
   }
   void add_tile(const float* from, float* to, int64_t stride) const {
@@ -88,9 +104,10 @@ void add_groups(float* sums, int64_t groups, const Tensor& dw) {
 
 void add_weight_gradient(const Operand& left, const Operand& right, const BatchParts& parts,
                          const Tensor& dw) {
-  const Cut cut = cut_of(dw, parts.count());
+  const Cut cut(dw, parts);
+  const Runs runs{parts, cut.groups};
   const int64_t tiles = cut.tiles(dw), across = (dw.dim(1) + cut.columns - 1) / cut.columns;
-  const int64_t of_group = parts.count() / cut.groups;
+  const int64_t of_group = runs.count() / cut.groups;
   Scratch memory;
   float* sums = cut.groups > 1 ? memory.floats(cut.groups * dw.size()) : nullptr;
   parallel_tiles(cut.groups * tiles, [&](int64_t task) {
@@ -98,7 +115,7 @@ void add_weight_gradient(const Operand& left, const Operand& right, const BatchP
     const int64_t row = tile / across * cut.rows, column = tile % across * cut.columns;
     const Product product{left,
                           right,
-                          parts,
+                          runs,
                           row,
                           column,
                           std::min(cut.rows, dw.dim(0) - row),

@@ -12,7 +12,7 @@ class TwoLayer : public Mlp {
     down_ = builder.linear(name + ".down", sizes.hidden, sizes.width, sizes.bias, true);
   }
   Variable forward(Tape& tape, Variable x) const override {
-    return apply(tape, down_, apply(tape, up_, x, activation));
+    return mlp(tape, x, value_of(up_), activation, value_of(down_));
   }
 
  private:
