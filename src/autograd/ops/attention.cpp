@@ -53,19 +53,20 @@ void keep_slot(const Head& h, const Tile& t, const RowState* states) {
   }
 }
 
-// Turns the scores of a block into weights known up to a factor and rescales what earlier blocks
-// added to `out`.
+// Turns the scores of a block into weights known up to a factor, `weights` those as inputs of a
+// product, and rescales what earlier blocks added to `out`.
 void extend_block(const Head& h, const Tile& t, const Block& block, float* s, int64_t pitch,
-                  RowState* states, const Tensor& out) {
+                  const Rounded& weights, RowState* states, const Tensor& out) {
   for (int64_t i = t.i0; i < t.i1; ++i) {
     const KeyRange seen = t.visible(i, block);
     float* row = s + (i - t.i0) * pitch;
     std::fill(row, row + seen.begin, 0.0f);
     std::fill(row + seen.end, row + block.keys(), 0.0f);
-    if (seen.size() == 0) continue;
-    const float earlier =
-        h.spec.normalizer->extend(states[i - t.i0], row + seen.begin, seen.size());
+    float earlier = 1;
+    if (seen.size() > 0)
+      earlier = h.spec.normalizer->extend(states[i - t.i0], row + seen.begin, seen.size());
     if (h.spec.dropout > 0) drop(h, i, block.j0 + seen.begin, row + seen.begin, seen.size());
+    weights.fill(i - t.i0, i - t.i0 + 1);
     float* o = h.out(out, i);
     if (earlier != 1.0f)
       for (int64_t d = 0; d < h.D; ++d) o[d] *= earlier;
@@ -73,11 +74,8 @@ void extend_block(const Head& h, const Tile& t, const Block& block, float* s, in
 }
 
 // out += weights · v over a block.
-void mix_values(const Head& h, const Tile& t, const Block& block, const float* a, int64_t pitch,
+void mix_values(const Head& h, const Tile& t, const Block& block, const Rounded& weights,
                 const Tensor& out) {
-  Scratch memory;
-  const Rounded weights(memory, a, t.rows(), block.keys(), pitch, h.spec.precision);
-  weights.fill(0, t.rows());
   gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, weights.all(), h.vs.at(block.j0, 0),
        1.0f, h.out(out, t.i0), h.C);
 }
@@ -100,10 +98,13 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     const int64_t pitch = fast_pitch(block.keys());
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
+    const Rounded weights(memory, s, t.rows(), block.keys(), pitch, h.spec.precision);
     scores(h, t, block, {h.ks}, s, pitch);
-    weigh(h, t, block, s, s, pitch, states);
-    if (h.spec.dropout > 0) drop(h, t, block, s, pitch);
-    mix_values(h, t, block, s, pitch, out);
+    const bool dropping = h.spec.dropout > 0;
+    weigh(h, t, block, s, s, pitch, states, dropping ? Rounded() : weights);
+    if (dropping) drop(h, t, block, s, pitch);
+    if (dropping) weights.fill(0, t.rows());
+    mix_values(h, t, block, weights, out);
   });
   if (!h.spec.slot_value.value) return;
   for (int64_t i = t.i0; h.spec.slot_key.value && i < t.i1; ++i) {
@@ -126,10 +127,11 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
     const int64_t pitch = fast_pitch(block.keys());
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
+    const Rounded weights(memory, s, t.rows(), block.keys(), pitch, h.spec.precision);
     scores(h, t, block, {h.ks}, s, pitch);
     keep_scores(h, t, block, s, pitch);
-    extend_block(h, t, block, s, pitch, states, out);
-    if (!normalizer.two_passes()) mix_values(h, t, block, s, pitch, out);
+    extend_block(h, t, block, s, pitch, weights, states, out);
+    if (!normalizer.two_passes()) mix_values(h, t, block, weights, out);
   });
   if (slot) extend_by_slot(h, t, states, out);
   if (normalizer.two_passes()) forward_again(h, t, states, out);

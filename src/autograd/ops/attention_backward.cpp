@@ -41,11 +41,13 @@ float dot(const float* x, const float* y, int64_t n) {
 }
 
 // A block's weights in a, ∂L/∂A in ds, and scores in s, which may be a itself; `kept` holds the
-// dropout factors, drawn once for both of their uses.
+// dropout factors, drawn once for both of their uses. `weights` are those that multiplied values,
+// as inputs of products.
 struct BlockArrays {
   Scratch memory;
   float *s, *a, *ds, *kept = nullptr;
   int64_t pitch;
+  Rounded weights;
 
   BlockArrays(const Head& h, const Tile& t, const Block& block, bool scores_too)
       : pitch(fast_pitch(block.keys())) {
@@ -54,6 +56,7 @@ struct BlockArrays {
     ds = memory.floats(size);
     s = scores_too ? memory.floats(size) : a;
     if (h.spec.dropout > 0) kept = memory.floats(size);
+    weights = Rounded(memory, kept ? kept : a, t.rows(), block.keys(), pitch, h.spec.precision);
   }
 };
 
@@ -84,7 +87,7 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Keys&
                const BlockArrays& x) {
   const Head& h = b.h;
   scores(h, t, block, k, x.s, x.pitch);
-  weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0);
+  weigh(h, t, block, x.s, x.a, x.pitch, b.states + t.i0, x.kept ? Rounded() : x.weights);
   gemm(Op::plain, v.op, t.rows(), block.keys(), h.D, 1.0f, b.dO(t), v.from(block.j0), 0.0f, x.ds,
        x.pitch);
   if (!x.kept) return;
@@ -97,16 +100,11 @@ void recompute(const Backward& b, const Tile& t, const Block& block, const Keys&
 // dv += Aᵀ dO, A with its dropout, which is not applied in the later steps.
 void value_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
-  const float* a = x.a;
-  if (x.kept) {
-    for (int64_t i = 0; i < t.rows(); ++i)
-      for (int64_t j = 0; j < block.keys(); ++j) x.kept[i * x.pitch + j] *= x.a[i * x.pitch + j];
-    a = x.kept;
+  for (int64_t i = 0; x.kept && i < t.rows(); ++i) {
+    for (int64_t j = 0; j < block.keys(); ++j) x.kept[i * x.pitch + j] *= x.a[i * x.pitch + j];
+    x.weights.fill(i, i + 1);
   }
-  Scratch memory;
-  const Rounded weights(memory, a, t.rows(), block.keys(), x.pitch, h.spec.precision);
-  weights.fill(0, t.rows());
-  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, weights.all(), b.dO(t), 1.0f,
+  gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, x.weights.all(), b.dO(t), 1.0f,
        b.dv(block.j0), h.stride);
 }
 
@@ -114,6 +112,8 @@ void value_gradient(const Backward& b, const Tile& t, const Block& block, const 
 void score_gradient(const Backward& b, const Tile& t, const Block& block, const BlockArrays& x) {
   const Head& h = b.h;
   const RowNormalizer& normalizer = *h.spec.normalizer;
+  Scratch memory;
+  const Rounded ds(memory, x.ds, t.rows(), block.keys(), x.pitch, h.spec.precision);
   for (int64_t i = t.i0; i < t.i1; ++i) {
     const KeyRange seen = t.visible(i, block);
     const int64_t at = (i - t.i0) * x.pitch + seen.begin;
@@ -127,10 +127,8 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
           h.head, h.spec.positions[i], h.spec.positions.data() + block.j0 + seen.begin, x.ds + at,
           seen.size(), row_or_null(b.sums.bias, b.task), row_or_null(b.sums.bias_shared, b.task));
     for (int64_t j = 0; j < seen.size(); ++j) x.ds[at + j] *= h.spec.scale;
+    ds.fill(i - t.i0, i - t.i0 + 1);
   }
-  Scratch memory;
-  const Rounded ds(memory, x.ds, t.rows(), block.keys(), x.pitch, h.spec.precision);
-  ds.fill(0, t.rows());
   const bool first = b.started && !std::exchange(b.started[t.i0 / kQueries], true);
   gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(), h.ks.at(block.j0, 0),
        first ? 0.0f : 1.0f, b.dq.row(t.i0), b.dq.stride());

@@ -47,7 +47,7 @@ void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pi
 }
 
 void weigh(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
-           int64_t pitch, const RowState* states) {
+           int64_t pitch, const RowState* states, const Rounded& rounded) {
   for (int64_t i = t.i0; i < t.i1; ++i) {
     const KeyRange seen = t.visible(i, block);
     float* row = a + (i - t.i0) * pitch;
@@ -55,6 +55,7 @@ void weigh(const Head& h, const Tile& t, const Block& block, const float* s, flo
                              row + seen.begin, seen.size());
     std::fill(row, row + seen.begin, 0.0f);
     std::fill(row + seen.end, row + block.keys(), 0.0f);
+    rounded.fill(i - t.i0, i - t.i0 + 1);
   }
 }
 

@@ -130,10 +130,10 @@ void drop(const Head& h, int64_t i, int64_t j0, float* row, int64_t n);
 /// The same for the visible part of a block.
 void drop(const Head& h, const Tile& t, const Block& block, float* a, int64_t pitch);
 
-/// Scores of a block → weights a, 0 where hidden, given the final states of the tile's queries. May
-/// work in place.
+/// Scores of a block → weights a, 0 where hidden, given the final states of the tile's queries; a's
+/// rows become `rounded`, where that is given. May work in place.
 void weigh(const Head& h, const Tile& t, const Block& block, const float* s, float* a,
-           int64_t pitch, const RowState* states);
+           int64_t pitch, const RowState* states, const Rounded& rounded = {});
 
 /// The slot's score for query i.
 float slot_score(const Head& h, int64_t i);
