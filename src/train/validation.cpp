@@ -13,6 +13,7 @@ namespace {
 
 double cross_entropy(const float* logits, int64_t V, int32_t target) {
   float top = logits[0];
+#pragma omp simd reduction(max : top)
   for (int64_t v = 1; v < V; ++v) top = logits[v] > top ? logits[v] : top;
   double sum = 0;
 #pragma omp simd reduction(+ : sum)

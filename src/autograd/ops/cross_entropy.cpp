@@ -12,6 +12,7 @@ namespace {
 
 float log_sum_exp(const float* x, int64_t V) {
   float top = x[0], sum = 0;
+#pragma omp simd reduction(max : top)
   for (int64_t v = 1; v < V; ++v) top = x[v] > top ? x[v] : top;
 #pragma omp simd reduction(+ : sum)
   for (int64_t v = 0; v < V; ++v) sum += fast_exp_to_88(x[v] - top);
