@@ -118,7 +118,7 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
 void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kept) {
   const RowNormalizer& normalizer = *h.spec.normalizer;
   const bool slot = static_cast<bool>(h.spec.slot_key.value);
-  RowState states[kQueries];
+  RowState states[kMostQueries];
   for (int64_t i = t.i0; i < t.i1; ++i)
     states[i - t.i0] = normalizer.start(h.head, t.visible(i).size() + slot, h.T);
   clear_rows(h, t, out);

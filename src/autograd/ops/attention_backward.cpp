@@ -129,7 +129,7 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
     for (int64_t j = 0; j < seen.size(); ++j) x.ds[at + j] *= h.spec.scale;
     ds.fill(i - t.i0, i - t.i0 + 1);
   }
-  const bool first = b.started && !std::exchange(b.started[t.i0 / kQueries], true);
+  const bool first = b.started && !std::exchange(b.started[t.index], true);
   gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(), h.ks.at(block.j0, 0),
        first ? 0.0f : 1.0f, b.dq.row(t.i0), b.dq.stride());
   gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, ds.all(), h.qs.at(t.i0, 0),

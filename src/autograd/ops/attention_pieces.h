@@ -23,7 +23,11 @@ class Pieces {
  public:
   /// D channels of a head; `tiles` of queries of a sequence.
   Pieces(const AttentionSpec& spec, int64_t D, int64_t tiles)
-      : heads_(spec.batch * spec.heads), T_(spec.tokens), D_(D), tiles_(tiles) {
+      : heads_(spec.batch * spec.heads),
+        T_(spec.tokens),
+        D_(D),
+        tiles_(tiles),
+        queries_(queries_of_tile(spec)) {
     while (count_ * heads_ < TileLoops::kMany && 2 * count_ <= tiles) count_ *= 2;
     if (count_ == 1) return;
     dq_ = memory_.floats(tasks() * T_ * D);
@@ -33,7 +37,7 @@ class Pieces {
 
   int64_t count() const { return count_; }
   int64_t tasks() const { return count_ * heads_; }
-  int64_t length() const { return (tiles_ + count_ - 1) / count_ * kQueries; }
+  int64_t length() const { return (tiles_ + count_ - 1) / count_ * queries_; }
   KeyRange keys(int64_t piece) const {
     return {std::min(T_, piece * length()), std::min(T_, (piece + 1) * length())};
   }
@@ -46,7 +50,7 @@ class Pieces {
   void add_up(const Head& h, const Tile& t, const Gradient& dqkv) const {
     skip(h, dqkv, 0, t.i0, t.i1);
     for (int64_t task = h.index; task < tasks(); task += heads_) {
-      if (!started(task)[t.i0 / kQueries]) continue;
+      if (!started(task)[t.index]) continue;
       for (int64_t i = t.i0; i < t.i1; ++i) {
         float* to = h.out(dqkv.tensor(), i);
         const float* from = dq(task).row(i);
@@ -57,7 +61,7 @@ class Pieces {
 
  private:
   Scratch memory_;
-  int64_t heads_, T_, D_, tiles_, count_ = 1;
+  int64_t heads_, T_, D_, tiles_, queries_, count_ = 1;
   float* dq_ = nullptr;
   bool* started_ = nullptr;
 };

@@ -7,7 +7,7 @@
 namespace waiver::attention_tile {
 
 Tiles::Tiles(Arena& arena, const AttentionSpec& spec)
-    : count_((spec.tokens + kQueries - 1) / kQueries),
+    : count_((spec.tokens + queries_of_tile(spec) - 1) / queries_of_tile(spec)),
       stride_(spec.documents.empty() ? 0 : count_) {
   const int64_t all = stride_ > 0 ? spec.batch * count_ : count_;
   all_ = arena.array<Tile>(all);

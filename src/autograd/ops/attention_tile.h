@@ -2,13 +2,21 @@
 
 #include "autograd/ops/attention_spec.h"
 #include "core/gemm.h"
+#include "core/threads.h"
 
 // The geometry of a tile of attention, and its scores. Shared by forward and backward.
 
 namespace waiver::attention_tile {
 
-constexpr int64_t kQueries = 64;  // queries of a tile
-constexpr int64_t kKeys = 512;    // keys of a block: 64 × 512 scores are 128 KiB
+constexpr int64_t kMostQueries = 128;  // of a tile
+constexpr int64_t kKeys = 512;         // keys of a block: 64 × 512 scores are 128 KiB
+
+/// Queries of a tile. The units of bfloat16 want more rows at a time; but of a short causal
+/// sequence too many of a tile's scores would be hidden, and there should be work for many threads.
+inline int64_t queries_of_tile(const AttentionSpec& spec) {
+  const bool many = spec.batch * spec.heads * (spec.tokens / kMostQueries) >= TileLoops::kMany;
+  return spec.precision == Precision::bfloat16 && spec.tokens >= 1024 && many ? kMostQueries : 64;
+}
 
 /// One head of one sequence: q, k, v are [T, D] with row stride 3C.
 struct Head {
@@ -50,8 +58,10 @@ struct Block {
 /// Queries [i0, i1) of a sequence, the keys each sees, and the blocks that cover them.
 class Tile {
  public:
-  Tile(const AttentionSpec& spec, int64_t batch, int64_t index)
-      : i0(index * kQueries), i1(std::min(spec.tokens, i0 + kQueries)) {
+  Tile(const AttentionSpec& spec, int64_t batch, int64_t number)
+      : index(number),
+        i0(index * queries_of_tile(spec)),
+        i1(std::min(spec.tokens, i0 + queries_of_tile(spec))) {
     all_.fill({spec.tokens, 0});
     for (int64_t i = i0; i < i1; ++i) {
       VisibleKeys seen = spec.mask->visible(i, spec.tokens);
@@ -68,7 +78,7 @@ class Tile {
         keys = {keys.begin / 64 * 64, std::min(spec.tokens, (keys.end + 63) / 64 * 64)};
   }
 
-  int64_t i0, i1;
+  int64_t index, i0, i1;
   int64_t rows() const { return i1 - i0; }
   const VisibleKeys& visible(int64_t i) const { return visible_[i - i0]; }
   /// Query i's keys within a block, counted from its first key.
@@ -92,7 +102,7 @@ class Tile {
   }
 
  private:
-  VisibleKeys visible_[kQueries];
+  VisibleKeys visible_[kMostQueries];
   std::array<KeyRange, 3> all_;
 };
 
