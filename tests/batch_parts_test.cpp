@@ -41,6 +41,16 @@ TEST_CASE("parts are a power of two, end with sequences, and tiles never cross t
   }
 }
 
+TEST_CASE("a single sequence has tiles for 64 threads, several have tiles of 64 rows") {
+  for (const auto& [length, rows] :
+       {std::pair{100, 16}, {1024, 16}, {2048, 32}, {3100, 48}, {4096, 64}, {9000, 64}}) {
+    CAPTURE(length);
+    CHECK(BatchParts(length, 1).tile_rows() == rows);
+    CHECK((length < 1024 || BatchParts(length, 1).tiles() >= TileLoops::kMany));
+    CHECK(BatchParts(2 * length, 2).tile_rows() == BatchParts::kRows);
+  }
+}
+
 TEST_CASE("sums of tiles and of rows are those of their parts, in a binary tree") {
   constexpr int64_t kSequences = 6, kLength = 100;  // 4 parts
   const BatchParts parts(kSequences * kLength, kSequences);

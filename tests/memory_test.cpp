@@ -25,6 +25,7 @@ const Strings kConfigs = {
     "model: {attention: {slot: key_value, qk_norm: rms, gate: head, normalizer: sigmoid, bias: "
     "true}, "
     "position: relative, sink_tokens: 2, dropout: {attention: 0.1}}\n",
+    "model: {precision: bfloat16, mlp: {kind: gelu, width: 300, bias: true}, position: rope}\n",
     "model: {mlp: {kind: gelu, width: 512}, attention: {mask: {separator: 3}}, init: gpt2}\n"
     "train: {freeze: [blocks.0.*]}\n",
     "model: {attention: {mask: bidirectional, gate: value}, norm: {kind: layer, place: post}}\n"

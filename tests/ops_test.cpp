@@ -123,6 +123,14 @@ TEST_CASE("linear is x W + b") {
     }
 }
 
+TEST_CASE("a task of several tiles has the sums of each") {
+  constexpr int N = 1030, I = 2, O = 260;
+  check(
+      {{N, I}, {I, O}, {O}},
+      [](Tape& tape, const auto& in) { return linear(tape, in[0], in[1], in[2]); },
+      [](const auto& in) { return plain_linear(in, N, I, O, false, Activation::none); });
+}
+
 TEST_CASE("weight gradients of many rows are summed in parts") {
   constexpr int N = 8200, I = 2, O = 3;
   check(
@@ -270,11 +278,11 @@ TEST_CASE("fast_log is the logarithm") {
 }
 
 TEST_CASE("fast_exp is e^x") {
-  for (int i = -87300; i <= 88300; ++i) {
+  for (int i = -87600; i <= 88300; ++i) {
     const float x = static_cast<float>(i) * 1e-3f;
     const double truth = std::exp(static_cast<double>(x));
-    REQUIRE(std::abs(fast_exp(x) - truth) < 2.5e-7 * truth);
-    REQUIRE(fast_exp_to_88(x) == fast_exp(x));
+    // Below 2^−126 a float has fewer bits.
+    REQUIRE(std::abs(fast_exp(x) - truth) < std::max(2.5e-7 * truth, 1e-45));
   }
   for (const float x : {-87.7f, -88.0f, -1000.0f, -1e30f, -INFINITY}) CHECK(fast_exp(x) == 0.0f);
   for (const float x : {88.4f, 1000.0f, INFINITY}) CHECK(fast_exp(x) == fast_exp(88.3f));

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "autograd/ops/attention.h"
+#include "autograd/ops/attention_tile.h"
+#include "autograd/ops/ops.h"
 #include "core/gemm.h"
 #include "core/random.h"
 #include "core/rounded.h"
 #include "core/threads.h"
 #include "data/dataset.h"
-#include "model/attention/mask.h"
 #include "model/attention/normalizer.h"
 #include "model/intervention.h"
 #include "runs.h"
@@ -31,6 +32,68 @@ struct Threads {
   ~Threads() { set_threads(before); }
   int before = threads();
 };
+
+/// A causal window and the first 32 keys.
+struct WindowAfterPrefix : KeyMask {
+  explicit WindowAfterPrefix(int64_t keys) : window(keys) {}
+  VisibleKeys visible(int64_t i, int64_t) const override {
+    if (i < window + 32) return {{}, {0, i + 1}};
+    return {{0, 32}, {i + 1 - window, i + 1}};
+  }
+  int64_t window;
+};
+
+// Matrices in double precision, row by row.
+struct Matrix {
+  int64_t rows, columns;
+  std::vector<double> numbers = std::vector<double>(rows * columns);
+
+  double& at(int64_t r, int64_t c) { return numbers[r * columns + c]; }
+  double at(int64_t r, int64_t c) const { return numbers[r * columns + c]; }
+  Matrix transposed() const {
+    Matrix out{columns, rows};
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < columns; ++c) out.at(c, r) = at(r, c);
+    return out;
+  }
+  Matrix rounded() const {
+    Matrix out = *this;
+    for (double& x : out.numbers) x = as_input(static_cast<float>(x), Precision::bfloat16);
+    return out;
+  }
+  Matrix sum_of_rows() const {
+    Matrix out{1, columns};
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < columns; ++c) out.at(0, c) += at(r, c);
+    return out;
+  }
+};
+Matrix matrix(const Tensor& t) {
+  Matrix out{t.shape.rank == 2 ? t.dim(0) : 1, t.shape[-1]};
+  out.numbers.assign(t.data, t.data + t.size());
+  return out;
+}
+// A B + bias, of the rounded numbers.
+Matrix product(const Matrix& a, const Matrix& b, const Matrix& bias = {0, 0}) {
+  const Matrix x = a.rounded(), y = b.rounded();
+  Matrix out{a.rows, b.columns};
+  for (int64_t r = 0; r < out.rows; ++r) {
+    for (int64_t c = 0; c < out.columns && bias.rows > 0; ++c) out.at(r, c) = bias.at(0, c);
+    for (int64_t k = 0; k < a.columns; ++k)
+      for (int64_t c = 0; c < out.columns; ++c) out.at(r, c) += x.at(r, k) * y.at(k, c);
+  }
+  return out;
+}
+// ‖x − y‖ / ‖y‖.
+double distance(const Matrix& x, const Matrix& y) {
+  REQUIRE(x.numbers.size() == y.numbers.size());
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < y.numbers.size(); ++i) {
+    difference += std::pow(x.numbers[i] - y.numbers[i], 2);
+    size += std::pow(y.numbers[i], 2);
+  }
+  return std::sqrt(difference / size);
+}
 
 std::vector<float> trained(int count, Precision precision) {
   const Threads threads(count);
@@ -110,11 +173,69 @@ TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
           }
 }
 
+// Several tiles a task, parts of columns that are no multiple of a part's width, a sum of two
+// pieces.
+TEST_CASE("an mlp in bfloat16 is that of the rounded numbers, forward and backward") {
+  struct Sizes {
+    int64_t N, I, M, O;
+  };
+  for (const auto& [N, I, M, O] : {Sizes{900, 6, 600, 3}, {70, 4200, 300, 5}, {1, 3, 7, 2}})
+    for (const Activation activation : {Activation::relu, Activation::gelu}) {
+      INFO(N, " rows, ", M, " hidden");
+      Arena arena;
+      Tape tape(arena);
+      tape.set_precision(Precision::bfloat16);
+      const auto input = [&](const Shape& shape, double scale, const char* name) {
+        const Variable x = tape.variable(shape);
+        for (int64_t i = 0; i < x.value.size(); ++i)
+          x.value.data[i] = static_cast<float>(scale * Random(2, name).normal(i));
+        std::fill_n(x.grad.data, x.grad.size(), 0.0f);
+        return x;
+      };
+      const double slope = 1 / std::sqrt(static_cast<double>(I));
+      const Variable x = input({N, I}, 1, "x");
+      const Affine up{input({I, M}, slope, "up"), input({M}, 0.1, "up bias")},
+          down{input({M, O}, 0.1, "down"), input({O}, 0.1, "down bias")};
+      const Variable y = mlp(tape, x, up, activation, down);
+      for (int64_t i = 0; i < y.grad.size(); ++i)
+        y.grad.data[i] = static_cast<float>(Random(2, "dy").normal(i));
+      y.first_gradient();
+      const Matrix dy = matrix(y.grad);
+      tape.backward(tape.variable({1}));
+
+      Matrix z = product(matrix(x.value), matrix(up.weight.value), matrix(up.bias.value));
+      Matrix h = z, dz = product(dy, matrix(down.weight.value).transposed());
+      for (size_t i = 0; i < z.numbers.size(); ++i) {
+        const double v = z.numbers[i], cdf = 0.5 * std::erfc(-v / std::sqrt(2.0));
+        const bool relu = activation == Activation::relu;
+        h.numbers[i] = relu ? std::max(v, 0.0) : v * cdf;
+        dz.numbers[i] *= relu ? (v > 0 ? 1.0 : 0.0)
+                              : cdf + v * std::exp(-v * v / 2) / std::sqrt(2 * std::acos(-1.0));
+      }
+      // A hidden number whose rounding float32 and double decide differently moves by 2⁻⁸ of
+      // itself.
+      constexpr double near = 2e-4;
+      CHECK(distance(matrix(y.value),
+                     product(h, matrix(down.weight.value), matrix(down.bias.value))) < near);
+      CHECK(distance(matrix(x.grad), product(dz, matrix(up.weight.value).transposed())) < near);
+      CHECK(distance(matrix(up.weight.grad), product(matrix(x.value).transposed(), dz)) < near);
+      CHECK(distance(matrix(up.bias.grad), dz.sum_of_rows()) < near);
+      CHECK(distance(matrix(down.weight.grad), product(h.transposed(), dy)) < near);
+      CHECK(distance(matrix(down.bias.grad), dy.sum_of_rows()) < near);
+    }
+}
+
 // In a batch of 8 each tile has 128 queries and the keys are cut into 8 pieces; in a sequence alone
 // it has 64, and there are 16 pieces.
 TEST_CASE("attention in bfloat16 gives a sequence the same in a batch and alone") {
-  constexpr int64_t B = 8, T = 1024, D = 16;
-  const auto mask = Kind<Mask>("causal").make();
+  constexpr int64_t B = 8, T = 1100, D = 16;
+  double dropout = 0;
+  WindowAfterPrefix mask{T};
+  SUBCASE("causal") {}
+  SUBCASE("a window after a prefix, and dropout") {
+    mask.window = 200;
+    dropout = 0.1;
+  }
   const auto softmax = Kind<Normalizer>("softmax").make();
   Arena arena;
   const Tensor qkv = normals(arena, B * T, 3 * D, "qkv"), dout = normals(arena, B * T, D, "out");
@@ -133,8 +254,11 @@ TEST_CASE("attention in bfloat16 gives a sequence the same in a batch and alone"
     spec.heads = 1;
     spec.scale = 0.25f;
     spec.precision = Precision::bfloat16;
-    spec.mask = mask.get();
+    spec.mask = &mask;
     spec.normalizer = softmax.get();
+    spec.dropout = dropout;
+    spec.first_sequence = first;
+    REQUIRE(attention_tile::queries_of_tile(spec) == (batch == B ? 128 : 64));
     const Variable out = attention(tape, x, spec);
     std::copy_n(dout.row(first * T), out.grad.size(), out.grad.data);
     out.first_gradient();

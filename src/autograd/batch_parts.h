@@ -9,10 +9,10 @@ namespace waiver {
 
 /// The N rows of a batch of sequences, cut for sums over all of them: into a power of two of parts,
 /// at most kMost and at most one a sequence, which begin and end with sequences, and each part into
-/// tiles of up to kRows rows, or fewer where a single sequence would give work to less than
-/// TileLoops::kMany threads. Every part is summed by itself, and their sums are added in a binary
-/// tree, ((0 + 1) + (2 + 3)) + …: whoever holds the sequences of a subtree can sum them alone, to
-/// the same bits.
+/// tiles of up to kRows rows. Every part is summed by itself, and their sums are added in a binary
+/// tree, ((0 + 1) + (2 + 3)) + …: whoever holds the sequences of a subtree, two at least, can sum
+/// them alone, to the same bits. A single sequence has smaller tiles where it would else give work
+/// to fewer than TileLoops::kMany threads.
 class BatchParts {
  public:
   static constexpr int64_t kMost = 8, kRows = 64;

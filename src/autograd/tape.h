@@ -26,6 +26,8 @@ struct Variable {
     *untouched = false;
     return true;
   }
+  /// Whether both have one gradient (Tape::continuing).
+  bool shares_gradient(const Variable& other) const { return grad.data == other.grad.data; }
   /// Whether a gradient has reached it.
   bool touched() const { return wants_grad() && (!untouched || !*untouched); }
   const Shape& shape() const { return value.shape; }

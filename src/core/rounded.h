@@ -19,7 +19,8 @@ class Rounded {
   /// The same for a tile's `rows` rows of `columns` numbers, `stride` apart.
   Rounded(Scratch& memory, const float* from, int64_t rows, int64_t columns, int64_t stride,
           Precision precision);
-  /// A copy of numbers that are nowhere else: `put` rounds them. REQUIRES: bfloat16.
+  /// A copy in bfloat16 of numbers that are nowhere else: `put` rounds them, there is nothing to
+  /// `fill` it from.
   Rounded(Arena& arena, int64_t rows, int64_t columns);
 
   /// Whether there is a copy to be filled.
@@ -28,7 +29,7 @@ class Rounded {
   void fill(int64_t begin, int64_t end) const { fill(begin, end, 0, columns_); }
   /// Their columns [first, last).
   void fill(int64_t begin, int64_t end, int64_t first, int64_t last) const;
-  /// Rounds n numbers of a row.
+  /// Rounds n numbers of a row. REQUIRES: there is a copy.
   void put(int64_t row, int64_t column, const float* from, int64_t n) const;
   const Operand& all() const { return to_; }
   Operand at(int64_t row, int64_t column) const { return to_.at(row, column); }

@@ -56,7 +56,7 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-constexpr size_t kMemory = 1 << 19;  // more than any case here uses
+constexpr size_t kMemory = 1 << 22;  // more than any case here uses
 
 inline Result run_fast(const Fast& op, const std::vector<Shape>& shapes, float grad_before,
                        bool untouched = false) {

@@ -25,7 +25,7 @@ Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const i
   });
   const BatchParts parts = tape.parts(N);
   tape.record("add_positions", y, [=] {
-    if (x.grad.data != y.grad.data) {
+    if (!y.shares_gradient(x)) {
       const Gradient dx(x);
       parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
         for (int64_t n = begin; n < end; ++n)

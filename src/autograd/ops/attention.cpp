@@ -102,8 +102,10 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     scores(h, t, block, {h.ks}, s, pitch);
     const bool dropping = h.spec.dropout > 0;
     weigh(h, t, block, s, s, pitch, states, dropping ? Rounded() : weights);
-    if (dropping) drop(h, t, block, s, pitch);
-    if (dropping) weights.fill(0, t.rows());
+    if (dropping) {
+      drop(h, t, block, s, pitch);
+      weights.fill(0, t.rows());
+    }
     mix_values(h, t, block, weights, out);
   });
   if (!h.spec.slot_value.value) return;
@@ -127,7 +129,9 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
     const int64_t pitch = fast_pitch(block.keys());
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
-    const Rounded weights(memory, s, t.rows(), block.keys(), pitch, h.spec.precision);
+    const Rounded weights = normalizer.two_passes() ? Rounded()
+                                                    : Rounded(memory, s, t.rows(), block.keys(),
+                                                              pitch, h.spec.precision);
     scores(h, t, block, {h.ks}, s, pitch);
     keep_scores(h, t, block, s, pitch);
     extend_block(h, t, block, s, pitch, weights, states, out);

@@ -185,7 +185,8 @@ void find_other_dots(const Backward& b, const Tile& t, int64_t piece) {
   for (int64_t begin = 0; begin < h.T; begin += piece)
     for_key_ranges({begin, std::min(h.T, begin + piece)}, [&](const KeyRange& keys) {
       t.for_blocks(keys, [&](const Block& block) {
-        const BlockArrays x(h, t, block, true);
+        BlockArrays x(h, t, block, true);
+        x.weights = {};  // no product needs them
         recompute(b, t, block, {h.ks}, {h.vs}, x);
         for (int64_t i = t.i0; i < t.i1; ++i) {
           const KeyRange seen = t.visible(i, block);
@@ -249,7 +250,10 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
       const Head& h = b.h;
       const Tile& t = tiles.at(h.batch, task % count);
       douts.fill(h.batch * T + t.i0, h.batch * T + t.i1, h.head * h.D, (h.head + 1) * h.D);
-      spec.normalizer->two_passes() ? find_other_dots(b, t, pieces.length()) : find_dots(b, t);
+      if (spec.normalizer->two_passes())
+        find_other_dots(b, t, pieces.length());
+      else
+        find_dots(b, t);
     });
   });
   // The first keys of a causal head are seen by the most queries.

@@ -9,7 +9,7 @@
 namespace waiver::attention_tile {
 
 constexpr int64_t kMostQueries = 128;  // of a tile
-constexpr int64_t kKeys = 512;         // keys of a block: 64 × 512 scores are 128 KiB
+constexpr int64_t kKeys = 512;         // keys of a block: 128 × 512 scores are 256 KiB
 
 /// Queries of a tile. The units of bfloat16 want more rows at a time; but of a short causal
 /// sequence too many of a tile's scores would be hidden, and there should be work for many threads.

@@ -49,7 +49,7 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, bool as_is) {
           if (sums) sum_rows(y.grad, begin, end, sums.row(tile));
           dy.fill(begin, end);
         },
-        [](auto...) {});
+        Nothing());
     if (w.wants_grad())
       add_weight_gradient((as_is ? inputs : dy).all(), (as_is ? dy : inputs).all(), parts, w.grad);
     if (sums) parts.add_tiles(sums, 0, out, b.grad.data);

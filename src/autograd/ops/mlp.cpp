@@ -9,9 +9,9 @@
 namespace waiver {
 namespace {
 
-// A matrix [N, M] that only products read. In float32 a product leaves it there; in bfloat16 its
-// numbers are rounded part by part, and it is never there in float32: that would be most of what an
-// MLP moves through memory.
+// A matrix [N, M] that is there for products alone. In float32 a product leaves it there; in
+// bfloat16 its numbers are rounded part by part, and it is never there in float32: that would be
+// most of what an MLP moves through memory.
 struct Inputs {
   Tensor numbers;   // in float32
   Rounded rounded;  // in bfloat16
@@ -113,9 +113,8 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
         add_bias(z, up.bias.value.data);
         activate(z, act, slope);
       });
-  multiply(
-      parts, hidden.all(), w_down, 0.0f, y.value, [](auto...) {},
-      [&](int64_t, const Part& part) { add_bias(part, down.bias.value.data); });
+  multiply(parts, hidden.all(), w_down, 0.0f, y.value, Nothing(),
+           [&](int64_t, const Part& part) { add_bias(part, down.bias.value.data); });
 
   tape.record("mlp", y, [=, &arena] {
     const Gradient dx(x);
@@ -133,9 +132,8 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
           slope_times(part, act, hidden.all(), slope);
           if (up_sums) sum_rows(part, up_sums.row(tile));
         });
-    multiply(
-        parts, dz.all(), other_side(arena, up.weight.value, w_up, true, precision), dx.beta(),
-        dx.tensor(), [](auto...) {}, [](auto...) {});
+    multiply(parts, dz.all(), other_side(arena, up.weight.value, w_up, true, precision), dx.beta(),
+             dx.tensor(), Nothing(), Nothing());
     if (down.weight.wants_grad())
       add_weight_gradient(hidden.all(), dy.all(), parts, down.weight.grad);
     if (down_sums) parts.add_tiles(down_sums, 0, out, down.bias.grad.data);

@@ -36,7 +36,8 @@ struct Affine {
   Variable weight, bias = {};
 };
 enum class Activation { none, relu, gelu };
-/// y = activation(x W_up + b_up) W_down + b_down: x [N, C] → [N, C']. GELU is z Φ(z), exact.
+/// y = activation(x W_up + b_up) W_down + b_down: x [N, C], W_up [C, M], W_down [M, C'] → [N, C'].
+/// GELU is z Φ(z), exact.
 Variable mlp(Tape& tape, Variable x, const Affine& up, Activation activation, const Affine& down);
 
 /// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.

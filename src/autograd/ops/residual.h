@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 
@@ -32,7 +34,7 @@ class Residual {
     explicit Back(const Residual& r) : C_(r.y_.shape()[1]), y_(r.y_.grad) {
       if (!r.z_.value) return;
       z_.emplace(r.z_);
-      if (r.x_.grad.data != r.y_.grad.data) x_.emplace(r.x_);
+      if (!r.y_.shares_gradient(r.x_)) x_.emplace(r.x_);
     }
     void pass(int64_t n) const {
       const float* dy = y_.row(n);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "autograd/batch_parts.h"
 #include "core/arena.h"
@@ -78,6 +79,11 @@ class RowCut {
   int64_t inner_, columns_, depth_, width_, of_group_, groups_, across_;
 };
 
+/// For products whose op has nothing to do before or after them.
+struct Nothing {
+  void operator()(auto&&...) const {}
+};
+
 /// C = A B + beta · C. Where one task has all the columns of its rows, it calls before(tile, begin,
 /// end) for their tiles first; otherwise that is done before everything. after(tile, part) is
 /// called for what is finished.
@@ -85,7 +91,7 @@ template <class F, class G>
 void multiply(const BatchParts& parts, const Operand& a, const Right& b, float beta,
               const Tensor& c, const F& before, const G& after) {
   const RowCut cut(parts, b);
-  if (!cut.whole()) parts.for_tiles(before);
+  if (!cut.whole() && !std::is_same_v<F, Nothing>) parts.for_tiles(before);
   // A piece of B, which the tasks share, stays in cache meanwhile.
   cut.for_pieces([&](int64_t k, int64_t length) {
     parallel_tiles(cut.tasks(), [&](int64_t index) {
@@ -107,7 +113,7 @@ void multiply_and_drop(const BatchParts& parts, const Operand& a, const Right& b
                        const G& after) {
   constexpr int64_t width = 256;  // of a part; with 128 rows it takes 128 KiB of the cache
   const RowCut cut(parts, b);
-  if (!cut.whole()) parts.for_tiles(before);
+  if (!cut.whole() && !std::is_same_v<F, Nothing>) parts.for_tiles(before);
   parallel_tiles(cut.tasks(), [&](int64_t index) {
     const RowCut::Task t = cut.task(index);
     if (cut.whole()) cut.for_tiles(t, before);

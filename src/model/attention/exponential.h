@@ -32,6 +32,7 @@ class Exponential : public Normalizer {
   }
   float scale(const RowState& state) const override { return 1.0f / state.sum; }
 
+  // No score exceeds `top` but by the rounding of a product.
   void weigh(const RowState& state, const float* scores, float* weights, int64_t n) const override {
     const float scale = 1.0f / state.sum, top = state.top;
     for (int64_t j = 0; j < n; ++j) weights[j] = scale * fast_exp_to_88(scores[j] - top);
