@@ -107,20 +107,22 @@ std::vector<S> plain_linear(const Values<S>& in, int64_t N, int64_t I, int64_t O
   return y;
 }
 
-TEST_CASE("linear is x W + b") {
+TEST_CASE("linear is x W + b, linear_transposed x Wᵀ + b") {
   for (const auto& [N, I, O] : {std::array{1, 1, 1}, {7, 3, 5}, {64, 64, 64}, {130, 67, 71}})
-    for (bool bias : {false, true}) {
-      std::vector<Shape> shapes = {{N, I}, {I, O}};
-      if (bias) shapes.push_back({O});
-      check(
-          shapes,
-          [&](Tape& tape, const auto& in) {
-            return linear(tape, in[0], in[1], bias ? in[2] : Variable{});
-          },
-          [&, N = N, I = I, O = O](const auto& in) {
-            return plain_linear(in, N, I, O, false, Activation::none);
-          });
-    }
+    for (bool transposed : {false, true})
+      for (bool bias : {false, true}) {
+        std::vector<Shape> shapes = {{N, I}, transposed ? Shape{O, I} : Shape{I, O}};
+        if (bias) shapes.push_back({O});
+        check(
+            shapes,
+            [&](Tape& tape, const auto& in) {
+              const auto op = transposed ? linear_transposed : linear;
+              return op(tape, in[0], in[1], bias ? in[2] : Variable{});
+            },
+            [&, N = N, I = I, O = O](const auto& in) {
+              return plain_linear(in, N, I, O, transposed, Activation::none);
+            });
+      }
 }
 
 TEST_CASE("a task of several tiles has the sums of each") {
@@ -136,22 +138,6 @@ TEST_CASE("weight gradients of many rows are summed in parts") {
   check(
       {{N, I}, {I, O}}, [](Tape& tape, const auto& in) { return linear(tape, in[0], in[1]); },
       [](const auto& in) { return plain_linear(in, N, I, O, false, Activation::none); });
-}
-
-TEST_CASE("linear_transposed is x Wᵀ + b") {
-  for (const auto& [N, I, O] : {std::array{1, 1, 1}, {7, 3, 5}, {64, 64, 64}, {130, 67, 71}})
-    for (bool bias : {false, true}) {
-      std::vector<Shape> shapes = {{N, I}, {O, I}};
-      if (bias) shapes.push_back({O});
-      check(
-          shapes,
-          [&](Tape& tape, const auto& in) {
-            return linear_transposed(tape, in[0], in[1], bias ? in[2] : Variable{});
-          },
-          [&, N = N, I = I, O = O](const auto& in) {
-            return plain_linear(in, N, I, O, true, Activation::none);
-          });
-    }
 }
 
 TEST_CASE("mlp is activation(x W + b) W + b") {

@@ -41,8 +41,7 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, bool as_is) {
     const Gradient dx(x);
     const Right back = other_side(arena, w.value, right, as_is, precision);
     const Rounded dy(arena, y.grad, precision);
-    Tensor sums;  // of a tile's rows of dy
-    if (b.wants_grad()) sums = arena.tensor({parts.tiles(), out});
+    const Tensor sums = tile_sums(arena, parts, b);
     multiply(
         parts, dy.all(), back, dx.beta(), dx.tensor(),
         [&](int64_t tile, int64_t begin, int64_t end) {

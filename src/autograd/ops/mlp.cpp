@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "autograd/gradient.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
@@ -9,14 +11,14 @@
 namespace waiver {
 namespace {
 
-// A matrix [N, M] that is there for products alone. In float32 a product leaves it there; in
-// bfloat16 its numbers are rounded part by part, and it is never there in float32: that would be
-// most of what an MLP moves through memory.
-struct Inputs {
+// A matrix [N, M] that is there as a factor of products alone. In float32 a product leaves it
+// there; in bfloat16 its numbers are rounded part by part, and it is never there in float32: that
+// would be most of what an MLP moves through memory.
+struct Factor {
   Tensor numbers;   // in float32
   Rounded rounded;  // in bfloat16
 
-  Inputs(Arena& arena, int64_t rows, int64_t columns, Precision precision) {
+  Factor(Arena& arena, int64_t rows, int64_t columns, Precision precision) {
     if (precision == Precision::float32)
       numbers = arena.matrix(rows, columns);
     else
@@ -69,23 +71,18 @@ void slope_times(const Part& dy, Activation act, const Operand& y, const Tensor&
 void check_shapes(const Variable& x, const Affine& up, const Affine& down) {
   const Check check("mlp");
   check.matrix("x", x.shape());
-  check.matrix("up", up.weight.shape());
-  check.contiguous("up", up.weight.value);
-  check.matrix("down", down.weight.shape());
-  check.contiguous("down", down.weight.value);
+  for (const auto& [name, bias_name, layer] :
+       {std::tuple{"up", "bias of up", up}, {"down", "bias of down", down}}) {
+    const Shape& shape = layer.weight.shape();
+    check.matrix(name, shape);
+    check.contiguous(name, layer.weight.value);
+    if (layer.bias.value) check.vector(bias_name, layer.bias.shape(), shape[1], "outputs");
+  }
   check.require(x.shape()[1] == up.weight.shape()[0],
                 "the last axis of x {} must match the rows of up {}", x.shape(), up.weight.shape());
   check.require(up.weight.shape()[1] == down.weight.shape()[0],
                 "the last axis of up {} must match the rows of down {}", up.weight.shape(),
                 down.weight.shape());
-  if (up.bias.value) check.vector("bias of up", up.bias.shape(), up.weight.shape()[1], "outputs");
-  if (down.bias.value)
-    check.vector("bias of down", down.bias.shape(), down.weight.shape()[1], "outputs");
-}
-
-// Sums of a tile's rows, where they are wanted.
-Tensor tile_sums(Arena& arena, const BatchParts& parts, const Variable& bias) {
-  return bias.wants_grad() ? arena.tensor({parts.tiles(), bias.shape()[0]}) : Tensor{};
 }
 
 }  // namespace
@@ -103,7 +100,7 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
   const Right w_up = right_side(arena, up.weight.value, true, precision),
               w_down = right_side(arena, down.weight.value, true, precision);
   const Rounded inputs = x.rounded ? x.rounded : Rounded(arena, x.value, precision);
-  const Inputs hidden(arena, N, M, precision);
+  const Factor hidden(arena, N, M, precision);
   hidden.fill(
       parts, inputs.all(), w_up,
       [&](int64_t, int64_t begin, int64_t end) {
@@ -119,7 +116,7 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
   tape.record("mlp", y, [=, &arena] {
     const Gradient dx(x);
     const Rounded dy(arena, y.grad, precision);
-    const Inputs dz(arena, N, M, precision);
+    const Factor dz(arena, N, M, precision);
     const Tensor up_sums = tile_sums(arena, parts, up.bias),
                  down_sums = tile_sums(arena, parts, down.bias);
     dz.fill(

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "autograd/batch_parts.h"
-#include "core/arena.h"
+#include "autograd/tape.h"
 #include "core/gemm.h"
 #include "core/scratch.h"
 #include "core/threads.h"
@@ -134,6 +133,10 @@ void multiply_and_drop(const BatchParts& parts, const Operand& a, const Right& b
 
 /// Adds bias[first … last) to every row of a part; null: nothing.
 void add_bias(const Part& part, const float* bias);
+/// Memory for the gradient of a bias, a row of sums for each tile; empty where none is wanted.
+inline Tensor tile_sums(Arena& arena, const BatchParts& parts, const Variable& bias) {
+  return bias.wants_grad() ? arena.tensor({parts.tiles(), bias.shape()[0]}) : Tensor{};
+}
 /// Σ over the rows of a part, column by column, into sums[first … last).
 void sum_rows(const Part& part, float* sums);
 /// The same over rows [begin, end) of a matrix.
