@@ -150,7 +150,7 @@ TEST_CASE("the rows of a bench hold each op once, and their sum is the step") {
       sum += row.total_ms();
     }
     CHECK(sum == doctest::Approx(r.ms_per_step).epsilon(1e-9));
-    for (const char* name : {"embedding", "add_positions", "layer_norm", "linear", "attention",
+    for (const char* name : {"embedding", "add_rows", "layer_norm", "linear", "attention",
                              "add_layer_norm", "mlp", "cross_entropy"}) {
       CAPTURE(name);
       REQUIRE(find(r, name));

@@ -60,7 +60,7 @@ struct Setup {
   }
   bool sees(int64_t i, int64_t k) const { return !model->mask(0).sees_future() ? k <= i : true; }
   bool plain(int64_t b, int64_t t) const {
-    return data->role(&batch.inputs[b * T], t) == Role::plain;
+    return data->query_role(&batch.inputs[b * T], t) == kPlain;
   }
   // The numbers of sequence b at a point of C channels, token by token.
   const float* rows(int64_t l, Point point, int64_t b) const {

@@ -36,7 +36,7 @@ TEST_CASE("first and last tokens frame every sequence of every dataset") {
         CHECK((x[11] == last && x[10] != last && y[11] == -1));
         for (int64_t t = 0; t < 11; ++t) CHECK(y[t] == x[t + 1]);
         for (const int64_t t : {0, 1, 2, 11})
-          CHECK(data->role(x, t) == Role::plain);  // x_2 is drawn without triggers
+          CHECK(data->query_role(x, t) == kPlain);  // x_2 is drawn without triggers
       }
     }
   }

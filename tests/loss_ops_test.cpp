@@ -13,11 +13,35 @@ namespace {
 
 using namespace op_check;
 
+TEST_CASE("squared_error leaves out the rows without a target") {
+  const int N = 130, C = 67;
+  const auto answers = noise("answers", N * C);
+  std::vector<int32_t> targets(N);
+  for (int n = 0; n < N; ++n) targets[n] = n % 3 - 1;
+  check(
+      {{N, C}},
+      [&](Tape& tape, const auto& in) { return squared_error(tape, in[0], answers, targets); },
+      [&](const auto& in) {
+        auto y = in[0];
+        y.resize(1);
+        y[0] = 0.0;
+        const auto counted = std::ranges::count_if(targets, [](int32_t t) { return t >= 0; });
+        for (size_t i = 0; i < in[0].size(); ++i) {
+          if (targets[i / C] < 0) continue;
+          const auto error = in[0][i] - static_cast<double>(answers[i]);
+          y[0] += error * error / static_cast<double>(counted * C);
+        }
+        return y;
+      });
+}
+
 TEST_CASE("squared_error is the mean of all squared differences") {
   for (const auto& [N, C] : {std::array{1, 1}, {7, 5}, {130, 67}}) {
     const auto answers = noise("answers", N * C);
+    const std::vector<int32_t> targets(N, 0);
     check(
-        {{N, C}}, [&](Tape& tape, const auto& in) { return squared_error(tape, in[0], answers); },
+        {{N, C}},
+        [&](Tape& tape, const auto& in) { return squared_error(tape, in[0], answers, targets); },
         [&](const auto& in) {
           auto y = in[0];
           y.resize(1);

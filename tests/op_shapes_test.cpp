@@ -86,16 +86,16 @@ std::vector<Case> elementwise() {
 std::vector<Case> rows() {
   return {
       {"[embedding] table [7] must be a matrix", [](Given& g) { embedding(g.tape, kFive, g(7)); }},
-      {"[add_positions] x [3] must be a matrix",
-       [](Given& g) { add_positions(g.tape, g(3), g(7, 3), kFive); }},
-      {"[add_positions] table [3] must be a matrix",
-       [](Given& g) { add_positions(g.tape, g(10, 3), g(3), kFive); }},
-      {"[add_positions] the last axis of x [10, 3] must match the last axis of table [7, 4]",
-       [](Given& g) { add_positions(g.tape, g(10, 3), g(7, 4), kFive); }},
-      {"[add_positions] the rows of x [8, 3] must be a multiple of the 5 positions",
-       [](Given& g) { add_positions(g.tape, g(8, 3), g(7, 3), kFive); }},
-      {"[add_positions] the rows of x [8, 3] must be a multiple of the 0 positions",
-       [](Given& g) { add_positions(g.tape, g(8, 3), g(7, 3), {}); }},
+      {"[add_rows] x [3] must be a matrix",
+       [](Given& g) { add_rows(g.tape, g(3), g(7, 3), kFive); }},
+      {"[add_rows] table [3] must be a matrix",
+       [](Given& g) { add_rows(g.tape, g(10, 3), g(3), kFive); }},
+      {"[add_rows] the last axis of x [10, 3] must match the last axis of table [7, 4]",
+       [](Given& g) { add_rows(g.tape, g(10, 3), g(7, 4), kFive); }},
+      {"[add_rows] the rows of x [8, 3] must be a multiple of the 5 rows to add",
+       [](Given& g) { add_rows(g.tape, g(8, 3), g(7, 3), kFive); }},
+      {"[add_rows] the rows of x [8, 3] must be a multiple of the 0 rows to add",
+       [](Given& g) { add_rows(g.tape, g(8, 3), g(7, 3), {}); }},
       {"[prepend] x [4] must be a matrix", [](Given& g) { prepend(g.tape, g(4), g(1, 3), 2); }},
       {"[prepend] rows [3] must be a matrix", [](Given& g) { prepend(g.tape, g(4, 3), g(3), 2); }},
       {"[prepend] the last axis of x [4, 3] must match the last axis of rows [1, 2]",
@@ -198,9 +198,11 @@ std::vector<Case> losses() {
           {"[cross_entropy] the rows of logits [4, 7] must match the 5 targets",
            [](Given& g) { cross_entropy(g.tape, g(4, 7), kFive); }},
           {"[squared_error] x [5] must be a matrix",
-           [](Given& g) { squared_error(g.tape, g(5), kNumbers); }},
+           [](Given& g) { squared_error(g.tape, g(5), kNumbers, kFive); }},
           {"[squared_error] x [2, 3] must have as many numbers as the 5 answers",
-           [](Given& g) { squared_error(g.tape, g(2, 3), kNumbers); }}};
+           [](Given& g) { squared_error(g.tape, g(2, 3), kNumbers, kFive); }},
+          {"[squared_error] x [1, 5] must have as many rows as the 5 targets",
+           [](Given& g) { squared_error(g.tape, g(1, 5), kNumbers, kFive); }}};
 }
 
 std::vector<Case> rotations() {

@@ -28,16 +28,37 @@ TEST_CASE("embedding picks rows, and repeated tokens add their gradients") {
   }
 }
 
-TEST_CASE("add_positions adds the row of each position id in every sequence") {
+TEST_CASE("add_rows adds the row of each position id in every sequence") {
   for (const auto& [B, T, C] : {std::array{1, 1, 1}, {3, 7, 5}, {2, 150, 67}}) {
     const int context = T + 3;
     auto positions = whole_numbers("positions", T, context);
     check(
         {{B * T, C}, {context, C}},
-        [&](Tape& tape, const auto& in) { return add_positions(tape, in[0], in[1], positions); },
+        [&](Tape& tape, const auto& in) { return add_rows(tape, in[0], in[1], positions); },
         [&, T = T, C = C](const auto& in) {
           auto y = in[0];
           for (size_t i = 0; i < y.size(); ++i) y[i] += in[1][positions[i / C % T] * C + i % C];
+          return y;
+        });
+  }
+}
+
+TEST_CASE("add_rows adds nothing where the row is negative, and leaves what is used later alone") {
+  for (const auto& [N, C] : {std::array{2, 1}, {21, 5}, {300, 67}}) {
+    auto rows = whole_numbers("rows", N, 4);
+    for (int32_t& row : rows) row -= 2;
+    check(
+        {{N, C}, {2, C}},
+        [&](Tape& tape, const auto& in) {
+          const Variable y = add_rows(tape, in[0], in[1], rows, Later::used);
+          return add(tape, in[0], y);
+        },
+        [&, C = C](const auto& in) {
+          auto y = in[0];
+          for (size_t i = 0; i < y.size(); ++i) {
+            y[i] += in[0][i];
+            if (rows[i / C] >= 0) y[i] += in[1][rows[i / C] * C + i % C];
+          }
           return y;
         });
   }
@@ -72,12 +93,12 @@ TEST_CASE("prepend puts the same rows before every sequence, without_first remov
   }
 }
 
-TEST_CASE("add_positions leaves a fixed table alone") {
+TEST_CASE("add_rows leaves a fixed table alone") {
   Arena arena;
   Tape tape(arena);
   Variable x = tape.variable({2, 3}), table{arena.zeros({2, 3}), {}};
   const std::vector<int32_t> positions = {1, 0};
-  const Variable y = add_positions(tape, x, table, positions);
+  const Variable y = add_rows(tape, x, table, positions);
   std::fill_n(y.grad.data, 6, 2.0f);
   tape.backward(y, 2.0f);
   CHECK(copy(x.grad) == std::vector<float>(6, 2.0f));

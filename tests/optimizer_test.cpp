@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "core/fields/set_fields.h"
+#include "core/orthogonal.h"
 #include "core/random.h"
 #include "core/threads.h"
-#include "train/orthogonal.h"
 
 // Every optimizer against its published formula as plain loops in double precision.
 

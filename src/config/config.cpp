@@ -49,6 +49,13 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
     out.push_back({"model.width",
                    fmt::format("{} is not data.features ({})", config.model.width, features),
                    "Features are as wide as the residual stream, since nothing embeds them."});
+  else if (const int64_t dedicated = config.data->dedicated();
+           features > 0 && config.model.dedicated.count != dedicated)
+    out.push_back(
+        {"model.dedicated.count",
+         fmt::format("{} is not the number of dedicated tokens of data.kind {} ({})",
+                     config.model.dedicated.count, data, dedicated),
+         fmt::format("Write dedicated: {{count: {}}}, or change data.dedicated.", dedicated)});
   if (config.train.objective->predicts_tokens() != (features == 0))
     out.push_back(
         {"train.objective",

@@ -87,10 +87,11 @@ int64_t Random::below(uint64_t index, int64_t n) const {
   return static_cast<int64_t>((uint64_t{w[0]} * static_cast<uint64_t>(n)) >> 32);
 }
 
-double Random::normal(uint64_t index) const {
+std::array<double, 2> Random::normals(uint64_t index) const {
   const auto w = words(index);
   const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(w[0], w[1])));
-  return radius * std::cos(2.0 * std::numbers::pi * unit(w[2], w[3]));
+  const double angle = 2.0 * std::numbers::pi * unit(w[2], w[3]);
+  return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
 }  // namespace waiver

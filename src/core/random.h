@@ -23,7 +23,9 @@ class Random {
   /// Uniform in {0, …, n − 1}; n < 2^32.
   int64_t below(uint64_t index, int64_t n) const;
   /// Standard normal, by Box–Muller.
-  double normal(uint64_t index) const;
+  double normal(uint64_t index) const { return normals(index)[0]; }
+  /// Two independent ones: √(−2 ln(1 − u)) times cos 2πv and sin 2πv, u and v uniform.
+  std::array<double, 2> normals(uint64_t index) const;
 
  private:
   uint64_t seed_, stream_;

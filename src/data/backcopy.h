@@ -13,8 +13,9 @@ namespace waiver {
 class BackcopyTask : public Task {
  public:
   void options(FieldVisitor& v) override;
-  Role role(const int32_t* inputs, int64_t t) const override {
-    return is_trigger(inputs[t]) ? Role::trigger : Role::plain;
+  std::vector<std::string> query_roles() const override { return {"plain", "trigger"}; }
+  int64_t query_role(const int32_t* inputs, int64_t t) const override {
+    return is_trigger(inputs[t]) ? 1 : kPlain;
   }
 
   const Sampler& opening() const { return opening_; }
@@ -26,6 +27,8 @@ class BackcopyTask : public Task {
  protected:
   BackcopyTask() : Task(1) {}
   Law law(const int32_t* x, int64_t t) const override;
+  std::string own_key_role() const override { return "trigger"; }
+  bool has_own_key_role(int32_t token) const override { return is_trigger(token); }
   /// Throws UsageError for a rule without any trigger.
   void check_rule() const;
 

@@ -13,8 +13,8 @@ namespace waiver {
 
 /// B sequences of T tokens and the target at each of them: the token that follows, or what an
 /// objective puts there; −1: none. All arrays are [B·T], row-major. Where the data has real-valued
-/// features, `inputs` and `targets` say what kind each token is, and `features` and `answers` hold
-/// what the model is given and what it must answer.
+/// features, `inputs` says what kind each token is, `features` and `answers` hold what the model is
+/// given and what it must answer, and a target of −1 means that its answer does not count.
 struct Batch {
   int64_t batch = 0, tokens = 0;
   std::vector<int32_t> inputs, targets;
@@ -42,8 +42,8 @@ struct TokenRange {
   }
 };
 
-/// The role of a query position, in tasks that define roles.
-enum class Role : uint8_t { plain, trigger };
+/// The query role of tokens that a task gives nothing to look up.
+inline constexpr int64_t kPlain = 0;
 
 /// A file that data was read from: the key that names it, or an empty key where the file is part of
 /// the program.
@@ -75,6 +75,9 @@ class Dataset {
   virtual int64_t vocabulary() const = 0;
   /// How many real-valued features each token has, known before `open`; 0: the data is tokens.
   virtual int64_t features() const { return 0; }
+  /// How many of the last token ids have no features, known before `open`: a model learns a vector
+  /// for each (model.dedicated).
+  virtual int64_t dedicated() const { return 0; }
   /// Fills out.inputs and out.targets, and out.features and out.answers where there are features;
   /// REQUIRES: `out` has the right size.
   virtual void fill(const Draws& draws, Batch& out) const = 0;
@@ -87,10 +90,16 @@ class Dataset {
   /// How many validation sequences of T tokens there are before they repeat; 0: no limit.
   virtual int64_t validation_windows(int64_t /*T*/) const { return 0; }
 
-  /// For tasks only: whether roles and true distributions are known.
+  /// The roles that tokens play in attention, by name: every token has one as a query and one as a
+  /// key. Query role 0 is kPlain.
+  virtual std::vector<std::string> query_roles() const { return {"plain"}; }
+  virtual std::vector<std::string> key_roles() const { return {"first", "other"}; }
+  /// The number of the role of the token at `t` in the sequence `inputs`.
+  virtual int64_t query_role(const int32_t* /*inputs*/, int64_t /*t*/) const { return kPlain; }
+  virtual int64_t key_role(const int32_t* /*inputs*/, int64_t t) const { return t == 0 ? 0 : 1; }
+
+  /// For tasks only: whether true distributions are known.
   virtual bool is_task() const { return false; }
-  /// The role of the query at `t` in the sequence `inputs`.
-  virtual Role role(const int32_t* /*inputs*/, int64_t /*t*/) const { return Role::plain; }
   /// The true distribution of the token after inputs[0..t], into p [vocabulary].
   virtual void next(const int32_t* /*inputs*/, int64_t /*t*/, std::span<float> /*p*/) const {}
 

@@ -85,6 +85,21 @@ std::vector<int32_t> FramedDataset::front() const {
   return {places_.begin(), end};
 }
 
+std::vector<std::string> FramedDataset::key_roles() const {
+  std::vector<std::string> names = {"first"};
+  if (last_ > 0) names.push_back("separator");
+  if (const std::string own = own_key_role(); !own.empty()) names.push_back(own);
+  names.push_back("other");
+  return names;
+}
+
+int64_t FramedDataset::key_role(const int32_t* inputs, int64_t t) const {
+  const int64_t separators = last_ > 0 ? 1 : 0, own = own_key_role().empty() ? 0 : 1;
+  if (t < std::max<int64_t>(1, first_)) return 0;
+  if (inputs[t] == last_token_) return 1;
+  return 1 + separators + (own == 1 && !has_own_key_role(inputs[t]) ? 1 : 0);
+}
+
 std::string FramedDataset::text(int32_t token) const {
   return token == last_token_ ? "</s>" : word(token);
 }

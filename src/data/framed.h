@@ -28,6 +28,10 @@ class FramedDataset : public Dataset {
   bool fixed(int64_t t) const final { return place(t) >= 0; }
   std::vector<int32_t> front() const final;
   std::string text(int32_t token) const final;
+  /// first: the first tokens, or the one at position 0; separator: the last token, where there is
+  /// one; those of the data; other.
+  std::vector<std::string> key_roles() const final;
+  int64_t key_role(const int32_t* inputs, int64_t t) const final;
 
  protected:
   /// `first` is the default of the option.
@@ -42,6 +46,10 @@ class FramedDataset : public Dataset {
   /// What position t ≤ T holds: a token id or one of these.
   enum Place : int32_t { kNothing = -1, kData = -2, kRandom = -3 };
   int32_t place(int64_t t) const { return t < std::ssize(places_) ? places_[t] : kData; }
+
+  /// A key role of the data's own: its name, or an empty one, and which tokens have it.
+  virtual std::string own_key_role() const { return {}; }
+  virtual bool has_own_key_role(int32_t /*token*/) const { return false; }
 
   /// A token of the data as people read it.
   virtual std::string word(int32_t token) const { return std::to_string(token); }

@@ -1,5 +1,6 @@
 #include "core/fields/registry.h"
 #include "data/dataset.h"
+#include "data/dedicated.h"
 #include "data/objective.h"
 #include "data/rule.h"
 
@@ -13,8 +14,16 @@ namespace waiver {
   KIND(Dataset, text)                   \
   KIND(Dataset, tokens)                 \
   KIND(Dataset, unigram)                \
-  KIND(Dataset, trigger_average)
+  KIND(Dataset, trigger_average)        \
+  KIND(Dataset, nop)                    \
+  KIND(Dataset, broadcast)
 WAIVER_REGISTRY(Dataset, DATASETS)
+
+#define DEDICATED(KIND)            \
+  KIND(Dedicated, no_dedicated)    \
+  KIND(Dedicated, fixed_dedicated) \
+  KIND(Dedicated, random_dedicated)
+WAIVER_REGISTRY(Dedicated, DEDICATED)
 
 #define TRIGGER_RULES(KIND)      \
   KIND(TriggerRule, copy)        \

@@ -39,8 +39,13 @@ class TriggerAverage : public Dataset {
     });
     out.targets = out.inputs;
   }
-  Role role(const int32_t* inputs, int64_t t) const override {
-    return inputs[t] == kTrigger ? Role::trigger : Role::plain;
+  std::vector<std::string> query_roles() const override { return {"plain", "trigger"}; }
+  std::vector<std::string> key_roles() const override { return {"first", "trigger", "other"}; }
+  int64_t query_role(const int32_t* inputs, int64_t t) const override {
+    return inputs[t] == kTrigger ? 1 : kPlain;
+  }
+  int64_t key_role(const int32_t* inputs, int64_t t) const override {
+    return inputs[t] == kFirst ? 0 : inputs[t] == kTrigger ? 1 : 2;
   }
   std::string text(int32_t kind) const override {
     return kind == kFirst ? "<s>" : kind == kTrigger ? "<t>" : "x";
@@ -48,7 +53,7 @@ class TriggerAverage : public Dataset {
   bool fixed(int64_t t) const override { return t == 0; }
 
  private:
-  enum Kind : int32_t { kFirst, kPlain, kTrigger };
+  enum Kind : int32_t { kFirst, kOther, kTrigger };
 
   void draw(const SequenceRandom& numbers, int64_t b, int64_t trigger, Batch& out) const {
     const int64_t T = out.tokens, F = features_;
@@ -61,7 +66,7 @@ class TriggerAverage : public Dataset {
       for (int64_t f = 2; f < F - 1; ++f)
         row[f] = static_cast<float>(2.0 * numbers.uniform(t * F + f) - 1.0);
       row[t == trigger ? 1 : F - 1] = 1;
-      out.inputs[b * T + t] = t == trigger ? kTrigger : kPlain;
+      out.inputs[b * T + t] = t == trigger ? kTrigger : kOther;
       for (int64_t f = 0; f < F && t <= trigger; ++f) sum[f] += row[f];
     }
     for (int64_t f = 0; f < F; ++f)

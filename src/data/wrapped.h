@@ -15,10 +15,18 @@ class WrappedDataset : public Dataset {
   void use_words(std::vector<std::string> words) override { data_->use_words(std::move(words)); }
   int64_t vocabulary() const override { return data_->vocabulary(); }
   int64_t features() const override { return data_->features(); }
+  int64_t dedicated() const override { return data_->dedicated(); }
   void fill(const Draws& draws, Batch& out) const override { data_->fill(draws, out); }
   int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
   bool is_task() const override { return data_->is_task(); }
-  Role role(const int32_t* inputs, int64_t t) const override { return data_->role(inputs, t); }
+  std::vector<std::string> query_roles() const override { return data_->query_roles(); }
+  std::vector<std::string> key_roles() const override { return data_->key_roles(); }
+  int64_t query_role(const int32_t* inputs, int64_t t) const override {
+    return data_->query_role(inputs, t);
+  }
+  int64_t key_role(const int32_t* inputs, int64_t t) const override {
+    return data_->key_role(inputs, t);
+  }
   void next(const int32_t* inputs, int64_t t, std::span<float> p) const override {
     data_->next(inputs, t, p);
   }

@@ -50,13 +50,15 @@ std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
 
 // What is added to the embeddings exists only for the positions of the trained context.
 void check_context(const ModelConfig& trained, const ModelConfig& now) {
-  const Kind<PositionEncoding>& encoding = now.position.of_layer(0);
-  if (now.context <= trained.context || encoding->acts() != Acts::on_embeddings) return;
-  throw UsageError("model.context",
-                   fmt::format("{} is more than the {} positions that the model was trained with, "
-                               "and {} adds a vector to the embeddings only for those",
-                               now.context, trained.context, encoding.name()),
-                   "Longer texts need an encoding that acts in attention, such as rope, or none.");
+  for (int64_t l = 0; l < now.layers && now.context > trained.context; ++l)
+    if (const Kind<PositionEncoding>& encoding = now.position.of_layer(l);
+        adds_vectors(encoding->acts()))
+      throw UsageError(
+          "model.context",
+          fmt::format("{} is more than the {} positions that the model was trained with, and {} "
+                      "adds a vector only for those",
+                      now.context, trained.context, encoding.name()),
+          "Longer texts need an encoding of queries and keys, such as rope, or none.");
 }
 
 }  // namespace

@@ -29,14 +29,16 @@ class Branch {
   /// The norm of its input; null where it has none.
   const Norm* in() const { return in_.get(); }
 
-  /// `added` is shown what is added to x: f's part after norm_out and dropout, before `post`
-  /// normalises the sum. `next`, where given, is the norm that will be applied to the result: its
-  /// part comes out of the same pass.
-  template <class F, class G>
-  Stream join(Tape& tape, const Stream& stream, const Input& input, const F& f, const G& added,
-              const Norm* next) const {
+  /// `enter` gives what f's input is made of, x itself or x with something added; `added` is shown
+  /// what is added to x: f's part after norm_out and dropout, before `post` normalises the sum.
+  /// `next`, where given, is the norm that will be applied to the result: its part comes out of the
+  /// same pass.
+  template <class E, class F, class G>
+  Stream join(Tape& tape, const Stream& stream, const Input& input, const E& enter, const F& f,
+              const G& added, const Norm* next) const {
     const Variable x = stream.x;
-    Variable y = f(!in_ ? x : stream.normed.value ? stream.normed : in_->apply(tape, x));
+    const auto entered = [&] { return in_ ? in_->apply(tape, enter(x)) : enter(x); };
+    Variable y = f(stream.normed.value ? stream.normed : entered());
     if (out_) y = out_->apply(tape, y);
     y = dropout_.apply(tape, y, input.noise, input.batch);
     added(y.value);

@@ -67,6 +67,8 @@ void NormConfig::visit(FieldVisitor& v) {
   kind.visit_within(v, {"kind", "normalisation of the residual stream"});
   const Condition present = kind.where("kind", [](const Norm& norm) { return norm.present(); });
   v.field(Field{"place", "where the norms are applied"}.only(present), place);
+  v.field(Field{"final", "whether there is one before the output (2606.08105: none)"}.only(present),
+          final);
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
@@ -94,6 +96,14 @@ void DropoutConfig::visit(FieldVisitor& v) {
           embedding);
 }
 
+void DedicatedConfig::visit(FieldVisitor& v) {
+  v.field({"count", "how many: as many as data.dedicated puts into a sequence", between(0, 64)},
+          count);
+  v.field({"into", "where the vectors are added"}, into);
+  v.field({"std", "standard deviation of the initial vectors (0.02 in 2606.08105)", at_least(0)},
+          std);
+}
+
 void ModelConfig::visit(FieldVisitor& v) {
   v.field({"layers", "transformer blocks", between(1, 1024)}, layers);
   v.field({"heads", "attention heads per block", between(1, 1024)}, heads);
@@ -105,6 +115,8 @@ void ModelConfig::visit(FieldVisitor& v) {
            "other, and nothing is predicted from them (Xiao et al., 2309.17453)",
            between(0, 64)},
           sink_tokens);
+  v.field({"dedicated", "learned vectors that stand in for the features of dedicated tokens"},
+          dedicated);
   v.field({"residual",
            "whether attention and MLP, f, yield x + f(x) (He et al., 1512.03385) or f(x) alone"},
           residual);
@@ -150,7 +162,7 @@ std::string refuse_position(const ModelConfig& model, int64_t layer) {
   if (kind->acts() == Acts::on_embeddings)
     return fmt::format("{} acts on the embeddings, before any layer, and cannot be in a list",
                        kind.name());
-  if (kind->acts() == Acts::in_attention && !model.has_attention(layer))
+  if (acts_in_layers(kind->acts()) && !model.has_attention(layer))
     return fmt::format("layer {} has {}, but no attention for it to act in", layer, kind.name());
   return {};
 }
@@ -241,13 +253,24 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
                      fmt::format("layer {} has no MLP either, so it would do nothing", l),
                      "Lower model.layers instead."});
   }
-  if (!any_attends && position.count() == 0 && position.of_layer(0)->acts() == Acts::in_attention)
+  if (!any_attends && position.count() == 0 && acts_in_layers(position.of_layer(0)->acts()))
     out.push_back({"model.position",
                    fmt::format("{} acts in attention, but no layer has it", position.name()), ""});
   if (!any_attends) check_without_attention(*this, out);
+  if (!norm.final && norm.kind->present() && norm.place == NormPlace::post)
+    out.push_back({"model.norm.final", "with place: post there is none before the output anyway",
+                   "Leave it out."});
   if (has_no_mlp(*this))
     out.push_back({"model.mlp.absent", "it names every layer", "Write mlp: {kind: none}."});
-  if (takes_features()) check_features(*this, out);
+  if (!any_attends && dedicated.count > 0 && dedicated.into == Into::attention)
+    out.push_back({"model.dedicated.into", "no layer has attention", "Write into: embeddings."});
+  if (takes_features())
+    check_features(*this, out);
+  else if (dedicated.count > 0)
+    out.push_back(
+        {"model.dedicated",
+         "these vectors stand in for features, but model.input is tokens, which are embedded",
+         "Leave it out."});
   return out;
 }
 

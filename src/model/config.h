@@ -54,6 +54,7 @@ struct MlpConfig {
 struct NormConfig {
   Kind<Norm> kind{"layer"};
   NormPlace place = NormPlace::pre;
+  bool final = true;
 
   void visit(FieldVisitor& v);
 };
@@ -61,6 +62,16 @@ struct NormConfig {
 struct OutputConfig {
   bool tied = false;
   bool bias = false;
+
+  void visit(FieldVisitor& v);
+};
+
+/// Learned vectors that stand in for the features of as many dedicated tokens, whose ids are the
+/// last (Dataset::dedicated).
+struct DedicatedConfig {
+  int64_t count = 0;
+  Into into = Into::attention;
+  double std = 0.02;
 
   void visit(FieldVisitor& v);
 };
@@ -74,6 +85,7 @@ struct ModelConfig {
   int64_t context = 128;
   InputKind input = InputKind::tokens;
   int64_t sink_tokens = 0;
+  DedicatedConfig dedicated;
   bool residual = true;
   Precision precision = Precision::float32;
   Kinds<PositionEncoding> position{"learned"};

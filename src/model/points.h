@@ -23,12 +23,16 @@ struct ModelConfig;
 #define WAIVER_POINTS(POINT) \
   POINT(tokens,         "tokens",         input,     "[B·T]",        ids,     no,   no,   yes, \
         "the ids of the tokens") \
+  POINT(features,       "features",       input,     "[B·T, C]",     vectors, no,   no,   yes, \
+        "the features of the tokens, where the model takes them") \
   POINT(positions,      "positions",      input,     "[T]",          ids,     no,   no,   yes, \
         "the ids of the positions") \
   POINT(embed_position, "embed.position", model,     "[B·T, C]",     vectors, no,   no,   yes, \
         "what the encoding added to the embeddings") \
   POINT(embed,          "embed",          model,     "[B·T, C]",     vectors, no,   yes,  yes, \
         "embedding with its encoding") \
+  POINT(attn_position,  "attn.position",  attention, "[B·S, C]",     vectors, no,   no,   yes, \
+        "what the encoding added to the input of attention alone") \
   POINT(attn_in,        "attn.in",        attention, "[B·S, C]",     vectors, no,   yes,  no, \
         "the input of the query, key and value projections") \
   POINT(attn_q,         "attn.q",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/threads.h"
 #include "model/intervention.h"
 
 namespace waiver {
@@ -36,14 +37,14 @@ void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
   }
 }
 
-// Lets an intervention edit what the encoding added to the embeddings; unchanged rows keep their
-// bits.
-void edit_position(const Input& input, Arena& arena, const Tensor& plain, const Tensor& encoded) {
-  if (!edits(input, -1, Point::embed_position)) return;
+// Lets an intervention edit what the encoding added; unchanged rows keep their bits.
+void edit_added(const Input& input, int64_t layer, Point point, Arena& arena, const Tensor& plain,
+                const Tensor& encoded) {
+  if (!edits(input, layer, point)) return;
   const Tensor added = arena.tensor(plain.shape), before = arena.tensor(plain.shape);
   for (int64_t i = 0; i < plain.size(); ++i)
     before.data[i] = added.data[i] = encoded.data[i] - plain.data[i];
-  input.intervention->edit(-1, Point::embed_position, added);
+  input.intervention->edit(layer, point, added);
   for (int64_t i = 0; i < plain.size(); ++i)
     if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
@@ -78,10 +79,14 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
     tokens_ = &parameters_.add("embed.token.weight", {vocabulary, C}, embedded);
   if (config_.sink_tokens > 0)
     sinks_ = &parameters_.add("embed.sink.weight", {config_.sink_tokens, C}, embedded);
+  if (config_.dedicated.count > 0)
+    dedicated_ = &parameters_.add("embed.dedicated.weight", {config_.dedicated.count, C},
+                                  Init::normal(config_.dedicated.std));
   Builder builder(parameters_, config_.init, config_.layers);
   add_encodings();
   for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
-  if (config_.norm.place != NormPlace::post) final_ = build_norm(builder, config_, "final.norm");
+  if (config_.norm.place != NormPlace::post && config_.norm.final)
+    final_ = build_norm(builder, config_, "final.norm");
   if (!config_.output.tied && !config_.takes_features())
     output_ = builder.linear("output", C, vocabulary, config_.output.bias);
   else if (config_.output.bias)
@@ -121,6 +126,37 @@ std::vector<VisibleKeys> Transformer::visible_keys(int64_t layer, const Input& i
     out.push_back(documents.empty() ? keys : keys.within(documents[n]));
   }
   return out;
+}
+
+// The row of embed.dedicated that stands in for each token's features, with the sink tokens
+// prepended [B·(sinks + T)]; −1: none.
+std::span<const int32_t> Transformer::dedicated_rows(Arena& arena, const Input& input,
+                                                     int64_t sinks) const {
+  const int64_t T = input.length, S = sinks + T, count = input.batch * S;
+  const auto first = static_cast<int32_t>(vocabulary_ - config_.dedicated.count);
+  auto* rows = arena.array<int32_t>(count);
+  parallel_ranges(count, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const int64_t t = n % S - sinks;
+      rows[n] = t < 0 ? -1 : std::max<int32_t>(-1, input.tokens[n / S * T + t] - first);
+    }
+  });
+  return {rows, static_cast<size_t>(count)};
+}
+
+// x, the residual stream or its embeddings, as the input of a block's attention before any norm.
+Variable Transformer::enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
+                                      std::span<const int32_t> dedicated) const {
+  Variable in = encoding(layer).enter_attention(tape, x, input.positions);
+  if (edits(input, layer, Point::attn_position)) {
+    if (in.value.data == x.value.data) {
+      in = tape.variable(x.shape());
+      std::copy_n(x.value.data, x.value.size(), in.value.data);
+    }
+    edit_added(input, layer, Point::attn_position, tape.arena(), x.value, in.value);
+  }
+  if (!dedicated_ || config_.dedicated.into != Into::attention) return in;
+  return add_rows(tape, in, dedicated_->variable, dedicated, Later::used);
 }
 
 Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
@@ -172,13 +208,20 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
 }
 
+// Whether the input of a block's attention is more than the residual stream.
+bool Transformer::adds_to_attention(int64_t layer) const {
+  return encoding(layer).acts() == Acts::on_attention_input ||
+         (dedicated_ && config_.dedicated.into == Into::attention);
+}
+
 // The norm that is applied to the residual stream after attention or the MLP of a layer, unless the
-// stream may be edited before.
+// stream may be edited before, or something be added to it.
 const Norm* Transformer::next_norm(const Input& input, int64_t layer, bool after_attention) const {
   if (input.intervention) return nullptr;
   if (after_attention && blocks_[layer].perceptron) return blocks_[layer].perceptron->branch.in();
   for (int64_t l = layer + 1; l < config_.layers; ++l) {
-    if (blocks_[l].attention) return blocks_[l].attention->branch.in();
+    if (blocks_[l].attention)
+      return adds_to_attention(l) ? nullptr : blocks_[l].attention->branch.in();
     if (blocks_[l].perceptron) return blocks_[l].perceptron->branch.in();
   }
   return sinks_ ? nullptr : final_.get();
@@ -205,7 +248,10 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
                        : features_of(tape, input, config_.width);
   const Tensor plain = x.value;
   x = encoding(0).embed(tape, x, input.positions);
-  edit_position(input, tape.arena(), plain, x.value);
+  edit_added(input, -1, Point::embed_position, tape.arena(), plain, x.value);
+  std::span<const int32_t> dedicated;
+  if (dedicated_ && config_.dedicated.into == Into::embeddings)
+    x = add_rows(tape, x, dedicated_->variable, dedicated_rows(tape.arena(), input, 0));
   pass(input, capture, -1, Point::embed, x.value);
   x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   const std::span<const KeyRange> documents =
@@ -214,12 +260,15 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     x = prepend(tape, x, sinks_->variable, input.batch);
     input = with_sinks(tape, input, config_.sink_tokens);
   }
+  if (dedicated_ && config_.dedicated.into == Into::attention)
+    dedicated = dedicated_rows(tape.arena(), given, config_.sink_tokens);
   Stream stream{x};
   for (int64_t l = 0; l < config_.layers; ++l) {
     const Block& block = blocks_[l];
     if (block.attention)
       stream = block.attention->branch.join(
           tape, stream, input,
+          [&](Variable x) { return enter_attention(tape, l, x, input, dedicated); },
           [&](Variable in) {
             Variable a = attend(tape, l, in, input, documents, capture);
             pass(input, capture, l, Point::attn_out, a.value);
@@ -229,7 +278,7 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
           next_norm(input, l, true));
     if (block.perceptron)
       stream = block.perceptron->branch.join(
-          tape, stream, input,
+          tape, stream, input, [](Variable x) { return x; },
           [&](Variable in) {
             Variable m = block.perceptron->mlp->forward(tape, in);
             pass(input, capture, l, Point::mlp_out, m.value);

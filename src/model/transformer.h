@@ -12,7 +12,7 @@ namespace waiver {
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
 /// logits = output(norm(x)); `Branch` says where else norms may be. Weights have plain names,
 /// matrices are [in, out]:
-/// embed.{token,sink}.weight, embed.position.weight (of a layer's own encoding
+/// embed.{token,sink,dedicated}.weight, embed.position.weight (of a layer's own encoding
 /// blocks.{l}.attn.position), blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
 /// blocks.{l}.attn.gate.{weight,bias},
@@ -56,6 +56,10 @@ class Transformer {
   void add_encodings();
   std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
   const Norm* next_norm(const Input& input, int64_t layer, bool after_attention) const;
+  bool adds_to_attention(int64_t layer) const;
+  std::span<const int32_t> dedicated_rows(Arena& arena, const Input& input, int64_t sinks) const;
+  Variable enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
+                           std::span<const int32_t> dedicated) const;
   Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
                   std::span<const KeyRange> documents, Capture* capture) const;
 
@@ -63,7 +67,8 @@ class Transformer {
   int64_t vocabulary_;
   std::vector<std::unique_ptr<PositionEncoding>> encodings_;  // one for all layers, or one for each
   ParameterSet parameters_;
-  Parameter *tokens_ = nullptr, *sinks_ = nullptr;  // null where there are none
+  Parameter *tokens_ = nullptr, *sinks_ = nullptr,
+            *dedicated_ = nullptr;  // null where there are none
   Dropout embedding_dropout_;
   std::vector<Block> blocks_;
   std::unique_ptr<Norm> final_;  // null where there is none

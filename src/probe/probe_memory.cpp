@@ -6,6 +6,7 @@
 #include "autograd/ops/ops.h"
 #include "probe/events/event.h"
 #include "probe/prober.h"
+#include "probe/roles.h"
 
 namespace waiver {
 namespace {
@@ -65,14 +66,18 @@ int64_t pass_bytes(const Transformer& model, int64_t rows, Purpose purpose, bool
 }
 
 // Numbers of a series in one row of the log.
-int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const ProbeConfig& config) {
-  const std::map<std::string, int64_t> extents = {{"layer", m.layers},
-                                                  {"head", m.heads},
-                                                  {"position", m.context},
-                                                  {"query", m.context},
-                                                  {"key", m.context},
-                                                  {"added", m.added_keys()},
-                                                  {"event", std::ssize(event_kinds(config))}};
+int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const Dataset& data,
+                 const ProbeConfig& config) {
+  const std::map<std::string, int64_t> extents = {
+      {"layer", m.layers},
+      {"query_role", std::ssize(query_role_names(data))},
+      {"key_role", std::ssize(key_role_names(data))},
+      {"head", m.heads},
+      {"position", m.context},
+      {"query", m.context},
+      {"key", m.context},
+      {"added", m.added_keys()},
+      {"event", std::ssize(event_kinds(config))}};
   int64_t size = 1;
   for (const std::string& axis : series.axes)
     if (const auto at = extents.find(axis); at != extents.end())
@@ -94,7 +99,7 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
     const std::unique_ptr<Metric> metric = entry.make();
     gradients |= metric->of_gradients();
     for (const SeriesSpec& series : metric->series())
-      out.row += row_size(series, m, config) * static_cast<int64_t>(sizeof(float));
+      out.row += row_size(series, m, data, config) * static_cast<int64_t>(sizeof(float));
   }
   const int64_t rows = Prober::part_size(m, config.batch);
   if (data.mask_token() >= 0)

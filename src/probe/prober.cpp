@@ -92,6 +92,10 @@ class Prober::Watch : public Capture {
     std::vector<double> received;
     if (view_.pattern) received = received_by_keys(view_);
     view_.received = received;
+    ValueNorms norms;
+    if (view_.pattern) norms = value_norms(view_, prober_.model_);
+    view_.value_norms = norms.raw;
+    view_.output_value_norms = norms.projected;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();

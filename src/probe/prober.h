@@ -50,6 +50,7 @@ class Prober {
   /// all; valid after `measure(true)`.
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
+  const Dataset& data() const { return data_; }
   /// The memory of its passes.
   const Arena& arena() const { return arena_; }
   /// How many of the queries see key k, including its own: share, mean over the probe sequences,

@@ -47,7 +47,7 @@ void rehearse_step(const Config& config, const Transformer& model, MemoryUse& us
   const bool predicts = config.train.objective->predicts_tokens();
   const std::span<const float> answers(output.value.data, output.value.size());
   tape.backward(predicts ? cross_entropy(tape, output, tokens)
-                         : squared_error(tape, output, answers));
+                         : squared_error(tape, output, answers, tokens));
   use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
   use.activations = static_cast<int64_t>(arena.used()) - use.logits;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/gemm.h"
 #include "probe/events/event.h"
+#include "probe/roles.h"
 
 namespace waiver {
 namespace {
@@ -98,9 +99,14 @@ Log begin(const std::filesystem::path& path, const Config& config, const LogStar
 
 Log::Axes log_axes(const Config& config) {
   const ModelConfig& m = config.model;
-  Log::Axes axes = {{"layer", m.layers},     {"head", m.heads},
-                    {"position", m.context}, {"query", m.context},
-                    {"key", m.context},      {"event", std::ssize(event_kinds(config.probe))}};
+  Log::Axes axes = {{"layer", m.layers},
+                    {"head", m.heads},
+                    {"position", m.context},
+                    {"query", m.context},
+                    {"key", m.context},
+                    {"event", std::ssize(event_kinds(config.probe))},
+                    {"query_role", std::ssize(query_role_names(*config.data))},
+                    {"key_role", std::ssize(key_role_names(*config.data))}};
   if (const int64_t added = m.added_keys()) axes["added"] = added;
   return axes;
 }
@@ -113,8 +119,23 @@ Log new_log(const std::filesystem::path& path, const Config& config, const std::
   return log;
 }
 
+namespace {
+
+// What the entries of the axes of roles are called.
+void name_roles(Log& log, const Dataset& data) {
+  const auto name = [&](const std::string& axis, const std::vector<std::string>& names) {
+    log.set({"probe", axis + "_name", {axis}, "1", "names of " + axis, "its entries, by name"},
+            std::span<const std::string>(names));
+  };
+  name("query_role", query_role_names(data));
+  name("key_role", key_role_names(data));
+}
+
+}  // namespace
+
 void define_probe(Log& log, const Prober& prober) {
   for (const SeriesSpec& spec : prober.series()) log.define(spec);
+  if (has_roles(prober.data())) name_roles(log, prober.data());
   const auto visibility = prober.key_visibility();
   log.set(
       {"probe",

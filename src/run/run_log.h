@@ -15,7 +15,8 @@ Log::Axes log_axes(const Config& config);
 /// A new log with these axes, and the precision and this machine's unit for it as attributes.
 Log new_log(const std::filesystem::path& path, const Config& config,
             const std::string& identity = {});
-/// Declares the series that the prober measures, and writes how many queries see each key.
+/// Declares the series that the prober measures, and writes how many queries see each key, and the
+/// names of roles where the data has some: query_role_name, key_role_name.
 void define_probe(Log& log, const Prober& prober);
 /// The results of a probe, as a row.
 Log::Row row_of(const Prober::Values& values);

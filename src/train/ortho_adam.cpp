@@ -2,11 +2,11 @@
 #include <map>
 
 #include "core/gemm.h"
+#include "core/orthogonal.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 #include "train/adam_rule.h"
 #include "train/flat_optimizer.h"
-#include "train/orthogonal.h"
 
 namespace waiver {
 namespace {

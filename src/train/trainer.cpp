@@ -33,7 +33,7 @@ class FindNotFinite : public Capture {
 Variable loss_of(Tape& tape, Variable output, std::span<const int32_t> targets,
                  std::span<const float> answers) {
   return answers.empty() ? cross_entropy(tape, output, targets)
-                         : squared_error(tape, output, answers);
+                         : squared_error(tape, output, answers, targets);
 }
 
 }  // namespace

@@ -13,6 +13,9 @@ Encoding::Encoding(const Settings& s, int64_t l, int64_t heads) : layer(l) {
       s.known(key, {"none", "learned", "sinusoidal", "rope", "alibi", "relative", "kerple", "fire"},
               "encoding.cpp: Encoding, or score_bias() in encoding.h");
   if (kind == "sinusoidal") scale = s.number(key + ".scale");
+  if (adds())
+    into_attention =
+        s.known(key + ".into", {"embeddings", "attention"}, "model.cpp: added()") == "attention";
   if (kind == "rope") {
     base = s.number(key + ".base"), fraction = s.number(key + ".fraction");
     interpolation = s.number(key + ".interpolation");

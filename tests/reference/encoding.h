@@ -16,12 +16,14 @@ struct Encoding {
   double base = 0, fraction = 0, interpolation = 0, scale = 0, threshold = 0;
   std::vector<double> slopes;
   int64_t layer, buckets = 0, max_distance = 0, hidden = 0;
-  bool bidirectional = false;
+  bool bidirectional = false, into_attention = false;
   std::string name = "embed.position";  // of its weights: {name}.…
 
   Encoding(const Settings& s, int64_t l, int64_t heads);
   /// The weights by which it changes the scores, and their shapes.
   std::map<std::string, std::vector<int64_t>> weight_shapes(int64_t heads) const;
+  /// Whether it adds a vector for each position.
+  bool adds() const { return kind == "learned" || kind == "sinusoidal"; }
 };
 
 /// T5's bucket of a distance (1910.10683 and its code): the first half of a direction's buckets one

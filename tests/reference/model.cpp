@@ -34,9 +34,10 @@ struct Model : Parts<S> {
 
   Attention<S> attention;
   std::vector<Encoding> encodings;
-  int64_t V, F = 0, layers;
+  int64_t V, F = 0, layers, dedicated;
   std::string norm, place, activation;
-  bool features, residual, mlp_bias = false, norm_bias = false, output_bias, tied;
+  bool features, residual, dedicated_into_attention, final_norm = false, mlp_bias = false,
+                                                     norm_bias = false, output_bias, tied;
   double eps = 0;
 
   Model(const Settings& s, const Weights<S>& w, const Problem& p)
@@ -44,9 +45,13 @@ struct Model : Parts<S> {
     for (int64_t l = 0; l < layers; ++l) encodings.emplace_back(s, l, H);
     features = s.known("input", {"tokens", "features"}, "model.cpp: Model") == "features";
     residual = s.flag("residual");
+    dedicated = s.count("dedicated.count");
+    dedicated_into_attention =
+        s.known("dedicated.into", {"embeddings", "attention"}, "model.cpp: added()") == "attention";
     norm = s.known("norm.kind", {"layer", "rms", "none"}, "model.cpp: Model");
     if (norm != "none") {
       place = s.known("norm.place", {"pre", "post", "sandwich"}, "model.cpp: Model");
+      final_norm = s.flag("norm.final") && place != "post";
       eps = s.number("norm.eps");
     }
     if (norm == "layer") norm_bias = s.flag("norm.bias");
@@ -68,19 +73,35 @@ struct Model : Parts<S> {
     return x;
   }
 
-  // The tokens' embeddings, or features, with what their positions add [B·L, C].
+  // x [B·places, C], the last L of whose places are tokens, with the vectors of their positions and
+  // those of dedicated tokens that are added into attention, or into the embeddings.
+  std::vector<S> added(std::vector<S> x, const Encoding& e, int64_t places, bool attention) const {
+    for (int64_t n = 0; n < B * places; ++n) {
+      const int64_t t = n % places - (places - L);
+      if (t < 0) continue;
+      const int64_t p = problem.positions[t],
+                    d = problem.tokens[n / places * L + t] - (V - dedicated);
+      for (int64_t c = 0; c < C; ++c) {
+        if (e.kind == "learned" && e.into_attention == attention)
+          x[n * C + c] += weight(e.name + ".weight")[p * C + c];
+        if (e.kind == "sinusoidal" && e.into_attention == attention)
+          x[n * C + c] += S(e.scale * sinusoid(p, c, C));
+        if (d >= 0 && dedicated_into_attention == attention)
+          x[n * C + c] += weight("embed.dedicated.weight")[d * C + c];
+      }
+    }
+    return x;
+  }
+
+  // The tokens' embeddings, or features, with what is added to them [B·L, C].
   std::vector<S> embedded() const {
     std::vector<S> x(B * L * C);
     for (int64_t n = 0; n < B * L; ++n)
       for (int64_t c = 0; c < C; ++c) {
-        const int64_t p = problem.positions[n % L];
         x[n * C + c] = features ? S(problem.features[n * C + c])
                                 : weight("embed.token.weight")[problem.tokens[n] * C + c];
-        const Encoding& e = encodings[0];
-        if (e.kind == "learned") x[n * C + c] += weight("embed.position.weight")[p * C + c];
-        if (e.kind == "sinusoidal") x[n * C + c] += S(e.scale * sinusoid(p, c, C));
       }
-    return x;
+    return added(x, encodings[0], L, false);
   }
 
   // Every sequence of x [B·L, C] behind the sink tokens [B·T, C].
@@ -136,8 +157,10 @@ struct Model : Parts<S> {
     std::vector<S> x =
         behind_sinks(dropped(embedded(), settings.number("dropout.embedding"), "embed"));
     // x joined by f, the branch called `part`, with the norms around it.
-    const auto join = [&](const std::string& name, const std::string& part, const auto& f) {
-      std::vector<S> y = f(place == "post" ? x : normed(x, name), part);
+    const auto join = [&](const std::string& name, const std::string& part, const auto& enter,
+                          const auto& f) {
+      const std::vector<S> in = enter(x);
+      std::vector<S> y = f(place == "post" ? in : normed(in, name), part);
       if (place == "sandwich") y = normed(y, name + "_out");
       y = dropped(y, settings.number("dropout.residual"), part);
       for (size_t i = 0; i < x.size(); ++i) x[i] = residual ? x[i] + y[i] : y[i];
@@ -146,27 +169,32 @@ struct Model : Parts<S> {
     for (int64_t l = 0; l < layers; ++l) {
       const std::string block = "blocks." + std::to_string(l);
       if (has_attention(settings, l))
-        join(block + ".norm1", block + ".attn", [&](const auto& in, const auto& name) {
-          return attention.of(in, name, encodings[l]);
-        });
+        join(
+            block + ".norm1", block + ".attn",
+            [&](const auto& in) { return added(in, encodings[l], T, true); },
+            [&](const auto& in, const auto& name) { return attention.of(in, name, encodings[l]); });
       if (has_mlp(settings, l))
-        join(block + ".norm2", block + ".mlp",
-             [&](const auto& in, const auto& name) { return mlp(in, name); });
+        join(
+            block + ".norm2", block + ".mlp", [](const auto& in) { return in; },
+            [&](const auto& in, const auto& name) { return mlp(in, name); });
     }
     x = without_sinks(x);
-    if (place != "post") x = normed(x, "final.norm");
+    if (final_norm) x = normed(x, "final.norm");
     Output<S> out{S(0.0), logits(x)};
     out.loss = features ? squared_error(out.logits) : cross_entropy(out.logits);
     return out;
   }
 
   S squared_error(const std::vector<S>& x) const {
+    double count = 0;
     S sum(0.0);
     for (size_t i = 0; i < x.size(); ++i) {
+      if (problem.targets[i / C] < 0) continue;
       const S error = x[i] - S(problem.answers[i]);
       sum += error * error;
+      ++count;
     }
-    return sum / static_cast<double>(x.size());
+    return sum / count;
   }
 
   S cross_entropy(const std::vector<S>& logits) const {
@@ -202,10 +230,13 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   const bool features = s.word("input") == "features";
   if (!features) shapes["embed.token.weight"] = {V, C};
   if (s.count("sink_tokens") > 0) shapes["embed.sink.weight"] = {s.count("sink_tokens"), C};
-  if (s.length("position") == 0 && s.word("position") == "learned")
-    shapes["embed.position.weight"] = {context, C};
-  for (int64_t l = 0; l < s.count("layers"); ++l)
-    shapes.merge(Encoding(s, l, s.count("heads")).weight_shapes(s.count("heads")));
+  if (s.count("dedicated.count") > 0)
+    shapes["embed.dedicated.weight"] = {s.count("dedicated.count"), C};
+  for (int64_t l = 0; l < s.count("layers"); ++l) {
+    const Encoding encoding(s, l, s.count("heads"));
+    if (encoding.kind == "learned") shapes[encoding.name + ".weight"] = {context, C};
+    shapes.merge(encoding.weight_shapes(s.count("heads")));
+  }
   for (int64_t l = 0; l < s.count("layers"); ++l) {
     const std::string block = "blocks." + std::to_string(l);
     if (has_attention(s, l)) {
@@ -238,7 +269,7 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
     if (s.word("mlp.kind") == "swiglu") affine(block + ".mlp.gate", C, F, s.flag("mlp.bias"));
     affine(block + ".mlp.down", F, C, s.flag("mlp.bias"));
   }
-  norm("final.norm", {"pre", "sandwich"});
+  if (kind != "none" && s.flag("norm.final")) norm("final.norm", {"pre", "sandwich"});
   if (!s.flag("output.tied") && !features) shapes["output.weight"] = {C, V};
   if (s.flag("output.bias")) shapes["output.bias"] = {V};
   return shapes;

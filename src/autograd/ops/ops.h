@@ -17,9 +17,13 @@ namespace waiver {
 /// y_n = table[token_n]: table [V, C] → [N, C]. REQUIRES: `tokens` stay valid until backward.
 Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table);
 
-/// y_{b,t} = x_{b,t} + table[positions_t]: x [B·T, C], table [context, C]; T = positions.size().
-/// REQUIRES: nothing later uses x (Tape::continuing).
-Variable add_positions(Tape& tape, Variable x, Variable table, std::span<const int32_t> positions);
+/// Whether anything uses an op's input after it.
+enum class Later { unused, used };
+/// y_n = x_n + table[rows_{n mod T}], x_n alone where that row is negative: x [N, C], table [R, C],
+/// T = rows.size(), which divides N. REQUIRES: nothing later uses x unless `x_is` used
+/// (Tape::continuing); `rows` stay valid until backward.
+Variable add_rows(Tape& tape, Variable x, Variable table, std::span<const int32_t> rows,
+                  Later x_is = Later::unused);
 
 /// Every sequence of x [B·T, C] with `rows` [R, C] prepended: [B·(R + T), C].
 Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch);
@@ -81,9 +85,11 @@ Variable add(Tape& tape, Variable x, Variable z);
 /// REQUIRES: `targets` stay valid until backward.
 Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets);
 
-/// Mean over all numbers of (x − answer)²: x and answers [N, C] → [1].
-/// REQUIRES: `answers` stay valid until backward.
-Variable squared_error(Tape& tape, Variable x, std::span<const float> answers);
+/// Mean over all numbers of the rows that have a target (≥ 0) of (x − answer)²: x and answers [N,
+/// C], targets [N] → [1]; 0 where no row has one. Rows without a target get no gradient. REQUIRES:
+/// `answers` and `targets` stay valid until backward.
+Variable squared_error(Tape& tape, Variable x, std::span<const float> answers,
+                       std::span<const int32_t> targets);
 
 /// Rotates the pairs (d, d + R/2) of the first R channels of every head of the queries and keys, in
 /// place: (a, b) → (a cos − b sin, a sin + b cos). qkv [B·T, 3C]; cos, sin [T, R/2].

@@ -18,13 +18,15 @@ class Occurrences {
     if (rehearsing()) return;
     const auto size = std::ssize(indices);
     std::fill_n(ends_, targets + 1, 0);
-    for (int64_t n = 0; n < rows; ++n) ++ends_[indices[n % size] + 1];
+    for (int64_t n = 0; n < rows; ++n)
+      if (const int32_t i = indices[n % size]; i >= 0) ++ends_[i + 1];
     for (int64_t i = 0; i < targets; ++i) {
       if (ends_[i + 1] > 0) used_[count_++] = static_cast<int32_t>(i);
       ends_[i + 1] += ends_[i];
     }
     // Each of ends_ is where its index begins, until the last of its rows is in place.
-    for (int64_t n = 0; n < rows; ++n) rows_[ends_[indices[n % size]]++] = static_cast<int32_t>(n);
+    for (int64_t n = 0; n < rows; ++n)
+      if (const int32_t i = indices[n % size]; i >= 0) rows_[ends_[i]++] = static_cast<int32_t>(n);
   }
 
   int64_t count() const { return count_; }

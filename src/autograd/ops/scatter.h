@@ -6,7 +6,8 @@
 
 namespace waiver {
 
-/// to.row(indices[n % size]) += from.row(n) for every row n of `parts`, added as BatchParts has it.
+/// to.row(indices[n % size]) += from.row(n) for every row n of `parts` whose index is not negative,
+/// added as BatchParts has it.
 void scatter_add(const Tensor& from, std::span<const int32_t> indices, const BatchParts& parts,
                  const Tensor& to);
 

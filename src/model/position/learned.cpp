@@ -1,23 +1,29 @@
 #include "autograd/ops/ops.h"
-#include "model/position/encoding.h"
+#include "model/position/added.h"
 
 namespace waiver {
 namespace {
 
 /// x_t += P[position_t], P [context, C] learned.
-class Learned : public PositionEncoding {
+class Learned : public AddedEncoding {
  public:
-  Acts acts() const override { return Acts::on_embeddings; }
+  void options(FieldVisitor& v) override {
+    AddedEncoding::options(v);
+    v.field({"std",
+             "standard deviation of the initial vectors; 0: that of token embeddings (model.init)",
+             at_least(0)},
+            std_);
+  }
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {
     table_ = &parameters.add(sizes.name + ".weight", {sizes.context, sizes.width},
-                             Init::normal(sizes.init_std));
+                             Init::normal(std_ > 0 ? std_ : sizes.init_std));
     table_->by_position = true;
-  }
-  Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
-    return add_positions(tape, x, table_->variable, positions);
   }
 
  private:
+  Variable table() const override { return table_->variable; }
+
+  double std_ = 0;
   Parameter* table_ = nullptr;
 };
 
@@ -25,7 +31,7 @@ class Learned : public PositionEncoding {
 
 Registered<PositionEncoding> learned_kind() {
   return kind_of<PositionEncoding, Learned>(
-      "learned", "a learned vector per position, added to the embedding", "absolute");
+      "learned", "a learned vector per position, which is added", "absolute");
 }
 
 }  // namespace waiver

@@ -2,17 +2,17 @@
 
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
-#include "model/position/encoding.h"
+#include "model/position/added.h"
 
 namespace waiver {
 namespace {
 
 /// x_t += scale · P[position_t], P[p, 2i] = sin(p / 10000^(2i/C)), P[p, 2i+1] = cos of the same
 /// (Vaswani et al., 1706.03762, §3.5).
-class Sinusoidal : public PositionEncoding {
+class Sinusoidal : public AddedEncoding {
  public:
-  Acts acts() const override { return Acts::on_embeddings; }
   void options(FieldVisitor& v) override {
+    AddedEncoding::options(v);
     v.field({"scale", "factor on the sines and cosines", above(0)}, scale_);
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
@@ -28,11 +28,10 @@ class Sinusoidal : public PositionEncoding {
         }
     });
   }
-  Variable embed(Tape& tape, Variable x, std::span<const int32_t> positions) const override {
-    return add_positions(tape, x, {table_, {}}, positions);
-  }
 
  private:
+  Variable table() const override { return {table_, {}}; }
+
   double scale_ = 1.0;
   std::shared_ptr<Arena> memory_;
   Tensor table_;
@@ -42,7 +41,7 @@ class Sinusoidal : public PositionEncoding {
 
 Registered<PositionEncoding> sinusoidal_kind() {
   return kind_of<PositionEncoding, Sinusoidal>(
-      "sinusoidal", "fixed sines and cosines, added to the embedding (1706.03762)");
+      "sinusoidal", "fixed sines and cosines, which are added (1706.03762)");
 }
 
 }  // namespace waiver

@@ -24,14 +24,15 @@ void check_model(const ModelConfig& config, const Cache& cache) {
     throw UsageError("model.sink_tokens",
                      "a cache that evicts is not simulated for models with sink tokens",
                      "They are always kept, as --keep-first keeps tokens of the text.");
-  const Kind<PositionEncoding>& encoding = config.position.of_layer(0);
-  if (cache.reindex && encoding->acts() == Acts::on_embeddings)
-    throw UsageError(
-        "reindex",
-        fmt::format("{} adds positions to the embeddings, so they are part of the cached keys and "
-                    "values and cannot change",
-                    encoding.name()),
-        "Evict without it, or use an encoding that acts in attention, such as rope, or none.");
+  for (int64_t l = 0; l < config.layers && cache.reindex; ++l)
+    if (const Kind<PositionEncoding>& encoding = config.position.of_layer(l);
+        adds_vectors(encoding->acts()))
+      throw UsageError(
+          "reindex",
+          fmt::format("{} adds positions to the embeddings, or to the input of attention, so they "
+                      "are part of the cached keys and values and cannot change",
+                      encoding.name()),
+          "Evict without it, or use an encoding of queries and keys, such as rope, or none.");
 }
 
 void check_cache(const Cache& cache, int64_t T) {

@@ -10,7 +10,7 @@ namespace {
 
 bool absolute(const Subject& s) {
   const ModelConfig& m = s.passes.config();
-  return m.position.count() == 0 && m.position.of_layer(0)->acts() == Acts::on_embeddings;
+  return m.position.count() == 0 && adds_vectors(m.position.of_layer(0)->acts());
 }
 bool no_encoding(const Subject& s) { return s.passes.config().position.name() == "none"; }
 bool bidirectional(const Subject& s) { return s.passes.config().attention.mask->sees_future(); }

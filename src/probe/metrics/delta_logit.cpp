@@ -28,7 +28,7 @@ class DeltaLogit : public Metric {
       const float* s = view.map(view.scores, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
       for (int64_t t = 2; t < T; ++t) {
-        if (c_.data->role(inputs, t) == Role::trigger || !view.visible(b, t).contains(0)) continue;
+        if (c_.data->query_role(inputs, t) != kPlain || !view.visible(b, t).contains(0)) continue;
         Mean others;
         for (const KeyRange& keys : view.visible(b, t).ranges())
           for (int64_t j = std::max<int64_t>(1, keys.begin); j < std::min(t, keys.end); ++j)

@@ -70,8 +70,8 @@ class TwoRisks : public Metric {
     return {{"", "backcopy_risk", {}, "nat", "backcopy risk", copied, at_least(0)},
             {"", "bigram_risk", {}, "nat", "bigram risk", others, at_least(0)}};
   }
-  static void add(Mean* risks, Role role, double risk) {
-    risks[role == Role::trigger ? 0 : 1].add(risk);
+  static void add(Mean* risks, int64_t role, double risk) {
+    risks[role == kPlain ? 1 : 0].add(risk);
   }
 
   ProbeContext c_;
@@ -97,7 +97,7 @@ class Risks : public TwoRisks {
                double risk = 0;
                for (int64_t v = 0; v < V; ++v)
                  if (truth[v] > 0) risk -= truth[v] * p[v];
-               add(row, c_.data->role(inputs, t), risk);
+               add(row, c_.data->query_role(inputs, t), risk);
              });
   }
 };
@@ -114,7 +114,7 @@ class MaskedRisks : public TwoRisks {
     add_rows(logits, batch, risks_,
              [&](int64_t b, int64_t t, const std::vector<double>& p, Mean* row) {
                const int32_t* whole = &batch.whole[b * batch.tokens];
-               add(row, t > 0 ? c_.data->role(whole, t - 1) : Role::plain,
+               add(row, t > 0 ? c_.data->query_role(whole, t - 1) : kPlain,
                    -p[batch.targets[b * batch.tokens + t]]);
              });
   }

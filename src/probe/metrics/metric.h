@@ -36,15 +36,19 @@ struct LayerView {
   Tensor resid;                  // [B·T, C]
   Tensor added;                  // [B, H, T, A] weights of the added keys: sink tokens, then the
                                  // slot; empty where there are none
-  std::span<const VisibleKeys> seen;  // [B·T]; empty without attention
-  std::span<const double> received;   // [B, H, T] Σ_i A[i,k]; empty without attention
+  std::span<const VisibleKeys> seen;           // [B·T]; empty without attention
+  std::span<const double> received;            // [B, H, T] Σ_i A[i,k]; empty without attention
+  std::span<const double> value_norms;         // [B, H, T] ‖v_k‖; empty without attention
+  std::span<const double> output_value_norms;  // [B, H, T] ‖W_O^h v_k‖; empty without attention
 
   /// The keys that query i of sequence b sees.
   const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
 
   const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
-  const double* received_by_keys(int64_t b, int64_t h) const {
-    return &received[(b * pattern.dim(1) + h) * batch->tokens];
+  const double* received_by_keys(int64_t b, int64_t h) const { return of_values(received, b, h); }
+  /// Numbers [T] of one head of one sequence, from [B, H, T].
+  const double* of_values(std::span<const double> all, int64_t b, int64_t h) const {
+    return &all[(b * pattern.dim(1) + h) * batch->tokens];
   }
   /// Query i's weights on the A added keys.
   const float* added_row(int64_t b, int64_t h, int64_t i) const {

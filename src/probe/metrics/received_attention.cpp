@@ -156,7 +156,7 @@ class BosAttention : public Metric {
       const float* A = view.map(view.pattern, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
       for (int64_t t = 0; t < T; ++t)
-        if (c_.data->role(inputs, t) != Role::trigger) mean->add(A[t * T]);
+        if (c_.data->query_role(inputs, t) == kPlain) mean->add(A[t * T]);
     });
   }
   void finish() override { values_ = {values_of(means_)}; }

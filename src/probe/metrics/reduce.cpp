@@ -4,6 +4,9 @@
 #include <limits>
 #include <numeric>
 
+#include "core/gemm.h"
+#include "core/scratch.h"
+
 namespace waiver {
 
 std::vector<float> values_of(const std::vector<Mean>& means) {
@@ -36,6 +39,25 @@ std::vector<double> received_by_keys(const LayerView& view) {
     add_columns(view, i / H, view.map(view.pattern, i / H, i % H), &sums[i * T]);
   });
   return sums;
+}
+
+ValueNorms value_norms(const LayerView& view, const Transformer& model) {
+  const int64_t H = view.pattern.dim(1), T = view.batch->tokens, C = model.config().width,
+                D = C / H, B = view.batch->batch;
+  const Tensor& W = model.output_projection(view.layer);
+  ValueNorms out{std::vector<double>(B * H * T), std::vector<double>(B * H * T)};
+  parallel_tiles(B * H, [&](int64_t i) {
+    const int64_t h = i % H;
+    const float* v = view.query(i / H, 0) + 2 * C + h * D;
+    Scratch memory;
+    float* projected = memory.floats(T * C);
+    gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, projected, C);
+    for (int64_t t = 0; t < T; ++t) {
+      out.raw[i * T + t] = norm(v + t * 3 * C, D);
+      out.projected[i * T + t] = norm(projected + t * C, C);
+    }
+  });
+  return out;
 }
 
 double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others) {

@@ -35,6 +35,11 @@ void reduce_heads(const LayerView& view, int64_t heads, int64_t width, std::vect
 void add_columns(const LayerView& view, int64_t b, const float* map, double* sums);
 /// The same for the pattern of every sequence and head, [B, H, T].
 std::vector<double> received_by_keys(const LayerView& view);
+/// ‖v_k‖ and ‖W_O^h v_k‖ of every sequence, head and key, [B, H, T] each.
+struct ValueNorms {
+  std::vector<double> raw, projected;
+};
+ValueNorms value_norms(const LayerView& view, const Transformer& model);
 /// The divisor that turns a query's weights into shares where they are not: Σ_j A[i,j] + 1e-8 over
 /// all keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of
 /// Gu et al., 2410.10781).

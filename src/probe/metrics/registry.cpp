@@ -14,6 +14,8 @@ namespace waiver {
   METRIC(delta_logit)         \
   METRIC(values)              \
   METRIC(waiver_score)        \
+  METRIC(roles)               \
+  METRIC(role_residual)       \
   METRIC(head_output)         \
   METRIC(keys)                \
   METRIC(residual)            \

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "probe/metrics/metric.h"
+#include "probe/roles.h"
 
 // What metrics are for, where they do not suit every model and all data.
 
@@ -24,6 +25,10 @@ inline constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& dat
                                          return data.is_task() && data.mask_token() >= 0;
                                        },
                                        "tasks, masked_token"};
+
+inline constexpr Suited with_roles = {
+    [](const ModelConfig&, const Dataset& data) { return has_roles(data); },
+    "data that tells roles apart"};
 
 inline constexpr Suited unnormalized = {
     [](const ModelConfig& model, const Dataset&) { return !model.attention.normalizer->shares(); },

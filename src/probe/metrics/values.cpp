@@ -1,5 +1,3 @@
-#include "core/gemm.h"
-#include "core/scratch.h"
 #include "core/statistics.h"
 #include "probe/metrics/reduce.h"
 
@@ -33,22 +31,19 @@ class Values : public Metric {
     means_.assign(c_.layers * c_.heads * 4 * c_.tokens, {});
   }
   void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
-    const Tensor& W = c_.model->output_projection(view.layer);
+    const int64_t T = c_.tokens;
     reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
-      const float* v = view.query(b, 0) + 2 * C + h * D;
-      Scratch memory;
-      float* out = memory.floats(T * C);
-      gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, out, C);
-      std::vector<double> norms(T), given(T);
-      const double* received = view.received_by_keys(b, h);
+      const double *raw = view.of_values(view.value_norms, b, h),
+                   *norms = view.of_values(view.output_value_norms, b, h),
+                   *received = view.received_by_keys(b, h);
+      std::vector<double> given(T);
       double total = 0;
       for (int64_t t = 0; t < T; ++t) {
-        row[t].add(norm(v + t * 3 * C, D));
-        row[T + t].add(norms[t] = norm(out + t * C, C));
+        row[t].add(raw[t]);
+        row[T + t].add(norms[t]);
         total += given[t] = received[t] * norms[t];
       }
-      std::vector<double> sorted = norms;
+      std::vector<double> sorted(norms, norms + T);
       const double middle = median(sorted);
       for (int64_t t = 0; t < T; ++t) {
         if (middle != 0) row[2 * T + t].add(norms[t] / middle);

@@ -1,6 +1,7 @@
-#include "train/orthogonal.h"
+#include "core/orthogonal.h"
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/threads.h"
@@ -37,8 +38,8 @@ void reflect(double* row, const double* v, int64_t k, int64_t n) {
 
 }  // namespace
 
-void random_orthogonal(const Random& random, Tensor q) {
-  if (rehearsing()) return;
+int random_orthogonal(const Random& random, Tensor q) {
+  if (rehearsing()) return 1;
   const int64_t n = q.dim(0);
   std::vector<double> vectors(n * n), signs(n);
   parallel_tiles(
@@ -53,6 +54,9 @@ void random_orthogonal(const Random& random, Tensor q) {
       for (int64_t i = 0; i < n; ++i)
         q.row(begin + r)[i] = static_cast<float>(signs[i] * rows[r * n + i]);
   });
+  // Every reflection has the determinant −1.
+  return std::accumulate(signs.begin(), signs.end(), n % 2 ? -1 : 1,
+                         [](int sign, double next) { return next < 0 ? -sign : sign; });
 }
 
 }  // namespace waiver
