@@ -116,7 +116,8 @@ TEST_CASE("every error of a spec is reported at once, with its place, arm and ne
        "      - {at: tokens, edit: set, value: 67}\n"
        "      - {at: embed, edit: hide}\n",
        "s.yaml:5:9: arms.zero.edits[0]: [blocks.*.atn.v] matches no point of this model. Points "
-       "are tokens, positions, embed.position, embed, blocks.L.attn.q, blocks.L.attn.k, "
+       "are tokens, features, positions, embed.position, embed, blocks.L.attn.position, "
+       "blocks.L.attn.q, blocks.L.attn.k, "
        "blocks.L.attn.v, blocks.L.attn.scores, blocks.L.attn.pattern, blocks.L.attn.mix, "
        "blocks.L.attn.out, blocks.L.mlp.out, blocks.L.resid, final.norm, logits, L a block's "
        "number "

@@ -275,6 +275,7 @@ TEST_CASE("the first choice goes by shares of whole rows where weights are none"
   probe.batch = 8;
   Prober prober(model, data, probe, 0);
   Passes passes(model, prober);
+  const Pass natural = passes.natural();
   const std::vector<int64_t> candidates = {1, 2, 3, 4, 5};
   KeepAll kept;
   Arena arena;
@@ -302,7 +303,8 @@ TEST_CASE("the first choice goes by shares of whole rows where weights are none"
   };
   bool differs = false;
   for (const int64_t k : candidates) {
-    CHECK(passes.first_choice({}, {}, passes.all_heads(), candidates, k) == share(k, true));
+    const Key key = Key::position(k, 8);
+    CHECK(passes.first_choice(natural, 0, passes.all_heads(), candidates, key) == share(k, true));
     differs |= share(k, true) != share(k, false);
   }
   CHECK(differs);

@@ -7,12 +7,17 @@
 #include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
+#include "core/files/files.h"
 #include "core/output.h"
 #include "inspect/mechanism_report.h"
+#include "inspect/mechanism_series.h"
 #include "inspect/probe_report.h"
 #include "probe/metrics/docs.h"
+#include "run/directory.h"
 #include "study/index.h"
 #include "study/mechanism_table.h"
+
+namespace fs = std::filesystem;
 
 namespace waiver {
 namespace {
@@ -21,8 +26,40 @@ struct ProbeCall {
   Target target;
   std::string tokens = "natural", bos = "keep", out;
   bool overwrite = false;
-  bool mechanism = false;
+  bool mechanism = false, all_checkpoints = false;
 };
+
+// The mechanism at every checkpoint of a run, or of every finished run of a sweep.
+std::string all_checkpoints(const ProbeCall& options) {
+  const fs::path path = options.target.path;
+  if (!options.mechanism)
+    throw UsageError("--all-checkpoints", "only the mechanism tests look at all of them",
+                     "Add --mechanism.");
+  if (!options.target.overrides.empty())
+    throw UsageError("--all-checkpoints", "a run's checkpoints are tested as they are",
+                     "Omit the overrides.");
+  std::string text;
+  const auto test = [&](const fs::path& run, const fs::path& file) {
+    const std::vector<MechanismAt> all = mechanism_series(run);
+    write_mechanism_series(file, read_file(run / "config.yaml"), all);
+    text += fmt::format("{}\n{}\n", run.string(), to_text(all, terminal_width()));
+  };
+  if (is_sweep(path)) {
+    if (!options.out.empty())
+      throw UsageError(
+          "--out", fmt::format("for a sweep, every run's folder gets its own {}", kMechanismFile),
+          "Omit it.");
+    for (const SweepIndex::Run& run : SweepIndex::read(path).runs)
+      if (run_status((path / run.name).string()) == "done")
+        test(path / run.name, path / run.name / kMechanismFile);
+    return text;
+  }
+  if (!is_run(path))
+    throw UsageError(path.string(), "this is not a run's folder, so it has no list of checkpoints",
+                     "Give RUN, or leave --all-checkpoints out for one checkpoint.");
+  test(path, options.out.empty() ? path / kMechanismFile : fs::path(options.out));
+  return text;
+}
 
 void probe(const ProbeCall& options) {
   if (!options.out.empty()) check_output(options.out, options.overwrite);
@@ -30,6 +67,7 @@ void probe(const ProbeCall& options) {
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
                      "Omit --tokens and --bos.");
+  if (options.all_checkpoints) return print_result(all_checkpoints(options));
   if (options.mechanism && is_sweep(options.target.path)) {
     if (!options.out.empty() || !options.target.overrides.empty())
       throw UsageError(
@@ -78,6 +116,9 @@ void add_probe(Verb& program) {
   verb.add("--mechanism", options->mechanism,
            "determine what selects the waiver and test W1 to W10; given a sweep's folder, on all "
            "its finished runs");
+  verb.add("--all-checkpoints", options->all_checkpoints,
+           "with --mechanism: at every checkpoint of a run, or of all finished runs of a sweep, as "
+           "series over steps in the run's mechanism.h5");
   verb.prints(
       "--hypotheses", hypothesis_docs,
       "print what the mechanism tests claim, and the criteria of each outcome; needs no run");

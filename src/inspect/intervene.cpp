@@ -69,9 +69,6 @@ const std::vector<float>& Effects::of(const Values& values, std::string_view nam
 }
 
 Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
-  if (saved.data->features() > 0)
-    throw UsageError(saved.checkpoint.string(),
-                     "edits need a model of tokens, but this one takes features");
   const ModelConfig& model = saved.config.model;
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data));

@@ -21,9 +21,6 @@ std::string head_names(const std::vector<HeadIndex>& heads) {
 }  // namespace
 
 Mechanism mechanism_of(const SavedModel& saved) {
-  if (saved.data->features() > 0)
-    throw UsageError(saved.checkpoint.string(),
-                     "the mechanism tests swap and replace tokens, and this model takes features");
   const ModelConfig& model = saved.config.model;
   if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
     throw UsageError(saved.checkpoint.string(), "this model has no attention to be selected by");
@@ -33,7 +30,11 @@ Mechanism mechanism_of(const SavedModel& saved) {
 }
 
 Json to_json(const Mechanism& m) {
-  Json out = {{"waiver", m.waiver}, {"status", verdict_text(m.status)}, {"heads", Json::array()}};
+  Json out = {{"waiver", m.waiver},
+              {"key", m.key},
+              {"queries", m.queries},
+              {"status", verdict_text(m.status)},
+              {"heads", Json::array()}};
   for (const HeadIndex& h : m.heads) out["heads"].push_back({{"layer", h.layer}, {"head", h.head}});
   out["others"] = m.others;
   out["received_attention"] = json_number(m.received);
@@ -64,7 +65,9 @@ void write_mechanism(Log& log, const Mechanism& m) {
        std::string(to_text(m.selected_by)));
   word("status", "of the waiver: waiver, sink only or neither",
        std::string(verdict_text(m.status)));
-  number("waiver", "position of the key whose selection was studied",
+  word("key", "whose selection was studied: a position, or a role", m.key);
+  word("queries", "whose attention counts: an entry of query_role", m.queries);
+  number("waiver", "position of that key; -1: another in each sequence",
          static_cast<double>(m.waiver));
   const std::string moves = "share of its attention that moves with what is swapped: ";
   number("follows_encoding", moves + "position ids", m.follows.encoding);
@@ -85,8 +88,8 @@ std::string to_text(const Mechanism& m, int64_t width) {
                                                     : "sink";
   const Table waiver = {
       {{Align::left, 13}, {.gap = 1, .wraps = true}},
-      {{what, fmt::format("position {}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} ({})", m.waiver,
-                          head_names(m.heads), m.received, m.enrichment, m.value_ratio,
+      {{what, fmt::format("{}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} of {} queries ({})", m.key,
+                          head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.queries,
                           verdict_text(m.status))},
        {"selected by", to_text(m.selected_by)},
        {"follows", fmt::format("encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}",

@@ -45,6 +45,7 @@ std::string in_every_block(Point point) { return fmt::format("blocks.*.{}", abou
 std::vector<PlacedPoint> points_of(const ModelConfig& model, bool PointInfo::*which) {
   std::vector<PlacedPoint> out;
   const auto add = [&](int64_t layer, const PointInfo& info) {
+    if (info.point == Point::features && !model.takes_features()) return;
     if (info.*which && has(model, layer, info.of)) out.push_back({layer, info.point});
   };
   const auto first = std::ranges::find_if(kPoints, &PointInfo::in_block);

@@ -187,13 +187,15 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
 void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
   std::vector<int32_t> tokens = part.inputs, whole = hidden ? part.whole : std::vector<int32_t>(),
                        positions(part.tokens);
+  std::vector<float> features = part.features;
   std::iota(positions.begin(), positions.end(), 0);
   if (edits) {
     edits->edit_tokens(tokens, model_.vocabulary());
     if (hidden) edits->edit_tokens(whole, model_.vocabulary());
     edits->edit_positions(positions);
+    if (!features.empty()) edits->edit_features(features);
   }
-  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, part.features, whole};
+  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, features, whole};
   watch.start(input);
   arena_.reset();
   const bool backward = watch.gradients();
@@ -210,7 +212,8 @@ void Prober::measure(bool snapshot, Edits* edits) {
   if (edits && of_gradients_)
     throw Error("probe", "gradients cannot be measured under edits",
                 "Measure only the metrics of training.");
-  const int64_t T = context_.tokens, size = part_size(model_.config(), batch_.batch);
+  const int64_t T = context_.tokens;
+  const int64_t size = edits && edits->one_by_one() ? 1 : part_size(model_.config(), batch_.batch);
   for (auto& metric : metrics_) metric->begin(context_);
   if (snapshot) {
     first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
@@ -219,6 +222,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
   Watch watch(*this, snapshot);
   for (int64_t begin = 0; begin < batch_.batch; begin += size) {
     Batch part = part_of_batch(begin, std::min(size, batch_.batch - begin));
+    if (edits) edits->begin(begin);
     const bool hidden = !part.whole.empty();
     if (hidden) {
       std::swap(part.inputs, part.whole);

@@ -37,6 +37,9 @@ class Prober {
   /// together with metrics of gradients.
   void measure(bool snapshot = false, Edits* edits = nullptr);
 
+  /// Measures one more thing from now on; its series are not among those below.
+  void add(std::unique_ptr<Metric> metric) { metrics_.push_back(std::move(metric)); }
+
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
   /// The results of `measure`, in the order of `series`; valid until the next call.
   const std::vector<SeriesSpec>& series() const { return series_; }

@@ -124,7 +124,7 @@ namespace {
 // What the entries of the axes of roles are called.
 void name_roles(Log& log, const Dataset& data) {
   const auto name = [&](const std::string& axis, const std::vector<std::string>& names) {
-    log.set({"probe", axis + "_name", {axis}, "1", "names of " + axis, "its entries, by name"},
+    log.set({"roles", axis + "_name", {axis}, "1", "names of " + axis, "its entries, by name"},
             std::span<const std::string>(names));
   };
   name("query_role", query_role_names(data));

@@ -16,7 +16,7 @@ Log::Axes log_axes(const Config& config);
 Log new_log(const std::filesystem::path& path, const Config& config,
             const std::string& identity = {});
 /// Declares the series that the prober measures, and writes how many queries see each key, and the
-/// names of roles where the data has some: query_role_name, key_role_name.
+/// names of roles where the data has some: /roles/query_role_name, key_role_name.
 void define_probe(Log& log, const Prober& prober);
 /// The results of a probe, as a row.
 Log::Row row_of(const Prober::Values& values);

@@ -77,7 +77,7 @@ std::vector<Cell> row_of(const GroupMechanism& group) {
              [](const Mechanism& m) {
                const std::string status(verdict_text(m.status));
                return m.status == Verdict::neither ? status
-                                                   : fmt::format("{} at {}", status, m.waiver);
+                                                   : fmt::format("{} at {}", status, m.key);
              }),
       middle(group, [](const Mechanism& m) { return m.follows.encoding; }),
       middle(group, [](const Mechanism& m) { return m.follows.content; }),

@@ -66,8 +66,21 @@ void EditConfig::visit(FieldVisitor& v) {
 
 Edits::Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
              const PositionNames& names)
-    : model_(model), tokens_(tokens) {
-  for (size_t i = 0; i < edits.size(); ++i) edits_.push_back(resolve(edits[i], i, names));
+    : Edits(std::move(edits), model, tokens, std::vector<PositionNames>{names}) {}
+
+Edits::Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
+             std::vector<PositionNames> names)
+    : model_(model), tokens_(tokens), configs_(std::move(edits)), names_(std::move(names)) {
+  resolve_all(names_.front());
+}
+
+void Edits::resolve_all(const PositionNames& names) {
+  edits_.clear();
+  for (size_t i = 0; i < configs_.size(); ++i) edits_.push_back(resolve(configs_[i], i, names));
+}
+
+void Edits::begin(int64_t sequence) {
+  if (one_by_one()) resolve_all(names_[sequence]);
 }
 
 std::vector<PlacedPoint> Edits::points_at(const EditConfig& edit, const std::string& where) const {
@@ -177,6 +190,12 @@ void Edits::apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) co
 
 void Edits::edit_tokens(std::vector<int32_t>& tokens, int64_t vocabulary) const {
   apply_to_ids(Point::tokens, tokens, vocabulary);
+}
+
+void Edits::edit_features(std::vector<float>& features) const {
+  const Tensor t{features.data(), {std::ssize(features) / model_.width, model_.width}};
+  for (const Resolved& e : edits_)
+    if (e.is_at(-1, Point::features)) apply(e, Point::features, t);
 }
 
 void Edits::edit_positions(std::vector<int32_t>& positions) const {

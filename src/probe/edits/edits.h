@@ -34,12 +34,22 @@ class Edits : public Intervention {
   /// positions or heads, or a rule that makes no sense there.
   Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
         const PositionNames& names = {});
+  /// For names that stand for other positions in each sequence of a batch, one entry each; a single
+  /// entry is for all of them.
+  Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
+        std::vector<PositionNames> names);
+
+  /// Whether sequences must pass one by one.
+  bool one_by_one() const { return names_.size() > 1; }
+  /// Says which sequence of the batch is the first of the next pass.
+  void begin(int64_t sequence);
 
   bool edits(int64_t layer, Point point) const override;
   void edit(int64_t layer, Point point, const Tensor& t) override;
 
-  /// Edits the ids of `batch` sequences [B·T] and of the positions [T].
+  /// Edits the ids of `batch` sequences [B·T] and of the positions [T], and features [B·T, C].
   void edit_tokens(std::vector<int32_t>& tokens, int64_t vocabulary) const;
+  void edit_features(std::vector<float>& features) const;
   void edit_positions(std::vector<int32_t>& positions) const;
 
  private:
@@ -57,9 +67,13 @@ class Edits : public Intervention {
   void apply(const Resolved& edit, Point point, const Tensor& t) const;
   void apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) const;
 
+  void resolve_all(const PositionNames& names);
+
   ModelConfig model_;
   int64_t tokens_;
-  std::vector<Resolved> edits_;
+  std::vector<EditConfig> configs_;
+  std::vector<PositionNames> names_;
+  std::vector<Resolved> edits_;  // of the current sequence, or of all
 };
 
 }  // namespace waiver

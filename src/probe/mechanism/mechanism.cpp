@@ -5,70 +5,98 @@
 
 #include "core/error.h"
 #include "core/statistics.h"
+#include "probe/roles.h"
 
 namespace waiver {
 namespace {
 
-Verdict verdict_of(const Subject& s, const HeadIndex& h, int64_t key) {
-  return classify(s.thresholds, s.passes.at(s.natural.received, h, key),
-                  s.passes.at(s.natural.enrichment, h, key),
-                  s.passes.at(s.natural.value_ratio, h, key));
+Verdict verdict_of(const Subject& s, int64_t queries, const HeadIndex& h, const Key& key) {
+  return classify(s.thresholds,
+                  static_cast<float>(s.passes.of_queries(s.natural.received, queries, h, key)),
+                  static_cast<float>(s.passes.of_queries(s.natural.enrichment, queries, h, key)),
+                  static_cast<float>(s.passes.of_key(s.natural.value_ratio, h, key)));
 }
 
-bool is_sink(const Subject& s, const HeadIndex& h, int64_t key) {
-  return verdict_of(s, h, key) != Verdict::neither;
+bool is_sink(const Subject& s, int64_t queries, const HeadIndex& h, const Key& key) {
+  return verdict_of(s, queries, h, key) != Verdict::neither;
+}
+
+// Makes the sink to which these queries give most of their attention the subject's waiver; whether
+// there is one. `best` is the largest α so far.
+bool find_sink(Subject& s, const std::vector<Key>& keys, int64_t queries, double& best) {
+  bool found = false;
+  for (const Key& key : keys)
+    for (const HeadIndex& h : s.passes.all_heads())
+      if (const double alpha = s.passes.of_queries(s.natural.received, queries, h, key);
+          is_sink(s, queries, h, key) && alpha > best) {
+        found = true;
+        best = alpha;
+        s.waiver = key;
+        s.queries = queries;
+      }
+  return found;
+}
+
+void judge_waiver(Subject& s) {
+  for (const HeadIndex& h : s.passes.all_heads())
+    if (is_sink(s, s.queries, h, s.waiver)) s.heads.push_back(h);
+  const bool drained = std::ranges::any_of(s.heads, [&](const HeadIndex& h) {
+    return verdict_of(s, s.queries, h, s.waiver) == Verdict::waiver;
+  });
+  s.status = drained ? Verdict::waiver : Verdict::sink_only;
 }
 
 // The sink with the largest α, or failing that the key that all heads together attend to most.
 void find_waiver(Subject& s) {
-  const std::vector<HeadIndex> all = s.passes.all_heads();
+  std::vector<Key> keys = s.candidates;
+  for (Key& key : s.passes.roles()) keys.push_back(std::move(key));
   double best = 0;
-  bool found = false;
-  for (const int64_t key : s.candidates) {
-    for (const HeadIndex& h : all)
-      if (const double alpha = s.passes.at(s.natural.received, h, key);
-          is_sink(s, h, key) && (!found || alpha > best)) {
-        found = true;
-        best = alpha;
-        s.waiver = key;
-      }
-  }
-  if (found) {
-    for (const HeadIndex& h : all)
-      if (is_sink(s, h, s.waiver)) s.heads.push_back(h);
-    const bool drained = std::ranges::any_of(
-        s.heads, [&](const HeadIndex& h) { return verdict_of(s, h, s.waiver) == Verdict::waiver; });
-    s.status = drained ? Verdict::waiver : Verdict::sink_only;
-    return;
-  }
-  s.heads = all;
-  for (const int64_t key : s.candidates)
+  bool found = find_sink(s, keys, 0, best);
+  const int64_t queries = std::ssize(query_role_names(s.passes.data()));
+  for (int64_t q = 1; q < queries && s.queries == 0 && !found; ++q) find_sink(s, keys, q, best);
+  found |= s.queries > 0;
+  if (found) return judge_waiver(s);
+  s.heads = s.passes.all_heads();
+  for (const Key& key : keys)
     if (const double alpha = s.received(s.natural, key); alpha > best) {
       best = alpha;
       s.waiver = key;
     }
 }
 
+// Candidates that stand where the waiver does move on to the next place of a candidate.
+void stand_aside(Subject& s) {
+  if (s.waiver.is_position()) return;
+  for (Key& key : s.candidates)
+    for (size_t b = 0; b < key.at.size(); ++b)
+      if (key.at[b] == s.waiver.at[b]) {
+        const auto place = std::ranges::find(s.places, key.at[b]);
+        key.at[b] = place + 1 == s.places.end() ? s.places.front() : *(place + 1);
+      }
+}
+
 // Whether a key is fit for comparison: not a rival that gets as much attention, and not a row that
 // the mask already makes self-only.
-bool is_ordinary(const Subject& s, int64_t key) {
-  return std::ranges::count(s.candidates, key) > 0 && key != s.waiver &&
-         s.received(s.natural, key) < s.received(s.natural, s.waiver) &&
-         (key == 0 || s.passes.config().attention.mask->visible(key, s.passes.tokens()).size() > 1);
+bool is_ordinary(const Subject& s, size_t candidate) {
+  const Key& key = s.candidates[candidate];
+  const int64_t k = s.places[candidate];
+  return !(key == s.waiver) && s.received(s.natural, key) < s.received(s.natural, s.waiver) &&
+         (k == 0 || s.passes.config().attention.mask->visible(k, s.passes.tokens()).size() > 1);
 }
 
 // Those of 5, 10 and 32 that are ordinary candidates, or else the middle candidate.
 void choose_others(Subject& s) {
-  for (const int64_t key : {5, 10, 32})
-    if (is_ordinary(s, key)) s.others.push_back(key);
+  for (size_t i = 0; i < s.places.size(); ++i)
+    if (const int64_t k = s.places[i]; (k == 5 || k == 10 || k == 32) && is_ordinary(s, i))
+      s.others.push_back(s.candidates[i]);
   if (!s.others.empty()) return;
-  const auto middle = s.candidates.begin() + std::ssize(s.candidates) / 2;
-  s.others.push_back(*middle == s.waiver ? *std::prev(middle) : *middle);
+  const size_t middle = s.candidates.size() / 2;
+  s.others.push_back(s.candidates[s.candidates[middle] == s.waiver ? middle - 1 : middle]);
 }
 
 bool stands_out(const Subject& s) {
   std::vector<double> all;
-  for (const int64_t key : s.candidates) all.push_back(s.received(s.natural, key));
+  for (const Key& key : s.candidates) all.push_back(s.received(s.natural, key));
   const double own = s.received(s.natural, s.waiver);
   return own > 0 && own >= 1.1 * quantile(all, 0.5);
 }
@@ -84,10 +112,47 @@ SelectedBy selection(const Subject& s, const FollowRates& f) {
 
 }  // namespace
 
-double Subject::over_others(const std::vector<EditConfig>& edits,
-                            const std::function<double(int64_t, const Pass&)>& f) const {
+std::vector<PositionNames> Subject::names(const Key& other) const {
+  Key beside = other;
+  for (size_t b = 0; b < beside.at.size(); ++b) {
+    const int64_t k = other.at[b];
+    beside.at[b] = k - 1 == waiver.at[b] || k == 0 ? k + 1 : k - 1;
+    if (beside.at[b] == waiver.at[b]) ++beside.at[b];
+    beside.at[b] = std::min(beside.at[b], passes.tokens() - 1);
+  }
+  return names_of({{"waiver", waiver}, {"other", other}, {"beside", beside}});
+}
+
+double Subject::received(const Pass& pass, const Key& key) const {
+  double sum = 0;
+  for (const HeadIndex& h : heads) sum += received(pass, h, key);
+  return sum / static_cast<double>(heads.size());
+}
+
+double Subject::enrichment(const Pass& pass, const std::vector<HeadIndex>& of,
+                           const Key& key) const {
+  double sum = 0;
+  for (const HeadIndex& h : of) sum += passes.of_queries(pass.enrichment, queries, h, key);
+  return sum / static_cast<double>(of.size());
+}
+
+double Subject::value_ratio(const Pass& pass, const std::vector<HeadIndex>& of,
+                            const Key& key) const {
   std::vector<double> all;
-  for (const int64_t other : others) all.push_back(f(other, passes.run(edits, names(other))));
+  for (const HeadIndex& h : of) all.push_back(passes.of_key(pass.value_ratio, h, key));
+  return median(all);
+}
+
+std::vector<std::string> Subject::content() const {
+  std::vector<std::string> points = {point_name(-1, Point::tokens)};
+  if (passes.config().takes_features()) points.push_back(point_name(-1, Point::features));
+  return points;
+}
+
+double Subject::over_others(const std::vector<EditConfig>& edits,
+                            const std::function<double(const Key&, const Pass&)>& f) const {
+  std::vector<double> all;
+  for (const Key& other : others) all.push_back(f(other, passes.run(edits, names(other))));
   return median(all);
 }
 
@@ -98,34 +163,50 @@ std::string_view to_text(SelectedBy what) {
 }
 
 FollowRates follow_rates(Subject& s) {
-  const auto rate = [&](std::initializer_list<Point> what) {
-    std::vector<EditConfig> edits;
-    for (const Point point : what)
-      edits.push_back(make_edit({point_name(-1, point)}, "swap", {"waiver", "other"}));
-    return s.over_others(edits, [&](int64_t other, const Pass& pass) {
-      const double before = s.received(s.natural, other);
-      return (s.received(pass, other) - before) / (s.received(s.natural, s.waiver) - before);
-    });
+  const auto rate = [&](const std::vector<std::string>& what) {
+    return s.over_others(
+        {make_edit(what, "swap", {"waiver", "other"})}, [&](const Key& other, const Pass& pass) {
+          const double before = s.received(s.natural, other);
+          return (s.received(pass, other) - before) / (s.received(s.natural, s.waiver) - before);
+        });
   };
-  return {rate({Point::positions}), rate({Point::tokens}), rate({Point::positions, Point::tokens})};
+  const std::string encoding = point_name(-1, Point::positions);
+  std::vector<std::string> both = s.content();
+  both.push_back(encoding);
+  return {rate({encoding}), rate(s.content()), rate(both)};
 }
 
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds) {
   Passes passes(model, prober);
   Subject s{passes, passes.natural(), thresholds};
-  s.candidates = passes.candidates();
-  // For a key that only its own query sees, nothing could be compared.
-  std::erase_if(s.candidates, [&](int64_t key) {
-    return std::isnan(passes.mean(s.natural.received, passes.all_heads(), key));
-  });
+  for (const int64_t k : passes.candidates()) {
+    const Key key = Key::position(k, passes.sequences());
+    // For a key that only its own query sees, nothing could be compared.
+    const std::vector<HeadIndex> heads = passes.all_heads();
+    if (std::ranges::any_of(heads, [&](const HeadIndex& h) {
+          return std::isnan(passes.of_queries(s.natural.received, 0, h, key));
+        }))
+      continue;
+    s.candidates.push_back(key);
+    s.places.push_back(k);
+  }
   if (s.candidates.size() < 2)
     throw UsageError("model.attention.mask",
                      "queries have at most one key in common, so there is none to compare it with",
                      "The mechanism tests need two keys that many queries see.");
   find_waiver(s);
+  stand_aside(s);
   choose_others(s);
-  Mechanism out{s.waiver, s.status, s.heads, s.others};
+  Mechanism out{s.waiver.position(),
+                s.waiver.name,
+                s.queries,
+                query_role_names(prober.data())[s.queries],
+                s.status,
+                s.heads,
+                {}};
+  for (const Key& other : s.others)
+    out.others.push_back(s.places[std::ranges::find(s.candidates, other) - s.candidates.begin()]);
   out.received = s.received(s.natural, s.waiver);
   out.enrichment = s.enrichment(s.natural, s.waiver);
   out.value_ratio = s.value_ratio(s.natural, s.waiver);

@@ -13,39 +13,45 @@
 namespace waiver {
 
 /// What the mechanism tests know about a model before they change anything. Where there are sinks,
-/// `waiver` is the strongest, as elsewhere (probe/events/waiver_place.h); where there are none, it
-/// is not any single head's key but the one that all heads together attend to most.
+/// `waiver` is the strongest, as elsewhere (probe/events/waiver_place.h), or a token that stands
+/// elsewhere in each sequence and is the only one of its role (Dataset::key_role); where there are
+/// none, it is not any single head's key but the one that all heads together attend to most.
+/// Attention is that of all queries, or, where for these no key is a sink, of the queries of the
+/// role for which one is the strongest.
 struct Subject {
   Passes& passes;
   Pass natural;
   WaiverThresholds thresholds;
 
-  int64_t waiver = 0;                 // the key whose selection is studied
-  Verdict status = Verdict::neither;  // on that key
+  Key waiver = {};                    // the key whose selection is studied
+  int64_t queries = 0;                // an entry of the axis query_role
+  Verdict status = Verdict::neither;  // on that key, for these queries
   std::vector<HeadIndex> heads = {};  // in which it is a sink; every head where there is none
-  std::vector<int64_t> others = {};   // keys that it is compared with
-  std::vector<int64_t> candidates = {};
+  std::vector<Key> others = {};       // keys that it is compared with
+  std::vector<Key> candidates = {};   // positions, each beside the waiver where that stands there
+  std::vector<int64_t> places = {};   // these positions
 
   bool is_sink() const { return status != Verdict::neither; }
   /// The first layer with one of the heads.
   int64_t onset_layer() const { return heads.front().layer; }
-  PositionNames names(int64_t other) const {
-    return {{"waiver", waiver},
-            {"other", other},
-            {"beside", other - 1 == waiver || other == 0 ? other + 1 : other - 1}};
+  std::vector<PositionNames> names(const Key& other) const;
+  /// Of one head.
+  double received(const Pass& pass, const HeadIndex& h, const Key& key) const {
+    return passes.of_queries(pass.received, queries, h, key);
   }
-  double received(const Pass& pass, int64_t key) const {
-    return passes.mean(pass.received, heads, key);
-  }
-  double enrichment(const Pass& pass, int64_t key) const {
-    return passes.mean(pass.enrichment, heads, key);
-  }
-  double value_ratio(const Pass& pass, int64_t key) const {
-    return passes.median(pass.value_ratio, heads, key);
+  /// Means and a median over the subject's heads, or those given.
+  double received(const Pass& pass, const Key& key) const;
+  double enrichment(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const;
+  double enrichment(const Pass& pass, const Key& key) const { return enrichment(pass, heads, key); }
+  double value_ratio(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const;
+  double value_ratio(const Pass& pass, const Key& key) const {
+    return value_ratio(pass, heads, key);
   }
   /// Median over `others` of f(other, the edited pass).
   double over_others(const std::vector<EditConfig>& edits,
-                     const std::function<double(int64_t, const Pass&)>& f) const;
+                     const std::function<double(const Key&, const Pass&)>& f) const;
+  /// What a token is made of: its id, and its features where the model takes those.
+  std::vector<std::string> content() const;
 };
 
 /// How much of the attention moves from the waiver w to another key k when the two trade places,
@@ -53,7 +59,7 @@ struct Subject {
 /// does.
 /// Mean α of the subject's heads, median over the other keys.
 struct FollowRates {
-  double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, tokens, both
+  double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, contents, both
 };
 
 /// The rate from which everything counts as moved, and the rate up to which nothing does.
@@ -67,10 +73,13 @@ enum class SelectedBy { nothing, mask, position_encoding, feature_distribution, 
 std::string_view to_text(SelectedBy what);
 
 struct Mechanism {
-  int64_t waiver = 0;
+  int64_t waiver = 0;        // its position; −1 where it stands elsewhere in each sequence
+  std::string key = {};      // `position 4`, or the role
+  int64_t query_role = 0;    // the queries whose attention counts, an entry of that axis
+  std::string queries = {};  // its name
   Verdict status = Verdict::neither;
   std::vector<HeadIndex> heads;
-  std::vector<int64_t> others;
+  std::vector<int64_t> others;  // positions; where the waiver stands there, the next one
   double received = 0, enrichment = 0, value_ratio = 0;  // of the waiver in the natural pass
   double loss = 0;                                       // of that pass, nat
   FollowRates follows = {};

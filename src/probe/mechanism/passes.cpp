@@ -2,102 +2,79 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <numeric>
+#include <limits>
 
 #include "core/fields/set_fields.h"
 #include "core/statistics.h"
 #include "probe/events/waiver_place.h"
+#include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
+#include "probe/roles.h"
 #include "probe/shares.h"
 
 namespace waiver {
-namespace {
 
-// The attention patterns [1, H, S, S] of one sequence, and its queries' weights on a slot [1, H,
-// S], all of which stay in the memory of the pass.
-struct Patterns : Capture {
-  bool wants(int64_t, Point point) const override {
-    return point == Point::attn_pattern || point == Point::attn_slot;
+/// α, E and r_V of every key of every sequence.
+class Passes::Sequences : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override { return {}; }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    queries_ = std::ssize(query_role_names(*c_.data));
+    const int64_t size = c_.layers * c_.heads * c_.sequences * c_.tokens;
+    constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+    received.assign(queries_ * size, unknown);
+    enrichment.assign(queries_ * size, unknown);
+    value_ratio.assign(size, unknown);
+    done_.assign(c_.layers, 0);
   }
-  void take(int64_t layer, Point point, const Tensor& t) override {
-    (point == Point::attn_pattern ? maps : slots)[layer] = t;
-  }
-  // The proxy of metrics: every row divided by its sum.
-  void make_shares() {
-    for (const auto& [layer, map] : maps) {
-      const int64_t S = map.shape[-1], has_slot = static_cast<int64_t>(slots.count(layer));
-      for (int64_t row = 0; row < map.size() / S; ++row) {
-        float* A = map.data + row * S;
-        const double divisor =
-            proxy_divisor(A, S, has_slot ? slots[layer].data + row : nullptr, has_slot);
-        for (int64_t k = 0; k < S; ++k) A[k] = static_cast<float>(A[k] / divisor);
+  void layer(const LayerView& view) override {
+    const int64_t B = view.batch->batch, H = c_.heads, T = c_.tokens, L = c_.layers,
+                  first = done_[view.layer];
+    const std::vector<Viewers> viewers = count_viewers(view, *c_.data, queries_);
+    parallel_tiles(B * H, [&](int64_t i) {
+      const int64_t b = i / H, h = i % H;
+      const std::vector<double> sums = received_by_role(view, c_, queries_, b, h);
+      const double* norms = view.of_values(view.output_value_norms, b, h);
+      std::vector<double> sorted(norms, norms + T);
+      const double middle = median(sorted);
+      const auto at = [&](int64_t q, int64_t k) {
+        return (((q * L + view.layer) * H + h) * c_.sequences + first + b) * T + k;
+      };
+      for (int64_t k = 0; k < T; ++k) {
+        if (middle != 0) value_ratio[at(0, k)] = norms[k] / middle;
+        for (int64_t q = 0; q < queries_; ++q) {
+          const Viewers& seen = viewers[(b * queries_ + q) * T + k];
+          if (seen.count == 0) continue;
+          received[at(q, k)] = sums[q * T + k] / seen.count;
+          enrichment[at(q, k)] = sums[q * T + k] / seen.uniform;
+        }
       }
-    }
+    });
+    done_[view.layer] += B;
   }
-  std::map<int64_t, Tensor> maps, slots;
+
+  std::vector<double> received, enrichment, value_ratio;
+
+ private:
+  ProbeContext c_;
+  int64_t queries_ = 0;
+  std::vector<int64_t> done_;  // sequences, of every layer
 };
 
-// E_k of one head of one sequence, from weights [T, T] with the given row stride; NaN where no
-// other query sees k.
-double enrichment_of(const float* A, int64_t stride, const std::vector<VisibleKeys>& seen,
-                     int64_t k) {
-  const int64_t T = std::ssize(seen);
-  double sum = 0, uniform = 0;
-  for (int64_t i = 0; i < T; ++i) {
-    if (i == k || !seen[i].contains(k)) continue;
-    sum += A[i * stride + k];
-    uniform += 1.0 / static_cast<double>(seen[i].size());
-  }
-  return uniform > 0 ? sum / uniform : std::nan("");
+Passes::Passes(const Transformer& model, Prober& prober) : model_(model), prober_(prober) {
+  auto own = std::make_unique<Sequences>();
+  sequences_ = own.get();
+  prober_.add(std::move(own));
 }
 
-}  // namespace
-
-Passes::Passes(const Transformer& model, Prober& prober) : model_(model), prober_(prober) {}
-
-Pass Passes::run(std::vector<EditConfig> edits, const PositionNames& names) {
+Pass Passes::run(std::vector<EditConfig> edits, const std::vector<PositionNames>& names) {
   Edits all(std::move(edits), config(), tokens(), names);
   prober_.measure(false, &all);
   const auto has = [&](const std::string& name) { return prober_.find(name) != nullptr; };
-  const auto shares = [&](const char* name) { return prober_.value(as_shares(name, has)); };
-  return {prober_.value("loss").front(), shares("received_attention"), shares("enrichment"),
-          prober_.value("value_ratio"), shares("sink_rate")};
-}
-
-double Passes::first_choice(std::vector<EditConfig> edits, const PositionNames& names,
-                            const std::vector<HeadIndex>& heads,
-                            const std::vector<int64_t>& candidates, int64_t k) {
-  Edits all(std::move(edits), config(), tokens(), names);
-  const int64_t T = tokens(), B = std::ssize(prober_.sequences()) / T;
-  std::vector<int32_t> positions(T);
-  std::iota(positions.begin(), positions.end(), 0);
-  all.edit_positions(positions);
-  Arena arena;
-  double chosen = 0;
-  for (int64_t b = 0; b < B; ++b) {
-    const auto begin = prober_.sequences().begin() + b * T;
-    std::vector<int32_t> tokens(begin, begin + T);
-    all.edit_tokens(tokens, model_.vocabulary());
-    arena.reset();
-    Tape tape(arena, false);
-    Patterns patterns;
-    const Input input = {tokens, 1, T, positions, {}, &all};
-    model_.forward(tape, input, &patterns);
-    if (!config().attention.normalizer->shares()) patterns.make_shares();
-    for (const HeadIndex& h : heads) {
-      const std::vector<VisibleKeys> seen = model_.visible_keys(h.layer, input);
-      const int64_t S = config().sink_tokens + T;
-      const float* A =
-          patterns.maps.at(h.layer).data + h.head * S * S + config().sink_tokens * (S + 1);
-      const double own = enrichment_of(A, S, seen, k);
-      // A candidate that no other query of this sequence sees has no enrichment, and is no rival.
-      chosen += !std::isnan(own) && std::ranges::all_of(candidates, [&](int64_t j) {
-        return j == k || !(enrichment_of(A, S, seen, j) >= own);
-      });
-    }
-  }
-  return chosen / static_cast<double>(B * std::ssize(heads));
+  return {prober_.value("loss").front(), sequences_->received, sequences_->enrichment,
+          sequences_->value_ratio, prober_.value(as_shares("sink_rate", has))};
 }
 
 std::vector<HeadIndex> Passes::all_heads() const {
@@ -113,18 +90,49 @@ std::vector<int64_t> Passes::candidates() const {
   return candidate_keys(std::vector<double>(first, first + tokens()));
 }
 
-double Passes::mean(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
-                    int64_t key) const {
-  double sum = 0;
-  for (const HeadIndex& h : heads) sum += at(series, h, key);
-  return sum / static_cast<double>(heads.size());
+std::vector<Key> Passes::roles() const {
+  const std::vector<std::string> names = key_role_names(data());
+  std::vector<Key> out;
+  for (int64_t role = 0; role < std::ssize(names); ++role) {
+    Key key{names[role], {}};
+    for (int64_t b = 0; b < sequences(); ++b) {
+      const int32_t* inputs = &prober_.sequences()[b * tokens()];
+      std::vector<int64_t> places;
+      for (int64_t t = 0; t < tokens(); ++t)
+        if (data().key_role(inputs, t) == role) places.push_back(t);
+      if (places.size() == 1) key.at.push_back(places.front());
+    }
+    if (std::ssize(key.at) == sequences() && !key.is_position()) out.push_back(std::move(key));
+  }
+  return out;
 }
 
-double Passes::median(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
-                      int64_t key) const {
-  std::vector<double> all;
-  for (const HeadIndex& h : heads) all.push_back(at(series, h, key));
-  return waiver::median(all);
+double Passes::of_key(const std::vector<double>& series, const HeadIndex& h, const Key& key) const {
+  Mean mean;
+  for (int64_t b = 0; b < sequences(); ++b)
+    if (const double x = series[(row(h) + b) * tokens() + key.at[b]]; !std::isnan(x)) mean.add(x);
+  return mean.value();
+}
+
+double Passes::of_queries(const std::vector<double>& series, int64_t queries, const HeadIndex& h,
+                          const Key& key) const {
+  return of_key(series, {queries * config().layers + h.layer, h.head}, key);
+}
+
+double Passes::first_choice(const Pass& pass, int64_t queries, const std::vector<HeadIndex>& heads,
+                            const std::vector<int64_t>& candidates, const Key& key) const {
+  double chosen = 0;
+  for (const HeadIndex& h : heads)
+    for (int64_t b = 0; b < sequences(); ++b) {
+      const HeadIndex of_queries = {queries * config().layers + h.layer, h.head};
+      const double* E = &pass.enrichment[(row(of_queries) + b) * tokens()];
+      const double own = E[key.at[b]];
+      // A candidate that no other query of this sequence sees has no enrichment, and is no rival.
+      chosen += !std::isnan(own) && std::ranges::all_of(candidates, [&](int64_t j) {
+        return j == key.at[b] || !(E[j] >= own);
+      });
+    }
+  return chosen / static_cast<double>(sequences() * std::ssize(heads));
 }
 
 EditConfig make_edit(std::vector<std::string> at, const std::string& rule,

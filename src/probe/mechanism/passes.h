@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/fields/set_fields.h"
-#include "probe/edits/edits.h"
+#include "probe/mechanism/key.h"
 #include "probe/prober.h"
 
 namespace waiver {
@@ -13,45 +13,54 @@ struct HeadIndex {
   int64_t layer = 0, head = 0;
 };
 
-/// What one pass over the probe batch showed, natural or edited: [layer, head, key]. α, E and the
-/// sink rate are those of the proxy where weights are not shares.
+/// What one pass over the probe batch showed, natural or edited. α and E are those of the proxy
+/// where weights are not shares; NaN where nothing sees a key.
 struct Pass {
-  double loss = 0;                                                  // nat
-  std::vector<float> received, enrichment, value_ratio, sink_rate;  // α, E, r_V, Sink
+  double loss = 0;                           // nat, or squared error
+  std::vector<double> received, enrichment;  // α, E [query_role, layer, head, sequence, key]
+  std::vector<double> value_ratio;           // r_V [layer, head, sequence, key]
+  std::vector<float> sink_rate;              // Sink [layer, head, key], also of the proxy
 };
 
-/// Passes of one model over one probe batch, and sums over their heads.
+/// Passes of one model over one probe batch, and means over their heads.
 class Passes {
  public:
-  /// REQUIRES: all of them outlive it.
+  /// REQUIRES: all of them outlive it, and nobody else adds a metric to the prober.
   Passes(const Transformer& model, Prober& prober);
 
-  Pass natural() { return run({}, {}); }
-  Pass run(std::vector<EditConfig> edits, const PositionNames& names);
-  /// Share of the probe sequences and heads in which key k has the largest enrichment of all
-  /// `candidates`.
-  double first_choice(std::vector<EditConfig> edits, const PositionNames& names,
-                      const std::vector<HeadIndex>& heads, const std::vector<int64_t>& candidates,
-                      int64_t k);
+  Pass natural() { return run({}, {{}}); }
+  /// `names`: of every sequence, or one entry for all of them.
+  Pass run(std::vector<EditConfig> edits, const std::vector<PositionNames>& names);
 
   const ModelConfig& config() const { return model_.config(); }
+  const Dataset& data() const { return prober_.data(); }
   int64_t tokens() const { return model_.config().context; }
+  int64_t sequences() const { return std::ssize(prober_.sequences()) / tokens(); }
   /// Every head of every block that has attention.
   std::vector<HeadIndex> all_heads() const;
   /// The keys that many queries see (candidate_keys), in the first block with attention.
   std::vector<int64_t> candidates() const;
+  /// Roles that exactly one token of every sequence has as a key, each at several places.
+  std::vector<Key> roles() const;
 
-  float at(const std::vector<float>& series, const HeadIndex& h, int64_t key) const {
-    return series[(h.layer * config().heads + h.head) * tokens() + key];
-  }
-  double mean(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
-              int64_t key) const;
-  double median(const std::vector<float>& series, const std::vector<HeadIndex>& heads,
-                int64_t key) const;
+  /// α or E of a key in one head, over the queries of an entry of query_role; r_V of it: means over
+  /// the sequences in which it has one.
+  double of_queries(const std::vector<double>& series, int64_t queries, const HeadIndex& h,
+                    const Key& key) const;
+  double of_key(const std::vector<double>& series, const HeadIndex& h, const Key& key) const;
+  /// Share of the sequences and heads in which a key has the largest E of all candidates.
+  double first_choice(const Pass& pass, int64_t queries, const std::vector<HeadIndex>& heads,
+                      const std::vector<int64_t>& candidates, const Key& key) const;
 
  private:
+  class Sequences;
+  int64_t row(const HeadIndex& h) const {
+    return (h.layer * config().heads + h.head) * sequences();
+  }
+
   const Transformer& model_;
   Prober& prober_;
+  Sequences* sequences_;  // owned by the prober
 };
 
 /// `{at: …, edit: rule, positions: …}` with the rule's options.

@@ -19,7 +19,7 @@ constexpr struct {
 static Finding try_value_drain(Subject& s, const FollowRates&) {
   double drained = 0;
   for (const HeadIndex& h : s.heads)
-    drained += s.passes.at(s.natural.value_ratio, h, s.waiver) < kDrain.small;
+    drained += s.passes.of_key(s.natural.value_ratio, h, s.waiver) < kDrain.small;
   drained /= static_cast<double>(s.heads.size());
   const double middle = s.value_ratio(s.natural, s.waiver);
   return {judge(drained >= kDrain.heads, middle >= kDrain.whole),
@@ -40,8 +40,8 @@ struct Costs {
   double zero, mean, hide;
 };
 
-Costs costs_of(Subject& s, int64_t key) {
-  const PositionNames names = {{"key", key}};
+Costs costs_of(Subject& s, const Key& key) {
+  const std::vector<PositionNames> names = names_of({{"key", key}});
   const auto cost = [&](Point point, const char* rule) {
     return s.passes.run({make_edit({in_every_block(point)}, rule, {"key"})}, names).loss -
            s.natural.loss;
@@ -51,10 +51,10 @@ Costs costs_of(Subject& s, int64_t key) {
 }
 
 // The key, other than the waiver, that the same heads attend to most.
-int64_t runner_up(const Subject& s) {
-  int64_t best = s.others.front();
-  for (const int64_t key : s.candidates)
-    if (key != s.waiver && s.received(s.natural, key) > s.received(s.natural, best)) best = key;
+Key runner_up(const Subject& s) {
+  Key best = s.others.front();
+  for (const Key& key : s.candidates)
+    if (!(key == s.waiver) && s.received(s.natural, key) > s.received(s.natural, best)) best = key;
   return best;
 }
 
@@ -70,7 +70,7 @@ constexpr struct {
 }  // namespace
 
 static Finding try_no_information(Subject& s, const FollowRates&) {
-  const int64_t control = runner_up(s);
+  const Key control = runner_up(s);
   const Costs own = costs_of(s, s.waiver), other = costs_of(s, control);
   const double rho = own.zero / own.hide;
   Finding out{judge(rho < kInformation.none, rho >= kInformation.some),
@@ -78,7 +78,7 @@ static Finding try_no_information(Subject& s, const FollowRates&) {
                {"mean", own.mean},
                {"hide", own.hide},
                {"rho", rho},
-               {"control_key", static_cast<double>(control)},
+               {"control_key", static_cast<double>(control.position())},
                {"control_rho", other.zero / other.hide}}};
   if (own.hide < kInformation.least) {
     out.outcome = Outcome::undecided;
@@ -109,8 +109,11 @@ constexpr struct {
 static Finding try_sum_to_one(Subject& s, const FollowRates&) {
   if (s.passes.config().attention.normalizer->shares()) return {Outcome::does_not_apply, {}};
   const std::vector<HeadIndex> all = s.passes.all_heads();
-  const double sink = s.passes.mean(s.natural.sink_rate, all, 0),
-               ratio = s.passes.median(s.natural.value_ratio, all, 0);
+  double sink = 0;
+  for (const HeadIndex& h : all)
+    sink += s.natural.sink_rate[(h.layer * s.passes.config().heads + h.head) * s.passes.tokens()];
+  sink /= static_cast<double>(all.size());
+  const double ratio = s.value_ratio(s.natural, all, Key::position(0, s.passes.sequences()));
   return {judge(sink < kSumToOne.sink && ratio >= kSumToOne.low && ratio <= kSumToOne.high,
                 ratio < kSumToOne.small),
           {{"sink_rate", sink}, {"r_V", ratio}, {"loss", s.natural.loss}}};

@@ -29,12 +29,13 @@ constexpr struct {
 
 static Finding try_content_ignored(Subject& s, const FollowRates&) {
   double share = 0;
-  for (const int64_t other : s.others)
-    share += s.passes.first_choice(
-        {make_edit({point_name(-1, Point::tokens)}, "patch", {"waiver"}, {{"from", "other"}})},
-        s.names(other), s.heads, s.candidates, s.waiver);
+  for (const Key& other : s.others) {
+    const Pass pass = s.passes.run(
+        {make_edit(s.content(), "patch", {"waiver"}, {{"from", "other"}})}, s.names(other));
+    share += s.passes.first_choice(pass, s.queries, s.heads, s.places, s.waiver);
+  }
   share /= static_cast<double>(s.others.size());
-  const double natural = s.passes.first_choice({}, {}, s.heads, s.candidates, s.waiver);
+  const double natural = s.passes.first_choice(s.natural, s.queries, s.heads, s.places, s.waiver);
   Finding out{judge(share >= kFirstChoice.most, share < kFirstChoice.half),
               {{"natural", natural}, {"replaced", share}}};
   if (bidirectional(s) || has_prefix(s)) out.outcome = Outcome::does_not_apply;
@@ -84,7 +85,7 @@ constexpr struct {
 static Finding try_encoding_swap(Subject& s, const FollowRates&) {
   const std::vector<EditConfig> swap = {
       make_edit({point_name(-1, Point::positions)}, "swap", {"waiver", "other"})};
-  const double S = s.over_others(swap, [&](int64_t other, const Pass& pass) {
+  const double S = s.over_others(swap, [&](const Key& other, const Pass& pass) {
     const double at_other = s.enrichment(pass, other), at_waiver = s.enrichment(pass, s.waiver);
     return at_other / (at_other + at_waiver);
   });
@@ -116,8 +117,10 @@ static Finding try_dose(Subject& s, const FollowRates&) {
   if (!absolute(s)) return {Outcome::does_not_apply, {}};
   std::vector<double> doses, enrichment, control;
   double control_whole = 0;  // of the noise in the dose that an encoding has by nature
-  const PositionNames names = s.names(s.others.front());
-  const std::vector<std::string> point = {point_name(-1, Point::embed_position)},
+  const std::vector<PositionNames> names = s.names(s.others.front());
+  const bool embedded = s.passes.config().position.of_layer(0)->acts() == Acts::on_embeddings;
+  const std::vector<std::string> point = {embedded ? point_name(-1, Point::embed_position)
+                                                   : in_every_block(Point::attn_position)},
                                  waiver = {"waiver"};
   for (double beta = 0; beta <= 2; beta += 0.25) {
     const EditConfig dose = make_edit(point, "scale", waiver, {{"by", beta}});

@@ -23,9 +23,8 @@ std::vector<EditConfig> alone(const Subject& s, int64_t last, const std::string&
 // E_k over all heads, relative to the natural pass.
 double rise(Subject& s, const std::vector<EditConfig>& edits) {
   const std::vector<HeadIndex> all = s.passes.all_heads();
-  return s.over_others(edits, [&](int64_t other, const Pass& pass) {
-    return s.passes.mean(pass.enrichment, all, other) /
-           s.passes.mean(s.natural.enrichment, all, other);
+  return s.over_others(edits, [&](const Key& other, const Pass& pass) {
+    return s.enrichment(pass, all, other) / s.enrichment(s.natural, all, other);
   });
 }
 
@@ -48,13 +47,13 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
   const std::vector<EditConfig> edits = alone(s, last);
   const double up = rise(s, edits), control = rise(s, alone(s, last, "beside"));
   // In the heads that attend to it most, as many as those that have the waiver.
-  const double ratio = s.over_others(edits, [&](int64_t other, const Pass& pass) {
+  const double ratio = s.over_others(edits, [&](const Key& other, const Pass& pass) {
     std::vector<HeadIndex> strongest = all;
     std::ranges::stable_sort(strongest, [&](const HeadIndex& a, const HeadIndex& b) {
-      return s.passes.at(pass.received, a, other) > s.passes.at(pass.received, b, other);
+      return s.received(pass, a, other) > s.received(pass, b, other);
     });
     strongest.resize(s.heads.size());
-    return s.passes.median(pass.value_ratio, strongest, other);
+    return s.value_ratio(pass, strongest, other);
   });
   return {judge(up >= kSelfOnly.rise && ratio < kSelfOnly.small,
                 up < kSelfOnly.rise && ratio >= kSelfOnly.small),
@@ -116,18 +115,25 @@ constexpr struct {
 
 static Finding try_feature_patch(Subject& s, const FollowRates&) {
   const int64_t layer = s.onset_layer();
-  const std::vector<std::string> point = {layer > 0 ? point_name(layer - 1, Point::resid)
-                                                    : point_name(-1, Point::embed)};
+  // Of features that enter the first attention together with learned vectors, ids are a part.
+  const bool inputs = layer == 0 && s.passes.config().takes_features();
+  const std::vector<std::string> point =
+      inputs ? s.content()
+             : std::vector<std::string>{layer > 0 ? point_name(layer - 1, Point::resid)
+                                                  : point_name(-1, Point::embed)};
   const auto share = [&](const char* rule) {
-    const std::vector<EditConfig> edits = {make_edit(point, rule, {"other"}, {{"from", "waiver"}})};
-    return s.over_others(edits, [&](int64_t other, const Pass& pass) {
+    const bool random = inputs && rule != std::string_view("patch");
+    const std::vector<EditConfig> edits = {
+        make_edit(random ? std::vector<std::string>{point.back()} : point, rule, {"other"},
+                  {{"from", "waiver"}})};
+    return s.over_others(edits, [&](const Key& other, const Pass& pass) {
       return s.enrichment(pass, other) / s.enrichment(s.natural, s.waiver);
     });
   };
   const double own = share("patch");
   const double ratio =
       s.over_others({make_edit(point, "patch", {"other"}, {{"from", "waiver"}})},
-                    [&](int64_t other, const Pass& pass) { return s.value_ratio(pass, other); });
+                    [&](const Key& other, const Pass& pass) { return s.value_ratio(pass, other); });
   return {judge(own >= kPatch.share && ratio < kPatch.small,
                 own < kPatch.share && ratio >= kPatch.small),
           {{"share", own},

@@ -1,18 +1,13 @@
 #include "probe/roles.h"
 
 #include "core/statistics.h"
+#include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"
 #include "probe/metrics/waiver_score.h"
 
 namespace waiver {
 namespace {
-
-/// The queries of one entry of `query_role` that see one key of one sequence, without its own.
-struct Viewers {
-  double count = 0;
-  double uniform = 0;  // Σ 1 / (tokens they see)
-};
 
 /// What α, E, r_V and the verdict are of keys by their role, wherever they stand in a sequence, and
 /// for queries of each role.
@@ -51,9 +46,9 @@ class Roles : public Metric {
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, both = queries_ * keys_;
-    const std::vector<Viewers> viewers = count_viewers(view);
+    const std::vector<Viewers> viewers = count_viewers(view, *c_.data, queries_);
     reduce_heads(view, c_.heads, 2 * both, by_both_, [&](int64_t b, int64_t h, Mean* row) {
-      const std::vector<double> sums = received_by_role(view, b, h);
+      const std::vector<double> sums = received_by_role(view, c_, queries_, b, h);
       std::vector<Mean> alpha(both), enrichment(both);
       for (int64_t q = 0; q < queries_; ++q)
         for (int64_t k = 0; k < T; ++k) {
@@ -89,47 +84,6 @@ class Roles : public Metric {
   }
   int64_t key_role(const LayerView& view, int64_t b, int64_t k) const {
     return c_.data->key_role(inputs(view, b), k);
-  }
-
-  // Of every sequence, entry of query_role and key, [B, Q, T].
-  std::vector<Viewers> count_viewers(const LayerView& view) const {
-    const int64_t T = c_.tokens;
-    std::vector<Viewers> out(view.batch->batch * queries_ * T);
-    parallel_tiles(view.batch->batch, [&](int64_t b) {
-      for (int64_t i = 0; i < T; ++i) {
-        const VisibleKeys& keys = view.visible(b, i);
-        for_entries_of(c_.data->query_role(inputs(view, b), i), queries_, [&](int64_t q) {
-          for (const KeyRange& range : keys.ranges())
-            for (int64_t k = range.begin; k < range.end; ++k) {
-              if (k == i) continue;
-              Viewers& seen = out[(b * queries_ + q) * T + k];
-              seen.count += 1;
-              seen.uniform += 1.0 / static_cast<double>(keys.size());
-            }
-        });
-      }
-    });
-    return out;
-  }
-
-  // Σ A[i,k] over the queries i ≠ k of each entry of query_role, [Q, T].
-  std::vector<double> received_by_role(const LayerView& view, int64_t b, int64_t h) const {
-    const int64_t T = c_.tokens, added = view.added ? view.added.dim(3) : 0;
-    const bool shares = c_.model->config().attention.normalizer->shares();
-    const float* A = view.map(view.pattern, b, h);
-    std::vector<double> sums(queries_ * T, 0.0);
-    for (int64_t i = 0; i < T; ++i) {
-      const double divisor =
-          shares
-              ? 1.0
-              : proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);
-      for_entries_of(c_.data->query_role(inputs(view, b), i), queries_, [&](int64_t q) {
-        for (const KeyRange& range : view.visible(b, i).ranges())
-          for (int64_t k = range.begin; k < range.end; ++k)
-            if (k != i) sums[q * T + k] += A[i * T + k] / divisor;
-      });
-    }
-    return sums;
   }
 
   void add_values(const LayerView& view, int64_t b, int64_t h, Mean* row) const {
