@@ -23,9 +23,11 @@ class Random {
   /// Uniform in {0, …, n − 1}; n < 2^32.
   int64_t below(uint64_t index, int64_t n) const;
   /// Standard normal, by Box–Muller.
-  double normal(uint64_t index) const { return normals(index)[0]; }
-  /// Two independent ones: √(−2 ln(1 − u)) times cos 2πv and sin 2πv, u and v uniform.
-  std::array<double, 2> normals(uint64_t index) const;
+  double normal(uint64_t index) const;
+  /// Many at once, some twenty times as fast, and other numbers than those of `normal`: out[i] =
+  /// number `place` + i, where numbers 2n and 2n + 1 are √(−2 ln u) times cos 2πv and sin 2πv, u =
+  /// (word 2n + ½) ÷ 2³², v = word 2n + 1 ÷ 2³² (words(place, out)). REQUIRES: `place` is even.
+  void normals(uint64_t place, std::span<float> out) const;
 
  private:
   uint64_t seed_, stream_;

@@ -19,8 +19,9 @@ class SequenceRandom {
   double uniform(int64_t index) const { return random_.uniform(first_ + index); }
   /// Uniform in {0, …, n − 1}; n < 2^32.
   int64_t below(int64_t index, int64_t n) const { return random_.below(first_ + index, n); }
-  /// Two independent standard normals.
-  std::array<double, 2> normals(int64_t index) const { return random_.normals(first_ + index); }
+  /// Standard normal numbers index, index + 1, …; REQUIRES: index and the sequence's count are
+  /// even.
+  void normals(int64_t index, std::span<float> out) const { random_.normals(first_ + index, out); }
 
  private:
   Random random_;

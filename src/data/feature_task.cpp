@@ -38,7 +38,7 @@ double FeatureTask::along_gate(const float* x) const {
 }
 
 void FeatureTask::fill(const Draws& draws, Batch& out) const {
-  const int64_t T = out.tokens, F = features_, pairs = (F + 1) / 2;
+  const int64_t T = out.tokens, F = features_, even = F + F % 2;
   out.features.assign(out.batch * T * F, 0.0f);
   out.answers.assign(out.batch * T * F, 0.0f);
   std::fill(out.inputs.begin(), out.inputs.end(), 0);
@@ -48,13 +48,9 @@ void FeatureTask::fill(const Draws& draws, Batch& out) const {
       float* x = &out.features[b * T * F];
       auto id = static_cast<int32_t>(kinds());
       for (const int64_t t : dedicated_->places(draws, b, T)) ids[t] = id++;
-      const SequenceRandom random = draws.numbers("", b, T * pairs);
+      const SequenceRandom random = draws.numbers("", b, T * even);
       for (int64_t t = 0; t < T; ++t)
-        for (int64_t f = 0; f < F && ids[t] < kinds(); f += 2) {
-          const auto [first, second] = random.normals(t * pairs + f / 2);
-          x[t * F + f] = static_cast<float>(first);
-          if (f + 1 < F) x[t * F + f + 1] = static_cast<float>(second);
-        }
+        if (ids[t] < kinds()) random.normals(t * even, {x + t * F, static_cast<size_t>(F)});
       answer(x, T, ids, &out.answers[b * T * F]);
       for (int64_t t = 0; t < T; ++t) out.targets[b * T + t] = ids[t] < kinds() ? ids[t] : -1;
     }
