@@ -87,7 +87,7 @@ TEST_CASE("what a verb is not for is answered with the verb that is") {
   check_usage({
       {{"train", "/study.yaml"},
        "study.yaml: this is an experiment of several runs. waiver sweep study.yaml trains them."},
-      {{"config", "check", "/study.yaml"}, "study.yaml: this is an experiment of several runs."},
+      {{"config", "check", "/spec.yaml"}, "spec.yaml: this is a spec of interventions."},
       {{"sweep", "/tiny.yaml"},
        "tiny.yaml: this is the config of one run. waiver train tiny.yaml trains it."},
       {{"train", "/spec.yaml"},

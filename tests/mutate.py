@@ -3,9 +3,9 @@
 
     tests/mutate.py build/release/waiver [--count 1000] [--seed 1] [--keep]
 
-Logs, states, weights, identities and other files of a run, configs, studies, specs and corpora are
-damaged by flipped bits, cuts, inserted, repeated or foreign bytes. Whatever the damage, the program
-must end by itself within 20 seconds with a status of 0, 1 or 2, say something short that a terminal
+Logs, states, weights, identities and other files of a run, records, configs, studies, specs and
+corpora are damaged by flipped bits, cuts, inserted, repeated or foreign bytes. Whatever the damage, the
+program must end by itself within 20 seconds with a status of 0, 1 or 2, say something short that a terminal
 can show, and never call something done that is not: a run that says so has the weights that it
 would have had. Needs the standard library alone. Ends with a table, and 1 where something failed.
 """
@@ -36,7 +36,9 @@ probe: {every: 4, first: [0, 1], snapshots: [0, 8], batch: 2}
 TOKENS = CONFIG.replace("data: {kind: text, path: text.txt, tokenizer: char}",
                         "data: {kind: tokens, train: train.bin, validation: train.bin, vocabulary: 40}")
 STUDY = "title: t\nbase: text.yaml\nset: {train: {steps: 4}, probe: {snapshots: []}}\n" \
-        "grid: {model.position.kind: [none, rope]}\nseeds: [0]\n"
+        "pairs: [{name: a, model.layers: 1}]\ngrid: {model.position.kind: [none, rope, alibi]}\n" \
+        "skip: [{model.position: alibi}]\nseeds: [0]\n" \
+        "overrides: [{where: {model.position: rope}, set: {train.batch: 3}}]\n"
 SPEC = "title: t\npositions: {waiver: 0, other: 5}\narms:\n  - name: zero\n    edits:\n" \
        "      - {at: blocks.*.attn.v, edit: zero, positions: [waiver]}\n"
 
@@ -61,8 +63,13 @@ def cases():
         yield Case(f"{name}, older", before + name, ["sample", before, "--prompt", "ab"])
     yield Case("log.h5, continued", "cut/log.h5",
                ["train", "text.yaml", "--out", "cut", "--resume"], True)
-    yield Case("log.h5, events", "sweep/position.kind=rope,seed=0/log.h5",
+    yield Case("log.h5, events", "sweep/a,position.kind=rope,seed=0/log.h5",
                ["sweep", "study.yaml", "--out", "sweep", "--resume"])
+    yield Case("environment, summary", "sweep/a,position.kind=rope,seed=0/environment.json",
+               ["sweep", "study.yaml", "--out", "sweep", "--collect"])
+    for verb in ("--resume", "--status"):
+        yield Case(f"record, {verb[2:]}", "moved/records/a,position.kind=rope,seed=0.json",
+                   ["sweep", "study.yaml", "--out", "moved", verb])
     yield Case("sweep.json", "sweep/sweep.json",
                ["sweep", "study.yaml", "--out", "sweep", "--resume"])
     yield Case("sweep.json, mechanism", "sweep/sweep.json", ["probe", "sweep", "--mechanism"])
@@ -70,6 +77,7 @@ def cases():
     # An empty config is a good one, which would train for an hour.
     yield Case("config, train", "text.yaml", ["train", "text.yaml", "--out", "new", "train.steps=4"])
     yield Case("study", "study.yaml", ["sweep", "study.yaml", "--out", "other"])
+    yield Case("study, check", "study.yaml", ["config", "check", "study.yaml"])
     yield Case("spec", "spec.yaml", ["intervene", "run", "spec.yaml"])
     yield Case("corpus, train", "text.txt", ["train", "text.yaml", "--out", "new"])
     yield Case("corpus, resume", "text.txt", resume)
@@ -125,6 +133,8 @@ def prepare(waiver: str, folder: pathlib.Path) -> None:
                     ["sweep", "study.yaml", "--out", "sweep"]):
         subprocess.run([waiver, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(folder / "cut/checkpoints/step-00000012")
+    (folder / "moved").mkdir()
+    shutil.move(folder / "sweep/records", folder / "moved/records")  # so that logs are read
 
 
 def trouble(case: Case, done: subprocess.CompletedProcess, folder: pathlib.Path,

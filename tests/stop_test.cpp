@@ -210,18 +210,20 @@ TEST_CASE("a stopped sweep continues where it was, and a stopped run counts as n
   const std::vector<std::string> command = {"sweep", runs.at("study.yaml").string(), "--out",
                                             runs.at("sweep").string()};
   Program program(command);
-  REQUIRE(program.prints("step 41/400"));
+  REQUIRE(program.prints("seed=0 41/400"));
   program.signal(SIGHUP);
   const Ended& ended = program.wait();
   CHECK(ended.status == 3);
-  CHECK(ended.output.find("its state is saved. --resume continues it.") != std::string::npos);
+  CHECK(ended.output.find("its runs have saved their states. --resume continues it.") !=
+        std::string::npos);
   CHECK(ended.output.find("failed") == std::string::npos);
   CHECK(file_text(runs.at("sweep") / "seed=0" / "status").starts_with("stopped: "));
   CHECK(!std::filesystem::exists(runs.at("sweep") / "seed=1"));
   CHECK(!std::filesystem::exists(runs.at("sweep") / "events.json"));
   const Ended resumed = run_program(with(command, {"--resume"}));
   CHECK(resumed.status == 0);
-  CHECK(resumed.output.find("Resuming at step ") != std::string::npos);
+  CHECK(file_text(runs.at("sweep") / "seed=0" / "train.log").find("Resuming at step ") !=
+        std::string::npos);
   for (const char* seed : {"seed=0", "seed=1"})
     CHECK(file_text(runs.at("sweep") / seed / "status") == "done\n");
 }

@@ -6,6 +6,7 @@
 
 #include "core/files/files.h"
 #include "hand_log.h"
+#include "run/directory.h"
 #include "study/events_report.h"
 #include "temporary.h"
 
@@ -29,6 +30,20 @@ struct HandStudy {
     put_bytes(folder / (run.name + "/status"), status);
     study.runs.push_back(run);
   }
+  // Of the finished runs, in files of their own.
+  std::vector<RunRecord> records() const {
+    std::vector<RunRecord> out;
+    for (const StudyRun& run : study.runs) {
+      const std::filesystem::path place = folder / run.name;
+      if (run_status(place.string()) != "done") continue;
+      const RunRecord record = RunRecord::of(study, run, {}, place);
+      write_atomically(folder / "record.json", record.to_json());
+      out.push_back(RunRecord::read(folder / "record.json"));
+      CHECK(out.back().to_json() == record.to_json());
+    }
+    return out;
+  }
+  StudyEvents events() const { return events_of(records()); }
   void fill() {
     for (const int64_t seed : {0, 1, 2}) add("position=rope", seed, emerging(seed, 2 + seed));
     HandLog still;
@@ -46,7 +61,7 @@ struct HandStudy {
 TEST_CASE("a study's events have medians with intervals, an order and lags") {
   HandStudy hand;
   hand.fill();
-  const StudyEvents events = find_events(hand.study, hand.folder.path());
+  const StudyEvents events = hand.events();
   REQUIRE(events.groups.size() == 2);
   CHECK(events.without.empty());
   const GroupEvents &rope = events.groups[0], &none = events.groups[1];
@@ -77,7 +92,7 @@ TEST_CASE("a lead of the value counts by its size") {
   HandLog log = emerging(0, 1);
   log.enrichment(1, 0, 0, rises_at(4, 4));
   hand.add("g", 0, log);
-  const GroupEvents group = find_events(hand.study, hand.folder.path()).groups.at(0);
+  const GroupEvents group = hand.events().groups.at(0);
   CHECK(group.together.steps.each == std::vector<double>{-30});
   CHECK(group.both == 1);
   CHECK(group.within == 0);
@@ -86,9 +101,9 @@ TEST_CASE("a lead of the value counts by its size") {
 TEST_CASE("events.json and the printed table say the same") {
   HandStudy hand;
   hand.fill();
-  report_events(hand.study, hand.folder.path());
+  report_events(hand.events(), hand.folder.path());
   const std::string text = read_file(hand.folder / "events.json");
-  CHECK((text == to_json(find_events(hand.study, hand.folder.path()))));
+  CHECK((text == to_json(hand.events())));
   const auto json = nlohmann::json::parse(text);
   CHECK(json["persistence"] == 3);
   const auto& rope = json["groups"][0];
@@ -113,7 +128,7 @@ TEST_CASE("events.json and the printed table say the same") {
   CHECK(none["events"]["sink"]["step"]["high"] == nullptr);
   CHECK(none["onset_layer"] == nlohmann::json({1, nullptr}));
 
-  const std::string table = to_table(find_events(hand.study, hand.folder.path()));
+  const std::string table = to_table(hand.events());
   for (const char* part : {"30 [20, 40]", "risk → enrichment +10 → sink +10 → value +0", "1 1 1",
                            "+10 [+0, +20]; 2 of 3", "never [30, never]", "1 –", "+20; 0 of 1",
                            "value: value_ratio below 0.5"}) {
@@ -129,7 +144,7 @@ TEST_CASE("groups without a finished run are left out, and runs without probes a
   HandLog without;
   for (int64_t l = 0; l < L; ++l) without.see(l, {0, 0, 0, 0});
   hand.add("c", 0, without);
-  const StudyEvents events = find_events(hand.study, hand.folder.path());
+  const StudyEvents events = hand.events();
   REQUIRE(events.groups.size() == 1);
   CHECK(events.groups[0].name == "b");
   CHECK(events.without == std::vector<std::string>{"c,seed=0"});
@@ -139,7 +154,7 @@ TEST_CASE("groups without a finished run are left out, and runs without probes a
   HandLog log;
   log.alpha(1, 0, 0, rises_at(3, 0.8));
   free.add("", 0, log);
-  const StudyEvents one = find_events(free.study, free.folder.path());
+  const StudyEvents one = free.events();
   CHECK(one.groups[0].name == "hand");
   CHECK(one.groups[0].find("risk") == nullptr);
   CHECK(!nlohmann::json::parse(to_json(one))["groups"][0]["events"].contains("risk"));

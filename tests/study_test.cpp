@@ -1,5 +1,6 @@
 #include "study/study.h"
 #include "config_files.h"
+#include "study/study_file.h"
 
 using namespace waiver;
 
@@ -135,4 +136,146 @@ TEST_CASE("every error of a study and of its runs is found before anything start
                                     "[{0}]}}\n",
                                     values)) ==
         "s.yaml:2:1: grid: this makes more than 10000 runs.");
+}
+
+namespace {
+
+Strings names_of(const Study& study) {
+  Strings names;
+  for (const StudyRun& run : study.runs) names.push_back(run.name);
+  return names;
+}
+
+// The study, in a folder with a base of width 64 and RoPE.
+struct InFolder {
+  Folder folder;
+  InFolder() { folder.write("base.yaml", "model: {width: 64, position: rope}\n"); }
+  Study load(const std::string& text, const Strings& overrides = {}) const {
+    return load_study(folder.write("s.yaml", "base: base.yaml\n" + text), overrides);
+  }
+  std::string complaint(const std::string& text, const Strings& overrides = {}) const {
+    std::string message = complaint_of([&] { load(text, overrides); });
+    const std::string prefix = folder.path("");
+    for (size_t at; (at = message.find(prefix)) != message.npos;) message.erase(at, prefix.size());
+    return message;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("pairs vary keys together, crossed with the grid, and may name themselves") {
+  const InFolder in;
+  const Study study = in.load(
+      "pairs:\n"
+      "  - {model.position: none, model.layers: 1}\n"
+      "  - {name: deep, model: {layers: 3}, model.position.kind: alibi}\n"
+      "grid: {model.heads: [1, 2]}\n");
+  CHECK(names_of(study) == Strings{"position=none,layers=1,heads=1,seed=0",
+                                   "position=none,layers=1,heads=2,seed=0", "deep,heads=1,seed=0",
+                                   "deep,heads=2,seed=0"});
+  CHECK(study.runs[1].config.model.position.name() == "none");
+  CHECK(study.runs[1].config.model.heads == 2);
+  CHECK(study.runs[3].config.model.position.name() == "alibi");
+  CHECK(study.runs[3].config.model.layers == 3);
+  CHECK(study.runs[3].group == "deep,heads=2");
+}
+
+TEST_CASE("what is skipped is left out, by any spelling of its settings, defaults included") {
+  const InFolder in;
+  const std::string grid =
+      "grid: {model.position: [absolute, {kind: rope, base: 100}], train.optimizer.lr: [1e-3, "
+      "2e-3]}\nseeds: [0, 1]\n";
+  CHECK(in.load(grid).runs.size() == 8);
+  CHECK(
+      names_of(in.load(grid + "skip:\n  - {model.position: learned, seed.init: 1}\n"
+                              "  - {model: {position: {base: 100.0}}, train.optimizer.lr: "
+                              "[0.001, 5]}\n"
+                              "  - {train.optimizer.kind: adamw, train.optimizer.lr: 0.002}\n")) ==
+      Strings{"position=absolute,lr=1e-3,seed=0"});
+  // Lists are compared as lists.
+  CHECK(in.load("grid: {train.optimizer.betas: [[0.9, 0.95], [0.9, 0.99]]}\n"
+                "skip: [{train.optimizer.betas: [0.90, 0.95]}]\n")
+            .runs.size() == 1);
+}
+
+TEST_CASE("overrides reach the points that they name, in order, below the command line") {
+  const InFolder in;
+  const std::string text =
+      "set: {train: {steps: 10}}\n"
+      "grid: {model.position.kind: [none, rope, alibi]}\n"
+      "overrides:\n"
+      "  - {where: {model.position: [rope, alibi]}, set: {train: {steps: 20}, model.layers: 3}}\n"
+      "  - {where: {model.position.kind: alibi, train.steps: 10}, set: {train.steps: 30}}\n";
+  const Study study = in.load(text);
+  std::vector<int64_t> steps, layers;
+  for (const StudyRun& run : study.runs) {
+    steps.push_back(run.config.train.steps);
+    layers.push_back(run.config.model.layers);
+    CHECK(to_yaml(load_config(in.folder.path("base.yaml"), run.overrides)) == to_yaml(run.config));
+  }
+  CHECK(steps == std::vector<int64_t>{10, 20, 30});
+  CHECK(layers == std::vector<int64_t>{2, 3, 3});
+  for (const StudyRun& run : in.load(text, {"train.steps=2"}).runs)
+    CHECK(run.config.train.steps == 2);
+}
+
+TEST_CASE("mistakes in pairs, overrides and skip are found at their places, all at once") {
+  const InFolder in;
+  const std::string grid = "grid: {model.position.kind: [none, rope]}\n";
+  const struct {
+    std::string text, message;
+  } cases[] = {
+      {"pairs: 5\n", "s.yaml:2:8: pairs: expected a list of blocks."},
+      {"pairs: [5]\n", "s.yaml:2:9: pairs: expected a block of keys."},
+      {"pairs: [{name: a/b, model.layers: 1}]\n",
+       "s.yaml:2:16: pairs.name: expected a word of letters, digits and . _ = + -."},
+      {"pairs: [{model.layer: 1}]\n",
+       "s.yaml:2:10: model.layer: unknown key. Did you mean model.layers?"},
+      {"pairs: [{model.position: none}]\n" + grid,
+       "s.yaml:3:8: model.position.kind: the pairs vary model.position already."},
+      {"pairs: [{seed.init: 1}]\n",
+       "s.yaml:2:10: seed.init: the study's seeds set it. Write seeds: [0, 1, 2]."},
+      {"pairs: [{name: a, model.layers: 1}, {name: a, model.layers: 2}]\n",
+       "s.yaml:2:8: pairs: two runs would both be called a,seed=0."},
+      {"pairs: [{model.layers: 1}]\nset: {}\noverrides: [{where: {model.layers: 1}, set: "
+       "{model.layers: 2}}]\n",
+       "s.yaml:4:46: model.layers: the pairs vary model.layers already."},
+      {grid + "skip: [{model.positon: none}]\noverrides: [{wher: {a: 1}}]\n",
+       "s.yaml:3:9: model.positon: unknown key. Did you mean model.position?\n"
+       "s.yaml:4:13: overrides.where: expected a block of keys. For example {where: "
+       "{model.position: rope}, set: {train: {steps: 500}}}.\n"
+       "s.yaml:4:13: overrides.set: expected a block of keys. For example {where: "
+       "{model.position: rope}, set: {train: {steps: 500}}}.\n"
+       "s.yaml:4:14: overrides.wher: unknown key. Did you mean where?"},
+      {grid + "skip: [{model: 5}]\n",
+       "s.yaml:3:16: model: this is a block of keys, and one of them is needed."},
+      {grid + "skip: [{model.position: alibi}]\n",
+       "s.yaml:3:25: skip: model.position.kind: no run has alibi here. They have none and rope."},
+      {grid + "skip: [{model.position: none, seed.init: 1}]\n",
+       "s.yaml:3:42: skip: seed.init: no run has 1 here. They have 0."},
+      {grid + "seeds: [0, 1]\nskip: [{model.position: none, seed.init: 1}]\noverrides:\n"
+              "  - {where: {model.position: none, seed.init: 1}, set: {train: {steps: 1}}}\n",
+       "s.yaml:6:13: overrides.where: no run has all of these settings at once. Take it out, or "
+       "correct it."},
+      {grid + "skip: [{model.position.base: [1, 2]}]\n",
+       "s.yaml:3:30: skip: model.position.base: no run has [1, 2] here. They have 10000.0."},
+      {grid + "skip: [{model.position: [none, rope]}]\n", "s.yaml:2:1: skip: it leaves no run."},
+      {grid + "overrides: [{where: {model.position: none}, set: {seed: {init: 3}}}]\n",
+       "s.yaml:3:58: seed.init: the study's seeds set it. Write seeds: [0, 1, 2]."},
+      {grid + "overrides: [{where: {model.position: none}, set: {train: {step: 3}}}]\n",
+       "s.yaml:3:59: train.step: unknown key. Did you mean train.steps?"},
+  };
+  for (const auto& [text, message] : cases) {
+    CAPTURE(text);
+    CHECK(in.complaint(text) == message);
+  }
+  CHECK(in.complaint("pairs: [{model.layers: 1}]\n", {"model.layers=2"}) ==
+        "override model.layers=2: model.layers: the pairs vary model.layers already.");
+}
+
+TEST_CASE("a study is told from a config") {
+  const Folder folder;
+  CHECK(is_study(folder.write("a.yaml", "base: b.yaml\npairs: []\n")));
+  CHECK(!is_study(folder.write("b.yaml", "model: {width: 8}\n")));
+  CHECK(!is_study(folder.write("c.yaml", "base: b.yaml\n")));
 }

@@ -32,8 +32,8 @@ void check_output(const fs::path& path, bool overwrite) {
     throw UsageError(name, "there is no such folder to write it into");
 }
 
-void add_threads(Verb& verb) {
-  verb.add("--threads", set_threads, "number of threads; results do not depend on it")
+Option add_threads(Verb& verb) {
+  return verb.add("--threads", set_threads, "number of threads; results do not depend on it")
       .between(1, 4096);
 }
 

@@ -21,6 +21,6 @@ void add_target(Verb& verb, Target& target, const std::string& name, const std::
 void check_output(const std::filesystem::path& path, bool overwrite);
 
 /// `--threads N`; default: OMP_NUM_THREADS, or every processor.
-void add_threads(Verb& verb);
+Option add_threads(Verb& verb);
 
 }  // namespace waiver

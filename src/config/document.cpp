@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "core/error.h"
 
@@ -15,28 +16,41 @@ size_t count_keys(const Node& top, const std::set<std::string>& names) {
       top.entries, [&](const Node::Entry& entry) { return names.contains(entry.name); }));
 }
 
+struct Described {
+  Document document;
+  std::string what, use;
+  std::set<std::string> keys;  // found in such a file only
+};
+
+const std::vector<Described>& documents() {
+  static const std::vector<Described> all = {
+      {Document::config,
+       "the config of one run",
+       "waiver train {} trains it.",
+       {"model", "data", "train", "probe", "seed"}},
+      {Document::experiment,
+       "an experiment of several runs",
+       "waiver sweep {} trains them.",
+       {"grid", "seeds", "set", "pairs", "overrides", "skip"}},
+      {Document::spec,
+       "a spec of interventions",
+       "waiver intervene RUN {} applies it.",
+       {"arms", "positions"}}};
+  return all;
+}
+
 }  // namespace
 
+std::optional<Document> document_of(const Node& top) {
+  for (const Described& d : documents())
+    if (count_keys(top, d.keys) > 0) return d.document;
+  return {};
+}
+
 void require_document(const Node& top, const std::string& path, Document wanted) {
-  static const struct {
-    Document document;
-    std::string what, use;
-    std::set<std::string> keys;  // found in such a file only
-  } documents[] = {{Document::config,
-                    "the config of one run",
-                    "waiver train {} trains it.",
-                    {"model", "data", "train", "probe", "seed"}},
-                   {Document::experiment,
-                    "an experiment of several runs",
-                    "waiver sweep {} trains them.",
-                    {"grid", "seeds", "set"}},
-                   {Document::spec,
-                    "a spec of interventions",
-                    "waiver intervene RUN {} applies it.",
-                    {"arms", "positions"}}};
-  for (const auto& d : documents)
+  for (const Described& d : documents())
     if (d.document == wanted && count_keys(top, d.keys) > 0) return;
-  for (const auto& d : documents)
+  for (const Described& d : documents())
     if (d.document != wanted && count_keys(top, d.keys) > 0)
       throw UsageError(path, "this is " + d.what, fmt::format(fmt::runtime(d.use), path));
 }

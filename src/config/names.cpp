@@ -13,14 +13,6 @@
 namespace waiver {
 namespace {
 
-std::string plain(std::string text) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._=,+-";
-  for (char& c : text)
-    if (kAllowed.find(c) == kAllowed.npos) c = '_';
-  return text;
-}
-
 std::string value_name(const Node& value) {
   std::string text = value.scalar;
   for (const Node& item : value.items) text += (text.empty() ? "" : "+") + value_name(item);
@@ -49,13 +41,21 @@ std::string short_key(const std::string& key) {
 
 }  // namespace
 
+std::string plain_name(std::string text) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._=,+-";
+  for (char& c : text)
+    if (kAllowed.find(c) == kAllowed.npos) c = '_';
+  return text;
+}
+
 std::string setting_name(const std::string& key, const Node& value) {
-  return plain(short_key(key) + "=" + value_name(value));
+  return plain_name(short_key(key) + "=" + value_name(value));
 }
 
 std::string run_name(const std::string& path, std::span<const std::string> overrides,
                      const Config& config) {
-  std::string name = plain(std::filesystem::path(path).stem().string());
+  std::string name = plain_name(std::filesystem::path(path).stem().string());
   for_each_leaf(read_overrides(overrides, config_keys()), "",
                 [&](const std::string& key, const auto& entry) {
                   if (!key.starts_with("seed.")) name += "," + setting_name(key, entry.value);

@@ -10,6 +10,9 @@ namespace waiver {
 
 // Names of runs and their folders: only the characters A–Z a–z 0–9 . _ = , + - and never the time.
 
+/// The text with `_` in place of every other character.
+std::string plain_name(std::string text);
+
 /// `position.kind=rope`: the shortest suffix of the key that no other key shares, and the value.
 std::string setting_name(const std::string& key, const Node& value);
 

@@ -65,8 +65,15 @@ int available_processors() {
   return std::clamp(known ? CPU_COUNT(&set) : omp_get_num_procs(), 1, granted_processors());
 }
 
+std::string code_digest() {
+  return
+#include "code_digest.inc"
+      ;
+}
+
 std::vector<std::pair<std::string, std::string>> machine_facts() {
   return {{"waiver", WAIVER_VERSION},
+          {"code", code_digest()},
           {"compiler", __VERSION__},
           {"flags", WAIVER_FLAGS},
           {"processor", processor_name()},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <system_error>
@@ -40,6 +41,26 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", s / 3600, s % 3600 / 60);
 }
 
+std::optional<int64_t> progress_step(std::string_view line) {
+  constexpr std::string_view kStep = "step ";
+  if (!line.starts_with(kStep)) return {};
+  int64_t step = 0;
+  const char* end = line.data() + line.size();
+  const auto [at, problem] = std::from_chars(line.data() + kStep.size(), end, step);
+  if (problem != std::errc() || at == end || *at != '/') return {};
+  return step;
+}
+
+std::string bar_text(double share, const std::string& text) {
+  // A line that wraps could not be rewritten.
+  const int64_t known = terminal_width(), width = known > 0 ? known : 80;
+  const int64_t cells = std::clamp<int64_t>(width - std::ssize(text) - 2, 0, 24);
+  const auto done = static_cast<int64_t>(static_cast<double>(cells) * share);
+  std::string bar = kNoBar;
+  for (int64_t i = 0; i < cells; ++i) bar += i < done ? "█" : "░";
+  return bar + " " + text.substr(0, std::max<int64_t>(0, width - cells - 2));
+}
+
 Console::Console(std::filesystem::path log)
     : path_(std::move(log)),
       log_(std::fopen(path_.c_str(), "ae")),
@@ -50,7 +71,7 @@ Console::Console(std::filesystem::path log)
 Console::~Console() { clear_bar(); }
 
 void Console::clear_bar() {
-  if (bar_) print_progress("\r\033[K");
+  if (bar_) print_progress(kNoBar);
   bar_ = false;
 }
 
@@ -76,13 +97,8 @@ void Console::progress(const Progress& p, bool milestone) {
   const double now = now_seconds();
   if (now - last_bar_ < 0.1 && p.step < p.steps) return;
   last_bar_ = now;
-  // A line that wraps could not be rewritten.
-  const int64_t known = terminal_width(), width = known > 0 ? known : 80;
-  const int64_t cells = std::clamp<int64_t>(width - std::ssize(text) - 2, 0, 24);
-  const int64_t done = p.steps > 0 ? cells * p.step / p.steps : cells;
-  std::string bar;
-  for (int64_t i = 0; i < cells; ++i) bar += i < done ? "█" : "░";
-  print_progress("\r\033[K" + bar + " " + text.substr(0, std::max<int64_t>(0, width - cells - 2)));
+  print_progress(
+      bar_text(p.steps > 0 ? static_cast<double>(p.step) / static_cast<double>(p.steps) : 1, text));
   bar_ = true;
 }
 

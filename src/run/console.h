@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace waiver {
 
@@ -44,6 +46,14 @@ class Console {
   bool bar_ = false;
   double last_bar_ = 0;
 };
+
+/// The step of a line that `progress` wrote; none for any other line.
+std::optional<int64_t> progress_step(std::string_view line);
+
+/// A bar for the terminal, as wide as the text leaves room for, that replaces the line; `share` in
+/// [0, 1]. And what removes it.
+std::string bar_text(double share, const std::string& text);
+inline constexpr char kNoBar[] = "\r\033[K";
 
 /// "3 min 20 s", "45 s".
 std::string duration_text(double seconds);

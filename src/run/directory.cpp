@@ -206,7 +206,13 @@ std::vector<std::string> RunDirectory::foreign() const {
 
 void RunDirectory::lock() {
   lock_.descriptor = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_.descriptor >= 0 && flock(lock_.descriptor, LOCK_EX | LOCK_NB) == 0) return;
+  constexpr int kTries = 10;  // `is_held` holds it for a moment
+  for (int i = 0; i < kTries && lock_.descriptor >= 0; ++i) {
+    if (flock(lock_.descriptor, LOCK_EX | LOCK_NB) == 0) return;
+    if (errno != EWOULDBLOCK) break;
+    usleep(1000);
+    errno = EWOULDBLOCK;
+  }
   if (errno == EWOULDBLOCK)
     throw UsageError(folder_.string(), "another process is working in this run directory",
                      "Wait until it ends, or stop it.");
@@ -268,11 +274,26 @@ bool is_run(const fs::path& directory) {
          (IdentityFile::is_own(directory) || is_older_run(directory));
 }
 
+bool is_held(const fs::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool held = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(descriptor);
+  return held;
+}
+
 std::string run_status(const std::string& directory) {
   const fs::path file = fs::path(directory) / "status";
   if (!fs::exists(file)) return {};
   const std::string text = read_file(file);
   return text.substr(0, text.find_first_of(":\n"));
+}
+
+std::string run_status_reason(const std::string& directory) {
+  const fs::path file = fs::path(directory) / "status";
+  const std::string text = fs::exists(file) ? read_file(file) : "";
+  const size_t begin = text.find(": ");
+  return begin == text.npos ? "" : text.substr(begin + 2, text.find('\n', begin) - begin - 2);
 }
 
 }  // namespace waiver

@@ -77,8 +77,13 @@ bool is_same_config(const std::filesystem::path& directory, const Config& config
 /// Whether a folder is that of a run.
 bool is_run(const std::filesystem::path& directory);
 
+/// Whether another process is working in it.
+bool is_held(const std::filesystem::path& directory);
+
 /// The first word of a run's status file: running, failed, stopped, done; empty where there is no
 /// run.
 std::string run_status(const std::string& directory);
+/// What follows it: why the run failed, or where it stopped.
+std::string run_status_reason(const std::string& directory);
 
 }  // namespace waiver

@@ -157,6 +157,8 @@ MemoryUse require(const Config& config, const char* what, const Estimate& estima
 
 }  // namespace
 
+std::string memory_text(int64_t bytes) { return amount(static_cast<double>(bytes)); }
+
 int64_t MemoryUse::total() const {
   return weights + moments + activations + batch + logits + probes + log + saving + program;
 }

@@ -7,6 +7,9 @@
 
 namespace waiver {
 
+/// `123 MiB`.
+std::string memory_text(int64_t bytes);
+
 /// The memory that a run takes at its peak, in bytes, by use.
 struct MemoryUse {
   int64_t parameters = 0;   // how many numbers the model learns, not bytes

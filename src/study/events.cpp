@@ -4,9 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/stop.h"
-#include "run/run.h"
-
 namespace waiver {
 namespace {
 
@@ -91,22 +88,17 @@ GroupEvents events_of_runs(std::string name, std::vector<GroupEvents::Run> runs)
   return out;
 }
 
-StudyEvents find_events(const Study& study, const std::filesystem::path& folder) {
+StudyEvents events_of(const std::vector<RunRecord>& records) {
   StudyEvents out;
   std::vector<std::pair<std::string, Runs>> groups;
-  for (const StudyRun& run : study.runs) {
-    check_stop();
-    if (run_status((folder / run.name).string()) != "done") continue;
-    const Log log = Log::open(folder / run.name / "log.h5");
-    if (!log.has_checksum()) out.unchecked.push_back(run.name);
-    const auto events = find_events(log, run.config.probe);
-    if (!events) {
+  for (const RunRecord& run : records) {
+    if (!run.log_has_checksum) out.unchecked.push_back(run.name);
+    if (!run.events) {
       out.without.push_back(run.name);
       continue;
     }
-    const std::string& name = run.group.empty() ? study.name : run.group;
-    if (groups.empty() || groups.back().first != name) groups.push_back({name, {}});
-    groups.back().second.push_back({run.config.seed.init, run.config.train.steps, *events});
+    if (groups.empty() || groups.back().first != run.group) groups.push_back({run.group, {}});
+    groups.back().second.push_back({run.seed, run.steps, *run.events});
   }
   for (auto& [name, runs] : groups) out.groups.push_back(events_of_runs(name, std::move(runs)));
   return out;

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "probe/events/bootstrap.h"
 #include "run/events.h"
-#include "study/study.h"
+#include "study/record.h"
 
 namespace waiver {
 
@@ -63,7 +62,7 @@ struct StudyEvents {
   std::vector<std::string> unchecked;  // runs whose logs were written before logs had a checksum
 };
 
-/// Reads the logs of the study's finished runs, which are in FOLDER/<name>.
-StudyEvents find_events(const Study& study, const std::filesystem::path& folder);
+/// The events of finished runs, in the order of the study.
+StudyEvents events_of(const std::vector<RunRecord>& runs);
 
 }  // namespace waiver

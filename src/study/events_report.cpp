@@ -159,8 +159,7 @@ std::string to_table(const StudyEvents& events, int64_t width) {
   return text;
 }
 
-void report_events(const Study& study, const std::filesystem::path& folder) {
-  const StudyEvents events = find_events(study, folder);
+void report_events(const StudyEvents& events, const std::filesystem::path& folder) {
   write_atomically(folder / "events.json", to_json(events));
   print_progress("\n" + to_table(events, terminal_width()));
 }

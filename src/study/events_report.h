@@ -19,8 +19,7 @@ std::string to_json(const StudyEvents& events);
 /// The same as a table for a person, a row for each group; fitted to `width` as by Table's to_text.
 std::string to_table(const StudyEvents& events, int64_t width = 0);
 
-/// Reads the finished runs of a study, replaces FOLDER/events.json in one step, and prints the
-/// table.
-void report_events(const Study& study, const std::filesystem::path& folder);
+/// Replaces FOLDER/events.json in one step, and prints the table.
+void report_events(const StudyEvents& events, const std::filesystem::path& folder);
 
 }  // namespace waiver

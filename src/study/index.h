@@ -20,7 +20,7 @@ struct SweepIndex {
 
   /// Throws Error where it is damaged; REQUIRES: it is there.
   static SweepIndex read(const std::filesystem::path& folder);
-  void write(const std::filesystem::path& folder) const;
+  std::string to_json() const;
 };
 
 /// Whether a path is a sweep's folder.

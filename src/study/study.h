@@ -24,16 +24,23 @@ struct Study {
   std::string title, question;
   std::string base;  // the path of the underlying run config
   std::vector<StudyRun> runs;
+  std::string path = {};  // of its file
 };
 
 /// Reads a study:
 ///   title, question: text
 ///   base: a run config, relative to this file
 ///   set: {model: {…}, …} over the base, for every run
+///   pairs: [{model.position.kind: none, data.first: 1}, …]  keys that vary together: a point each,
+///     by its `name`, where it gives one, else by its settings; crossed with the grid, and slower
 ///   grid: {model.position.kind: [none, rope], …}  every combination, the first key slowest
+///   skip: [{model.position.kind: none, seed.init: 1}, …]  runs with these settings are left out
+///   overrides: [{where: {model.position.kind: rope}, set: {train: {steps: 9}}}, …]  in order, over
+///     the points that have the settings of `where`
 ///   seeds: [0, 1, 2]  each is seed.init and seed.data of one run; default [0]
-/// The overrides of the command line come last, in every run. Throws one UsageError that lists
-/// everything wrong with the study and with any of its runs.
+/// Conditions (study/where.h) are about what the base, `set` and the point make of a run, and each
+/// must hold for one. The overrides of the command line come last, in every run. Throws one
+/// UsageError that lists everything wrong with the study and with any of its runs.
 Study load_study(const std::string& path, std::span<const std::string> overrides = {});
 
 }  // namespace waiver

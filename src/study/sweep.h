@@ -1,17 +1,45 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "study/study.h"
 
 namespace waiver {
 
-/// Trains the runs of a study in order, each in DIRECTORY/<its name>, and writes
-/// DIRECTORY/sweep.json: {title, question, runs: [{name, group, seed}]}. At the end the events of
-/// the finished runs go to DIRECTORY/events.json and the console (study/events_report.h). With
-/// `resume`, finished runs are skipped and started ones continued; without it a folder that is not
-/// empty is refused. A run that produces NaN or infinity does not stop the others: the sweep throws
-/// Error at its end. Stopped leaves the sweep where it is; the current run has saved its state.
-void run_sweep(const Study& study, const std::string& directory, bool resume);
+/// Where the runs of a study go, and how they are trained.
+struct SweepPlan {
+  std::string directory;
+  bool resume = false;  // skip what is finished, in a folder or by its record; continue the rest
+  int64_t jobs = 1;     // how many runs are trained side by side
+  std::vector<size_t> only = {};  // places of runs in the study, from 0; empty: all of them
+  /// How the program is started for the same sweep: `--only` and `--threads` are added for a run.
+  /// REQUIRES: not empty, unless `only` is one run.
+  std::vector<std::string> command = {};
+};
+
+/// Trains the runs of a study, each in DIRECTORY/<its name> by a process of its own, and leaves
+/// DIRECTORY/records/<its name>.json (study/record.h). One run that is asked for alone, by `only`,
+/// is trained in this process.
+///
+/// DIRECTORY/sweep.json lists the runs: {title, question, runs: [{name, group, seed}]}. Where all
+/// runs are asked for, the events of the finished ones go to DIRECTORY/events.json and the console
+/// (study/events_report.h). With `resume`, finished runs are skipped and started ones continued;
+/// without it, and without `only`, a folder that is not empty is refused. A run that fails does not
+/// stop the others: the sweep throws Error at its end. Stopped leaves the sweep where it is; the
+/// runs at work have saved their state.
+void run_sweep(const Study& study, const SweepPlan& plan);
+
+/// What `run_sweep` would do, and how long it would take (study/forecast.h). Writes nothing.
+std::string sweep_forecast(const Study& study, const SweepPlan& plan, int64_t width = 0);
+
+/// Trains nothing: writes the records and the summary of what is finished, in folders and by
+/// records, and says which runs are missing. Throws Error, and leaves no file, where none is
+/// finished.
+void collect_sweep(const Study& study, const std::string& directory);
+
+/// A table of all runs: done, running, failed and why, stopped, not started. Writes nothing.
+std::string sweep_status(const Study& study, const std::string& directory, int64_t width = 0);
 
 }  // namespace waiver

@@ -24,6 +24,19 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 
 Json json_number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 
+Json json_exact_number(double x) {
+  if (std::isnan(x)) return "nan";
+  if (std::isinf(x)) return x > 0 ? "inf" : "-inf";
+  return x;
+}
+
+double exact_number(const Json& json) {
+  if (json == "nan") return NAN;
+  if (json == "inf") return INFINITY;
+  if (json == "-inf") return -INFINITY;
+  return json.get<double>();
+}
+
 Json json_plain_number(double x) {
   const bool whole = x == std::floor(x) && std::abs(x) < 0x1p63;
   return whole ? Json(static_cast<int64_t>(x)) : json_number(x);

@@ -25,5 +25,10 @@ void write_json(const std::filesystem::path& path, const Json& json);
 Json json_number(double x);
 /// The same, but whole numbers are written as such: 170, not 170.0.
 Json json_plain_number(double x);
+/// A number that `exact_number` reads back bit for bit, but for the payload of a NaN: infinities
+/// and NaN are the strings "inf", "-inf" and "nan". The latter throws Json::exception for anything
+/// else.
+Json json_exact_number(double x);
+double exact_number(const Json& json);
 
 }  // namespace waiver
