@@ -1,0 +1,67 @@
+#include "study/claims/measurements.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+namespace waiver {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Measurement measurement(const Claim& claim, const RunLogs& run) {
+  try {
+    const double value = claim.measure->of(run);
+    return {value, std::isnan(value) ? "the series is undefined there." : "", claim.definition};
+  } catch (const Undefined& reason) {
+    return {NAN, reason.problem(), claim.definition};
+  }
+}
+
+}  // namespace
+
+Measurements measure_run(std::span<const Claim> claims, size_t index, const Config& config,
+                         const std::filesystem::path& folder) {
+  const Log log = Log::open(folder / "log.h5");
+  std::optional<Log> mechanism;
+  if (std::filesystem::exists(folder / "mechanism.h5"))
+    mechanism = Log::open(folder / "mechanism.h5");
+  const RunLogs run{config, log, mechanism ? &*mechanism : nullptr};
+  Measurements out;
+  for (const Claim& claim : claims)
+    for (const auto* some : {&claim.runs, &claim.others})
+      if (std::ranges::find(*some, index) != some->end())
+        out.try_emplace(claim.id, measurement(claim, run));
+  return out;
+}
+
+Json number_json(double x) {
+  if (x == kInfinity) return "inf";
+  if (x == -kInfinity) return "-inf";
+  return json_plain_number(x);
+}
+
+double number_of_json(const Json& json) {
+  if (json.is_null()) return NAN;
+  if (json == "inf") return kInfinity;
+  if (json == "-inf") return -kInfinity;
+  return json.get<double>();
+}
+
+Json to_json(const Measurements& measurements) {
+  Json out = Json::object();
+  for (const auto& [id, one] : measurements) {
+    Json& entry = out[id] = {{"measure", one.definition}, {"value", number_json(one.value)}};
+    if (!one.why.empty()) entry["why"] = one.why;
+  }
+  return out;
+}
+
+Measurements measurements_of(const Json& json) {
+  Measurements out;
+  for (const auto& [id, entry] : json.items())
+    out[id] = {number_of_json(entry.at("value")), entry.value("why", ""), entry.at("measure")};
+  return out;
+}
+
+}  // namespace waiver
