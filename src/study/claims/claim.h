@@ -1,14 +1,15 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "config/complaints.h"
 #include "config/keys.h"
-#include "config/yaml.h"
 #include "core/statistics/paired.h"
 #include "study/measures/measure.h"
+#include "study/where.h"
 
 namespace waiver {
 
@@ -41,9 +42,11 @@ struct Claim {
   Expectation expect;
   OverRuns statistic = OverRuns::median;
   Comparison compare = Comparison::difference;  // only with `against`
-  Node where = Node::map(), against = Node::map();
-  bool paired = false;               // whether `against` is given
-  std::vector<size_t> runs, others;  // of the study: those of `where`, and of `against`
+  std::optional<Where> where, against;          // none: not given
+  std::vector<size_t> runs, others;  // of the study, by `select_runs`: of `where`, of `against`
+  Node written;                      // as it stands in the file
+
+  bool paired() const { return against.has_value(); }
 
   void visit(FieldVisitor& v);
 };
@@ -52,7 +55,7 @@ struct Claim {
 ///   - id: early            unique
 ///     sentence: With RoPE the sink comes before step 200.
 ///     source: "W11; 2410.10781, fig. 4"
-///     where: {model.position.kind: rope}      the settings that select runs; default: every run
+///     where: {model.position.kind: rope}   which runs (study/where.h); default: every run
 ///     measure: {kind: event, name: sink}      a number per run (study/measures)
 ///     expect: {below: 200}                    or above, or within: [100, 200]
 ///     statistic: median                       or mean, every
@@ -62,10 +65,9 @@ struct Claim {
 /// Complains of whatever does not fit; `select_runs` does of the rest.
 std::vector<Claim> read_claims(const Node& list, Complaints& complaints);
 
-/// Fills in which runs each claim is about. A run is selected where laying the settings over its
-/// config changes nothing. Complains of settings that no config has or no run meets, of pairs that
-/// are missing or not unique, and of measures that a selected run cannot have.
-void select_runs(std::vector<Claim>& claims, const Node& list, std::span<const StudyRun> runs,
+/// Fills in which runs each claim is about. Complains of conditions that no run meets, of pairs
+/// that are missing or not unique, and of measures that a selected run cannot have.
+void select_runs(std::vector<Claim>& claims, std::span<const StudyRun> runs,
                  Complaints& complaints);
 
 /// Every key of a claim, named like `claims[].id`.

@@ -21,22 +21,19 @@ constexpr char kIdCharacters[] =
 
 std::string claim_key(size_t index) { return fmt::format("claims[{}]", index); }
 
-// Takes a map of settings out of a claim; they are read with the keys of a config.
-Node take_settings(Node& item, const std::string& name, const std::string& key,
-                   Complaints& complaints) {
+// Takes a condition out of a claim.
+std::optional<Where> take_where(Node& item, const std::string& name, const std::string& key,
+                                Complaints& complaints) {
   const Node::Entry* entry = item.find(name);
-  if (!entry) return Node::map();
-  Node settings = entry->value;
-  if (!settings.is_map()) {
+  if (!entry) return {};
+  std::optional<Where> where;
+  if (entry->value.is_map())
+    where.emplace(entry->value, complaints);
+  else
     complaints.add(entry->place, key + "." + name,
                    "expected a block of settings, such as {model.position.kind: none}");
-    settings = Node::map();
-  }
-  Node nest = Node::map(entry->place);
-  for (const Node::Entry& each : settings.entries)
-    merge(nest, nested(each.name, each.place, each.value), config_keys(), false);
   std::erase_if(item.entries, [&](const Node::Entry& e) { return e.name == name; });
-  return nest;
+  return where;
 }
 
 void check_expectation(const Node& item, const std::string& key, const Expectation& expect,
@@ -62,16 +59,16 @@ void check_expectation(const Node& item, const std::string& key, const Expectati
 Claim read_claim(Node item, size_t index, Complaints& complaints) {
   Claim claim;
   const std::string key = claim_key(index);
-  const Node whole = item;
+  claim.written = item;
   if (item.is_map()) {
-    claim.paired = item.find("against") != nullptr;
-    claim.where = take_settings(item, "where", key, complaints);
-    claim.against = take_settings(item, "against", key, complaints);
+    const bool paired = item.find("against") != nullptr;
+    claim.where = take_where(item, "where", key, complaints);
+    claim.against = take_where(item, "against", key, complaints);
     if (const Node::Entry* measure = item.find("measure"))
       claim.definition = emit_flow(measure->value);
     else
       complaints.add(item.place, key + ".measure", "missing; it has no default");
-    if (const Node::Entry* compare = item.find("compare"); compare && !claim.paired)
+    if (const Node::Entry* compare = item.find("compare"); compare && !paired)
       complaints.add(compare->place, key + ".compare", "only with `against` is there a comparison");
   }
   read_item(
@@ -79,62 +76,27 @@ Claim read_claim(Node item, size_t index, Complaints& complaints) {
       {separate_key(key + ".where"), separate_key(key + ".against")}, complaints);
   if (claim.id.find_first_not_of(kIdCharacters) != claim.id.npos)
     complaints.add(
-        place_of(whole, "id"), key + ".id",
+        place_of(claim.written, "id"), key + ".id",
         fmt::format("expected letters, digits, '.', '_' and '-', found \"{}\"", claim.id));
-  if (item.is_map()) check_expectation(whole, key, claim.expect, complaints);
+  if (item.is_map()) check_expectation(claim.written, key, claim.expect, complaints);
   return claim;
 }
-
-/// The configs of a study's runs, to be compared with settings.
-class Configs {
- public:
-  explicit Configs(std::span<const StudyRun> runs) : runs_(runs) {
-    for (const StudyRun& run : runs) {
-      texts_.push_back(to_yaml(run.config));
-      nodes_.push_back(parse_yaml(texts_.back(), "the config of " + run.name));
-    }
-  }
-  // Settings that make every config wrong are complained of; those that make some wrong do not
-  // select these.
-  std::vector<size_t> that_have(const Node& settings, Complaints& complaints) const {
-    std::vector<size_t> found;
-    std::optional<Complaints> first;
-    bool fits = false;
-    for (size_t i = 0; i < runs_.size(); ++i) {
-      check_stop();
-      Node node = nodes_[i];
-      merge(node, settings, config_keys(), true);
-      Complaints own;
-      const Config config = read_config(node, own);
-      if (!own.empty() && !first) first = own;
-      fits |= own.empty();
-      if (own.empty() && to_yaml(config) == texts_[i]) found.push_back(i);
-    }
-    if (!fits && first) complaints.add(*first);
-    return found;
-  }
-
- private:
-  std::span<const StudyRun> runs_;
-  std::vector<std::string> texts_;
-  std::vector<Node> nodes_;
-};
 
 /// Selects the runs of one claim.
 struct Selection {
   std::span<const StudyRun> runs;
-  const Configs& configs;
+  const std::vector<Node>& configs;
   Complaints& complaints;
   const Node& item;
   std::string key;
 
-  std::vector<size_t> find(const std::string& name, const Node& settings) const {
-    Complaints own;
-    std::vector<size_t> found = configs.that_have(settings, own);
-    if (found.empty() && own.empty())
-      own.add(place_of(item, name), key + "." + name, "no run of the study has these settings",
-              "waiver sweep STUDY --list shows the runs.");
-    complaints.add(own);
+  std::vector<size_t> find(const std::string& name, const std::optional<Where>& where) const {
+    std::vector<size_t> found;
+    for (size_t i = 0; i < configs.size(); ++i) {
+      check_stop();
+      if (!where || where->holds(configs[i])) found.push_back(i);
+    }
+    if (found.empty()) where->complain(key + "." + name, configs, complaints);
     return found;
   }
 
@@ -198,16 +160,20 @@ std::vector<Claim> read_claims(const Node& list, Complaints& complaints) {
   return claims;
 }
 
-void select_runs(std::vector<Claim>& claims, const Node& list, std::span<const StudyRun> runs,
+void select_runs(std::vector<Claim>& claims, std::span<const StudyRun> runs,
                  Complaints& complaints) {
   if (claims.empty()) return;
-  const Configs configs(runs);
+  std::vector<Node> configs;
+  for (const StudyRun& run : runs)
+    configs.push_back(parse_yaml(to_yaml(run.config), "the config of " + run.name));
   for (size_t i = 0; i < claims.size(); ++i) {
     Claim& claim = claims[i];
-    const Selection select{runs, configs, complaints, list.items[i], claim_key(i)};
+    const Selection select{runs, configs, complaints, claim.written, claim_key(i)};
     claim.runs = select.find("where", claim.where);
-    if (claim.paired) claim.others = select.find("against", claim.against);
-    if (claim.paired) select.pair(claim);
+    if (claim.paired()) {
+      claim.others = select.find("against", claim.against);
+      select.pair(claim);
+    }
     select.check_measure(claim);
   }
 }

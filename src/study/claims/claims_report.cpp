@@ -12,7 +12,7 @@ namespace {
 
 Json numbers(const std::vector<double>& all) {
   Json out = Json::array();
-  for (const double x : all) out.push_back(number_json(x));
+  for (const double x : all) out.push_back(json_exact_number(x));
   return out;
 }
 
@@ -26,20 +26,20 @@ Json of_result(const ClaimResult& result) {
               {"sentence", claim.sentence},
               {"source", claim.source},
               {"measure", claim.definition}};
-  if (claim.paired) out["compare"] = word(claim.compare);
+  if (claim.paired()) out["compare"] = word(claim.compare);
   out["statistic"] = word(claim.statistic);
   out["expect"] = claim.expect.text();
-  out["effect"] = number_json(result.effect.estimate);
-  out["low"] = number_json(result.effect.low);
-  out["high"] = number_json(result.effect.high);
-  if (claim.paired) out["p"] = number_json(result.p);
+  out["effect"] = json_exact_number(result.effect.estimate);
+  out["low"] = json_exact_number(result.effect.low);
+  out["high"] = json_exact_number(result.effect.high);
+  if (claim.paired()) out["p"] = json_exact_number(result.p);
   out["n"] = count_defined(result);
   out["met"] = result.met;
   out["seeds"] = result.seeds;
   out["verdict"] = to_text(result.verdict);
   if (!result.why.empty()) out["why"] = result.why;
   out["each"] = numbers(result.each);
-  if (claim.paired) {
+  if (claim.paired()) {
     out["first"] = numbers(result.first);
     out["second"] = numbers(result.second);
   }
@@ -60,7 +60,7 @@ std::string effect_text(const Interval& effect) {
 
 // `median, above 0.3`; of pairs `median ratio, above 1`.
 std::string expectation_text(const Claim& claim) {
-  const std::string of = claim.paired ? fmt::format(" {}", word(claim.compare)) : "";
+  const std::string of = claim.paired() ? fmt::format(" {}", word(claim.compare)) : "";
   return fmt::format("{}{} {}", word(claim.statistic), of, claim.expect.text());
 }
 
@@ -88,8 +88,8 @@ std::vector<std::string> mismatches(const std::string& id, const Json& before, c
     out.push_back(fmt::format("{}: it was {}, and is now {}.", id,
                               before.at("verdict").get<std::string>(),
                               after.at("verdict").get<std::string>()));
-  const double was = number_of_json(before.at("effect")), low = number_of_json(after.at("low")),
-               high = number_of_json(after.at("high"));
+  const double was = exact_number(before.at("effect")), low = exact_number(after.at("low")),
+               high = exact_number(after.at("high"));
   const bool none = std::isnan(was) && std::isnan(low);
   if (!none && !(low <= was && was <= high))
     out.push_back(fmt::format("{}: its effect was {}, and the interval is now [{}, {}].", id,
@@ -102,13 +102,13 @@ std::vector<std::string> mismatches(const std::string& id, const Json& before, c
 
 }  // namespace
 
-Json to_json(std::span<const ClaimResult> results) {
+Json claims_json(std::span<const ClaimResult> results) {
   Json claims = Json::array();
   for (const ClaimResult& result : results) claims.push_back(of_result(result));
   return {{"level", kLevel}, {"resamples", kResamples}, {"claims", claims}};
 }
 
-std::string to_table(std::span<const ClaimResult> results, int64_t width) {
+std::string claims_table(std::span<const ClaimResult> results, int64_t width) {
   if (results.empty()) return {};
   Table table{{{}, {}, {}, {.wraps = true}, {.align = Align::right}, {.wraps = true}},
               {{"claim", "verdict", "effect [95 %]", "expected", "runs", "sentence"}},
@@ -127,7 +127,7 @@ std::string to_table(std::span<const ClaimResult> results, int64_t width) {
 std::vector<std::string> compare_results(const Json& before, std::span<const ClaimResult> after,
                                          bool exactly, const std::string& where) try {
   std::vector<std::string> out;
-  const Json now = to_json(after);
+  const Json now = claims_json(after);
   const Json& then = before.at("claims");
   const auto find = [](const Json& claims, const Json& id) {
     return std::ranges::find_if(claims, [&](const Json& claim) { return claim.at("id") == id; });

@@ -1,13 +1,10 @@
 #include "study/claims/measurements.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 namespace waiver {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Measurement measurement(const Claim& claim, const RunLogs& run) {
   try {
@@ -35,23 +32,10 @@ Measurements measure_run(std::span<const Claim> claims, size_t index, const Conf
   return out;
 }
 
-Json number_json(double x) {
-  if (x == kInfinity) return "inf";
-  if (x == -kInfinity) return "-inf";
-  return json_plain_number(x);
-}
-
-double number_of_json(const Json& json) {
-  if (json.is_null()) return NAN;
-  if (json == "inf") return kInfinity;
-  if (json == "-inf") return -kInfinity;
-  return json.get<double>();
-}
-
-Json to_json(const Measurements& measurements) {
+Json measurements_json(const Measurements& measurements) {
   Json out = Json::object();
   for (const auto& [id, one] : measurements) {
-    Json& entry = out[id] = {{"measure", one.definition}, {"value", number_json(one.value)}};
+    Json& entry = out[id] = {{"measure", one.definition}, {"value", json_exact_number(one.value)}};
     if (!one.why.empty()) entry["why"] = one.why;
   }
   return out;
@@ -60,7 +44,7 @@ Json to_json(const Measurements& measurements) {
 Measurements measurements_of(const Json& json) {
   Measurements out;
   for (const auto& [id, entry] : json.items())
-    out[id] = {number_of_json(entry.at("value")), entry.value("why", ""), entry.at("measure")};
+    out[id] = {exact_number(entry.at("value")), entry.value("why", ""), entry.at("measure")};
   return out;
 }
 

@@ -24,14 +24,10 @@ using Measurements = std::map<std::string, Measurement>;
 Measurements measure_run(std::span<const Claim> claims, size_t index, const Config& config,
                          const std::filesystem::path& folder);
 
-/// {ID: {measure: DEFINITION, value: NUMBER}}, or {…, value: null, why: SENTENCE}. ±∞ is the text
-/// "inf" or "-inf", which JSON has no number for.
-Json to_json(const Measurements& measurements);
+/// {ID: {measure: DEFINITION, value: NUMBER, why: SENTENCE}}, the latter where the value is "nan";
+/// numbers as by json_exact_number.
+Json measurements_json(const Measurements& measurements);
 /// Throws Json::exception where it is something else.
 Measurements measurements_of(const Json& json);
-
-/// A number, "inf", "-inf", or null for NaN; and back.
-Json number_json(double x);
-double number_of_json(const Json& json);
 
 }  // namespace waiver

@@ -78,11 +78,11 @@ ClaimResult judge(const Claim& claim, std::span<const MeasuredRun> runs) {
   for (size_t i = 0; i < claim.runs.size(); ++i) {
     result.seeds.push_back(runs[claim.runs[i]].seed);
     take(claim.runs[i], result.first);
-    if (claim.paired) take(claim.others[i], result.second);
+    if (claim.paired()) take(claim.others[i], result.second);
   }
   const Statistic statistic =
       claim.statistic == OverRuns::mean ? Statistic::mean : Statistic::median;
-  if (claim.paired) {
+  if (claim.paired()) {
     Paired pairs = compare_pairs(result.first, result.second, claim.compare, statistic);
     result.each = std::move(pairs.each);
     result.effect = pairs.interval;
