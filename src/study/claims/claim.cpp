@@ -42,10 +42,11 @@ void Claim::visit(FieldVisitor& v) {
   v.field({"measure", "the number of each run"}, measure);
   v.field({"expect", "what the numbers are expected to be"}, expect);
   v.field({"statistic", "what must be as expected"}, statistic);
-  v.field({"compare",
-           "with `against`: what is measured is the number of a run of `where` and that of the run "
-           "of the same seed of `against`"},
-          compare);
+  v.field(
+      {"compare",
+       "with `against`: how the number of a run of `where`, the first, is compared with that of "
+       "the run of the same seed of `against`, the second"},
+      compare);
 }
 
 }  // namespace waiver

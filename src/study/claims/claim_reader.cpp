@@ -66,8 +66,6 @@ Claim read_claim(Node item, size_t index, Complaints& complaints) {
     claim.against = take_where(item, "against", key, complaints);
     if (const Node::Entry* measure = item.find("measure"))
       claim.definition = emit_flow(measure->value);
-    else
-      complaints.add(item.place, key + ".measure", "missing; it has no default");
     if (const Node::Entry* compare = item.find("compare"); compare && !paired)
       complaints.add(compare->place, key + ".compare", "only with `against` is there a comparison");
   }
@@ -100,24 +98,11 @@ struct Selection {
     return found;
   }
 
-  // By seed; complains of a seed with two runs.
-  std::map<int64_t, size_t> by_seed(const std::string& name,
-                                    const std::vector<size_t>& selected) const {
-    std::map<int64_t, size_t> out;
-    for (const size_t i : selected)
-      if (const auto [at, fresh] = out.emplace(runs[i].config.seed.init, i); !fresh) {
-        complaints.add(place_of(item, name), key + "." + name,
-                       fmt::format("{} and {} have the same seed, so pairs are not unique",
-                                   runs[at->second].name, runs[i].name),
-                       "Add settings that tell them apart.");
-        break;
-      }
-    return out;
-  }
-
   void pair(Claim& claim) const {
     if (claim.runs.empty() || claim.others.empty()) return;
-    const auto first = by_seed("where", claim.runs), second = by_seed("against", claim.others);
+    Complaints own;
+    const auto first = by_seed("where", claim.runs, own),
+               second = by_seed("against", claim.others, own);
     claim.runs.clear();
     claim.others.clear();
     for (const auto& [seed, run] : first)
@@ -125,9 +110,10 @@ struct Selection {
         claim.runs.push_back(run);
         claim.others.push_back(other->second);
       }
-    if (claim.runs.empty())
-      complaints.add(place_of(item, "against"), key + ".against",
-                     "these runs share no seed with those of where");
+    if (claim.runs.empty() && own.empty())
+      own.add(place_of(item, "against"), key + ".against",
+              "these runs share no seed with those of where");
+    complaints.add(own);
   }
 
   void check_measure(const Claim& claim) const {
@@ -138,6 +124,22 @@ struct Selection {
     };
     for (const auto* some : {&claim.runs, &claim.others})
       for (const size_t i : *some) claim.measure->check(runs[i].config, complain);
+  }
+
+ private:
+  // Complains of a seed with two runs.
+  std::map<int64_t, size_t> by_seed(const std::string& name, const std::vector<size_t>& selected,
+                                    Complaints& own) const {
+    std::map<int64_t, size_t> out;
+    for (const size_t i : selected)
+      if (const auto [at, fresh] = out.emplace(runs[i].config.seed.init, i); !fresh) {
+        own.add(place_of(item, name), key + "." + name,
+                fmt::format("{} and {} have the same seed, so pairs are not unique",
+                            runs[at->second].name, runs[i].name),
+                "Add settings that tell them apart.");
+        break;
+      }
+    return out;
   }
 };
 

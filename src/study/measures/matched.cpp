@@ -13,7 +13,7 @@ class Matched : public Measure {
   void options(FieldVisitor& v) override {
     series_.visit(v);
     v.field({"loss", "the series that must come down first, one number a row"}, loss_);
-    v.field({"at_most", "how far; must be given"}, at_most_);
+    v.field({"at_most", "how far"}, at_most_);
   }
   void check(const Config& config, const Complain& complain) const override {
     series_.check(config, complain);

@@ -22,13 +22,17 @@ struct Curve {
 /// means.
 class SeriesChoice {
  public:
+  using Entries = std::map<std::string, std::string>;  // by axis; empty: not given
+
+  explicit SeriesChoice(std::string series = {}, Entries at = {})
+      : series_(std::move(series)), at_(std::move(at)) {}
   void visit(FieldVisitor& v);
   void check(const Config& config, const Complain& complain) const;
   Curve of(const RunLogs& run) const;
 
  private:
   std::string series_;
-  std::map<std::string, std::string> at_;  // by axis; empty: not given
+  Entries at_;
 };
 
 /// Complains where no run logs a series of this name; returns its description, or null where it is
