@@ -229,7 +229,7 @@ TEST_CASE("a number that was measured for another claim of the same id does not 
   CHECK(judge(changed, runs).effect.estimate == 9);
   changed.definition = "{kind: place}";
   CHECK(std::isnan(judge(changed, runs).effect.estimate));
-  CHECK(contains(judge(changed, runs).why, "measured for another claim only"));
+  CHECK(contains(judge(changed, runs).why, "its record lacks this measure"));
 }
 
 TEST_CASE("pairs have differences or ratios, a sign-flip test, and may be undefined") {
@@ -251,7 +251,7 @@ TEST_CASE("measurements survive a record, infinities and reasons too") {
   const Measurements all = {{"a", {0.1, "", "{kind: place}"}},
                             {"b", {kInf, "", "d"}},
                             {"c", {NAN, "there is none.", "d"}}};
-  const Measurements back = measurements_of(parse_json(json_text(measurements_json(all))));
+  const Measurements back = measurements_of(parse_json(json_text(json_of(all))));
   REQUIRE(back.size() == 3);
   CHECK(back.at("a").value == 0.1);
   CHECK(back.at("a").definition == "{kind: place}");
@@ -311,7 +311,7 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
   };
   const Json before = claims_json(one({6, 7, 8, 9}));  // 7.5 [6, 9]
   const auto compared = [&](const std::vector<ClaimResult>& after, bool exactly = false) {
-    const auto found = compare_results(before, after, exactly, "claims.json");
+    const auto found = compare_verdicts(before, claims_json(after), exactly, "claims.json");
     return fmt::format("{}", fmt::join(found, "\n"));
   };
   CHECK(compared(one({6, 7, 8, 9}), true) == "");
@@ -327,13 +327,13 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
   changed[0] = one({6, 7, 8, 9})[0];
   changed[0].claim.id = "b";
   CHECK(compared(changed) == "a: the study no longer claims it.\nb: it has no committed verdict.");
-  CHECK(error_of([&] { compare_results(Json::object(), {}, false, "claims.json"); }) ==
+  CHECK(error_of([&] { compare_verdicts(Json::object(), before, false, "claims.json"); }) ==
         "claims.json: these are not the verdicts of a study's claims, so the file is damaged. Put "
         "the "
         "right one back.");
   // An effect that is undefined in both is no mismatch.
   const auto nothing = one({NAN, NAN, NAN, NAN});
-  CHECK(compare_results(claims_json(nothing), nothing, true, "").empty());
+  CHECK(compare_verdicts(claims_json(nothing), claims_json(nothing), true, "").empty());
 }
 
 TEST_CASE("the documentation of claims names every key, measure and option") {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/output.h"
 #include "core/text/table.h"
 
 namespace waiver {
@@ -124,23 +125,22 @@ std::string claims_table(std::span<const ClaimResult> results, int64_t width) {
   return to_text(table, width) + (reasons.empty() ? "" : "Undecided:\n" + reasons);
 }
 
-std::vector<std::string> compare_results(const Json& before, std::span<const ClaimResult> after,
-                                         bool exactly, const std::string& where) try {
+std::vector<std::string> compare_verdicts(const Json& before, const Json& after, bool exactly,
+                                          const std::string& where) try {
   std::vector<std::string> out;
-  const Json now = claims_json(after);
-  const Json& then = before.at("claims");
+  const Json &then = before.at("claims"), &now = after.at("claims");
   const auto find = [](const Json& claims, const Json& id) {
     return std::ranges::find_if(claims, [&](const Json& claim) { return claim.at("id") == id; });
   };
   for (const Json& claim : then) {
     const std::string id = claim.at("id");
-    const auto same = find(now.at("claims"), id);
-    const auto found = same == now.at("claims").end()
+    const auto same = find(now, id);
+    const auto found = same == now.end()
                            ? std::vector{fmt::format("{}: the study no longer claims it.", id)}
                            : mismatches(id, claim, *same, exactly);
     out.insert(out.end(), found.begin(), found.end());
   }
-  for (const Json& claim : now.at("claims"))
+  for (const Json& claim : now)
     if (find(then, claim.at("id")) == then.end())
       out.push_back(
           fmt::format("{}: it has no committed verdict.", claim.at("id").get<std::string>()));
@@ -148,6 +148,20 @@ std::vector<std::string> compare_results(const Json& before, std::span<const Cla
 } catch (const Json::exception&) {
   throw Error(where, "these are not the verdicts of a study's claims, so the file is damaged",
               "Put the right one back.");
+}
+
+void report_claims(const Study& study, std::span<const RunRecord> records,
+                   const std::filesystem::path& folder) {
+  if (study.claims.empty()) return;
+  std::vector<MeasuredRun> runs;
+  for (const StudyRun& run : study.runs) {
+    const auto at = std::ranges::find(records, run.name, &RunRecord::name);
+    runs.push_back({run.name, run.config.seed.init, {}});
+    if (at != records.end()) runs.back().measured = at->measures;
+  }
+  const std::vector<ClaimResult> results = judge(study.claims, runs);
+  write_json(folder / kClaimsFile, claims_json(results));
+  print_progress("\n" + claims_table(results, terminal_width()));
 }
 
 }  // namespace waiver

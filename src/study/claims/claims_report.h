@@ -1,10 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "study/claims/verdict.h"
+#include "study/record.h"
 
 namespace waiver {
 
@@ -23,11 +25,16 @@ Json claims_json(std::span<const ClaimResult> results);
 /// that is undecided.
 std::string claims_table(std::span<const ClaimResult> results, int64_t width = 0);
 
-/// How new results stand to committed ones, a sentence for each mismatch: a claim that is missing,
-/// is new or has changed, another verdict, an interval that does not contain the committed
-/// effect. `exactly`: that every number is the same bits too, as on the same type of processor.
-/// Throws Error where `before`, read from the file `where`, is not what claims_json gives.
-std::vector<std::string> compare_results(const Json& before, std::span<const ClaimResult> after,
-                                         bool exactly, const std::string& where);
+/// How new verdicts stand to committed ones, both as by claims_json: a sentence for each mismatch.
+/// A claim is missing, is new or has changed; it has another verdict; its interval does not contain
+/// the committed effect; with `exactly`, any number has other bits. Throws Error where `before`,
+/// read from the file `where`, is something else.
+std::vector<std::string> compare_verdicts(const Json& before, const Json& after, bool exactly,
+                                          const std::string& where);
+
+/// Judges the claims of a study by the records of its finished runs, replaces FOLDER/claims.json in
+/// one step, and prints the table. Nothing where it has no claims.
+void report_claims(const Study& study, std::span<const RunRecord> records,
+                   const std::filesystem::path& folder);
 
 }  // namespace waiver

@@ -15,6 +15,12 @@ Measurement measurement(const Claim& claim, const RunLogs& run) {
   }
 }
 
+bool is_about(const Claim& claim, size_t run) {
+  for (const auto* some : {&claim.runs, &claim.others})
+    if (std::ranges::find(*some, run) != some->end()) return true;
+  return false;
+}
+
 }  // namespace
 
 Measurements measure_run(std::span<const Claim> claims, size_t index, const Config& config,
@@ -26,13 +32,20 @@ Measurements measure_run(std::span<const Claim> claims, size_t index, const Conf
   const RunLogs run{config, log, mechanism ? &*mechanism : nullptr};
   Measurements out;
   for (const Claim& claim : claims)
-    for (const auto* some : {&claim.runs, &claim.others})
-      if (std::ranges::find(*some, index) != some->end())
-        out.try_emplace(claim.id, measurement(claim, run));
+    if (is_about(claim, index)) out.emplace(claim.id, measurement(claim, run));
   return out;
 }
 
-Json measurements_json(const Measurements& measurements) {
+bool has_measured(const Measurements& measurements, std::span<const Claim> claims, size_t index) {
+  return std::ranges::all_of(claims, [&](const Claim& claim) {
+    if (!is_about(claim, index)) return true;
+    const auto at = measurements.find(claim.id);
+    return at != measurements.end() && at->second.definition == claim.definition &&
+           !std::isnan(at->second.value);
+  });
+}
+
+Json json_of(const Measurements& measurements) {
   Json out = Json::object();
   for (const auto& [id, one] : measurements) {
     Json& entry = out[id] = {{"measure", one.definition}, {"value", json_exact_number(one.value)}};

@@ -26,8 +26,11 @@ Measurements measure_run(std::span<const Claim> claims, size_t index, const Conf
 
 /// {ID: {measure: DEFINITION, value: NUMBER, why: SENTENCE}}, the latter where the value is "nan";
 /// numbers as by json_exact_number.
-Json measurements_json(const Measurements& measurements);
+Json json_of(const Measurements& measurements);
 /// Throws Json::exception where it is something else.
 Measurements measurements_of(const Json& json);
+
+/// Whether every claim that is about run number `index` has its measure there, and a number.
+bool has_measured(const Measurements& measurements, std::span<const Claim> claims, size_t index);
 
 }  // namespace waiver

@@ -12,7 +12,7 @@ Measurement number_of(const Claim& claim, const MeasuredRun& run) {
   if (!run.measured) return {NAN, "it has not finished.", ""};
   const auto at = run.measured->find(claim.id);
   if (at == run.measured->end() || at->second.definition != claim.definition)
-    return {NAN, "it has been measured for another claim only.", ""};
+    return {NAN, "its record lacks this measure.", ""};
   return at->second;
 }
 
