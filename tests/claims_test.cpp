@@ -210,7 +210,7 @@ TEST_CASE("a verdict needs three seeds, every run and every number, and says whi
   CHECK(result.why == "none,seed=3: it has not finished.");
   result = judged(above, {6, NAN, 8, NAN});
   CHECK(result.verdict == ClaimVerdict::undecided);
-  CHECK(result.why == "none,seed=1: there is none. 1 more runs have no number either.");
+  CHECK(result.why == "none,seed=1: there is none. Another run has no number either.");
   CHECK(result.effect.estimate == 7);
   above.runs = {0, 1};
   result = judged(above, {6, 7, 8, 9});
@@ -244,7 +244,7 @@ TEST_CASE("pairs have differences or ratios, a sign-flip test, and may be undefi
   result = judged(claim(against), {11, 22, kInf, 44}, {10, 20, kInf, 40});
   CHECK(result.why == "none,seed=2: the difference of inf and inf is undefined.");
   result = judged(claim(against), {11, 22, 33, 44}, {10, NAN, 30});
-  CHECK(result.why == "rope,seed=1: there is none. 1 more runs have no number either.");
+  CHECK(result.why == "rope,seed=1: there is none. Another run has no number either.");
 }
 
 TEST_CASE("measurements survive a record, infinities and reasons too") {
@@ -276,6 +276,17 @@ TEST_CASE("a finished run is measured for the claims that are about it") {
   REQUIRE(measured(4).size() == 1);
   CHECK(measured(4).at("other").value == 10);
   CHECK(measured(8).at("other").value == 10);
+}
+
+TEST_CASE("a record is enough where it has a number for every claim about its run, as defined") {
+  std::vector<Claim> claims = {claim("expect: {above: 5}")};
+  const std::string& definition = claims[0].definition;
+  CHECK(has_measured({{"a", {9, "", definition}}}, claims, 0));
+  CHECK(has_measured({{"a", {kInf, "", definition}}}, claims, 0));
+  CHECK(!has_measured({{"a", {9, "", "{kind: place}"}}}, claims, 0));
+  CHECK(!has_measured({{"a", {NAN, "it may be there now.", definition}}}, claims, 0));
+  CHECK(!has_measured({}, claims, 0));
+  CHECK(has_measured({}, claims, 4));  // the claim is not about that run
 }
 
 TEST_CASE("the table and claims.json say what became of each claim") {

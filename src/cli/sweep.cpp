@@ -87,6 +87,9 @@ void print_commands(const SweepCall& call, const SweepPlan& plan, size_t runs) {
 
 void sweep(const SweepCall& call) {
   require_file(call.target.path);
+  if (call.verify && !call.target.overrides.empty())
+    throw UsageError(call.target.overrides.front(), "--verify takes a study as it was committed",
+                     "Leave it out, or sweep into another folder and compare claims.json.");
   const Study study = load_study(call.target.path, call.target.overrides);
   SweepPlan plan;
   const std::string name = study.name + (call.verify ? "-verify" : "");

@@ -31,8 +31,9 @@ struct Missing {
     if (count++ == 0) first = run + ": " + why;
   }
   std::string text() const {
-    return count == 1 ? first
-                      : fmt::format("{} {} more runs have no number either.", first, count - 1);
+    if (count == 1) return first;
+    if (count == 2) return first + " Another run has no number either.";
+    return fmt::format("{} {} more runs have no number either.", first, count - 1);
   }
 };
 
