@@ -180,6 +180,8 @@ TEST_CASE("a verdict needs the whole interval on one side, and the threshold is 
   CHECK(verdict(within, {8, 9, 9, 9}) == "not reproduced");
   CHECK(verdict(within, {1, 2, 3, 4}) == "not reproduced");
   CHECK(verdict(within, {1, 2, 8, 9}) == "undecided");
+  CHECK(verdict(within, {7, 8, 9, 9}) == "undecided");
+  CHECK(verdict(within, {1, 2, 3, 5}) == "undecided");
 }
 
 TEST_CASE("never is later than all") {
@@ -331,6 +333,7 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
         "a: the bits of low are not the same.\n"
         "a: the bits of each are not the same.");
   CHECK(compared(one({8, 8, 8, 9})) == "a: its effect was 7.5, and the interval is now [8, 9].");
+  CHECK(compared(one({6, 6, 6, 7})) == "a: its effect was 7.5, and the interval is now [6, 7].");
   CHECK(compared(one({1, 7, 8, 9})) == "a: it was reproduced, and is now undecided.");
   auto changed = one({6, 7, 8, 9});
   changed[0].claim.expect.above = 4;

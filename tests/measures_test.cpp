@@ -198,6 +198,7 @@ TEST_CASE("a fit over a part of the steps") {
     return run.of("{kind: fit, series: train/loss, " + options + "}");
   };
   CHECK(fit("to: 1000") == doctest::Approx(1 / std::log(10)).epsilon(1e-13));
+  CHECK(fit("to: 10000") == doctest::Approx(0.8 / std::log(10)).epsilon(1e-13));
   CHECK(fit("to: 1000, give: r2") == doctest::Approx(1).epsilon(1e-13));
   CHECK(fit("to: 1000, law: power, give: r2") < 0.99);
   // 2 3 4 4 at 1 … 4: x̄ = 2.5, ȳ = 3.25, Σxy = 3.5, Σxx = 5, Σyy = 2.75.
