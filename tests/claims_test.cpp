@@ -249,19 +249,6 @@ TEST_CASE("pairs have differences or ratios, a sign-flip test, and may be undefi
   CHECK(result.why == "rope,seed=1: there is none. Another run has no number either.");
 }
 
-TEST_CASE("measurements survive a record, infinities and reasons too") {
-  const Measurements all = {{"a", {0.1, "", "{kind: place}"}},
-                            {"b", {kInf, "", "d"}},
-                            {"c", {NAN, "there is none.", "d"}}};
-  const Measurements back = measurements_of(parse_json(json_text(json_of(all))));
-  REQUIRE(back.size() == 3);
-  CHECK(back.at("a").value == 0.1);
-  CHECK(back.at("a").definition == "{kind: place}");
-  CHECK(back.at("b").value == kInf);
-  CHECK(std::isnan(back.at("c").value));
-  CHECK(back.at("c").why == "there is none.");
-}
-
 TEST_CASE("a finished run is measured for the claims that are about it") {
   const Study study = study_of(
       "- {id: rises, sentence: S., where: {model.position: none}, measure: {kind: onset, series: "
