@@ -201,6 +201,9 @@ TEST_CASE("a fit over a part of the steps") {
   CHECK(fit("to: 10000") == doctest::Approx(0.8 / std::log(10)).epsilon(1e-13));
   CHECK(fit("to: 1000, give: r2") == doctest::Approx(1).epsilon(1e-13));
   CHECK(fit("to: 1000, law: power, give: r2") < 0.99);
+  const double power = fit("to: 1000, law: power, give: r2");
+  CHECK(fit("to: 1000, give: margin") == doctest::Approx(1 - power).epsilon(1e-13));
+  CHECK(fit("to: 1000, law: power, give: margin") == doctest::Approx(power - 1).epsilon(1e-13));
   // 2 3 4 4 at 1 … 4: x̄ = 2.5, ȳ = 3.25, Σxy = 3.5, Σxx = 5, Σyy = 2.75.
   CHECK(fit("from: 10") == doctest::Approx(0.7 / std::log(10)).epsilon(1e-13));
   CHECK(fit("from: 10, give: r2") == doctest::Approx(3.5 * 3.5 / 5 / 2.75).epsilon(1e-12));

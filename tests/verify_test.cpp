@@ -80,4 +80,10 @@ TEST_CASE("a committed study is verified, and every mismatch is listed") {
   const Ended bad = claimed.sweep("two", {"--verify", "--resume"});
   CHECK(bad.status == 1);
   CHECK(contains(bad.output, "falls: it was undecided, and is now reproduced."));
+  // What cannot be compared is refused before anything is trained.
+  put_bytes(claimed.committed / "claims.json", "{}");
+  CHECK(contains(claimed.sweep("three", {"--verify"}).output, "so the file is damaged"));
+  claimed.write("");
+  CHECK(contains(claimed.sweep("three", {"--verify"}).output, "claims nothing to verify"));
+  CHECK(!fs::exists(claimed.runs.at("three")));
 }

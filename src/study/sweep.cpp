@@ -221,7 +221,9 @@ void verify_sweep(const Study& study, SweepPlan plan) {
   if (!fs::exists(file))
     throw UsageError(file.string(), "there are no verdicts to compare with",
                      "waiver sweep ends with claims.json; commit it there, beside the records.");
+  if (study.claims.empty()) throw UsageError(study.path, "this study claims nothing to verify");
   const Json before = parse_json(read_file(file));
+  compare_verdicts(before, before, false, file.string());  // refused now, not after hours
   bool same_maker = true;
   for (const StudyRun& run : study.runs) {
     const fs::path record = record_file(committed, run);

@@ -52,16 +52,15 @@ struct Claim {
 };
 
 /// Reads the list `claims:` of a study:
-///   - id: early            unique
+///   - id: early                            unique
 ///     sentence: With RoPE the sink comes before step 200.
 ///     source: "W11; 2410.10781, fig. 4"
 ///     where: {model.position.kind: rope}   which runs (study/where.h); default: every run
-///     measure: {kind: event, name: sink}      a number per run (study/measures)
-///     expect: {below: 200}                    or above, or within: [100, 200]
-///     statistic: median                       or mean, every
-///     against: {model.position.kind: none}    optional: each run of `where` is compared with the
-///     compare: ratio                          run of the same seed here: difference (default),
-///     ratio
+///     measure: {kind: event, name: sink}   a number per run (study/measures)
+///     expect: {below: 200}                 or above, or within: [100, 200]
+///     statistic: median                    or mean, every
+///     against: {model.position.kind: none} each run of `where` is compared with the run of the
+///     compare: ratio                       same seed here, by their difference or ratio
 /// Complains of whatever does not fit; `select_runs` does of the rest.
 std::vector<Claim> read_claims(const Node& list, Complaints& complaints);
 

@@ -7,10 +7,12 @@
 
 namespace waiver {
 
-enum class OfFit { slope, r2 };
+enum class OfFit { slope, r2, margin };
 std::span<const Choice> words(OfFit) {
   static constexpr Choice all[] = {
-      {"slope", "b"}, {"r2", "R² = 1 − Σ (x − x̂)² ÷ Σ (x − x̄)², for both laws on the scale of x"}};
+      {"slope", "b"},
+      {"r2", "R² = 1 − Σ (x − x̂)² ÷ Σ (x − x̄)², for both laws on the scale of x"},
+      {"margin", "R² minus that of the other law"}};
   return all;
 }
 
@@ -39,10 +41,12 @@ class Fit : public Measure {
     const auto part = [&](const auto& all) {
       return std::span(all).subspan(begin, std::max<int64_t>(end - begin, 0));
     };
-    const Line line = fit_law(part(steps), part(values), law_);
-    const double found = give_ == OfFit::slope ? line.slope : line.r2;
+    const auto fitted = [&](Law law) { return fit_law(part(steps), part(values), law); };
+    const Line line = fitted(law_);
+    double found = give_ == OfFit::slope ? line.slope : line.r2;
+    if (give_ == OfFit::margin) found -= fitted(law_ == Law::log ? Law::power : Law::log).r2;
     if (std::isnan(found))
-      throw Undefined(law_ == Law::power
+      throw Undefined(law_ == Law::power || give_ == OfFit::margin
                           ? "a power law needs three rows, all of them positive, and a change"
                           : "a fit needs three rows and a change");
     return found;
