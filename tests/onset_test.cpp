@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "probe/events/bootstrap.h"
+#include "core/statistics/bootstrap.h"
 #include "probe/events/change_point.h"
 #include "probe/events/event.h"
 
@@ -41,8 +41,8 @@ ChangePoint by_definition(const std::vector<int64_t>& steps, const std::vector<d
   return found;
 }
 
-bool same(const MedianInterval& a, double median, double low, double high) {
-  return a.median == median && a.low == low && a.high == high;
+bool same(const Interval& a, double median, double low, double high) {
+  return a.estimate == median && a.low == low && a.high == high;
 }
 
 }  // namespace
@@ -136,29 +136,28 @@ TEST_CASE("change points: equals, constants, missing values, short series") {
 }
 
 TEST_CASE("the bootstrap of equal values has no width, and nothing has no median") {
-  CHECK(same(bootstrap_median(std::vector<double>(5, 170.0)), 170, 170, 170));
-  CHECK(same(bootstrap_median(std::vector<double>{80}), 80, 80, 80));
-  CHECK(same(bootstrap_median(std::vector<double>(3, kInfinity)), kInfinity, kInfinity, kInfinity));
-  CHECK(std::isnan(bootstrap_median({}).median));
-  CHECK(std::isnan(bootstrap_median({}).low));
+  CHECK(same(bootstrap(std::vector<double>(5, 170.0)), 170, 170, 170));
+  CHECK(same(bootstrap(std::vector<double>{80}), 80, 80, 80));
+  CHECK(same(bootstrap(std::vector<double>(3, kInfinity)), kInfinity, kInfinity, kInfinity));
+  CHECK(std::isnan(bootstrap({}).estimate));
+  CHECK(std::isnan(bootstrap({}).low));
 }
 
 TEST_CASE("of three values the 95 % interval is the range, in any order, and narrower levels too") {
   // The median of a resample of three is its least value with probability 7/27.
   for (const std::vector<double>& three :
        {std::vector<double>{110, 170, 200}, std::vector<double>{200, 110, 170}})
-    CHECK(same(bootstrap_median(three), 170, 110, 200));
-  CHECK(same(bootstrap_median(std::vector<double>{110, 170, 200}, 0.4), 170, 170, 170));
-  CHECK(same(bootstrap_median(std::vector<double>{110, 170, 200}, 0.6), 170, 110, 200));
+    CHECK(same(bootstrap(three), 170, 110, 200));
+  CHECK(same(bootstrap(std::vector<double>{110, 170, 200}, Statistic::median, 0.4), 170, 170, 170));
+  CHECK(same(bootstrap(std::vector<double>{110, 170, 200}, Statistic::median, 0.6), 170, 110, 200));
 }
 
 TEST_CASE("what never came counts as later than everything") {
-  CHECK(same(bootstrap_median(std::vector<double>{260, kInfinity, 430}), 430, 260, kInfinity));
-  CHECK(same(bootstrap_median(std::vector<double>{260, kInfinity, kInfinity}), kInfinity, 260,
-             kInfinity));
+  CHECK(same(bootstrap(std::vector<double>{260, kInfinity, 430}), 430, 260, kInfinity));
+  CHECK(same(bootstrap(std::vector<double>{260, kInfinity, kInfinity}), kInfinity, 260, kInfinity));
   // Of an even number the mean of the middle two: never, where one of them is.
-  CHECK(bootstrap_median(std::vector<double>{260, kInfinity}).median == kInfinity);
-  CHECK(bootstrap_median(std::vector<double>{10, 20, 40, kInfinity}).median == 30);
+  CHECK(bootstrap(std::vector<double>{260, kInfinity}).estimate == kInfinity);
+  CHECK(bootstrap(std::vector<double>{10, 20, 40, kInfinity}).estimate == 30);
 }
 
 TEST_CASE("the interval covers the median of what was drawn about as often as it says") {
@@ -168,7 +167,7 @@ TEST_CASE("the interval covers the median of what was drawn about as often as it
     for (int64_t trial = 0; trial < trials; ++trial) {
       std::vector<double> x(n);
       for (int64_t i = 0; i < n; ++i) x[i] = random.normal((trial << 8 | n) << 8 | i);
-      const MedianInterval found = bootstrap_median(x);
+      const Interval found = bootstrap(x);
       covered += found.low <= 0 && 0 <= found.high;
     }
     return static_cast<double>(covered) / static_cast<double>(trials);
@@ -181,10 +180,10 @@ TEST_CASE("the interval covers the median of what was drawn about as often as it
 
 TEST_CASE("the same sample has the same interval, and a higher level a wider one") {
   const std::vector<double> x = {0.1, 0.7, 0.2, 1.9, 0.3, 0.25, 1.1, 0.05};
-  const MedianInterval once = bootstrap_median(x), again = bootstrap_median(x),
-                       narrow = bootstrap_median(x, 0.5);
-  CHECK(same(once, again.median, again.low, again.high));
-  CHECK(once.median == 0.275);
+  const Interval once = bootstrap(x), again = bootstrap(x),
+                 narrow = bootstrap(x, Statistic::median, 0.5);
+  CHECK(same(once, again.estimate, again.low, again.high));
+  CHECK(once.estimate == 0.275);
   CHECK(once.low < narrow.low);
   CHECK(narrow.low < 0.275);
   CHECK(0.275 < narrow.high);

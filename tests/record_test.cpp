@@ -49,8 +49,8 @@ TEST_CASE("every number survives a record, bit for bit") {
                         std::numeric_limits<double>::max(),
                         170.0,
                         1.0 / 3.0};
-  for (const double x : odd) record.measures.emplace_back(fmt::format("m{}", x), x);
-  record.measures.emplace_back("undefined", NAN);
+  for (const double x : odd) record.measures[fmt::format("m{}", x)] = {x, "", "{kind: place}"};
+  record.measures["undefined"] = {NAN, "There is none.", ""};
   RunEvents events;
   events.at = {1, 2, 3, static_cast<double>(0.3f)};
   events.onset_layer = 1;
@@ -59,11 +59,13 @@ TEST_CASE("every number survives a record, bit for bit") {
   record.events = events;
   const RunRecord back = read_back(record);
   REQUIRE(back.measures.size() == record.measures.size());
-  for (size_t i = 0; i < std::size(odd); ++i) {
-    CHECK(back.measures[i].first == record.measures[i].first);
-    CHECK(std::bit_cast<uint64_t>(back.measures[i].second) == std::bit_cast<uint64_t>(odd[i]));
+  for (const double x : odd) {
+    const Measurement& found = back.measures.at(fmt::format("m{}", x));
+    CHECK(std::bit_cast<uint64_t>(found.value) == std::bit_cast<uint64_t>(x));
+    CHECK(found.definition == "{kind: place}");
   }
-  CHECK(std::isnan(back.measures.back().second));
+  CHECK(std::isnan(back.measures.at("undefined").value));
+  CHECK(back.measures.at("undefined").why == "There is none.");
   REQUIRE(back.events);
   CHECK(back.events->at.attention == events.at.attention);
   REQUIRE(back.events->entries.size() == events.entries.size());

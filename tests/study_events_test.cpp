@@ -68,7 +68,7 @@ TEST_CASE("a study's events have medians with intervals, an order and lags") {
   CHECK(rope.name == "position=rope");
   REQUIRE(rope.runs.size() == 3);
   CHECK(rope.find("value")->step.each == std::vector<double>{20, 30, 40});
-  CHECK(rope.find("value")->step.middle.median == 30);
+  CHECK(rope.find("value")->step.middle.estimate == 30);
   CHECK(rope.find("value")->step.middle.low == 20);
   CHECK(rope.find("value")->step.middle.high == 40);
   CHECK(rope.together.steps.each == std::vector<double>{0, 10, 20});
@@ -79,9 +79,9 @@ TEST_CASE("a study's events have medians with intervals, an order and lags") {
 
   REQUIRE(none.runs.size() == 2);  // the failed and the unfinished run are left out
   CHECK(none.find("sink")->step.each == std::vector<double>{30, INFINITY});
-  CHECK(none.find("sink")->step.middle.median == INFINITY);
+  CHECK(none.find("sink")->step.middle.estimate == INFINITY);
   CHECK(std::isnan(none.together.steps.each[1]));
-  CHECK(none.together.steps.middle.median == 20);
+  CHECK(none.together.steps.middle.estimate == 20);
   CHECK(none.both == 1);
   CHECK(none.within == 0);
   CHECK(none.order.empty());

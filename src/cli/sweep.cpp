@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/output.h"
 #include "core/threads.h"
+#include "study/claims/claim.h"
 #include "study/sweep.h"
 
 namespace waiver {
@@ -21,7 +22,8 @@ struct SweepCall {
   Target target;
   std::string directory, only;
   int64_t jobs = 1;
-  bool resume = false, list = false, collect = false, status = false, dry_run = false;
+  bool resume = false, list = false, collect = false, status = false, dry_run = false,
+       verify = false;
   bool threads_given = false;
 };
 
@@ -85,9 +87,13 @@ void print_commands(const SweepCall& call, const SweepPlan& plan, size_t runs) {
 
 void sweep(const SweepCall& call) {
   require_file(call.target.path);
+  if (call.verify && !call.target.overrides.empty())
+    throw UsageError(call.target.overrides.front(), "--verify takes a study as it was committed",
+                     "Leave it out, or sweep into another folder and compare claims.json.");
   const Study study = load_study(call.target.path, call.target.overrides);
   SweepPlan plan;
-  plan.directory = call.directory.empty() ? "runs/" + study.name : call.directory;
+  const std::string name = study.name + (call.verify ? "-verify" : "");
+  plan.directory = call.directory.empty() ? "runs/" + name : call.directory;
   plan.resume = call.resume;
   plan.jobs = call.jobs;
   plan.only = chosen_runs(call.only, study.runs.size());
@@ -95,6 +101,7 @@ void sweep(const SweepCall& call) {
   if (call.list) return print_commands(call, plan, study.runs.size());
   if (call.collect) return collect_sweep(study, plan.directory);
   if (call.status) return print_result(sweep_status(study, plan.directory, terminal_width()));
+  if (call.verify) return verify_sweep(study, plan);
   if (!call.dry_run) return run_sweep(study, plan);
   print_result(sweep_forecast(study, plan, terminal_width()));
 }
@@ -126,11 +133,20 @@ void add_sweep(Verb& program) {
                       .excludes(list)
                       .excludes(collect)
                       .excludes(only);
+  Option verify = verb.add("--verify", call->verify,
+                           "train anew a study whose verdicts are committed, in runs/ and its name "
+                           "with -verify, and compare")
+                      .excludes(only)
+                      .excludes(list)
+                      .excludes(collect)
+                      .excludes(status);
   verb.add("--dry-run", call->dry_run,
            "print the runs with their memory and, by training each config for a moment, their time")
       .excludes(list)
       .excludes(collect)
-      .excludes(status);
+      .excludes(status)
+      .excludes(verify);
+  verb.prints("--docs", claim_docs, "print every key of a claim, and every measure");
   auto given = std::make_shared<Option>(add_threads(verb));
   verb.runs([call, given] {
     call->threads_given = given->given();

@@ -5,13 +5,6 @@
 #include <numeric>
 
 namespace waiver {
-namespace {
-
-double mean_of(std::span<const double> x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-}  // namespace
 
 double median(std::vector<double>& x) {
   if (std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return std::nan("");
@@ -19,6 +12,10 @@ double median(std::vector<double>& x) {
   std::nth_element(x.begin(), middle, x.end());
   if (x.size() % 2 == 1) return *middle;
   return 0.5 * (*middle + *std::max_element(x.begin(), middle));
+}
+
+double mean(std::span<const double> x) {
+  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
 }
 
 double quantile(std::vector<double>& x, double p) {
@@ -46,7 +43,7 @@ std::vector<double> ranks(std::span<const double> x) {
 
 double rank_correlation(std::span<const double> x, std::span<const double> y) {
   const std::vector<double> a = ranks(x), b = ranks(y);
-  const double ma = mean_of(a), mb = mean_of(b);
+  const double ma = mean(a), mb = mean(b);
   double ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     ab += (a[i] - ma) * (b[i] - mb);

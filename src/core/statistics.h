@@ -10,6 +10,9 @@ namespace waiver {
 /// Reorders `x`. REQUIRES: not empty.
 double median(std::vector<double>& x);
 
+/// Σ x ÷ n, added up in order. REQUIRES: not empty.
+double mean(std::span<const double> x);
+
 /// The number nearest to rank p · (n − 1), ranks from 0, halves up: one of them, with nothing
 /// interpolated. Reorders `x`. REQUIRES: not empty, no NaN, 0 ≤ p ≤ 1.
 double quantile(std::vector<double>& x, double p);

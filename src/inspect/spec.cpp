@@ -36,9 +36,6 @@ void visit_arm(FieldVisitor& v, std::string& name) {
   v.field(Field{"name", "the arm's name, unique in the spec"}.must_be_given(), name);
 }
 
-// Keys that are read one by one, so that misspellings get a hint.
-KeyInfo list_key(const std::string& name) { return {name, KeyInfo::Type::block, "", "", "", {}}; }
-
 // Takes a list out of a map.
 std::vector<Node> take_list(Node& map, const std::string& name, const std::string& key,
                             Complaints& complaints) {
@@ -53,23 +50,6 @@ std::vector<Node> take_list(Node& map, const std::string& name, const std::strin
   std::vector<Node> items = entry->value.items;
   std::erase_if(map.entries, [&](const Node::Entry& e) { return e.name == name; });
   return items;
-}
-
-// Reads an item of a list as a block named `key`. `visit` is called on `value`, and on another T
-// for the keys.
-template <class T, class VisitT>
-void read_item(const Node& item, const std::string& key, T& value, const VisitT& visit,
-               std::vector<KeyInfo> more, Complaints& complaints) {
-  const auto block = [&](FieldVisitor& v, T& t) {
-    v.visit({key, ""}, BlockRef{[&](FieldVisitor& inner) { visit(inner, t); }});
-  };
-  T other;
-  auto keys = collect_keys([&](FieldVisitor& v) { block(v, other); });
-  keys.insert(keys.end(), more.begin(), more.end());
-  Node map = Node::map(item.place);
-  map.entries.push_back({key, item.place, item});
-  read_fields(
-      map, [&](FieldVisitor& v) { block(v, value); }, keys, complaints);
 }
 
 /// Reads edits and checks them against the model.
@@ -118,7 +98,7 @@ InterventionArm read_arm(Node item, size_t index, const EditReader& reader,
   const Place place = item.place;
   std::vector<Node> edits;
   if (item.is_map()) edits = take_list(item, "edits", key + ".edits", complaints);
-  read_item(item, key, arm.name, visit_arm, {list_key(key + ".edits")}, complaints);
+  read_item(item, key, arm.name, visit_arm, {separate_key(key + ".edits")}, complaints);
   if (!arm.name.empty()) key = "arms." + arm.name;
   for (size_t i = 0; i < edits.size(); ++i)
     arm.edits.push_back(reader.read(edits[i], fmt::format("{}.edits[{}]", key, i), complaints));
@@ -164,7 +144,7 @@ InterventionSpec load_intervention(const std::string& path, std::span<const std:
 
   InterventionSpec other;
   auto keys = collect_keys([&](FieldVisitor& v) { visit_file(v, other, positions, 1); });
-  keys.push_back(list_key("arms"));
+  keys.push_back(separate_key("arms"));
   read_fields(
       file, [&](FieldVisitor& v) { visit_file(v, spec, positions, model.context); }, keys,
       complaints);

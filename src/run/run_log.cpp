@@ -10,30 +10,6 @@
 namespace waiver {
 namespace {
 
-std::vector<SeriesSpec> own_series(const Objective& objective) {
-  const std::string unit = objective.predicts_tokens() ? "nat" : "1";
-  return {
-      {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
-      {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
-      {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
-      {"eval",
-       "loss",
-       {},
-       unit,
-       "validation loss",
-       "mean over all targets of the first min(windows, train.eval.batches · train.batch) "
-       "validation "
-       "sequences"},
-      {"timing",
-       "seconds",
-       {},
-       "s",
-       "time",
-       "since this process began to train; exempt from the promise of equal bits"},
-      {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
-      {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
-}
-
 // Checks an existing log.
 void check_own(const Log& log, const LogStart& start) {
   if (!log.identity().empty() && log.identity() != start.identity)
@@ -96,6 +72,30 @@ Log begin(const std::filesystem::path& path, const Config& config, const LogStar
 }
 
 }  // namespace
+
+std::vector<SeriesSpec> training_series(const Objective& objective) {
+  const std::string unit = objective.predicts_tokens() ? "nat" : "1";
+  return {
+      {"train", "loss", {}, unit, "training loss", "of the batch, before the update of this step"},
+      {"train", "grad_norm", {}, "1", "gradient norm", "over all parameters, before clipping"},
+      {"train", "lr", {}, "1", "learning rate", "of the update of this step"},
+      {"eval",
+       "loss",
+       {},
+       unit,
+       "validation loss",
+       "mean over all targets of the first min(windows, train.eval.batches · train.batch) "
+       "validation "
+       "sequences"},
+      {"timing",
+       "seconds",
+       {},
+       "s",
+       "time",
+       "since this process began to train; exempt from the promise of equal bits"},
+      {"timing", "tokens_per_second", {}, "1/s", "speed", "tokens trained on per second so far"},
+      {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
+}
 
 Log::Axes log_axes(const Config& config) {
   const ModelConfig& m = config.model;
@@ -160,7 +160,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
                const LogStart& start)
     : log_(begin(path, config, start, other_unit_)) {
   if (start.step > 0) return;
-  for (const SeriesSpec& spec : own_series(*config.train.objective)) log_.define(spec);
+  for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);
   if (config.probe.snapshots.empty()) return;

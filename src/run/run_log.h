@@ -10,6 +10,8 @@
 
 namespace waiver {
 
+/// The series of /train, /eval and /timing; those of /probe are the prober's.
+std::vector<SeriesSpec> training_series(const Objective& objective);
 /// The axes of a run's series.
 Log::Axes log_axes(const Config& config);
 /// A new log with these axes, and the precision and this machine's unit for it as attributes.

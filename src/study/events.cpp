@@ -51,7 +51,7 @@ EventOfRuns event_of_runs(const Runs& runs, const EventKind& kind) {
 std::vector<std::string_view> order_of(const std::vector<EventOfRuns>& events) {
   std::vector<std::pair<double, std::string_view>> found;
   for (const EventOfRuns& event : events)
-    if (const double middle = event.step.middle.median; middle < kNever)
+    if (const double middle = event.step.middle.estimate; middle < kNever)
       found.emplace_back(middle, event.kind.name);
   std::ranges::stable_sort(found, {}, [](const auto& each) { return each.first; });
   std::vector<std::string_view> names;
@@ -64,7 +64,7 @@ std::vector<std::string_view> order_of(const std::vector<EventOfRuns>& events) {
 Sample sample_of(std::vector<double> each) {
   std::vector<double> known = each;
   std::erase_if(known, [](double x) { return std::isnan(x); });
-  return {std::move(each), bootstrap_median(known)};
+  return {std::move(each), bootstrap(known)};
 }
 
 const EventOfRuns* GroupEvents::find(std::string_view event) const {

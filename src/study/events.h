@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "probe/events/bootstrap.h"
+#include "core/statistics/bootstrap.h"
 #include "run/events.h"
 #include "study/record.h"
 
@@ -14,7 +14,7 @@ namespace waiver {
 /// what is undefined for a run is NaN and does not enter the median.
 struct Sample {
   std::vector<double> each;
-  MedianInterval middle;
+  Interval middle;
 };
 Sample sample_of(std::vector<double> each);
 

@@ -22,7 +22,7 @@ Json numbers(const std::vector<double>& all) {
 
 Json sample(const Sample& s) {
   return {{"each", numbers(s.each)},
-          {"median", json_plain_number(s.middle.median)},
+          {"median", json_plain_number(s.middle.estimate)},
           {"low", json_plain_number(s.middle.low)},
           {"high", json_plain_number(s.middle.high)}};
 }
@@ -81,7 +81,7 @@ std::string order_text(const GroupEvents& group) {
   if (group.order.empty()) return "none";
   std::string text(group.order.front());
   for (const Lag& lag : group.lags)
-    text += fmt::format(" → {} {}", lag.to, step_text(lag.steps.middle.median, true));
+    text += fmt::format(" → {} {}", lag.to, step_text(lag.steps.middle.estimate, true));
   return text;
 }
 

@@ -77,8 +77,8 @@ void Findings::look(size_t run) {
     found.from = From::committed;
 }
 
-// The record that is there already, unless another program wrote it, which may have had other
-// measures.
+// The record that is there already, unless another program wrote it, which may have measured
+// otherwise, or the study claims more since.
 std::optional<RunRecord> Findings::in_folder(size_t i) const {
   const StudyRun& run = study_.runs[i];
   const fs::path place = sweep_ / run.name;
@@ -86,7 +86,7 @@ std::optional<RunRecord> Findings::in_folder(size_t i) const {
   if (const fs::path file = record_file(records_of(sweep_), run); fs::exists(file)) try {
       RunRecord record = RunRecord::read(file);
       if (record.recorded_by == code_digest() && record.digests == digests_[i] &&
-          record.name == run.name)
+          record.name == run.name && has_measured(record.measures, study_.claims, i))
         return record;
     } catch (const Error&) {  // a damaged one is replaced
     }

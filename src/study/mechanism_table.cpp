@@ -9,9 +9,9 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/json.h"
+#include "core/statistics/bootstrap.h"
 #include "core/text/table.h"
 #include "inspect/mechanism_report.h"
-#include "probe/events/bootstrap.h"
 #include "run/directory.h"
 #include "study/index.h"
 
@@ -65,8 +65,8 @@ std::string middle(const GroupMechanism& group, const F& number) {
   for (const RunMechanism& run : group.runs)
     if (const double x = number(run.found); std::isfinite(x)) all.push_back(x);
   if (all.empty()) return "–";
-  const MedianInterval m = bootstrap_median(all);
-  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", m.median, m.low, m.high);
+  const Interval m = bootstrap(all);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", m.estimate, m.low, m.high);
 }
 
 std::vector<Cell> row_of(const GroupMechanism& group) {

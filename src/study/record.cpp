@@ -139,13 +139,12 @@ RunRecord RunRecord::of(const Study& study, const StudyRun& run, const RunDigest
           makers_of(folder),
           code_digest(),
           find_events(log, run.config.probe),
-          measures_of(study, run, log),
+          measure_run(study.claims, study.index_of(run.name), run.config, folder),
           training_seconds(log)};
 }
 
 std::string RunRecord::to_json() const {
-  Json numbers = Json::object(), makers = Json::array();
-  for (const auto& [measure, value] : measures) numbers[measure] = json_exact_number(value);
+  Json makers = Json::array();
   for (const Maker& maker : made_by) {
     makers.push_back(Json::object());
     for (const auto& [fact, value] : maker) makers.back()[fact] = value;
@@ -162,7 +161,7 @@ std::string RunRecord::to_json() const {
                      {"made_by", makers},
                      {"recorded_by", recorded_by},
                      {"events", events ? json_of(*events) : Json()},
-                     {"measures", numbers},
+                     {"measures", json_of(measures)},
                      {"timing", {{"seconds", seconds}}}});
 }
 
@@ -189,8 +188,7 @@ RunRecord RunRecord::read(const fs::path& file) try {
   const Config config = parse_config(record.config, file.string() + ": config");
   if (const Json& events = json.at("events"); !events.is_null())
     record.events = events_from(events, event_kinds(config.probe));
-  for (const auto& [measure, value] : json.at("measures").items())
-    record.measures.emplace_back(measure, exact_number(value));
+  record.measures = measurements_of(json.at("measures"));
   record.seconds = json.at("timing").at("seconds");
   return record;
 } catch (const Json::exception&) {

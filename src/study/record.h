@@ -8,7 +8,7 @@
 
 #include "run/events.h"
 #include "run/identity.h"
-#include "study/run_measures.h"
+#include "study/claims/measurements.h"
 #include "study/study.h"
 
 namespace waiver {
@@ -31,7 +31,7 @@ Maker this_maker();
 ///   {format, name, group, settings: [key=value], seed, steps, digests: {config, data},
 ///    config: [line], log: {digest, checksum}, made_by: [{code, compiler, …}], recorded_by,
 ///    events: {place, onset_layer, events: [{event, onset, change}]} or null,
-///    measures: {NAME: number}, timing: {seconds}}
+///    measures: {CLAIM: {measure, value}}, timing: {seconds}}
 /// Numbers survive it bit for bit. All but `timing` is the same whenever and however often
 /// interrupted the run was made, by one program on one type of processor.
 struct RunRecord {
@@ -45,7 +45,7 @@ struct RunRecord {
   std::vector<Maker> made_by;  // those that trained it, each once; unknown for older runs
   std::string recorded_by;     // the code that wrote this record
   std::optional<RunEvents> events;
-  Measures measures;
+  Measurements measures;
   double seconds = 0;  // of training, since it was last resumed
 
   /// From the folder of a finished run.

@@ -134,7 +134,8 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
               file.question,
               beside(path, file.base),
               {},
-              path};
+              path,
+              file.claims};
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
   const Node base = read_layers_from(original, study.base, config_keys(), complaints);
@@ -145,6 +146,8 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
     if (!names.insert(run.name).second)
       complaints.add(file.axes_place, file.axes_key, "two runs would both be called " + run.name);
   }
+  complaints.throw_if_any();
+  select_runs(study.claims, study.runs, complaints);
   complaints.throw_if_any();
   return study;
 }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "config/names.h"
+#include "study/claims/claim.h"
 
 namespace waiver {
 
@@ -25,6 +27,12 @@ struct Study {
   std::string base;  // the path of the underlying run config
   std::vector<StudyRun> runs;
   std::string path = {};  // of its file
+  std::vector<Claim> claims = {};
+
+  /// The place of the run of this name. REQUIRES: there is one.
+  size_t index_of(const std::string& run) const {
+    return std::ranges::find(runs, run, &StudyRun::name) - runs.begin();
+  }
 };
 
 /// Reads a study:
@@ -37,6 +45,7 @@ struct Study {
 ///   skip: [{model.position.kind: none, seed.init: 1}, …]  runs with these settings are left out
 ///   overrides: [{where: {model.position.kind: rope}, set: {train: {steps: 9}}}, …]  in order, over
 ///     the points that have the settings of `where`
+///   claims: [{id: early, sentence: …}, …]  what the runs can show (study/claims/claim.h)
 ///   seeds: [0, 1, 2]  each is seed.init and seed.data of one run; default [0]
 /// Conditions (study/where.h) are about what the base, `set` and the point make of a run, and each
 /// must hold for one. The overrides of the command line come last, in every run. Throws one

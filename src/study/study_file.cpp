@@ -15,7 +15,7 @@
 namespace waiver {
 namespace {
 
-constexpr const char* kBlocks[] = {"set", "grid", "pairs", "overrides", "skip"};
+constexpr const char* kBlocks[] = {"set", "grid", "pairs", "overrides", "skip", "claims"};
 
 /// The keys that hold a value; the blocks hold keys of a config.
 struct StudyValues {
@@ -55,6 +55,7 @@ class Blocks {
     const Node set = take("set", Node::map());
     const Node pairs = take("pairs", Node::list()), grid = take("grid", Node::map());
     const Node overrides = take("overrides", Node::list()), skip = take("skip", Node::list());
+    out_.claims = read_claims(take("claims", Node::list()), complaints_);
     add_pairs(pairs);
     for (const Node::Entry& axis : grid.entries) add_axis(axis);
     out_.set = nested_settings(set);

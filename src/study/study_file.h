@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "study/claims/claim.h"
 #include "study/where.h"
 
 namespace waiver {
@@ -27,6 +28,7 @@ struct StudyFile {
   std::vector<std::vector<StudyPoint>> axes;  // crossed with each other, the first slowest
   std::vector<StudyOverride> overrides;
   std::vector<Where> skip;
+  std::vector<Claim> claims;
   Place base_place, axes_place;
   std::string axes_key;  // `grid`, or `pairs` where there is no grid
 

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/hdf5.h"
+#include "core/files/json.h"
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
@@ -22,6 +23,7 @@
 #include "run/directory.h"
 #include "run/run.h"
 #include "study/children.h"
+#include "study/claims/claims_report.h"
 #include "study/events_report.h"
 #include "study/findings.h"
 #include "study/forecast.h"
@@ -50,10 +52,11 @@ int64_t steps_made(const fs::path& run) {
 }
 
 // The records of what is finished, and what all of it together says.
-void sum_up(const Findings& findings, const fs::path& folder) {
+void sum_up(const Study& study, const Findings& findings, const fs::path& folder) {
   findings.write_records();
   for (const std::string& note : findings.notes()) print_progress(note + "\n");
   report_events(events_of(findings.records()), folder);
+  report_claims(study, findings.records(), folder);
 }
 
 class Sweep {
@@ -68,7 +71,7 @@ class Sweep {
     check_same_study(study, folder_);
     for (const size_t i : chosen_) check_same_run(folder_, study.runs[i], needs_[i].data);
     findings_.emplace(study, folder_, digests_of(needs_), chosen_,
-                      plan.resume ? Records::accept : Records::ignore);
+                      plan.resume && !plan.afresh ? Records::accept : Records::ignore);
     for (const size_t i : chosen_)
       if (!findings_->is_done(i)) to_do_.push_back(i);
     require_side_by_side(needs_, to_do_, side_by_side());
@@ -93,7 +96,7 @@ class Sweep {
 
   void finish() {
     if (plan_.only.empty())
-      sum_up(*findings_, folder_);
+      sum_up(study_, *findings_, folder_);
     else
       findings_->write_records();
     std::vector<std::string> names;
@@ -213,6 +216,32 @@ void run_sweep(const Study& study, const SweepPlan& plan) {
   sweep.finish();
 }
 
+void verify_sweep(const Study& study, SweepPlan plan) {
+  const fs::path committed = committed_records(study), file = committed / kClaimsFile;
+  if (!fs::exists(file))
+    throw UsageError(file.string(), "there are no verdicts to compare with",
+                     "waiver sweep ends with claims.json; commit it there, beside the records.");
+  if (study.claims.empty()) throw UsageError(study.path, "this study claims nothing to verify");
+  const Json before = parse_json(read_file(file));
+  compare_verdicts(before, before, false, file.string());  // refused now, not after hours
+  bool same_maker = true;
+  for (const StudyRun& run : study.runs) {
+    const fs::path record = record_file(committed, run);
+    same_maker &=
+        fs::exists(record) && RunRecord::read(record).made_by == std::vector<Maker>{this_maker()};
+  }
+  plan.afresh = true;
+  run_sweep(study, plan);
+  const Json after = parse_json(read_file(fs::path(plan.directory) / kClaimsFile));
+  const auto mismatches = compare_verdicts(before, after, same_maker, file.string());
+  if (!mismatches.empty())
+    throw Error(file.string(),
+                fmt::format("it was not reproduced:\n{}", fmt::join(mismatches, "\n")));
+  print_progress(fmt::format("Verified: {} has the same verdicts, {}.\n", file.string(),
+                             same_maker ? "and all numbers the same bits"
+                                        : "and its effects are within the new intervals"));
+}
+
 std::string sweep_forecast(const Study& study, const SweepPlan& plan, int64_t width) {
   return Sweep(study, plan).forecast(width);
 }
@@ -232,7 +261,7 @@ void collect_sweep(const Study& study, const std::string& directory) {
                 "Without --collect they are trained.");
   }
   begin_sweep(study, folder);
-  sum_up(findings, folder);
+  sum_up(study, findings, folder);
   std::vector<std::string> names;
   for (const size_t i : missing) names.push_back(fmt::format("{} ({})", study.runs[i].name, i + 1));
   print_progress(names.empty() ? fmt::format("All {} runs are there.\n", study.runs.size())

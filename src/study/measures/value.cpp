@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "core/statistics.h"
+#include "study/measures/series_choice.h"
+
+namespace waiver {
+namespace {
+
+/// x at one step, or its max, min or mean over the steps.
+class Value : public Measure {
+ public:
+  void options(FieldVisitor& v) override {
+    series_.visit(v);
+    v.field({"step", "last, first, the number of a step, or max, min or mean over the steps"},
+            step_);
+  }
+  void check(const Config& config, const Complain& complain) const override {
+    series_.check(config, complain);
+    static constexpr std::string_view words[] = {"last", "first", "max", "min", "mean"};
+    const bool known = std::ranges::find(words, step_) != std::end(words);
+    const auto number = step_number();
+    if (!known && !number)
+      complain("step",
+               fmt::format("expected last, first, a number, max, min or mean, found \"{}\"", step_),
+               "");
+    if (number && *number > config.train.steps)
+      complain("step", fmt::format("the runs end at step {}", config.train.steps), "");
+  }
+  double of(const RunLogs& run) const override {
+    const auto [steps, values] = series_.of(run);
+    if (step_ == "last") return values.back();
+    if (step_ == "first") return values.front();
+    if (step_ == "max") return std::ranges::max(defined(values));
+    if (step_ == "min") return std::ranges::min(defined(values));
+    if (step_ == "mean") return mean(defined(values));
+    const auto at = std::ranges::find(steps, step_number().value_or(-1));
+    if (at == steps.end()) throw Undefined(fmt::format("the series has no row at step {}", step_));
+    return values[at - steps.begin()];
+  }
+
+ private:
+  static std::vector<double> defined(std::vector<double> values) {
+    std::erase_if(values, [](double x) { return std::isnan(x); });
+    if (values.empty()) throw Undefined("the series is undefined at every step");
+    return values;
+  }
+  std::optional<int64_t> step_number() const {
+    int64_t number = 0;
+    const char* end = step_.data() + step_.size();
+    const auto read = std::from_chars(step_.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end || number < 0) return {};
+    return number;
+  }
+
+  SeriesChoice series_;
+  std::string step_ = "last";
+};
+
+}  // namespace
+
+Registered<Measure> value_kind() {
+  return kind_of<Measure, Value>("value", "x at a step, or its max, min or mean over the steps");
+}
+
+}  // namespace waiver

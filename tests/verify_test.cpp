@@ -1,0 +1,89 @@
+// Claims in a sweep by the program itself, and studies that are verified.
+#include "core/files/json.h"
+#include "runs.h"
+
+namespace fs = std::filesystem;
+using namespace waiver;
+
+namespace {
+
+/// A study of three runs of ten steps with one claim, swept once.
+struct ClaimedStudy {
+  Runs runs;
+  fs::path study = runs.at("s.yaml"), committed = runs.at("records/s");
+
+  ClaimedStudy() {
+    write(
+        "claims: [{id: falls, sentence: S., measure: {kind: value, series: train/loss}, "
+        "expect: {below: 9}}]\n");
+  }
+  void write(const std::string& claims) const {
+    std::ofstream(study) << "base: tiny.yaml\nset: {train: {steps: 10}, probe: {snapshots: []}}\n"
+                            "seeds: [0, 1, 2]\n"
+                         << claims;
+  }
+  Ended sweep(const std::string& name, std::vector<std::string> more = {}) const {
+    std::vector<std::string> command = {"sweep", study.string(), "--out", runs.at(name).string()};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command);
+  }
+  void commit(const fs::path& swept) const {
+    fs::create_directories(committed);
+    fs::copy(swept / "records", committed, fs::copy_options::recursive);
+    fs::copy(swept / "claims.json", committed / "claims.json");
+  }
+  void edit_committed(const std::string& from, const std::string& to) const {
+    std::string text = file_text(committed / "claims.json");
+    const size_t at = text.find(from);
+    REQUIRE(at != text.npos);
+    put_bytes(committed / "claims.json", text.replace(at, from.size(), to));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a sweep ends with its verdicts, which later claims change without training") {
+  const ClaimedStudy claimed;
+  const Ended first = claimed.sweep("one");
+  REQUIRE(first.status == 0);
+  CHECK(contains(first.output, "falls  reproduced"));
+  const auto verdicts = [&] {
+    return parse_json(file_text(claimed.runs.at("one/claims.json"))).at("claims");
+  };
+  CHECK(verdicts().at(0).at("n") == 3);
+  CHECK(verdicts().at(0).at("verdict") == "reproduced");
+  claimed.write(
+      "claims: [{id: falls, sentence: S., measure: {kind: onset, series: train/loss, "
+      "below: 0.5}, expect: {below: 10}}]\n");
+  REQUIRE(claimed.sweep("one", {"--collect"}).status == 0);
+  CHECK(verdicts().at(0).at("verdict") == "not reproduced");
+  CHECK(verdicts().at(0).at("each") == Json({"inf", "inf", "inf"}));
+  // From the records alone.
+  for (const char* seed : {"0", "1", "2"})
+    fs::remove_all(claimed.runs.at(std::string("one/seed=") + seed));
+  const std::string before = file_text(claimed.runs.at("one/claims.json"));
+  REQUIRE(claimed.sweep("one", {"--collect"}).status == 0);
+  CHECK(file_text(claimed.runs.at("one/claims.json")) == before);
+}
+
+TEST_CASE("a committed study is verified, and every mismatch is listed") {
+  const ClaimedStudy claimed;
+  CHECK(claimed.sweep("two", {"--verify"}).status == 2);  // nothing is committed
+  CHECK(!fs::exists(claimed.runs.at("two")));
+  REQUIRE(claimed.sweep("one").status == 0);
+  claimed.commit(claimed.runs.at("one"));
+  const Ended good = claimed.sweep("two", {"--verify"});
+  CHECK(good.status == 0);
+  CHECK(contains(good.output, "and all numbers the same bits"));
+  CHECK(claimed.sweep("two", {"--verify", "--resume", "train.batch=4"}).status == 2);
+  claimed.edit_committed("\"reproduced\"", "\"undecided\"");
+  const Ended bad = claimed.sweep("two", {"--verify", "--resume"});
+  CHECK(bad.status == 1);
+  CHECK(contains(bad.output, "falls: it was undecided, and is now reproduced."));
+  // What cannot be compared is refused before anything is trained.
+  put_bytes(claimed.committed / "claims.json", "{}");
+  CHECK(contains(claimed.sweep("three", {"--verify"}).output, "so the file is damaged"));
+  claimed.write("");
+  CHECK(contains(claimed.sweep("three", {"--verify"}).output, "claims nothing to verify"));
+  CHECK(!fs::exists(claimed.runs.at("three")));
+}
