@@ -40,7 +40,7 @@ std::string all_checkpoints(const ProbeCall& options) {
                      "Omit the overrides.");
   std::string text;
   const auto test = [&](const fs::path& run, const fs::path& file) {
-    const std::vector<MechanismAt> all = mechanism_series(run);
+    const std::vector<MechanismAt> all = mechanism_of_checkpoints(run);
     write_mechanism_series(file, read_file(run / "config.yaml"), all);
     text += fmt::format("{}\n{}\n", run.string(), to_text(all, terminal_width()));
   };

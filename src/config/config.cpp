@@ -10,6 +10,7 @@
 #include "config/writer.h"
 #include "core/memory.h"
 #include "core/tensor.h"
+#include "probe/mechanism/series.h"
 #include "train/trainer.h"
 
 namespace waiver {
@@ -102,6 +103,12 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   if (config.probe.every == 0 && !config.probe.snapshots.empty())
     out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
                    "Write snapshots: []."});
+  if (config.probe.every == 0 && !config.probe.mechanism.empty())
+    out.push_back({"probe.mechanism", "it is not asked without probes (probe.every is 0)",
+                   "Write mechanism: []."});
+  if (const std::string reason = refuse_mechanism(config.model);
+      !config.probe.mechanism.empty() && !reason.empty())
+    out.push_back({"probe.mechanism", reason, "Write mechanism: []."});
   return out;
 }
 
@@ -142,6 +149,11 @@ void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
   if (const auto late = beyond(config.probe.snapshots, train.steps); !late.empty())
     out.push_back(fmt::format("Note: no snapshot is taken at step{} {}: the run ends at step {}.",
                               late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (const auto late = beyond(config.probe.mechanism, train.steps); !late.empty())
+    out.push_back(
+        fmt::format("Note: the mechanism is not asked for at step{} {}: the run ends at "
+                    "step {}.",
+                    late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
   if (const auto late = beyond(config.probe.first, train.steps);
       !late.empty() && config.probe.first != plain.first)
     out.push_back(fmt::format("Note: no probe is made at step{} {}: the run ends at step {}.",

@@ -6,6 +6,12 @@ void ProbeConfig::visit(FieldVisitor& v) {
   v.field({"every", "steps between probes; 0: no probes at all", at_least(0)}, every);
   v.field({"first", "further steps to probe at, for the fast early phase", at_least(0)}, first);
   v.field({"snapshots", "steps at which whole attention maps are kept", at_least(0)}, snapshots);
+  v.field(
+      {"mechanism",
+       "steps at which it is asked what selects the waiver, as by waiver probe --mechanism; the "
+       "answers are the series of /mechanism",
+       at_least(0)},
+      mechanism);
   v.field({"batch", "sequences in the fixed probe batch", between(1, 1 << 16)}, batch);
   v.field({"sink_threshold",
            "ε of the sink rate (Gu et al., 2410.10781: 0.3), and of the onset of attention to the "

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
@@ -153,6 +154,7 @@ bool Prober::shows_block(Point point) {
 bool Prober::due(int64_t step, int64_t steps) const {
   if (config_.every == 0) return false;
   return step % config_.every == 0 || step == steps || snapshot_due(step) ||
+         std::ranges::count(config_.mechanism, step) > 0 ||
          std::find(config_.first.begin(), config_.first.end(), step) != config_.first.end();
 }
 
@@ -219,10 +221,16 @@ void Prober::measure(bool snapshot, Edits* edits) {
     first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
     mean_map_.assign(first_map_.size(), 0.0f);
   }
+  std::optional<DonorStates> donors;
+  if (edits && !edits->donor_points().empty()) {
+    donors.emplace(edits->donor_points(), model_.config(), T);
+    keep_donors(*donors);
+    edits->give(*donors);
+  }
   Watch watch(*this, snapshot);
   for (int64_t begin = 0; begin < batch_.batch; begin += size) {
     Batch part = part_of_batch(begin, std::min(size, batch_.batch - begin));
-    if (edits) edits->begin(begin);
+    if (edits) edits->begin(begin, batch_.batch);
     const bool hidden = !part.whole.empty();
     if (hidden) {
       std::swap(part.inputs, part.whole);
@@ -239,6 +247,20 @@ void Prober::measure(bool snapshot, Edits* edits) {
     metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)
     if (!model_.config().has_attention(l)) leave_out(l, snapshot);
+}
+
+// A natural pass, in which what happens in the blocks is that of unmasked tokens, as measured.
+void Prober::keep_donors(DonorStates& donors) {
+  const int64_t size = part_size(model_.config(), batch_.batch);
+  for (int64_t begin = 0; begin < batch_.batch; begin += size) {
+    const Batch part = part_of_batch(begin, std::min(size, batch_.batch - begin));
+    arena_.reset();
+    Tape tape(arena_, false);
+    Input input{part.whole.empty() ? part.inputs : part.whole, part.batch, part.tokens};
+    input.features = part.features;
+    input.intervention = &donors;
+    model_.forward(tape, input);
+  }
 }
 
 void Prober::leave_out(int64_t layer, bool snapshot) {

@@ -27,7 +27,8 @@ class Prober {
   static int64_t part_size(const ModelConfig& model, int64_t batch);
 
   /// Whether a probe, or a snapshot, is due at this step of a run of `steps`. The last step always
-  /// has a probe; nothing is due when probe.every is 0.
+  /// has a probe, and so has one at which the mechanism is asked for; nothing is due when
+  /// probe.every is 0.
   bool due(int64_t step, int64_t steps) const;
   bool snapshot_due(int64_t step) const;
 
@@ -78,6 +79,7 @@ class Prober {
     return &sources_[series].first->values()[sources_[series].second];
   }
   void leave_out(int64_t layer, bool snapshot);
+  void keep_donors(DonorStates& donors);
 
   const Transformer& model_;
   const Dataset& data_;

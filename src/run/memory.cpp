@@ -100,7 +100,7 @@ std::string amount(double bytes) {
 }
 
 /// A key that affects how much a run takes, and how to give it a moderate value.
-struct Key {
+struct CostlyKey {
   const char* name;
   void (*moderate)(Config&);
 };
@@ -108,17 +108,17 @@ struct Key {
 void at_most(int64_t& value, int64_t most) { value = std::min(value, most); }
 
 constexpr std::array kKeys = {
-    Key{"model.mlp.width", [](Config& c) { at_most(c.model.mlp.width, MlpConfig{}.width); }},
-    Key{"train.batch", [](Config& c) { at_most(c.train.batch, c.train.accumulate); }},
-    Key{"model.context", [](Config& c) { at_most(c.model.context, ModelConfig{}.context); }},
-    Key{"model.width", [](Config& c) { at_most(c.model.width, 2 * c.model.heads); }},
-    Key{"model.layers", [](Config& c) { at_most(c.model.layers, 1); }},
-    Key{"model.heads", [](Config& c) { at_most(c.model.heads, 1); }},
-    Key{"probe.snapshots", [](Config& c) { c.probe.snapshots.clear(); }},
-    Key{"probe.every", [](Config& c) { c.probe.every = 0; }},
-    Key{"train.log_every",
-        [](Config& c) { c.train.log_every = std::max<int64_t>(c.train.steps, 1); }},
-    Key{"train.steps", [](Config& c) { at_most(c.train.steps, TrainConfig{}.steps); }},
+    CostlyKey{"model.mlp.width", [](Config& c) { at_most(c.model.mlp.width, MlpConfig{}.width); }},
+    CostlyKey{"train.batch", [](Config& c) { at_most(c.train.batch, c.train.accumulate); }},
+    CostlyKey{"model.context", [](Config& c) { at_most(c.model.context, ModelConfig{}.context); }},
+    CostlyKey{"model.width", [](Config& c) { at_most(c.model.width, 2 * c.model.heads); }},
+    CostlyKey{"model.layers", [](Config& c) { at_most(c.model.layers, 1); }},
+    CostlyKey{"model.heads", [](Config& c) { at_most(c.model.heads, 1); }},
+    CostlyKey{"probe.snapshots", [](Config& c) { c.probe.snapshots.clear(); }},
+    CostlyKey{"probe.every", [](Config& c) { c.probe.every = 0; }},
+    CostlyKey{"train.log_every",
+              [](Config& c) { c.train.log_every = std::max<int64_t>(c.train.steps, 1); }},
+    CostlyKey{"train.steps", [](Config& c) { at_most(c.train.steps, TrainConfig{}.steps); }},
 };
 
 /// Throws TooLarge where it is more than the second.
@@ -128,7 +128,7 @@ using Estimate = std::function<MemoryUse(const Config&, int64_t)>;
 const char* greatest_key(const Config& config, const Estimate& estimate, int64_t most) {
   const char* greatest = "model";
   int64_t least = most;
-  for (const Key& key : kKeys) try {
+  for (const CostlyKey& key : kKeys) try {
       Config other = config;
       key.moderate(other);
       const int64_t total = estimate(other, most).total();

@@ -240,6 +240,7 @@ class Run {
       prober_.measure(snapshot);
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);
+      ask_mechanism();
       probe_seconds_ += seconds_since(start);
       waiver_ =
           strongest_text([&](std::string_view name) { return prober_.find(name); }, visibility_,
@@ -256,6 +257,12 @@ class Run {
                         "train.clip.");
       if (every > 0) console_.line(fmt::format("step {}  {}", step_, validation_text(loss)));
     }
+  }
+
+  void ask_mechanism() {
+    if (std::ranges::count(config_.probe.mechanism, step_) == 0) return;
+    Prober prober(model_, data_, config_.probe, static_cast<uint64_t>(config_.seed.data));
+    log_->mechanism(step_, find_mechanism(model_, prober, config_.probe.waiver));
   }
 
   Coverage coverage() const { return train_coverage(config_.train, data_, config_.model.context); }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/gemm.h"
 #include "probe/events/event.h"
+#include "probe/mechanism/series.h"
 #include "probe/roles.h"
 
 namespace waiver {
@@ -156,6 +157,13 @@ Log::Row row_of(const Prober::Values& values) {
   return row;
 }
 
+Log::Row row_of(const std::vector<std::pair<std::string, double>>& numbers) {
+  Log::Row row;
+  for (const auto& [name, number] : numbers)
+    row.emplace_back(name, std::span<const double>(&number, 1));
+  return row;
+}
+
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                const LogStart& start)
     : log_(begin(path, config, start, other_unit_)) {
@@ -163,6 +171,8 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);
+  if (!config.probe.mechanism.empty())
+    for (const SeriesSpec& spec : mechanism_series()) log_.define(spec);
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
   const auto tokens = prober.snapshot_tokens();
@@ -194,6 +204,11 @@ void RunLog::probe(int64_t step, const Prober& prober) {
 
 void RunLog::snapshot(int64_t step, const Prober& prober) {
   log_.append("snapshot", step, row_of(prober.snapshot()));
+}
+
+void RunLog::mechanism(int64_t step, const Mechanism& found) {
+  const auto numbers = numbers_of(found);
+  log_.append("mechanism", step, row_of(numbers));
 }
 
 void RunLog::flush(const std::filesystem::path& path) {

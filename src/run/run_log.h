@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "config/config.h"
+#include "probe/mechanism/mechanism.h"
 #include "probe/prober.h"
 #include "run/log_file.h"
 #include "train/trainer.h"
@@ -22,6 +23,8 @@ Log new_log(const std::filesystem::path& path, const Config& config,
 void define_probe(Log& log, const Prober& prober);
 /// The results of a probe, as a row.
 Log::Row row_of(const Prober::Values& values);
+/// Numbers by name, as a row. REQUIRES: they outlive it.
+Log::Row row_of(const std::vector<std::pair<std::string, double>>& numbers);
 
 /// Where a run starts or continues.
 struct LogStart {
@@ -45,6 +48,7 @@ class RunLog {
   void timing(int64_t step, double seconds, double tokens_per_second, double probe_seconds);
   void probe(int64_t step, const Prober& prober);
   void snapshot(int64_t step, const Prober& prober);
+  void mechanism(int64_t step, const Mechanism& found);
 
   Log& log() { return log_; }
   /// The unit that multiplied the bfloat16 numbers before, where it is not this machine's.

@@ -79,8 +79,17 @@ void Edits::resolve_all(const PositionNames& names) {
   for (size_t i = 0; i < configs_.size(); ++i) edits_.push_back(resolve(configs_[i], i, names));
 }
 
-void Edits::begin(int64_t sequence) {
+void Edits::begin(int64_t sequence, int64_t sequences) {
+  first_ = sequence;
+  sequences_ = sequences;
   if (one_by_one()) resolve_all(names_[sequence]);
+}
+
+std::vector<PlacedPoint> Edits::donor_points() const {
+  std::vector<PlacedPoint> out;
+  for (const Resolved& e : edits_)
+    if (e.config.edit->donor() > 0) out.insert(out.end(), e.at.begin(), e.at.end());
+  return out;
 }
 
 std::vector<PlacedPoint> Edits::points_at(const EditConfig& edit, const std::string& where) const {
@@ -126,11 +135,45 @@ Edits::Resolved Edits::resolve(const EditConfig& edit, size_t index,
                        fmt::format("there is no head {}; model.heads is {}", head, model_.heads),
                        "Heads count from 0.");
   if (out.heads.empty()) out.heads = every(model_.heads);
-  if (const std::string from = edit.edit->from(); !from.empty())
+  if (const std::string from = edit.edit->from(); !from.empty()) {
     out.from = number_of(from, names, tokens_, where);
+    for (const PositionNames& others : names_)
+      out.donor_from.push_back(number_of(from, others, tokens_, where));
+  }
   if (const size_t count = edit.edit->count(); count && out.positions.size() != count)
     throw UsageError(where, fmt::format("{} needs {} positions, found {}", edit.edit.name(), count,
                                         out.positions.size()));
+  return out;
+}
+
+DonorStates::DonorStates(std::vector<PlacedPoint> points, const ModelConfig& model, int64_t tokens)
+    : points_(std::move(points)),
+      sinks_(model.sink_tokens),
+      tokens_(tokens),
+      states_(points_.size()),
+      widths_(points_.size()) {}
+
+bool DonorStates::edits(int64_t layer, Point point) const {
+  return std::ranges::count(points_, PlacedPoint{layer, point}) > 0;
+}
+
+void DonorStates::edit(int64_t layer, Point point, const Tensor& t) {
+  const auto place = std::ranges::find(points_, PlacedPoint{layer, point}) - points_.begin();
+  const int64_t sinks = about(point).in_block() ? sinks_ : 0, S = sinks + tokens_;
+  widths_[place] = t.dim(1);
+  for (int64_t n = 0; n < t.dim(0); ++n)
+    if (n % S >= sinks) states_[place].insert(states_[place].end(), t.row(n), t.row(n) + t.dim(1));
+}
+
+std::vector<float> DonorStates::at(const PlacedPoint& point, int64_t sequence, int64_t head,
+                                   int64_t heads) const {
+  const std::vector<float>& all = states_[std::ranges::find(points_, point) - points_.begin()];
+  const int64_t C = widths_[std::ranges::find(points_, point) - points_.begin()], width = C / heads;
+  std::vector<float> out;
+  for (int64_t t = 0; t < tokens_; ++t) {
+    const float* row = &all[(sequence * tokens_ + t) * C + head * width];
+    out.insert(out.end(), row, row + width);
+  }
   return out;
 }
 
@@ -144,10 +187,10 @@ bool Edits::edits(int64_t layer, Point point) const {
 
 void Edits::edit(int64_t layer, Point point, const Tensor& t) {
   for (const Resolved& e : edits_)
-    if (e.is_at(layer, point)) apply(e, point, t);
+    if (e.is_at(layer, point)) apply(e, layer, point, t);
 }
 
-void Edits::apply(const Resolved& edit, Point point, const Tensor& t) const {
+void Edits::apply(const Resolved& edit, int64_t layer, Point point, const Tensor& t) const {
   const PointInfo& info = about(point);
   const int64_t T = tokens_, H = info.has_heads ? model_.heads : 1;
   // Within blocks, sink tokens precede the tokens, whose positions count from 0.
@@ -168,8 +211,16 @@ void Edits::apply(const Resolved& edit, Point point, const Tensor& t) const {
     std::vector<int64_t> positions = edit.positions;
     if (info.kind == PointKind::scores)  // what the mask hides stays hidden
       std::erase_if(positions, [&](int64_t p) { return std::isinf(before[p]); });
-    edit.config.edit->apply({now, before.data(), stride, width, T, head, map ? query : -1},
-                            positions, edit.from);
+    Lane lane{now, before.data(), stride, width, T, head, map ? query : -1};
+    int64_t from = edit.from;
+    std::vector<float> donor;
+    if (const int64_t further = edit.config.edit->donor(); further > 0) {
+      const int64_t other = (first_ + b + further) % sequences_;
+      donor = donors_->at({layer, point}, other, head, H);
+      lane.donor = donor.data();
+      if (from >= 0) from = edit.donor_from[one_by_one() ? other : 0];
+    }
+    edit.config.edit->apply(lane, positions, from);
   });
 }
 
@@ -178,7 +229,7 @@ void Edits::apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) co
   std::vector<float> values(ids.begin(), ids.end());
   const Tensor t{values.data(), {std::ssize(values), 1}};
   for (const Resolved& e : edits_)
-    if (e.is_at(-1, point)) apply(e, point, t);
+    if (e.is_at(-1, point)) apply(e, -1, point, t);
   for (size_t i = 0; i < ids.size(); ++i) {
     if (!(values[i] >= 0 && values[i] < static_cast<float>(end)) ||
         values[i] != std::floor(values[i]))
@@ -195,7 +246,7 @@ void Edits::edit_tokens(std::vector<int32_t>& tokens, int64_t vocabulary) const 
 void Edits::edit_features(std::vector<float>& features) const {
   const Tensor t{features.data(), {std::ssize(features) / model_.width, model_.width}};
   for (const Resolved& e : edits_)
-    if (e.is_at(-1, Point::features)) apply(e, Point::features, t);
+    if (e.is_at(-1, Point::features)) apply(e, -1, Point::features, t);
 }
 
 void Edits::edit_positions(std::vector<int32_t>& positions) const {

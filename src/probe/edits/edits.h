@@ -25,6 +25,24 @@ struct EditConfig {
 
 using PositionNames = std::map<std::string, int64_t>;
 
+/// What a natural pass had at some points, for all sequences of a batch.
+class DonorStates : public Intervention {
+ public:
+  DonorStates(std::vector<PlacedPoint> points, const ModelConfig& model, int64_t tokens);
+  bool edits(int64_t layer, Point point) const override;
+  /// Changes nothing: keeps what is there.
+  void edit(int64_t layer, Point point, const Tensor& t) override;
+  /// Of one sequence and head, [T, width].
+  std::vector<float> at(const PlacedPoint& point, int64_t sequence, int64_t head,
+                        int64_t heads) const;
+
+ private:
+  std::vector<PlacedPoint> points_;
+  int64_t sinks_, tokens_;
+  std::vector<std::vector<float>> states_;  // of each point: [sequences · T, C]
+  std::vector<int64_t> widths_;             // C
+};
+
 /// Edits as an intervention. The ids at `tokens` and `positions` are edited before the pass, by the
 /// caller. What the mask hides stays hidden. Edits are applied in the order given; each sees the
 /// result of those before it.
@@ -41,8 +59,12 @@ class Edits : public Intervention {
 
   /// Whether sequences must pass one by one.
   bool one_by_one() const { return names_.size() > 1; }
-  /// Says which sequence of the batch is the first of the next pass.
-  void begin(int64_t sequence);
+  /// Says which sequence of the batch, which has `sequences`, is the first of the next pass.
+  void begin(int64_t sequence, int64_t sequences);
+  /// The points at which vectors of other sequences are wanted; where there are some, `donors` must
+  /// be given before the first pass, and outlive the last.
+  std::vector<PlacedPoint> donor_points() const;
+  void give(const DonorStates& donors) { donors_ = &donors; }
 
   bool edits(int64_t layer, Point point) const override;
   void edit(int64_t layer, Point point, const Tensor& t) override;
@@ -58,13 +80,14 @@ class Edits : public Intervention {
     EditConfig config;
     std::vector<PlacedPoint> at;
     std::vector<int64_t> positions, queries, heads;
-    int64_t from = -1;
+    int64_t from = -1;  // or where `from` is in each sequence of the batch:
+    std::vector<int64_t> donor_from = {};
 
     bool is_at(int64_t layer, Point point) const;
   };
   Resolved resolve(const EditConfig& edit, size_t index, const PositionNames& names) const;
   std::vector<PlacedPoint> points_at(const EditConfig& edit, const std::string& where) const;
-  void apply(const Resolved& edit, Point point, const Tensor& t) const;
+  void apply(const Resolved& edit, int64_t layer, Point point, const Tensor& t) const;
   void apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) const;
 
   void resolve_all(const PositionNames& names);
@@ -74,6 +97,8 @@ class Edits : public Intervention {
   std::vector<EditConfig> configs_;
   std::vector<PositionNames> names_;
   std::vector<Resolved> edits_;  // of the current sequence, or of all
+  const DonorStates* donors_ = nullptr;
+  int64_t first_ = 0, sequences_ = 1;  // of the pass, and of the batch
 };
 
 }  // namespace waiver

@@ -40,6 +40,24 @@ class Swap : public EditRule {
   }
 };
 
+/// The vectors of the positions in a random order, in which none stays where it was.
+class Shuffle : public EditRule {
+ public:
+  void options(FieldVisitor& v) override { v.field({"seed", kSeedDoc, at_least(0)}, seed_); }
+  bool suits(PointKind) const override { return true; }
+  // Sattolo's algorithm: one cycle through all of them.
+  void apply(const Lane& lane, std::span<const int64_t> positions, int64_t) const override {
+    const Random random(static_cast<uint64_t>(seed_), "shuffle");
+    std::vector<int64_t> from(positions.begin(), positions.end());
+    for (int64_t i = std::ssize(from) - 1; i > 0; --i) std::swap(from[i], from[random.below(i, i)]);
+    for (size_t i = 0; i < from.size(); ++i)
+      std::ranges::copy(lane.was(from[i]), lane.at(positions[i]));
+  }
+
+ private:
+  int64_t seed_ = 0;
+};
+
 // What permute and noise have in common.
 class Control : public EditRule {
  public:
@@ -105,6 +123,10 @@ Registered<EditRule> permute_kind() {
 
 Registered<EditRule> noise_kind() {
   return kind_of<EditRule, Noise>("noise", "a random direction at the same norm");
+}
+
+Registered<EditRule> shuffle_kind() {
+  return kind_of<EditRule, Shuffle>("shuffle", "the positions' vectors in a random order");
 }
 
 Registered<EditRule> swap_kind() {

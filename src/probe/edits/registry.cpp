@@ -14,7 +14,10 @@ namespace waiver {
   KIND(EditRule, permute) \
   KIND(EditRule, noise)   \
   KIND(EditRule, swap)    \
-  KIND(EditRule, hide)
+  KIND(EditRule, shuffle) \
+  KIND(EditRule, donor)   \
+  KIND(EditRule, hide)    \
+  KIND(EditRule, redirect)
 WAIVER_REGISTRY(EditRule, EDIT_RULES)
 
 }  // namespace waiver

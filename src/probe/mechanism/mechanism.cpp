@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/statistics.h"
+#include "probe/mechanism/series.h"
 #include "probe/roles.h"
 
 namespace waiver {
@@ -178,6 +179,9 @@ FollowRates follow_rates(Subject& s) {
 
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds) {
+  if (const std::string reason = refuse_mechanism(model.config()); !reason.empty())
+    throw UsageError("model.attention", reason,
+                     "The mechanism tests need two keys that many queries see.");
   Passes passes(model, prober);
   Subject s{passes, passes.natural(), thresholds};
   for (const int64_t k : passes.candidates()) {
@@ -191,10 +195,6 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
     s.candidates.push_back(key);
     s.places.push_back(k);
   }
-  if (s.candidates.size() < 2)
-    throw UsageError("model.attention.mask",
-                     "queries have at most one key in common, so there is none to compare it with",
-                     "The mechanism tests need two keys that many queries see.");
   find_waiver(s);
   stand_aside(s);
   choose_others(s);

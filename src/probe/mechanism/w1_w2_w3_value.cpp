@@ -35,19 +35,12 @@ Hypothesis w1_value_drain_hypothesis() {
 
 namespace {
 
-// The cost of zeroing the value of a key, of replacing it by the mean, and of hiding the key.
-struct Costs {
-  double zero, mean, hide;
-};
-
-Costs costs_of(Subject& s, const Key& key) {
-  const std::vector<PositionNames> names = names_of({{"key", key}});
-  const auto cost = [&](Point point, const char* rule) {
-    return s.passes.run({make_edit({in_every_block(point)}, rule, {"key"})}, names).loss -
-           s.natural.loss;
-  };
-  return {cost(Point::attn_v, "zero"), cost(Point::attn_v, "mean"),
-          cost(Point::attn_scores, "hide")};
+// Of a key: Δloss with its value edited, or the key hidden.
+double cost_of(Subject& s, const Key& key, Point point, const char* rule,
+               const SetFields::Values& options = {}) {
+  const std::vector<PositionNames> names = names_of({{"key", key}, {"ordinary", s.others.front()}});
+  return s.passes.run({make_edit({in_every_block(point)}, rule, {"key"}, options)}, names).loss -
+         s.natural.loss;
 }
 
 // The key, other than the waiver, that the same heads attend to most.
@@ -71,16 +64,20 @@ constexpr struct {
 
 static Finding try_no_information(Subject& s, const FollowRates&) {
   const Key control = runner_up(s);
-  const Costs own = costs_of(s, s.waiver), other = costs_of(s, control);
-  const double rho = own.zero / own.hide;
+  const double zero = cost_of(s, s.waiver, Point::attn_v, "zero"),
+               hide = cost_of(s, s.waiver, Point::attn_scores, "hide"), rho = zero / hide;
   Finding out{judge(rho < kInformation.none, rho >= kInformation.some),
-              {{"zero", own.zero},
-               {"mean", own.mean},
-               {"hide", own.hide},
+              {{"zero", zero},
+               {"mean", cost_of(s, s.waiver, Point::attn_v, "mean")},
+               {"noise", cost_of(s, s.waiver, Point::attn_v, "noise")},
+               {"donor", cost_of(s, s.waiver, Point::attn_v, "donor", {{"from", "key"}})},
+               {"foreign", cost_of(s, s.waiver, Point::attn_v, "donor", {{"from", "ordinary"}})},
+               {"hide", hide},
                {"rho", rho},
                {"control_key", static_cast<double>(control.position())},
-               {"control_rho", other.zero / other.hide}}};
-  if (own.hide < kInformation.least) {
+               {"control_rho", cost_of(s, control, Point::attn_v, "zero") /
+                                   cost_of(s, control, Point::attn_scores, "hide")}}};
+  if (hide < kInformation.least) {
     out.outcome = Outcome::undecided;
     out.note = "hiding it costs nothing";
   }

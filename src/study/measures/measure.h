@@ -15,8 +15,8 @@ struct RunLogs {
   const Log& log;
   const Log* mechanism = nullptr;  // RUN/mechanism.h5; null where there is none
 
-  /// The log that holds a group: `mechanism` is in a file of its own. Throws Undefined where that
-  /// is absent.
+  /// The log that holds a group: `mechanism` may be in a file of its own. Throws Undefined where
+  /// neither has it.
   const Log& holding(const std::string& group) const;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "config/suggest.h"
+#include "probe/mechanism/series.h"
 #include "probe/metrics/metric.h"
 #include "run/events.h"
 #include "run/run_log.h"
@@ -38,6 +39,7 @@ const std::vector<SeriesSpec>& known_series() {
         out.push_back(std::move(spec));
       }
     }
+    for (const SeriesSpec& spec : mechanism_series()) out.push_back(spec);
     return out;
   }();
   return all;
@@ -159,11 +161,11 @@ Opened open_series(const RunLogs& run, const std::string& series) {
 }  // namespace
 
 const Log& RunLogs::holding(const std::string& group) const {
-  if (group != kMechanism) return log;
+  if (group != kMechanism || !log.steps(group).empty()) return log;
   if (!mechanism)
     throw Undefined(
-        "the run has no mechanism.h5; waiver probe RUN --mechanism --all-checkpoints "
-        "writes it");
+        "the run's log has no series of /mechanism (probe.mechanism), and it has no mechanism.h5 "
+        "(waiver probe RUN --mechanism --all-checkpoints)");
   return *mechanism;
 }
 
@@ -175,7 +177,7 @@ std::pair<std::string, std::string> split_series(const std::string& series) {
 const SeriesSpec* check_series(const std::string& series, const std::string& key,
                                const Config& config, const Complain& complain) {
   const auto [group, name] = split_series(series);
-  if (series.empty() || (group == kMechanism && !name.empty())) return nullptr;
+  if (series.empty()) return nullptr;
   const auto at = std::ranges::find(known_series(), series, full_name);
   if (at == known_series().end()) {
     if (group == "timing")
@@ -190,11 +192,12 @@ const SeriesSpec* check_series(const std::string& series, const std::string& key
 }
 
 void SeriesChoice::visit(FieldVisitor& v) {
-  v.field(Field{"series",
-                "a series of the log, GROUP/NAME, of /probe, /train, /eval or, from mechanism.h5, "
-                "/mechanism"}
-              .must_be_given(),
-          series_);
+  v.field(
+      Field{"series",
+            "a series of the log, GROUP/NAME, of /probe, /train, /eval or /mechanism, which may "
+            "also be in mechanism.h5"}
+          .must_be_given(),
+      series_);
   v.visit({"at", "an entry for each of its axes"}, BlockRef{[this](FieldVisitor& inner) {
             for (const std::string& axis : known_axes())
               inner.field({axis, "a number or name, strongest, max, min or mean"}, at_[axis]);
