@@ -37,10 +37,11 @@ std::vector<SeededPoint> expand(const StudyFile& file) {
   std::vector<SeededPoint> seeded;
   for (const SeededPoint& point : points)
     for (const int64_t seed : file.seeds) {
-      Node both = Node::map();
-      both.add("init", Node::text(std::to_string(seed)));
-      both.add("data", Node::text(std::to_string(seed)));
-      seeded.push_back(point.with({nested("seed", {}, both), fmt::format("seed={}", seed)}));
+      StudyPoint set{Node::map(), fmt::format("seed={}", seed)};
+      for (const std::string& key : file.seed_keys)
+        merge(set.settings, nested(key, file.seed_keys_place, Node::text(std::to_string(seed))),
+              config_keys(), false);
+      seeded.push_back(point.with(set));
       seeded.back().group = point.point.name;
     }
   return seeded;

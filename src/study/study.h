@@ -46,7 +46,8 @@ struct Study {
 ///   overrides: [{where: {model.position.kind: rope}, set: {train: {steps: 9}}}, …]  in order, over
 ///     the points that have the settings of `where`
 ///   claims: [{id: early, sentence: …}, …]  what the runs can show (study/claims/claim.h)
-///   seeds: [0, 1, 2]  each is seed.init and seed.data of one run; default [0]
+///   seeds: [0, 1, 2]  each is the value of seed_keys in one run; default [0]
+///   seed_keys: [seed.init, seed.data]  what each seed sets; this is the default
 /// Conditions (study/where.h) are about what the base, `set` and the point make of a run, and each
 /// must hold for one. The overrides of the command line come last, in every run. Throws one
 /// UsageError that lists everything wrong with the study and with any of its runs.

@@ -25,7 +25,12 @@ struct StudyValues {
     v.field({"title", "the title of the study"}, file.title);
     v.field({"question", "the question that it is meant to answer"}, file.question);
     v.field(Field{"base", "a run config, relative to this file"}.must_be_given(), file.base);
-    v.field({"seeds", "each is seed.init and seed.data of one run", at_least(0)}, file.seeds);
+    v.field({"seeds", "each is the value of seed_keys in one run", at_least(0)}, file.seeds);
+    v.field(
+        {"seed_keys",
+         "what each seed sets: seed.init, seed.data, and further keys that take a seed, such as "
+         "data.gate_seed"},
+        file.seed_keys);
   }
 };
 
@@ -88,8 +93,9 @@ class Blocks {
   }
 
   void check_seed(const std::string& key, const Place& place) {
-    if (overlap(key, "seed"))
-      complaints_.add(place, key, "the study's seeds set it", "Write seeds: [0, 1, 2].");
+    for (const std::string& of_seeds : out_.seed_keys)
+      if (overlap(key, of_seeds))
+        return complaints_.add(place, key, "the study's seeds set it", "Write seeds: [0, 1, 2].");
   }
 
   // What the study varies may not also be set.
@@ -197,10 +203,16 @@ StudyFile StudyFile::read(const std::string& text, const std::string& path, cons
   out.base_place = place_of(top, "base");
   out.axes_key = top.find("grid") ? "grid" : "pairs";
   out.axes_place = place_of(top, out.axes_key);
+  out.seed_keys_place = place_of(top, "seed_keys");
+  if (const Node::Entry* keys = top.find("seed_keys"); keys && keys->value.is_list()) {
+    out.seed_keys.clear();  // blocks are checked against them before the other keys are read
+    for (const Node& key : keys->value.items) out.seed_keys.push_back(key.scalar);
+  }
   Blocks(top, out, complaints).read(last);
   read_fields(
       top, [&](FieldVisitor& v) { StudyValues{out}.visit(v); }, study_keys(), complaints);
   if (out.seeds.empty()) complaints.add(seeds_place, "seeds", "the list is empty");
+  if (out.seed_keys.empty()) complaints.add(out.seed_keys_place, "seed_keys", "the list is empty");
   if (out.count() > kMostRuns)
     complaints.add(out.axes_place, out.axes_key,
                    fmt::format("this makes more than {} runs", kMostRuns));

@@ -24,6 +24,8 @@ struct StudyOverride {
 struct StudyFile {
   std::string title, question, base;
   std::vector<int64_t> seeds = {0};
+  std::vector<std::string> seed_keys = {"seed.init", "seed.data"};  // that each seed sets
+  Place seed_keys_place;
   Node set;                                   // over the base, in every run
   std::vector<std::vector<StudyPoint>> axes;  // crossed with each other, the first slowest
   std::vector<StudyOverride> overrides;

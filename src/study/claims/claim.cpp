@@ -10,7 +10,8 @@ std::span<const Choice> words(OverRuns) {
   static constexpr Choice all[] = {
       {"median", "the median over the runs, with its bootstrap interval"},
       {"mean", "the mean over the runs, with its bootstrap interval"},
-      {"every", "every single run"}};
+      {"every", "every single run"},
+      {"distinct", "how many different numbers the runs have"}};
   return all;
 }
 

@@ -30,8 +30,9 @@ struct Expectation {
   std::string text() const;
 };
 
-/// What must be as expected: the median or mean over the runs, or the number of every single run.
-enum class OverRuns { median, mean, every };
+/// What must be as expected: the median or mean over the runs, the number of every single run, or
+/// how many different numbers the runs have.
+enum class OverRuns { median, mean, every, distinct };
 std::span<const Choice> words(OverRuns);
 
 /// A sentence about the runs of a study that their logs can show to be true or false.

@@ -98,6 +98,14 @@ ClaimResult judge(const Claim& claim, std::span<const MeasuredRun> runs) {
     result.each = result.first;
     result.effect = bootstrap(defined(result.each), statistic);
   }
+  if (claim.statistic == OverRuns::distinct) {
+    const auto all = defined(result.each);
+    const auto different = static_cast<double>(std::set(all.begin(), all.end()).size());
+    result.effect = {different, different, different};
+    result.met = claim.expect.met(different) ? result.each.size() : 0;
+    decide(result, missing);
+    return result;
+  }
   result.met = static_cast<size_t>(
       std::ranges::count_if(result.each, [&](double x) { return claim.expect.met(x); }));
   decide(result, missing);
