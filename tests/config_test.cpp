@@ -185,9 +185,8 @@ TEST_CASE("numbers are written in their shortest form, with a point") {
 TEST_CASE("the documentation has every key of every kind") {
   const std::string docs = config_docs();
   // Real-valued data, its objective and its model belong together; everything else stands alone.
-  const Strings features = {"data=trigger_average", "train.objective=regression",
-                            "model.input=features", "model.width=16"};
-  std::vector<Strings> configs = {{}, features};
+  const Strings features = {"train.objective=regression", "model.input=features"};
+  std::vector<Strings> configs = {{}};
   for (const KeyInfo& key : config_keys())
     for (const Choice& choice : key.choices) {
       CHECK(docs.find(fmt::format("`{}`", choice.name)) != std::string::npos);
@@ -195,7 +194,12 @@ TEST_CASE("the documentation has every key of every kind") {
       std::string setting = key.name + "=" + std::string(choice.name);
       if (setting == "data=text") setting = "data={kind: text, path: x}";
       if (setting == "data=tokens") setting = "data={kind: tokens, train: x, validation: y}";
-      if (setting == "model.attention.mask=bidirectional")
+      if (key.name == "data" && Kind<Dataset>(choice.name)->features() > 0)
+        configs.push_back(
+            {setting, "train.objective=regression", "model.input=features", "model.width=64",
+             "data.features=64",
+             fmt::format("model.dedicated.count={}", Kind<Dataset>(choice.name)->dedicated())});
+      else if (setting == "model.attention.mask=bidirectional")
         configs.push_back({setting, "train.objective=masked_token"});
       else if (std::find(features.begin(), features.end(), setting) == features.end())
         configs.push_back({setting});

@@ -43,12 +43,13 @@ class EveryDataset {
   /// With each objective that it can have; `random` puts random tokens at places 1 … 3.
   void each(bool random, const std::function<void(const Dataset&)>& f) const {
     for (const auto& entry : registry<Dataset>()) {
-      const bool features = entry.name == "trigger_average";
+      const bool features = entry.make()->features() > 0;
       SetFields::Values options = {{"path", path("text.txt")},
                                    {"split", "0.5"},
                                    {"train", path("train.bin")},
                                    {"validation", path("validation.bin")}};
       if (entry.name == "tokens") options["vocabulary"] = "40";
+      if (features) options["features"] = "16";  // the width of the model below
       if (random && !features) options["edits.random"] = "1,4";
       for (const auto& objective : registry<Objective>()) {
         if (Kind<Objective>(objective.name)->predicts_tokens() == features) continue;

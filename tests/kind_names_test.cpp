@@ -13,10 +13,12 @@ Strings with_needs(const std::string& block, std::string_view kind, Strings over
   if (block == "data" && kind == "text") overrides.push_back("data.path=x");
   if (block == "data" && kind == "tokens")
     overrides.insert(overrides.end(), {"data.train=x", "data.validation=x"});
-  if (kind == "trigger_average" || kind == "regression") {
-    overrides.insert(overrides.end(), {"model.input=features", "data.features=64",
-                                       "data.kind=trigger_average", "train.objective=regression"});
-  }
+  const bool features = block == "data" && Kind<Dataset>(kind)->features() > 0;
+  if (features || kind == "regression")
+    overrides.insert(overrides.end(),
+                     {"model.input=features", "data.features=64", "train.objective=regression"});
+  if (kind == "regression") overrides.push_back("data.kind=trigger_average");
+  if (kind == "nop") overrides.push_back("model.dedicated.count=1");
   if (kind == "bidirectional") overrides.push_back("train.objective=masked_token");
   return overrides;
 }

@@ -227,7 +227,8 @@ TEST_CASE("series of /mechanism are read from a file of their own") {
   HandRun run((HandLog()));
   const std::string yaml = "{series: mechanism/rho, step: 20}";
   CHECK(run.why(yaml) ==
-        "the run has no mechanism.h5; waiver probe RUN --mechanism --all-checkpoints writes it.");
+        "the run's log has no series of /mechanism (probe.mechanism), and it has no mechanism.h5 "
+        "(waiver probe RUN --mechanism --all-checkpoints).");
   run.mechanism = Log::create(run.folder / "mechanism.h5", {}, "");
   run.mechanism->define({"mechanism", "rho", {}, "1", "", ""});
   for (const int64_t step : {0, 20}) {
@@ -244,7 +245,8 @@ TEST_CASE("a measure that no run can have is refused with a guess at what was me
   CHECK(value("series: train/loss") == "");
   CHECK(value("series: mechanism/rho") == "");
   CHECK(value("series: enrichment") ==
-        "series: no run logs a series \"enrichment\". Did you mean probe/enrichment?");
+        "series: no run logs a series \"enrichment\". Did you mean "
+        "probe/enrichment or mechanism/enrichment?");
   CHECK(value("series: probe/enrichmant") ==
         "series: no run logs a series \"probe/enrichmant\". Did you mean probe/enrichment?");
   CHECK(value("series: probe/zzz") ==

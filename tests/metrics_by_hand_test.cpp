@@ -8,7 +8,7 @@
 
 #include "captured.h"
 #include "core/fields/set_fields.h"
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "metric_called.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/reduce.h"

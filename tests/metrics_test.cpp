@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "captured.h"
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "distance.h"
 #include "metric_called.h"
 #include "probe/events/waiver_place.h"

@@ -72,7 +72,7 @@ inline std::map<std::string, std::vector<uint64_t>> logged(const std::filesystem
     for (const int64_t step : log.steps(group))
       out[group + "/step"].push_back(static_cast<uint64_t>(step));
     for (const std::string& name : log.names(group))
-      if (name != "tokens" && name != "event_name")
+      if (name != "tokens" && !name.ends_with("_name"))
         for (const double value : log.read(group, name).values)
           out[group + "/" + name].push_back(std::bit_cast<uint64_t>(value));
   }

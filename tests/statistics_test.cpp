@@ -1,4 +1,4 @@
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 
 #include <doctest/doctest.h>
 

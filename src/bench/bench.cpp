@@ -11,7 +11,7 @@
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/memory.h"
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "core/threads.h"
 #include "probe/prober.h"
 #include "train/trainer.h"

@@ -28,6 +28,8 @@ constexpr const char* kOptions[] = {"model.position={kind: rope, fraction: 0.25}
                                     "model.norm.bias=false",
                                     "model.norm.place=post",
                                     "model.norm.place=sandwich",
+                                    "model.norm.final=false",
+                                    "model.position={kind: learned, into: attention}",
                                     "model.output.tied=true",
                                     "model.output.bias=true",
                                     "model.sink_tokens=1",

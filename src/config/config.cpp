@@ -10,7 +10,7 @@
 #include "config/writer.h"
 #include "core/memory.h"
 #include "core/tensor.h"
-#include "probe/mechanism/series.h"
+#include "probe/mechanism/mechanism.h"
 #include "train/trainer.h"
 
 namespace waiver {

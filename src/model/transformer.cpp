@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/rehearsal.h"
 #include "core/threads.h"
 #include "model/intervention.h"
 
@@ -52,6 +53,9 @@ void edit_added(const Input& input, int64_t layer, Point point, Arena& arena, co
 // A tensor as a Variable whose gradient nobody needs.
 Variable features_of(Tape& tape, const Input& input, int64_t C) {
   Variable x = tape.variable({input.batch * input.length, C});
+  if (!rehearsing() && std::ssize(input.features) != x.value.size())
+    throw Error("model", fmt::format("{} numbers are not the features of {} tokens of width {}",
+                                     input.features.size(), input.batch * input.length, C));
   std::copy(input.features.begin(), input.features.end(), x.value.data);
   return x;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "config/overlay.h"
@@ -120,6 +121,17 @@ class RunMaker {
   Complaints& complaints_;
 };
 
+// Steps that claims name are not missing from a trial that the command line makes shorter.
+std::vector<StudyRun> as_planned(std::vector<StudyRun> runs, const Node& last) {
+  bool shorter = false;
+  for_each_leaf(last, "", [&](const std::string& key, const Node::Entry&) {
+    shorter |= key == "train.steps";
+  });
+  for (StudyRun& run : runs)
+    if (shorter) run.config.train.steps = std::numeric_limits<int64_t>::max();
+  return runs;
+}
+
 }  // namespace
 
 Study load_study(const std::string& path, std::span<const std::string> overrides) {
@@ -148,7 +160,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
       complaints.add(file.axes_place, file.axes_key, "two runs would both be called " + run.name);
   }
   complaints.throw_if_any();
-  select_runs(study.claims, study.runs, complaints);
+  select_runs(study.claims, as_planned(study.runs, last), complaints);
   complaints.throw_if_any();
   return study;
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "core/stop.h"
 
 namespace waiver {

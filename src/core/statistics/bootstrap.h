@@ -24,7 +24,7 @@ struct Interval {
 /// The statistic and its percentile bootstrap interval (Efron & Tibshirani, An Introduction to the
 /// Bootstrap, 1993, ch. 13): kResamples times n of the n values are drawn with replacement and
 /// their statistic is taken; the interval runs from quantile a of these to quantile 1 − a, a =
-/// (1 − level) ÷ 2 (core/statistics.h). Not BCa: its acceleration comes from the jackknife, which
+/// (1 − level) ÷ 2 (order.h). Not BCa: its acceleration comes from the jackknife, which
 /// fails for a median and has no meaning where values are infinite.
 ///
 /// A value that was not reached within the run is censored and enters as +∞: later than all others.

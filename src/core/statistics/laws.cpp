@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 
 namespace waiver {
 namespace {

@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/statistics.h"
-#include "probe/mechanism/series.h"
+#include "core/statistics/order.h"
 #include "probe/roles.h"
 
 namespace waiver {
@@ -175,6 +174,24 @@ FollowRates follow_rates(Subject& s) {
   std::vector<std::string> both = s.content();
   both.push_back(encoding);
   return {rate({encoding}), rate(s.content()), rate(both)};
+}
+
+std::string refuse_mechanism(const ModelConfig& model) {
+  if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
+    return "no layer has attention to be selected by";
+  const int64_t T = model.context;
+  std::vector<int64_t> viewers(T, 0), others(T, 0);
+  for (int64_t i = 0; i < T; ++i)
+    for (const KeyRange& keys : model.attention.mask->visible(i, T).ranges())
+      for (int64_t k = std::max<int64_t>(0, keys.begin); k < keys.end; ++k) {
+        ++viewers[k];
+        others[k] += k != i;
+      }
+  const int64_t most = std::ranges::max(viewers);
+  int64_t shared = 0;
+  for (int64_t k = 0; k < T; ++k) shared += 4 * viewers[k] > most && others[k] > 0;
+  return shared < 2 ? "queries have at most one key in common, so there is none to compare it with"
+                    : "";
 }
 
 Mechanism find_mechanism(const Transformer& model, Prober& prober,

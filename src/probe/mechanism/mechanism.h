@@ -97,4 +97,7 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
 
 FollowRates follow_rates(Subject& subject);
 
+/// Why the mechanism of such a model cannot be asked for, or an empty string.
+std::string refuse_mechanism(const ModelConfig& model);
+
 }  // namespace waiver

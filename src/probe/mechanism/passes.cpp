@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/fields/set_fields.h"
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace waiver {
@@ -81,24 +80,6 @@ std::vector<std::pair<std::string, double>> numbers_of(const Mechanism& m) {
   for (const OfFinding& n : kOfFindings) out.emplace_back(n.name, number_of(m, n));
   for (const Finding& f : m.findings) out.emplace_back(f.id, static_cast<double>(f.outcome));
   return out;
-}
-
-std::string refuse_mechanism(const ModelConfig& model) {
-  if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
-    return "no layer has attention to be selected by";
-  const int64_t T = model.context;
-  std::vector<int64_t> viewers(T, 0), others(T, 0);
-  for (int64_t i = 0; i < T; ++i)
-    for (const KeyRange& keys : model.attention.mask->visible(i, T).ranges())
-      for (int64_t k = std::max<int64_t>(0, keys.begin); k < keys.end; ++k) {
-        ++viewers[k];
-        others[k] += k != i;
-      }
-  const int64_t most = std::ranges::max(viewers);
-  int64_t shared = 0;
-  for (int64_t k = 0; k < T; ++k) shared += 4 * viewers[k] > most && others[k] > 0;
-  return shared < 2 ? "queries have at most one key in common, so there is none to compare it with"
-                    : "";
 }
 
 }  // namespace waiver

@@ -15,7 +15,4 @@ std::vector<SeriesSpec> mechanism_series();
 /// A number for each of them, by name.
 std::vector<std::pair<std::string, double>> numbers_of(const Mechanism& mechanism);
 
-/// Why the mechanism of such a model cannot be asked for, or an empty string.
-std::string refuse_mechanism(const ModelConfig& model);
-
 }  // namespace waiver

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "probe/mechanism/mechanism.h"
 
 // W4, W5, W6 and W9: which cue selects the waiver.

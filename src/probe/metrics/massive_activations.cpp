@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {

@@ -1,6 +1,6 @@
 #include "probe/roles.h"
 
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"

@@ -1,4 +1,4 @@
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {

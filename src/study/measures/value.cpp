@@ -4,7 +4,7 @@
 #include <charconv>
 #include <optional>
 
-#include "core/statistics.h"
+#include "core/statistics/order.h"
 #include "study/measures/series_choice.h"
 
 namespace waiver {
