@@ -132,14 +132,15 @@ def draw(groups: dict[str, list[Run]], folder: pathlib.Path) -> None:
             below.set_xticks([0, 20, 100, 1000], ["0", "20", "100", "1,000"])
             if column == 0:
                 above.set_ylabel("α, r$_V$")
-                below.set_ylabel("selected by\n(5 seeds)" if len(runs) == 5 else "selected by")
+                below.set_ylabel(f"{len(runs)} seeds", fontsize=8)
             if row == len(rests) - 1:
                 below.set_xlabel("step")
     handles = [Line2D([], [], color=TOKEN, label="dedicated token"),
                Line2D([], [], color=POSITION, label="strongest position"),
                Line2D([], [], color="#444444", label="α: attention received (all queries)"),
                Line2D([], [], color="#444444", linestyle=":", label="r$_V$: value ratio"),
-               *(Patch(color=colour, label=f"by {name}") for name, colour in WAYS.values()),
+               *(Patch(color=colour, label=name if name in ("mixed", "nothing") else
+                       f"selected by {name}") for name, colour in WAYS.values()),
                Patch(color="#777777", alpha=.3, label="pale: no sink yet")]
     legend = figure.add_subplot(grid[-1, :])
     legend.axis("off")

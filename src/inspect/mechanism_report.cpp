@@ -25,7 +25,7 @@ Mechanism mechanism_of(const SavedModel& saved) {
   if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
     throw UsageError(saved.checkpoint.string(), "this model has no attention to be selected by");
   Prober prober(*saved.model, *saved.data, saved.config.probe,
-                static_cast<uint64_t>(saved.config.seed.data));
+                static_cast<uint64_t>(saved.config.seed.data), When::always);
   return find_mechanism(*saved.model, prober, saved.config.probe.waiver);
 }
 

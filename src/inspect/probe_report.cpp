@@ -56,8 +56,8 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
   table.rows = {{"head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E", "r_V", "c",
                  "A[t,0]", "argmax 0", "entropy", "verdict"}};
   for (size_t head = 0; head < places.size(); ++head) {
-    const auto& [layer, of_layer, key, attention] = places[head];
-    table.rows.push_back({fmt::format("{}.{}", layer, of_layer)});
+    const int64_t key = places[head].key;
+    table.rows.push_back({fmt::format("{}.{}", places[head].layer, places[head].head)});
     std::vector<Cell>& row = table.rows.back();
     if (key < 0) {
       row.emplace_back(

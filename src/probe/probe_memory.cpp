@@ -94,7 +94,7 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
   const ModelConfig& m = model.config();
   bool gradients = false;
   for (const RegisteredMetric& entry : metrics()) {
-    if (entry.when == When::on_demand && which == When::training) continue;
+    if (entry.when > which) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
     const std::unique_ptr<Metric> metric = entry.make();
     gradients |= metric->of_gradients();

@@ -133,7 +133,7 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
   context_ = {&model,  &data,        m.layers,       m.heads, m.context,
               m.width, config.batch, m.added_keys(), config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
-    if (entry.when == When::on_demand && metrics == When::training) continue;
+    if (entry.when > metrics) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
     metrics_.push_back(entry.make());
     of_gradients_ |= metrics_.back()->of_gradients();

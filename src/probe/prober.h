@@ -19,7 +19,7 @@ namespace waiver {
 class Prober {
  public:
   /// REQUIRES: model and data outlive the prober; data is open.
-  /// `metrics`: only those of training, or with on_demand all of them.
+  /// `metrics`: which ones.
   Prober(const Transformer& model, const Dataset& data, const ProbeConfig& config, uint64_t seed,
          When metrics = When::training, const ProbeTokens& tokens = {});
 

@@ -15,17 +15,23 @@ int64_t index_of(const Log& log, const std::string& series, const WaiverPlace& a
   int64_t index = 0;
   for (const std::string& axis : log.spec("probe", series).axes) {
     if (axis == "step") continue;
-    const int64_t here = axis == "layer" ? at.layer : axis == "head" ? at.head : at.key;
+    const int64_t here = axis == "layer"        ? at.layer
+                         : axis == "head"       ? at.head
+                         : axis == "query_role" ? 0  // all of them
+                         : axis == "key_role"   ? at.role
+                                                : at.key;
     index = index * log.axes().at(axis) + here;
   }
   return index;
 }
 
-int64_t find_onset_layer(const Log& log, ProbeValues& probe, int64_t key, double threshold) {
+int64_t find_onset_layer(const Log& log, ProbeValues& probe, const WaiverPlace& at,
+                         double threshold) {
   const std::vector<int64_t> steps = log.steps("probe");
   for (int64_t l = 0; l < log.axes().at("layer"); ++l)
     for (int64_t h = 0; h < log.axes().at("head"); ++h)
-      if (find_onset(steps, probe.at("received_attention", {l, h, key}), threshold).step >= 0)
+      if (const WaiverPlace here{l, h, at.key, 0, at.role};
+          find_onset(steps, probe.at("received_attention", here), threshold).step >= 0)
         return l;
   return -1;
 }
@@ -67,7 +73,9 @@ const Log::Data& ProbeValues::all(const std::string& series) {
 }
 
 std::vector<double> ProbeValues::at(const std::string& series, const WaiverPlace& place) {
-  return all(series).over_rows(index_of(log_, name_of(series), place));
+  const std::string by_role = "role_" + series;
+  const std::string& name = place.role >= 0 && has(by_role) ? by_role : series;
+  return all(name).over_rows(index_of(log_, name_of(name), place));
 }
 
 std::vector<WaiverPlace> waiver_places(const Log& log) {
@@ -79,7 +87,14 @@ std::vector<WaiverPlace> waiver_places(const Log& log) {
 }
 
 std::optional<WaiverPlace> strongest_waiver(const Log& log) {
-  return strongest_waiver(waiver_places(log));
+  const auto place = strongest_waiver(waiver_places(log));
+  const std::string by_role = "role_received_attention";
+  if (!log.has("probe", by_role) || !log.has("roles", "key_role_name")) return place;
+  const int64_t rows = std::ssize(log.steps("probe"));
+  const auto role = stronger_role(place, log.read_rows("probe", by_role, rows - 1, rows).values,
+                                  log.strings("roles", "key_role_name"), log.axes().at("layer"),
+                                  log.axes().at("head"));
+  return role ? role : place;
 }
 
 const Event* RunEvents::find(std::string_view name) const {
@@ -100,7 +115,7 @@ std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config) 
   RunEvents events;
   events.at = *at;
   ProbeValues probe(log);
-  events.onset_layer = find_onset_layer(log, probe, at->key, config.waiver.received_attention);
+  events.onset_layer = find_onset_layer(log, probe, *at, config.waiver.received_attention);
   const std::vector<int64_t> steps = log.steps("probe");
   for (const EventKind& kind : event_kinds(config)) {
     const std::string series(kind.series);
@@ -116,7 +131,9 @@ void write_events(Log& log, const ProbeConfig& config) {
   write_place(log, "strongest_layer", "layer of the head and key with the most attention",
               events->at.layer);
   write_place(log, "strongest_head", "that head", events->at.head);
-  write_place(log, "strongest_key", "that key", events->at.key);
+  write_place(log, "strongest_key", "that key; −1: it is that of a role", events->at.key);
+  write_place(log, "strongest_role", "the entry of key_role of that key; −1: it is a position",
+              events->at.role);
   write_place(log, "onset_layer",
               "first layer with a head whose received attention of strongest_key rose above the "
               "threshold to stay; −1: none",

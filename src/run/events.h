@@ -12,7 +12,7 @@
 namespace waiver {
 
 /// The events of one run at its strongest waiver, the (head, key) with the most attention at the
-/// last probe, wherever it is.
+/// last probe, wherever it is, the same position in each sequence or the tokens of a role.
 struct RunEvents {
   struct Entry {
     EventKind kind;
@@ -52,13 +52,13 @@ class ProbeValues {
 
 /// The strongest key of every head at the last probe; empty where the log has no probes.
 std::vector<WaiverPlace> waiver_places(const Log& log);
-/// The strongest of them; none without probes or attention.
+/// The strongest of them, or of the key roles (stronger_role); none without probes or attention.
 std::optional<WaiverPlace> strongest_waiver(const Log& log);
 /// None where the log has no probes, or no block has attention.
 std::optional<RunEvents> find_events(const Log& log, const ProbeConfig& config);
 
 /// Writes the events of the run into /summary:
-///   strongest_{layer,head,key}     where they were looked for
+///   strongest_{layer,head,key,role}  where they were looked for
 ///   onset_layer                    −1: no layer has a sink at that key
 ///   event_name                     of each entry of the axis `event`
 ///   event_{step,before,after}      the onset; a step of −1: never

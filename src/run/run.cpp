@@ -17,6 +17,7 @@
 #include "core/stop.h"
 #include "core/threads.h"
 #include "probe/prober.h"
+#include "probe/roles.h"
 #include "run/console.h"
 #include "run/directory.h"
 #include "run/events.h"
@@ -242,9 +243,9 @@ class Run {
       if (snapshot) log_->snapshot(step_, prober_);
       ask_mechanism();
       probe_seconds_ += seconds_since(start);
-      waiver_ =
-          strongest_text([&](std::string_view name) { return prober_.find(name); }, visibility_,
-                         config_.model.layers, config_.model.heads, config_.probe.waiver);
+      waiver_ = strongest_text([&](std::string_view name) { return prober_.find(name); },
+                               visibility_, config_.model.layers, config_.model.heads,
+                               config_.probe.waiver, key_role_names(data_));
     }
     const int64_t every = config_.train.eval.every;
     if (step_ == steps || (every > 0 && step_ % every == 0)) {
@@ -261,7 +262,8 @@ class Run {
 
   void ask_mechanism() {
     if (std::ranges::count(config_.probe.mechanism, step_) == 0) return;
-    Prober prober(model_, data_, config_.probe, static_cast<uint64_t>(config_.seed.data));
+    Prober prober(model_, data_, config_.probe, static_cast<uint64_t>(config_.seed.data),
+                  When::always);
     log_->mechanism(step_, find_mechanism(model_, prober, config_.probe.waiver));
   }
 

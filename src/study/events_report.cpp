@@ -49,7 +49,9 @@ Json of_group(const GroupEvents& group) {
     const WaiverPlace& at = run.events.at;
     out["seeds"].push_back(run.seed);
     out["run_steps"].push_back(run.steps);
-    out["place"].push_back({{"layer", at.layer}, {"head", at.head}, {"key", at.key}});
+    Json place = {{"layer", at.layer}, {"head", at.head}, {"key", at.key}};
+    if (at.role >= 0) place["role"] = at.role_name;
+    out["place"].push_back(place);
     const int64_t layer = run.events.onset_layer;
     out["onset_layer"].push_back(layer < 0 ? Json() : Json(layer));
   }

@@ -73,7 +73,9 @@ Json json_of(const RunEvents& events) {
                {{"layer", events.at.layer},
                 {"head", events.at.head},
                 {"key", events.at.key},
-                {"attention", json_exact_number(events.at.attention)}}},
+                {"attention", json_exact_number(events.at.attention)},
+                {"role", events.at.role},
+                {"role_name", events.at.role_name}}},
               {"onset_layer", events.onset_layer},
               {"events", Json::array()}};
   for (const RunEvents::Entry& entry : events.entries)
@@ -87,7 +89,12 @@ Json json_of(const RunEvents& events) {
 RunEvents events_from(const Json& json, const std::vector<EventKind>& kinds) {
   RunEvents events;
   const Json& at = json.at("place");
-  events.at = {at.at("layer"), at.at("head"), at.at("key"), exact_number(at.at("attention"))};
+  events.at = {at.at("layer"),
+               at.at("head"),
+               at.at("key"),
+               exact_number(at.at("attention")),
+               at.value("role", int64_t{-1}),
+               at.value("role_name", "")};
   events.onset_layer = json.at("onset_layer");
   for (const Json& entry : json.at("events")) {
     const auto kind =

@@ -45,22 +45,51 @@ std::optional<WaiverPlace> strongest_waiver(const std::vector<WaiverPlace>& plac
   return best;
 }
 
+std::optional<WaiverPlace> stronger_role(const std::optional<WaiverPlace>& best,
+                                         std::span<const double> received_attention,
+                                         const std::vector<std::string>& roles, int64_t layers,
+                                         int64_t heads) {
+  const int64_t R = std::ssize(roles), each = std::ssize(received_attention) / (layers * heads);
+  // A role that stands at one position has that position's attention, up to rounding.
+  double most = best ? best->attention * (1 + 1e-5) : -1;
+  std::optional<WaiverPlace> found;
+  for (int64_t head = 0; head < layers * heads; ++head)
+    for (int64_t r = 0; r < R; ++r) {
+      const double alpha = received_attention[head * each + r];
+      if (roles[r] == "first" || roles[r] == "other" || !(alpha > most)) continue;
+      most = alpha;
+      found = WaiverPlace{head / heads, head % heads, -1, alpha, r, roles[r]};
+    }
+  return found;
+}
+
 std::string to_text(const WaiverPlace& place, Verdict verdict) {
   const char* what = verdict == Verdict::waiver      ? "waiver"
                      : verdict == Verdict::sink_only ? "sink"
                                                      : "strongest attention";
-  return fmt::format("{} {}.{} at {}: {:.2f}", what, place.layer, place.head, place.key,
+  return fmt::format("{} {}.{} at {}: {:.2f}", what, place.layer, place.head, place.key_name(),
                      place.attention);
 }
 
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
-                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds) {
+                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds,
+                           const std::vector<std::string>& roles) {
   const std::vector<float>& alpha = *found(as_shares("received_attention", found));
   const std::vector<float>& enrichment = *found(as_shares("enrichment", found));
   const std::vector<float>& ratio = *found("value_ratio");
   const auto place = strongest_waiver(
       waiver_places(std::vector<double>(alpha.begin(), alpha.end()),
                     std::vector<double>(visibility.begin(), visibility.end()), layers, heads));
+  if (const std::vector<float>* by_role = found("role_received_attention")) {
+    const std::vector<double> all(by_role->begin(), by_role->end());
+    if (const auto role = stronger_role(place, all, roles, layers, heads)) {
+      const int64_t head = role->layer * heads + role->head, R = std::ssize(roles),
+                    each = std::ssize(all) / (layers * heads);
+      return to_text(*role, classify(thresholds, (*by_role)[head * each + role->role],
+                                     (*found("role_enrichment"))[head * each + role->role],
+                                     (*found("role_value_ratio"))[head * R + role->role]));
+    }
+  }
   if (!place) return {};
   const int64_t T = std::ssize(visibility) / layers;
   const int64_t at = (place->layer * heads + place->head) * T + place->key;

@@ -10,10 +10,15 @@
 
 namespace waiver {
 
-/// A key of one head, and the attention α_k that it receives.
+/// A key of one head, and the attention α_k that it receives: a position, or the tokens of a key
+/// role wherever they stand in each sequence.
 struct WaiverPlace {
-  int64_t layer = 0, head = 0, key = 0;
+  int64_t layer = 0, head = 0, key = 0;  // the key is −1 where it is a role's
   double attention = 0;
+  int64_t role = -1;           // an entry of the axis key_role; −1: a position
+  std::string role_name = {};  // its name
+
+  std::string key_name() const { return role < 0 ? std::to_string(key) : role_name; }
 };
 
 /// The keys seen by more than a quarter as many queries as the most visible key, from the
@@ -32,12 +37,22 @@ std::vector<WaiverPlace> waiver_places(std::span<const double> received_attentio
 /// The one with the most attention of all, the first among equals; none without attention.
 std::optional<WaiverPlace> strongest_waiver(const std::vector<WaiverPlace>& places);
 
+/// The place to whose key role a head gives more attention than any gives to `best`, if there is
+/// one: α [L, H, Q, R] by role (role_received_attention, whose first entry of query_role is all
+/// queries), Q·R numbers a head, and the names of the R roles. `first` and `other` are no places of
+/// their own.
+std::optional<WaiverPlace> stronger_role(const std::optional<WaiverPlace>& best,
+                                         std::span<const double> received_attention,
+                                         const std::vector<std::string>& roles, int64_t layers,
+                                         int64_t heads);
+
 /// `waiver 1.0 at 0: 0.78`, by the verdict on that key; for one that is a sink only, `sink 1.0 at
 /// 0: 0.78`, and for one that is neither, `strongest attention 1.0 at 0: 0.06`.
 std::string to_text(const WaiverPlace& place, Verdict verdict);
-/// The same for the strongest place of a probe, from its series and the visibility [L, T]; empty
-/// where there is none.
+/// The same for the strongest place of a probe, from its series, the visibility [L, T] and the
+/// names of key roles; empty where there is none.
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
-                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds);
+                           int64_t layers, int64_t heads, const WaiverThresholds& thresholds,
+                           const std::vector<std::string>& roles = {});
 
 }  // namespace waiver

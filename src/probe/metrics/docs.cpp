@@ -9,7 +9,7 @@ namespace waiver {
 namespace {
 
 std::string row(const RegisteredMetric& metric, const SeriesSpec& spec) {
-  std::string measured = metric.when == When::training ? "in training" : "on demand";
+  std::string measured = metric.when == When::on_demand ? "on demand" : "in training";
   if (metric.suited) measured += fmt::format("; {}", metric.suited->what);
   std::string description;
   for (const char c : spec.description) description += c == '|' ? "\\|" : std::string(1, c);

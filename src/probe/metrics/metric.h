@@ -92,8 +92,9 @@ class Metric {
   std::vector<std::vector<float>> values_;
 };
 
-/// In training only what costs next to nothing is measured; everything else on demand.
-enum class When { training, on_demand };
+/// In training only what costs next to nothing is measured; everything else on demand. The loss and
+/// received attention are all that the mechanism tests need of it. Each includes those before it.
+enum class When { always, training, on_demand };
 
 /// The models and datasets that a metric suits, and their description.
 struct Suited {

@@ -169,11 +169,11 @@ class BosAttention : public Metric {
 }  // namespace
 
 RegisteredMetric received_attention_metric() {
-  return {"received_attention", make_metric<ReceivedAttention>};
+  return {"received_attention", make_metric<ReceivedAttention>, When::always};
 }
 
 RegisteredMetric proxy_attention_metric() {
-  return {"proxy_attention", make_metric<ProxyAttention>, When::training, &suited::unnormalized};
+  return {"proxy_attention", make_metric<ProxyAttention>, When::always, &suited::unnormalized};
 }
 
 RegisteredMetric bos_attention_metric() { return {"bos_attention", make_metric<BosAttention>}; }

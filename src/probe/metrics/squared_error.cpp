@@ -69,7 +69,7 @@ class SquaredError : public Metric {
 }  // namespace
 
 RegisteredMetric squared_error_metric() {
-  return {"squared_error", make_metric<SquaredError>, When::training, &suited::of_features};
+  return {"squared_error", make_metric<SquaredError>, When::always, &suited::of_features};
 }
 
 }  // namespace waiver

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "run/events.h"
 #include "study/measures/measure.h"
 
@@ -19,6 +21,9 @@ class StrongestPlace : public Measure {
   double of(const RunLogs& run) const override {
     const auto at = strongest_waiver(run.log);
     if (!at) throw Undefined("the run has no attention, or no probes, and so no strongest waiver");
+    if (give_ == OfPlace::key && at->role >= 0)
+      throw Undefined(
+          fmt::format("the strongest waiver, {}, is at no position of its own", at->role_name));
     return static_cast<double>(give_ == OfPlace::key     ? at->key
                                : give_ == OfPlace::layer ? at->layer
                                                          : at->head);

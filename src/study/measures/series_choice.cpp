@@ -33,7 +33,7 @@ const std::vector<SeriesSpec>& known_series() {
     for (const SeriesSpec& spec : training_series(*Config{}.train.objective))
       if (spec.group != "timing") out.push_back(spec);
     for (const RegisteredMetric& metric : metrics()) {
-      if (metric.when != When::training) continue;
+      if (metric.when == When::on_demand) continue;
       for (SeriesSpec spec : metric.make()->series()) {
         spec.group = "probe";
         out.push_back(std::move(spec));
@@ -113,7 +113,12 @@ std::vector<std::string> entry_names(const Log& log, const std::string& axis) {
 int64_t strongest_entry(const Log& log, const std::string& axis) {
   const auto place = strongest_waiver(log);
   if (!place) throw Undefined("the run has no attention, or no probes, and so no strongest waiver");
-  return axis == "layer" ? place->layer : axis == "head" ? place->head : place->key;
+  if (axis == "layer") return place->layer;
+  if (axis == "head") return place->head;
+  if (place->role >= 0)
+    throw Undefined(
+        fmt::format("the strongest waiver, {}, is at no position of its own", place->role_name));
+  return place->key;
 }
 
 int64_t find_entry(const RunLogs& run, const Log& log, const std::string& axis, int64_t size,
