@@ -116,6 +116,58 @@ TEST_CASE("numbers of neighbouring indices and streams are not correlated") {
   CHECK(std::abs(streams) < 5 * std::sqrt(1.0 / kDraws));
 }
 
+std::vector<float> normals(const Random& random, uint64_t place, size_t count) {
+  std::vector<float> out(count);
+  random.normals(place, out);
+  return out;
+}
+
+TEST_CASE("normal numbers that come many at once are those of the formula") {
+  const Random random(3, "normals", 5);
+  for (const uint64_t place : {uint64_t{0}, uint64_t{1} << 33}) {
+    const std::vector<float> x = normals(random, place, 20001);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const uint64_t first = place + i - i % 2;
+      const auto word = [&](uint64_t p) { return double{random.words(p / 4)[p % 4]} / 4294967296; };
+      const double radius = std::sqrt(-2 * std::log(word(first) + 0.5 / 4294967296)),
+                   angle = 2 * M_PI * word(first + 1);
+      const double exact = radius * (i % 2 ? std::sin(angle) : std::cos(angle));
+      // Rounded once to a float, of at most 6.8.
+      REQUIRE(std::abs(x[i] - exact) < 3e-7);
+    }
+  }
+}
+
+TEST_CASE("normal numbers are the same at every place, from wherever and however many are drawn") {
+  const Random random(3, "normals");
+  const std::vector<float> whole = normals(random, 0, 1200);
+  for (const size_t place : {0, 2, 4, 6, 254, 256, 258, 600})
+    for (const size_t count : {0, 1, 2, 3, 5, 255, 256, 257, 513, 600})
+      REQUIRE(normals(random, place, count) ==
+              std::vector<float>(whole.begin() + static_cast<int64_t>(place),
+                                 whole.begin() + static_cast<int64_t>(place + count)));
+}
+
+TEST_CASE("normal numbers that come many at once have the moments of independent normal ones") {
+  const std::vector<float> drawn = normals(Random(1, "normals"), 0, kDraws);
+  const std::vector<double> x(drawn.begin(), drawn.end());
+  const Moments m = moments_of(x);
+  CHECK(std::abs(m.mean) < 5 * std::sqrt(1.0 / kDraws));
+  CHECK(std::abs(m.variance - 1) < 5 * std::sqrt(2.0 / kDraws));
+  CHECK(std::abs(m.kurtosis - 3) < 5 * std::sqrt(24.0 / kDraws));
+  // Numbers of a pair, and their squares, in which a common radius would show.
+  double pairs = 0, squares = 0, neighbours = 0;
+  constexpr int n = kDraws / 2 - 1;
+  for (int i = 0; i < n; ++i) {
+    pairs += x[2 * i] * x[2 * i + 1] / n;
+    squares += (x[2 * i] * x[2 * i] - 1) * (x[2 * i + 1] * x[2 * i + 1] - 1) / n;
+    neighbours += x[2 * i + 1] * x[2 * i + 2] / n;
+  }
+  CHECK(std::abs(pairs) < 5 * std::sqrt(1.0 / n));
+  CHECK(std::abs(squares) < 5 * 2 * std::sqrt(1.0 / n));  // x² − 1 has the variance 2
+  CHECK(std::abs(neighbours) < 5 * std::sqrt(1.0 / n));
+}
+
 TEST_CASE("below(n) gives each of 0 … n − 1 equally often") {
   for (int n : {1, 2, 7, 65}) {
     const Random random(1, "below");
