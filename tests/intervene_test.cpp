@@ -140,7 +140,8 @@ TEST_CASE("every error of a spec is reported at once, with its place, arm and ne
        "      - {edit: zero, edit: zero}\n"
        "      - {at: embed, edit: patch}\n",
        "s.yaml:4:29: arms.zero.edits[0].edit: expected one of zero, set, mean, scale, patch, "
-       "permute, noise, swap or hide, found \"zeroo\". Did you mean zero?\n"
+       "permute, noise, swap, shuffle, donor, hide or redirect, found \"zeroo\". Did you mean "
+       "zero?\n"
        "s.yaml:5:35: arms.zero.edits[1].by: only edit scale has it; the edit here is zero.\n"
        "s.yaml:6:9: arms.zero.edits[2].at: missing; it has no default.\n"
        "s.yaml:6:22: arms[0].edits[2].edit: the key appears twice. The first is at s.yaml:6:10.\n"
@@ -253,6 +254,48 @@ TEST_CASE("the table shows every arm's loss, and each head's alpha, E and r_V wi
   CHECK(contains(ended.output, "waiver (position 0)"));
   const double alpha = log.read("natural", "received_attention").values[3 * T + 5];
   CHECK(contains(ended.output, fmt::format("  {:>6.3f}{:>+7.3f}{:>7.2f}", 0.0, -alpha, 0.0)));
+}
+
+TEST_CASE("where a model takes features, a token's content is its kind and its features together") {
+  const Folder own;
+  const auto config =
+      own.write("nop.yaml",
+                "model: {layers: 1, width: 8, context: 16, input: features, position: none, mlp: "
+                "{kind: none},\n"
+                "        dedicated: {count: 1, std: 2}, attention: {mask: bidirectional}, init: "
+                "{kind: normal, "
+                "std: 0.5}}\n"
+                "data: {kind: nop, features: 8}\n"
+                "train: {steps: 3, batch: 4, objective: regression, eval: {every: 0}}\n"
+                "probe: {every: 0, batch: 3}\n");
+  REQUIRE(run_program({"train", config, "--out", own.path("run")}).status == 0);
+  const auto spec = own.write("swap.yaml",
+                              "positions: {waiver: 0, other: 5}\n"
+                              "arms:\n"
+                              "  - name: content\n"
+                              "    edits: [{at: [tokens, features], edit: swap, positions: "
+                              "[waiver, other]}]\n"
+                              "  - name: kind\n"
+                              "    edits: [{at: tokens, edit: swap, positions: [waiver, other]}]\n"
+                              "  - name: features\n"
+                              "    edits: [{at: features, edit: swap, positions: [0, 5]}]\n");
+  const Ended ended =
+      run_program({"intervene", own.path("run"), spec, "--out", own.path("out.h5")});
+  INFO(ended.output);
+  REQUIRE(ended.status == 0);
+  const Log log = Log::open(own.path("out.h5"));
+  const auto before = log.read("natural", "received_attention").values;
+  // Without an encoding, attention goes where the content goes.
+  const auto swapped = of_arm(log, "received_attention", 0);
+  for (int64_t k = 0; k < T; ++k)
+    CHECK(swapped[k] == doctest::Approx(before[k == 0 ? 5 : k == 5 ? 0 : k]).epsilon(1e-5));
+  CHECK(std::abs(before[0] - before[5]) > 1e-3);
+  // A half of it is neither: the vector of the dedicated token goes with its kind.
+  for (const size_t arm : {1, 2}) {
+    const auto half = of_arm(log, "received_attention", arm);
+    CHECK(std::abs(half[5] - before[0]) > 1e-4);
+    CHECK(std::abs(half[5] - before[5]) > 1e-4);
+  }
 }
 
 TEST_CASE("the docs of specs name every key, rule and point") {
