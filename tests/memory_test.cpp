@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "config_files.h"
 #include "core/memory.h"
+#include "probe/mechanism/passes.h"
 #include "probe/prober.h"
 #include "program.h"
 #include "train/flat_optimizer.h"
@@ -33,6 +34,9 @@ const Strings kConfigs = {
     "data: {kind: trigger_average, features: 16}\n"
     "model: {input: features, width: 16, heads: 1, position: none}\ntrain: {objective: "
     "regression}\n",
+    "data: {kind: nop, features: 16}\n"
+    "model: {input: features, width: 16, heads: 1, dedicated: {count: 1}, norm: {final: false}, "
+    "position: {kind: learned, into: attention}}\ntrain: {objective: regression}\n",
     "probe: {every: 1, snapshots: [0], batch: 5}\ntrain: {optimizer: lion}\n",
 };
 
@@ -100,6 +104,35 @@ TEST_CASE("a rehearsal gives out as much as a probe takes, to the byte") {
       CHECK((found == pass || found == pass + gradients));
     else  // two passes, of which the last is not the greatest
       CHECK(found >= pass);
+  }
+}
+
+TEST_CASE("the mechanism tests in training are counted: passes of their own, and what they keep") {
+  const std::string features =
+      "data: {kind: nop, features: 16}\n"
+      "model: {input: features, width: 16, heads: 1, dedicated: {count: 1}}\n"
+      "train: {objective: regression}\n";
+  for (const std::string& more : {std::string(), features}) {
+    CAPTURE(more);
+    const auto estimate = [&](const Strings& overrides) {
+      Strings all = {"probe.every=1", "probe.batch=5"};
+      all.insert(all.end(), overrides.begin(), overrides.end());
+      const Config config = small(more, all);
+      return estimate_memory(config, *open_data(config), kPlenty).probes;
+    };
+    const Config config = small(more, {"probe.every=1", "probe.batch=5"});
+    const auto data = open_data(config);
+    const Transformer model(config.model, data->vocabulary(), 0);
+    Prober prober(model, *data, config.probe, 0);
+    Passes passes(model, prober);
+    const Pass pass = passes.natural();
+    const int64_t kept = 8 * std::ssize(pass.received) + 8 * std::ssize(pass.enrichment) +
+                         8 * std::ssize(pass.value_ratio);
+    // The natural pass, an edited one, and the metric's own.
+    const int64_t least = static_cast<int64_t>(prober.arena().used()) + 3 * kept;
+    const int64_t counted = estimate({"probe.mechanism=[0]"}) - estimate({});
+    CHECK(counted >= least);
+    CHECK(counted <= 2 * least);
   }
 }
 

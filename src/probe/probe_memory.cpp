@@ -85,6 +85,16 @@ int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const Dataset& 
   return size;
 }
 
+// What the mechanism tests take: a pass of their own prober, α and E for each query role and r_V of
+// every key of every sequence, as measured, in the natural pass and in an edited one, and the
+// values of donors.
+int64_t mechanism_bytes(const ModelConfig& m, const Dataset& data, int64_t batch, int64_t pass) {
+  const int64_t numbers = 2 * std::ssize(query_role_names(data)) + 1;
+  const int64_t keys = Shape{m.layers, m.heads, batch, m.context}.size();
+  return Shape{3, keys, numbers, sizeof(double)}.size() +
+         Shape{m.layers, batch, m.context, m.width, sizeof(float)}.size() + pass;
+}
+
 }  // namespace
 
 ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,
@@ -108,6 +118,8 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
   else
     out.pass = pass_bytes(model, rows, {}, gradients);
   if (gradients) out.gradients = std::ssize(model.parameters().grads()) * sizeof(float);
+  if (which == When::training && !config.mechanism.empty())
+    out.mechanism = mechanism_bytes(m, data, config.batch, out.pass);
   if (!config.snapshots.empty()) {
     out.map = 2 * Shape{m.layers, m.heads, m.context, m.context, sizeof(float)}.size();
     out.maps = out.map;

@@ -190,7 +190,7 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   rehearse_step(config, model, use);
   use.batch = batch_bytes(config);
   const ProbeMemory probe = probe_memory(model, data, config.probe);
-  use.probes = probe.pass + probe.gradients + probe.maps;
+  use.probes = probe.pass + probe.gradients + probe.maps + probe.mechanism;
   use.log = log_bytes(config, probe);
   // A growing string has up to twice its contents; the state exists as HDF5's image, its copy, and
   // that with the seal.
