@@ -106,9 +106,9 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   if (config.probe.every == 0 && !config.probe.mechanism.empty())
     out.push_back({"probe.mechanism", "it is not asked without probes (probe.every is 0)",
                    "Write mechanism: []."});
-  if (const std::string reason = refuse_mechanism(config.model);
-      !config.probe.mechanism.empty() && !reason.empty())
-    out.push_back({"probe.mechanism", reason, "Write mechanism: []."});
+  if (!config.probe.mechanism.empty())
+    if (const std::string reason = refuse_mechanism(config.model); !reason.empty())
+      out.push_back({"probe.mechanism", reason, "Write mechanism: []."});
   return out;
 }
 
