@@ -2,14 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <bit>
-#include <chrono>
-#include <thread>
 
 #include "config_files.h"
 #include "inspect/mechanism_series.h"
 #include "marked.h"
 #include "probe/mechanism/series.h"
 #include "program.h"
+#include "run/directory.h"
 #include "runs.h"
 #include "train/checkpoint.h"
 
@@ -194,6 +193,57 @@ TEST_CASE("the answers are the same whatever the number of threads") {
     REQUIRE(train(config, folder.path(threads), {"probe.mechanism=[0,20]", "--threads", threads})
                 .status == 0);
   CHECK(logged(folder.path("1")) == logged(folder.path("2")));
+}
+
+TEST_CASE(
+    "the file in a run's folder is replaced where it is the program's own, and goes with the run") {
+  const Folder folder;
+  const std::string config = folder.write("nop.yaml", kNop), run = folder.path("run");
+  const fs::path file = fs::path(run) / kMechanismFile;
+  REQUIRE(train(config, run).status == 0);
+  put_bytes(file, "mine");
+  const Ended foreign = run_program({"probe", run, "--mechanism", "--all-checkpoints"});
+  CHECK(foreign.status == 2);
+  CHECK(
+      contains(foreign.output, "this file was not written by this program, so it is not replaced"));
+  CHECK(file_text(file) == "mine");
+  const Ended beside = train(config, run, {"--overwrite"});
+  CHECK(contains(beside.output, "Left untouched: mechanism.h5."));
+  CHECK(file_text(file) == "mine");
+  fs::remove(file);
+  REQUIRE(run_program({"probe", run, "--mechanism", "--all-checkpoints"}).status == 0);
+  // The answers are about checkpoints that are no more.
+  const Ended anew = train(config, run, {"--overwrite", "seed.init=1"});
+  CHECK(anew.status == 0);
+  CHECK_FALSE(contains(anew.output, "Left untouched"));
+  CHECK_FALSE(fs::exists(file));
+}
+
+TEST_CASE("every finished run of a sweep is asked, and each folder gets its own answers") {
+  const Folder folder;
+  folder.write("nop.yaml", kNop);
+  const auto study = folder.write("study.yaml", "title: two\nbase: nop.yaml\nseeds: [0, 1]\n");
+  const std::string sweep = folder.path("sweep");
+  const Ended swept = run_program({"sweep", study, "--out", sweep});
+  INFO(swept.output);
+  REQUIRE(swept.status == 0);
+  const Ended refused = run_program(
+      {"probe", sweep, "--mechanism", "--all-checkpoints", "--out", folder.path("all.h5")});
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.output,
+                 "for a sweep, every run's folder gets its own mechanism.h5. Omit it."));
+  const Ended ended = run_program({"probe", sweep, "--mechanism", "--all-checkpoints"});
+  INFO(ended.output);
+  REQUIRE(ended.status == 0);
+  int runs = 0;
+  for (const auto& entry : fs::directory_iterator(sweep)) {
+    if (!is_run(entry.path())) continue;
+    ++runs;
+    CHECK(Log::open(entry.path() / kMechanismFile).steps("mechanism") ==
+          std::vector<int64_t>{0, 5, 10, 20});
+    CHECK(contains(ended.output, entry.path().string()));
+  }
+  CHECK(runs == 2);
 }
 
 TEST_CASE("what cannot be asked is refused with a sentence, and leaves no file") {

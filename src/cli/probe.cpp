@@ -38,12 +38,7 @@ std::string all_checkpoints(const ProbeCall& options) {
   if (!options.target.overrides.empty())
     throw UsageError("--all-checkpoints", "a run's checkpoints are tested as they are",
                      "Omit the overrides.");
-  std::string text;
-  const auto test = [&](const fs::path& run, const fs::path& file) {
-    const std::vector<MechanismAt> all = mechanism_of_checkpoints(run);
-    write_mechanism_series(file, read_file(run / "config.yaml"), all);
-    text += fmt::format("{}\n{}\n", run.string(), to_text(all, terminal_width()));
-  };
+  std::vector<std::pair<fs::path, fs::path>> files;  // of each run
   if (is_sweep(path)) {
     if (!options.out.empty())
       throw UsageError(
@@ -51,13 +46,20 @@ std::string all_checkpoints(const ProbeCall& options) {
           "Omit it.");
     for (const SweepIndex::Run& run : SweepIndex::read(path).runs)
       if (run_status((path / run.name).string()) == "done")
-        test(path / run.name, path / run.name / kMechanismFile);
-    return text;
-  }
-  if (!is_run(path))
+        files.emplace_back(path / run.name, path / run.name / kMechanismFile);
+  } else if (is_run(path)) {
+    files.emplace_back(path, options.out.empty() ? path / kMechanismFile : fs::path(options.out));
+  } else {
     throw UsageError(path.string(), "this is not a run's folder, so it has no list of checkpoints",
                      "Give RUN, or leave --all-checkpoints out for one checkpoint.");
-  test(path, options.out.empty() ? path / kMechanismFile : fs::path(options.out));
+  }
+  for (const auto& [run, file] : files) check_output(file, true);
+  std::string text;
+  for (const auto& [run, file] : files) {
+    const std::vector<MechanismAt> all = mechanism_of_checkpoints(run);
+    write_mechanism_series(file, read_file(run / "config.yaml"), all);
+    text += fmt::format("{}\n{}\n", run.string(), to_text(all, terminal_width()));
+  }
   return text;
 }
 

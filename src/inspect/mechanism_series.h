@@ -14,9 +14,6 @@ struct MechanismAt {
   Mechanism found;
 };
 
-/// The name of the file in a run's folder.
-inline constexpr char kMechanismFile[] = "mechanism.h5";
-
 /// The mechanism at every checkpoint of a run, oldest first. Throws UsageError where it has none.
 std::vector<MechanismAt> mechanism_of_checkpoints(const std::filesystem::path& run);
 

@@ -92,6 +92,7 @@ void clear(const fs::path& folder) {
   for (const fs::path& effects : entries_of(folder / "interventions"))
     if (Log::is_log(effects)) remove_path(effects);
   remove_if_empty(folder / "interventions");
+  if (const fs::path file = folder / kMechanismFile; Log::is_log(file)) remove_path(file);
   for (const char* name : kTexts)
     for (const fs::path& file : {folder / name, temporary_of(folder / name)}) remove_path(file);
   for (const char* name : {kConfig, IdentityFile::kName})

@@ -9,6 +9,9 @@
 
 namespace waiver {
 
+/// The file of a run's folder that says what selects the waiver at each of its checkpoints.
+inline constexpr char kMechanismFile[] = "mechanism.h5";
+
 /// What a run is made from and where it goes.
 struct RunPlan {
   std::vector<std::string> overrides;  // as given on the command line

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "run/directory.h"
+
 namespace waiver {
 namespace {
 
@@ -27,8 +29,8 @@ Measurements measure_run(std::span<const Claim> claims, size_t index, const Conf
                          const std::filesystem::path& folder) {
   const Log log = Log::open(folder / "log.h5");
   std::optional<Log> mechanism;
-  if (std::filesystem::exists(folder / "mechanism.h5"))
-    mechanism = Log::open(folder / "mechanism.h5");
+  if (std::filesystem::exists(folder / kMechanismFile))
+    mechanism = Log::open(folder / kMechanismFile);
   const RunLogs run{config, log, mechanism ? &*mechanism : nullptr};
   Measurements out;
   for (const Claim& claim : claims)
