@@ -14,7 +14,8 @@
 
 // Data and a model of one layer and head whose attention is known number by number: what is
 // attractive stands elsewhere in each sequence. Channel 0 of a token is whether it asks, 1 is what
-// makes it attractive, 2 is what values are made of, 3 is its own, 4 is what attention yields.
+// makes it attractive to those who do, 2 is what values are made of, 3 is its own, 4 is what
+// attention yields; 5 and 6 are to the silent what 0 and 1 are to those who ask.
 
 namespace waiver {
 
@@ -64,7 +65,7 @@ class Marked : public Dataset {
       out.targets[n] = out.inputs[n] < kKinds ? 0 : -1;
       if (out.inputs[n] >= kKinds) continue;
       float* x = &out.features[n * F];
-      x[0] = asks ? 1 : 0;
+      x[asks ? 0 : 5] = 1;
       x[2] = 1;
       x[3] = static_cast<float>(random.uniform(2 * (n % T) + 1));
     }
@@ -72,9 +73,10 @@ class Marked : public Dataset {
 };
 
 struct MarkedModel {
-  std::vector<float> pulls = {6};      // the score that mark i has for all who ask
-  std::vector<float> values = {0.1f};  // what it has in place of the value 1 of all others
-  float by_position = 0;               // the score of position 0, whose value is then 0.1
+  std::vector<float> pulls = {6};        // the score that mark i has for all who ask
+  std::vector<float> values = {0.1f};    // what it has in place of the value 1 of all others
+  std::vector<float> silent_pulls = {};  // and for the silent; by default 0
+  float by_position = 0;                 // the score of position 0, whose value is then 0.1
   reference::Edits more = {};
 };
 
@@ -110,6 +112,7 @@ inline std::unique_ptr<Transformer> build_marked(const MarkedModel& marked) {
     vectors.row(i)[0] = 1;
     vectors.row(i)[1] = marked.pulls[i];
     vectors.row(i)[2] = marked.values[i];
+    if (!marked.silent_pulls.empty()) vectors.row(i)[6] = marked.silent_pulls[i];
   }
   if (marked.by_position > 0) {
     const Tensor positions = weight_of(*made, "embed.position.weight");
@@ -117,9 +120,10 @@ inline std::unique_ptr<Transformer> build_marked(const MarkedModel& marked) {
     positions.row(0)[2] = -0.9f;
   }
   const Tensor qkv = weight_of(*made, "blocks.0.attn.qkv.weight");
-  // The scale takes √D away again.
-  qkv.row(0)[0] = config.score_scale() < 1 ? std::sqrt(static_cast<float>(F)) : 1;
-  qkv.row(1)[F] = 1;
+  for (const int64_t c : {0, 1}) {
+    qkv.row(5 * c)[c] = std::sqrt(static_cast<float>(F));  // which the scale takes away again
+    qkv.row(5 * c + 1)[F + c] = 1;
+  }
   qkv.row(2)[2 * F] = 1;
   weight_of(*made, "blocks.0.attn.out.weight").row(0)[4] = 1;
   return made;

@@ -29,7 +29,7 @@ double number(const Finding& f, const std::string& name) {
   std::abort();
 }
 
-const double kShare = std::exp(6.0) / (std::exp(6.0) + T - 1), kRest = 1 / (std::exp(6.0) + T - 1);
+const double kShare = std::exp(6.0) / (std::exp(6.0) + T - 1);
 // Sums of 16 weights, each rounded to a float.
 constexpr double kRounding = 1e-5;
 
@@ -129,6 +129,42 @@ TEST_CASE(
     CHECK(finding(m, std::string(mask) == "causal" ? "W6" : "W5").outcome ==
           (std::string(mask) == "causal" ? Outcome::position_selected : Outcome::supported));
   }
+}
+
+TEST_CASE("where no key is a sink for all, that of the role with the strongest one is the waiver") {
+  Marked data;
+  data.count = 2;
+  data.silent = 0.5;
+  const WaiverThresholds strict = {.received_attention = 0.62};
+  for (const bool asking : {true, false}) {
+    CAPTURE(asking);
+    const float strong = 6, weak = 3.5;
+    const auto model = build_marked({.pulls = {asking ? strong : weak, 0},
+                                     .values = {0.1f, 0.1f},
+                                     .silent_pulls = {0, asking ? weak : strong}});
+    Prober prober(*model, data, ProbeConfig{}, 0);
+    const Mechanism m = find_mechanism(*model, prober, strict);
+    CHECK(m.key == (asking ? "mark_0" : "mark_1"));
+    CHECK(m.queries == (asking ? "asks" : "silent"));
+    CHECK(std::abs(m.received - kShare) < kRounding);
+  }
+}
+
+TEST_CASE(
+    "a causal waiver that moves is judged by the queries behind it, and follows its features") {
+  const Mechanism m = mechanism_of({.more = {{{"attention.mask", "causal"}}, {}}});
+  CHECK(m.key == "mark_0");
+  CHECK(m.status == Verdict::waiver);
+  CHECK(m.selected_by == SelectedBy::feature_distribution);
+  double alpha = 0;
+  for (int64_t k = 0; k + 1 < T; ++k)  // at the last place nothing sees it
+    for (int64_t i = k + 1; i < T; ++i)
+      alpha += std::exp(6.0) / (std::exp(6.0) + static_cast<double>(i)) /
+               static_cast<double>((T - 1 - k) * (T - 1));
+  CHECK(std::abs(m.received - alpha) < kRounding);
+  CHECK(m.follows.encoding == 0);
+  CHECK(std::abs(m.follows.content - 1) < 0.05);
+  CHECK(finding(m, "W4").outcome == Outcome::refuted);
 }
 
 TEST_CASE("where both ways are open, the stronger one is named, and a draw is mixed") {

@@ -51,10 +51,10 @@ void find_waiver(Subject& s) {
   std::vector<Key> keys = s.candidates;
   for (Key& key : s.passes.roles()) keys.push_back(std::move(key));
   double best = 0;
-  bool found = find_sink(s, keys, 0, best);
   const int64_t queries = std::ssize(query_role_names(s.passes.data()));
-  for (int64_t q = 1; q < queries && s.queries == 0 && !found; ++q) find_sink(s, keys, q, best);
-  found |= s.queries > 0;
+  bool found = find_sink(s, keys, 0, best);
+  const int64_t roles = found ? 0 : queries;
+  for (int64_t q = 1; q < roles; ++q) found |= find_sink(s, keys, q, best);
   if (found) return judge_waiver(s);
   s.heads = s.passes.all_heads();
   for (const Key& key : keys)
