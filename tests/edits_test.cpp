@@ -8,9 +8,10 @@
 #include <numeric>
 #include <set>
 
-#include "core/fields/set_fields.h"
+#include "datasets.h"
 #include "distance.h"
 #include "model/transformer.h"
+#include "probe/prober.h"
 #include "reference/settings.h"
 #include "temporary.h"
 
@@ -381,6 +382,33 @@ TEST_CASE("donors are the same, whatever part of a batch passes at once") {
     CHECK(same_bits(with_donors(model, edits, {{}}, 5, part, "logits"), whole));
   CHECK(same_bits(with_donors(model, edits, std::vector<PositionNames>(5), 5, 1, "logits"), whole));
   CHECK_FALSE(same_bits(with_donors(model, {}, {{}}, 5, 5, "logits"), whole));
+}
+
+TEST_CASE("a prober measures the same, whether names are given once or for each sequence") {
+  const auto data = open_with("nop", {{"features", 8}, {"dedicated", "random"}}, 12);
+  const Transformer model(config_of({{{"input", "features"}, {"attention.mask", "bidirectional"}},
+                                     {{"width", 8}, {"dedicated.count", 1}}}),
+                          data->vocabulary(), 1);
+  ProbeConfig probe;
+  probe.batch = 5;
+  Prober prober(model, *data, probe, 0);
+  const auto measured = [&](const std::vector<PositionNames>& names) {
+    const SetFields from(SetFields::Values{{"from", "key"}, {"sequence", 3.0}});
+    Edits edits({edit({"blocks.*.attn.v"}, "donor", {"key"}, from),
+                 edit({"tokens", "features"}, "swap", {"key", "7"}),
+                 edit({"blocks.0.attn.pattern"}, "redirect", {"2"})},
+                model.config(), 12, names);
+    prober.measure(false, &edits);
+    std::vector<std::vector<float>> out;
+    for (const auto& [name, values] : prober.values()) out.push_back(*values);
+    return out;
+  };
+  const PositionNames key = {{"key", 4}};
+  const auto once = measured({key}), each = measured(std::vector<PositionNames>(5, key));
+  for (size_t i = 0; i < once.size(); ++i) {
+    CAPTURE(prober.series()[i].name);
+    CHECK(same_numbers(once[i], each[i]));
+  }
 }
 
 TEST_CASE("redirected keys are hidden ones where weights are shares, and rows keep their sums") {

@@ -128,7 +128,7 @@ TEST_CASE("normal numbers that come many at once are those of the formula") {
     const std::vector<float> x = normals(random, place, 20001);
     for (size_t i = 0; i < x.size(); ++i) {
       const uint64_t first = place + i - i % 2;
-      const auto word = [&](uint64_t p) { return double{random.words(p / 4)[p % 4]} / 4294967296; };
+      const auto word = [&](uint64_t p) { return random.words(p / 4)[p % 4] / 4294967296.0; };
       const double radius = std::sqrt(-2 * std::log(word(first) + 0.5 / 4294967296)),
                    angle = 2 * M_PI * word(first + 1);
       const double exact = radius * (i % 2 ? std::sin(angle) : std::cos(angle));

@@ -3,9 +3,9 @@
 namespace waiver {
 namespace {
 
-/// w_k = 0, and the row's other weights are scaled to the sum that the row had; a row that gave the
-/// keys all its weight stays as it is. With softmax it is what hiding the keys gives, whatever the
-/// normalizer is (Fesser et al., 2606.08105, appendix A.3).
+/// w_k = 0, and the weights of the row's other tokens are scaled to the sum that its tokens had; a
+/// row that gave the keys all of it stays as it is. With softmax, and neither sink tokens nor a
+/// slot, it is what hiding the keys gives (Fesser et al., 2606.08105, appendix A.3).
 class Redirect : public EditRule {
  public:
   bool suits(PointKind kind) const override { return kind == PointKind::pattern; }
