@@ -289,6 +289,8 @@ TEST_CASE("what cannot be asked is refused with a sentence, and leaves no file")
       "compare it with. Write mechanism: [].");
   CHECK(complaint("model: {context: 8, attention: {mask: {window: 3, prefix: 1}}}\nprobe: "
                   "{mechanism: [0]}\n") == "(no complaint)");
+  // Asked of a mask with a million queries, it takes no time.
+  CHECK(complaint("model: {context: 1048576}\nprobe: {mechanism: [0]}\n") == "(no complaint)");
 }
 
 TEST_CASE("a model without attention, or with a single shared key, cannot be asked of its run") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/statistics/order.h"
@@ -180,16 +181,19 @@ std::string refuse_mechanism(const ModelConfig& model) {
   if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
     return "no layer has attention to be selected by";
   const int64_t T = model.context;
-  std::vector<int64_t> viewers(T, 0), others(T, 0);
+  std::vector<int64_t> viewers(T + 1, 0), own(T, 0);
   for (int64_t i = 0; i < T; ++i)
-    for (const KeyRange& keys : model.attention.mask->visible(i, T).ranges())
-      for (int64_t k = std::max<int64_t>(0, keys.begin); k < keys.end; ++k) {
-        ++viewers[k];
-        others[k] += k != i;
-      }
+    for (const KeyRange& keys : model.attention.mask->visible(i, T).ranges()) {
+      const int64_t begin = std::max<int64_t>(0, keys.begin);
+      if (begin >= keys.end) continue;
+      ++viewers[begin];
+      --viewers[keys.end];
+      own[i] += begin <= i && i < keys.end;
+    }
+  std::partial_sum(viewers.begin(), viewers.end(), viewers.begin());
   const int64_t most = std::ranges::max(viewers);
   int64_t shared = 0;
-  for (int64_t k = 0; k < T; ++k) shared += 4 * viewers[k] > most && others[k] > 0;
+  for (int64_t k = 0; k < T; ++k) shared += 4 * viewers[k] > most && viewers[k] > own[k];
   return shared < 2 ? "queries have at most one key in common, so there is none to compare it with"
                     : "";
 }
