@@ -158,7 +158,8 @@ TEST_CASE("where every query sees only itself, nothing that needs others is defi
     SetFields fields(SetFields::Values{{"window", "1"}});
     c.attention.mask->options(fields);
   });
-  CHECK(undefined(all) == std::set<std::string>{"received_attention", "enrichment", "delta_logit"});
+  CHECK(undefined(all) == std::set<std::string>{"received_attention", "enrichment", "delta_logit",
+                                                "role_received_attention", "role_enrichment"});
   for (const float score : all.at("waiver_score")) CHECK(score == 0);
 }
 
