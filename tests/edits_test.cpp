@@ -530,6 +530,10 @@ TEST_CASE("an intervention refuses a recorded pass, and edits refuse what makes 
   EditConfig queries = edit({"embed"}, "zero");
   queries.queries = {"1"};
   CHECK(contains(refused(queries), "embed has no queries"));
+  const Edits donor({edit({"embed"}, "donor", {"0"})}, model.config(), T);
+  donor.check_donors(2);
+  CHECK(contains(error_of([&] { donor.check_donors(1); }),
+                 "edits[0]: 1 sequences further on in a probe batch of 1 is the same sequence."));
   std::vector<int32_t> tokens = some_tokens();
   CHECK(contains(error_of([&] {
                    Edits({edit({"tokens"}, "set", {"0"}, SetFields({{"value", 11.0}}))},

@@ -222,6 +222,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
     mean_map_.assign(first_map_.size(), 0.0f);
   }
   std::optional<DonorStates> donors;
+  if (edits) edits->check_donors(batch_.batch);
   if (edits && !edits->donor_points().empty()) {
     donors.emplace(edits->donor_points(), model_.config(), T);
     keep_donors(*donors);

@@ -85,6 +85,17 @@ void Edits::begin(int64_t sequence, int64_t sequences) {
   if (one_by_one()) resolve_all(names_[sequence]);
 }
 
+void Edits::check_donors(int64_t sequences) const {
+  for (size_t i = 0; i < edits_.size(); ++i)
+    if (const int64_t further = edits_[i].config.edit->donor();
+        further > 0 && further % sequences == 0)
+      throw UsageError(fmt::format("edits[{}]", i),
+                       fmt::format("{} sequences further on in a probe batch of {} is the same "
+                                   "sequence",
+                                   further, sequences),
+                       "Raise probe.batch, or choose another `sequence`.");
+}
+
 std::vector<PlacedPoint> Edits::donor_points() const {
   std::vector<PlacedPoint> out;
   for (const Resolved& e : edits_)

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "probe/mechanism/mechanism.h"
 
 // W1, W2 and W3: what the waiver's value is, what it is worth, and whether it is needed.
@@ -35,9 +37,11 @@ Hypothesis w1_value_drain_hypothesis() {
 
 namespace {
 
-// Of a key: Δloss with its value edited, or the key hidden.
+// Of a key: Δloss with its value edited, or the key hidden; NaN where that needs another sequence
+// and there is none.
 double cost_of(Subject& s, const Key& key, Point point, const char* rule,
                const SetFields::Values& options = {}) {
+  if (s.passes.sequences() < 2 && rule == std::string_view("donor")) return NAN;
   const std::vector<PositionNames> names = names_of({{"key", key}, {"ordinary", s.others.front()}});
   return s.passes.run({make_edit({in_every_block(point)}, rule, {"key"}, options)}, names).loss -
          s.natural.loss;
