@@ -57,7 +57,10 @@ std::map<std::string, std::vector<float>> run(const Transformer& model, Interven
   Arena arena;
   Tape tape(arena, false);
   Everything all;
-  model.forward(tape, {tokens, B, T, positions, {}, edits}, &all);
+  Input input{tokens, B, T, positions, {}, edits};
+  const std::vector<float> effective(model.config().context * model.config().width, 0.5f);
+  input.effective = effective;
+  model.forward(tape, input, &all);
   return all.shown;
 }
 

@@ -7,6 +7,7 @@
 #include "core/random.h"
 #include "distance.h"
 #include "keep_all.h"
+#include "probe/effective.h"
 #include "reference/settings.h"
 #include "temporary.h"
 
@@ -162,6 +163,56 @@ TEST_CASE("an encoding of one position that carries a large key selects, whateve
       CHECK(finding(m, "W5").outcome == Outcome::supported);
     }
   }
+}
+
+// Contents are the same, so that after the first block nothing but effective encodings is left.
+TEST_CASE("effective encodings carry all that positions add where tokens are all the same") {
+  ModelConfig config;
+  reference::Settings(config, {{{"position", "learned"}, {"attention.mask", "bidirectional"}},
+                               {{"layers", 2},
+                                {"heads", 2},
+                                {"width", C},
+                                {"context", T},
+                                {"mlp.width", 24},
+                                {"sink_tokens", 1}}});
+  Transformer model(config, V, 3);
+  for (Parameter& p : model.parameters().all())
+    if (p.name == "blocks.0.attn.out.weight")  // attention would mix positions
+      std::fill_n(p.variable.value.data, p.shape.size(), 0.0f);
+  const Letters data(true);
+  Prober prober(model, data, ProbeConfig{}, 0);
+  const auto second_layer = [&](const char* point) {
+    Edits edits({make_edit({point}, "swap", {"3", "9"})}, config, T);
+    prober.measure(false, &edits);
+    const std::vector<float> all = prober.value("received_attention");
+    return std::vector<float>(all.begin() + 2 * T, all.end());
+  };
+  const auto raw = second_layer("positions"), effective = second_layer("blocks.0.effective");
+  prober.measure();
+  const std::vector<float> all = prober.value("received_attention");
+  const std::vector<float> natural(all.begin() + 2 * T, all.end());
+  double worst = 0, moved = 0;
+  for (size_t i = 0; i < raw.size(); ++i) {
+    worst = std::max(worst, std::abs(double{raw[i]} - effective[i]));
+    moved = std::max(moved, std::abs(double{raw[i]} - natural[i]));
+  }
+  CHECK(worst < kRounding);
+  CHECK(moved > 100 * kRounding);
+}
+
+TEST_CASE("effective encodings are means over contents, whose own mean is zero") {
+  const auto made = build({.position = "learned", .by_token = kPull, .by_position = kPull});
+  const Letters data(false);
+  Prober prober(*made, data, ProbeConfig{}, 0);
+  const auto effective = effective_encodings(*made, prober.sequences(), ProbeConfig{}.batch);
+  // No norm, no MLP: what is added is the encoding, of position 0 alone.
+  const float mine[] = {0, kPull, -0.9f};
+  for (int64_t p = 0; p < T; ++p)
+    for (int64_t c = 0; c < C; ++c) {
+      const double whole = c < 3 ? mine[c] : 0, share = p == 0 ? 1 - 1.0 / T : -1.0 / T;
+      CHECK(std::abs(effective[p * C + c] - share * whole) < kRounding);
+    }
+  CHECK(!has_effective_encoding(build({.position = "rope"})->config()));
 }
 
 TEST_CASE("a token's own features select in a causal model too") {

@@ -89,7 +89,10 @@ TEST_CASE("every point of the table is shown and offered to an edit as it says, 
     Tape tape(arena, false);
     Shown shown;
     Edited edited;
-    model.forward(tape, {tokens, B, T, {}, {}, &edited}, &shown);
+    Input input{tokens, B, T, {}, {}, &edited};
+    const std::vector<float> effective(config.context * config.width);
+    input.effective = effective;
+    model.forward(tape, input, &shown);
     CHECK(shown.seen == expected(config, &PointInfo::shown));
     CHECK(edited.seen == expected(config, &PointInfo::edited));
   }

@@ -42,7 +42,8 @@ Json to_json(const Mechanism& m) {
   out["value_ratio"] = json_number(m.value_ratio);
   out["follows"] = {{"encoding", json_number(m.follows.encoding)},
                     {"content", json_number(m.follows.content)},
-                    {"both", json_number(m.follows.both)}};
+                    {"both", json_number(m.follows.both)},
+                    {"effective", json_number(m.follows.effective)}};
   out["selected_by"] = to_text(m.selected_by);
   out["loss"] = json_number(m.loss);
   for (const Finding& f : m.findings) {
@@ -73,6 +74,7 @@ void write_mechanism(Log& log, const Mechanism& m) {
   number("follows_encoding", moves + "position ids", m.follows.encoding);
   number("follows_content", moves + "tokens", m.follows.content);
   number("follows_both", moves + "both", m.follows.both);
+  number("follows_effective", moves + "effective encodings; NaN without", m.follows.effective);
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];
     const Hypothesis& h = hypotheses()[i];
@@ -92,9 +94,13 @@ std::string to_text(const Mechanism& m, int64_t width) {
                           head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.queries,
                           verdict_text(m.status))},
        {"selected by", to_text(m.selected_by)},
-       {"follows", fmt::format("encoding {:.2f}, content {:.2f}, both {:.2f}, against positions {}",
-                               m.follows.encoding, m.follows.content, m.follows.both,
-                               fmt::join(m.others, ", "))}}};
+       {"follows",
+        fmt::format("encoding {:.2f}, content {:.2f}, both {:.2f}{}, against positions {}",
+                    m.follows.encoding, m.follows.content, m.follows.both,
+                    std::isnan(m.follows.effective)
+                        ? ""
+                        : fmt::format(", effective encoding {:.2f}", m.follows.effective),
+                    fmt::join(m.others, ", "))}}};
   Table findings{{{Align::left, 3}, {Align::left, 17}, {.wraps = true}}, {}};
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];

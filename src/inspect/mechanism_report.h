@@ -13,7 +13,7 @@ namespace waiver {
 Mechanism mechanism_of(const SavedModel& saved);
 
 /// {waiver, status, heads: [{layer, head}], others, received_attention, enrichment, value_ratio,
-///  follows: {encoding, content, both}, selected_by, loss,
+///  follows: {encoding, content, both, effective}, selected_by, loss,
 ///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: not a number.
 Json to_json(const Mechanism& mechanism);
 

@@ -19,6 +19,7 @@ struct Input {
   Intervention* intervention = nullptr;     // edits along the way, or null
   std::span<const float> features = {};     // [B·T, C], where the model takes them
   std::span<const int32_t> whole = {};      // [B·T], what tells documents apart; empty: `tokens`
+  std::span<const float> effective = {};    // [context, C] by position id; where it is edited
 };
 
 }  // namespace waiver

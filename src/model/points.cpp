@@ -31,6 +31,11 @@ bool has(const ModelConfig& model, int64_t layer, PointOf of) {
 
 }  // namespace
 
+bool has_effective_encoding(const ModelConfig& model) {
+  return model.position.count() == 0 && model.residual &&
+         model.position.of_layer(0)->acts() == Acts::on_embeddings;
+}
+
 std::span<const PointInfo> points() { return kPoints; }
 
 const PointInfo& about(Point point) { return kPoints[static_cast<size_t>(point)]; }
@@ -46,6 +51,7 @@ std::vector<PlacedPoint> points_of(const ModelConfig& model, bool PointInfo::*wh
   std::vector<PlacedPoint> out;
   const auto add = [&](int64_t layer, const PointInfo& info) {
     if (info.point == Point::features && !model.takes_features()) return;
+    if (info.point == Point::effective && (layer > 0 || !has_effective_encoding(model))) return;
     if (info.*which && has(model, layer, info.of)) out.push_back({layer, info.point});
   };
   const auto first = std::ranges::find_if(kPoints, &PointInfo::in_block);

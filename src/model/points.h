@@ -59,6 +59,9 @@ struct ModelConfig;
         "output of the MLP, before any norm") \
   POINT(mlp_added,      "mlp.added",      mlp,       "[B·S, C]",     vectors, no,   yes,  no, \
         "the same, as it joins the stream") \
+  POINT(effective,      "effective",      block,     "[B·S, C]",     vectors, no,   no,   yes, \
+        "after the first block alone: effective encodings, what a position adds there, with what " \
+        "the block's MLP makes of it, mean over contents") \
   POINT(resid,          "resid",          block,     "[B·S, C]",     vectors, no,   yes,  yes, \
         "residual stream after the block") \
   POINT(final_norm,     "final.norm",     model,     "[B·T, C]",     vectors, no,   yes,  yes, \
@@ -109,6 +112,9 @@ struct PlacedPoint {
   std::string name() const { return point_name(layer, point); }
   bool operator==(const PlacedPoint&) const = default;
 };
+/// Whether what a position adds can be told apart in the residual stream after the first block:
+/// where vectors are added to the embeddings, and passed on.
+bool has_effective_encoding(const ModelConfig& model);
 /// The points that such a model has, in the order of the pass: those that it shows
 /// (&PointInfo::shown), or those that may be edited (&PointInfo::edited).
 std::vector<PlacedPoint> points_of(const ModelConfig& model, bool PointInfo::*which);

@@ -50,6 +50,25 @@ void edit_added(const Input& input, int64_t layer, Point point, Arena& arena, co
     if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
 }
 
+// Lets an intervention edit the effective encodings within the stream x [B·S, C] after the first
+// block; sink tokens, whose positions are below 0, have none.
+void edit_effective(const Input& input, Arena& arena, const Tensor& x) {
+  if (!edits(input, 0, Point::effective)) return;
+  if (input.effective.empty())
+    throw Error("model", "effective encodings are edited, but the input does not give them");
+  const int64_t C = x.dim(1), S = input.length;
+  const Tensor added = arena.tensor(x.shape);
+  for (int64_t n = 0; n < x.dim(0); ++n)
+    if (const int32_t position = input.positions[n % S]; position < 0)
+      std::fill_n(added.row(n), C, 0.0f);
+    else
+      std::copy_n(&input.effective[position * C], C, added.row(n));
+  const std::vector<float> before(added.data, added.data + added.size());
+  input.intervention->edit(0, Point::effective, added);
+  for (int64_t i = 0; i < x.size(); ++i)
+    if (added.data[i] != before[i]) x.data[i] += added.data[i] - before[i];
+}
+
 // A tensor as a Variable whose gradient nobody needs.
 Variable features_of(Tape& tape, const Input& input, int64_t C) {
   Variable x = tape.variable({input.batch * input.length, C});
@@ -290,6 +309,8 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
           },
           [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); },
           next_norm(input, l, false));
+    if (l == 0 && has_effective_encoding(config_))
+      edit_effective(input, tape.arena(), stream.x.value);
     pass(input, capture, l, Point::resid, stream.x.value);
   }
   x = stream.x;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/stop.h"
 #include "probe/cut_sinks.h"
+#include "probe/effective.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {
@@ -197,7 +198,8 @@ void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
     edits->edit_positions(positions);
     if (!features.empty()) edits->edit_features(features);
   }
-  const Input input = {tokens, part.batch, part.tokens, positions, {}, edits, features, whole};
+  Input input = {tokens, part.batch, part.tokens, positions, {}, edits, features, whole};
+  if (edits && edits->edits(0, Point::effective)) input.effective = effective();
   watch.start(input);
   arena_.reset();
   const bool backward = watch.gradients();
@@ -217,6 +219,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
   const int64_t T = context_.tokens;
   const int64_t size = edits && edits->one_by_one() ? 1 : part_size(model_.config(), batch_.batch);
   for (auto& metric : metrics_) metric->begin(context_);
+  if (!edits || !edits->edits(0, Point::effective)) effective_.clear();
   if (snapshot) {
     first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
     mean_map_.assign(first_map_.size(), 0.0f);
@@ -248,6 +251,12 @@ void Prober::measure(bool snapshot, Edits* edits) {
     metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)
     if (!model_.config().has_attention(l)) leave_out(l, snapshot);
+}
+
+// Kept from one edited pass to the next: nothing changes the model between them.
+const std::vector<float>& Prober::effective() {
+  if (effective_.empty()) effective_ = effective_encodings(model_, sequences(), batch_.batch);
+  return effective_;
 }
 
 // A natural pass, in which what happens in the blocks is that of unmasked tokens, as measured.

@@ -73,6 +73,7 @@ class Prober {
 
  private:
   class Watch;
+  const std::vector<float>& effective();
   Batch part_of_batch(int64_t begin, int64_t count) const;
   void run(const Batch& part, bool hidden, Watch& watch, Edits* edits);
   const std::vector<float>* values_of(size_t series) const {
@@ -93,6 +94,7 @@ class Prober {
       sources_;  // of each series: its metric, and its number there
   bool of_gradients_ = false;
   std::vector<float> first_map_, mean_map_;
+  std::vector<float> effective_;  // encodings, once they are wanted
 };
 
 }  // namespace waiver

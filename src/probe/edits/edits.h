@@ -61,7 +61,8 @@ class Edits : public Intervention {
   bool one_by_one() const { return names_.size() > 1; }
   /// Says which sequence of the batch, which has `sequences`, is the first of the next pass.
   void begin(int64_t sequence, int64_t sequences);
-  /// Throws UsageError for an edit whose other sequence, in a batch of `sequences`, is the same one.
+  /// Throws UsageError for an edit whose other sequence, in a batch of `sequences`, is the same
+  /// one.
   void check_donors(int64_t sequences) const;
   /// The points at which vectors of other sequences are wanted; where there are some, `donors` must
   /// be given before the first pass, and outlive the last.

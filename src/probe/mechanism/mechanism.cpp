@@ -174,7 +174,9 @@ FollowRates follow_rates(Subject& s) {
   const std::string encoding = point_name(-1, Point::positions);
   std::vector<std::string> both = s.content();
   both.push_back(encoding);
-  return {rate({encoding}), rate(s.content()), rate(both)};
+  const double effective =
+      has_effective_encoding(s.passes.config()) ? rate({point_name(0, Point::effective)}) : NAN;
+  return {rate({encoding}), rate(s.content()), rate(both), effective};
 }
 
 std::string refuse_mechanism(const ModelConfig& model) {

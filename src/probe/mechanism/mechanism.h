@@ -59,7 +59,8 @@ struct Subject {
 /// does.
 /// Mean α of the subject's heads, median over the other keys.
 struct FollowRates {
-  double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, contents, both
+  double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, contents, both,
+  double effective = 0;  // or effective encodings (probe/effective.h); NaN where there are none
 };
 
 /// The rate from which everything counts as moved, and the rate up to which nothing does.

@@ -32,6 +32,9 @@ constexpr Number kNumbers[] = {
      [](const Mechanism& m) { return m.follows.content; }},
     {"follows_both", "share of its attention that moves with both",
      [](const Mechanism& m) { return m.follows.both; }},
+    {"follows_effective",
+     "share of its attention that moves with exchanged effective encodings; NaN without",
+     [](const Mechanism& m) { return m.follows.effective; }},
     {"loss", "of the probe batch in the natural pass", [](const Mechanism& m) { return m.loss; }}};
 
 /// A number of a finding, under a name of its own.
