@@ -1,37 +1,12 @@
 #include <algorithm>
 
 #include "core/scratch.h"
+#include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"
 
 namespace waiver {
 namespace {
-
-/// The queries that see one key of one sequence.
-struct Seen {
-  double all = 0;      // including itself
-  double others = 0;   // excluding itself
-  double uniform = 0;  // Σ over the others of 1 / (tokens they see)
-};
-
-// Of every key of every sequence, [B·T].
-std::vector<Seen> count_queries(const LayerView& view) {
-  const int64_t T = view.batch->tokens;
-  std::vector<Seen> seen(view.batch->batch * T);
-  for (int64_t n = 0; n < std::ssize(seen); ++n) {
-    const int64_t i = n % T;
-    const VisibleKeys& keys = view.seen[n];
-    for (const KeyRange& range : keys.ranges())
-      for (int64_t k = range.begin; k < range.end; ++k) {
-        Seen& key = seen[n - i + k];
-        key.all += 1;
-        if (k == i) continue;
-        key.others += 1;
-        key.uniform += 1.0 / static_cast<double>(keys.size());
-      }
-  }
-  return seen;
-}
 
 /// α_k, its enrichment and the sink rate, from the weights A [T, T] or their proxy.
 class ReceivedAttention : public Metric {
@@ -65,17 +40,18 @@ class ReceivedAttention : public Metric {
 
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
-    const std::vector<Seen> queries = count_queries(view);
+    const std::vector<Viewers> viewers = count_viewers(view, *c_.data, 1);
     reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
       std::vector<double> all(T), own(T);
       add_weights(view, b, h, all.data(), own.data());
       for (int64_t k = 0; k < T; ++k) {
-        const Seen& seen = queries[b * T + k];
-        const double others = all[k] - own[k], inclusive = all[k] / seen.all;
-        if (seen.others > 0) row[k].add(others / seen.others);
-        if (seen.all > 0) row[T + k].add(inclusive);
-        if (seen.others > 0) row[2 * T + k].add(others / seen.uniform);
-        if (seen.all > 0) row[3 * T + k].add(inclusive > c_.config.sink_threshold);
+        const Viewers& seen = viewers[b * T + k];
+        const double whole = seen.count + (view.visible(b, k).contains(k) ? 1 : 0);
+        const double others = all[k] - own[k], inclusive = all[k] / whole;
+        if (seen.count > 0) row[k].add(others / seen.count);
+        if (whole > 0) row[T + k].add(inclusive);
+        if (seen.count > 0) row[2 * T + k].add(others / seen.uniform);
+        if (whole > 0) row[3 * T + k].add(inclusive > c_.config.sink_threshold);
       }
     });
   }
