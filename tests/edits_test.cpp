@@ -4,14 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
-#include <set>
 
-#include "datasets.h"
 #include "distance.h"
 #include "edited.h"
-#include "probe/prober.h"
 #include "temporary.h"
 
 // Edits of a forward pass: what they do, and that they do nothing else.
