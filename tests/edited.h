@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fields/set_fields.h"
 #include "model/transformer.h"
 #include "probe/edits/edits.h"
 #include "reference/settings.h"
