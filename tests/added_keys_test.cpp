@@ -1,9 +1,50 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "keep_all.h"
 #include "probe/prober.h"
 
 using namespace waiver;
+
+namespace {
+
+// ‖v W_O^h‖ in double precision.
+double projected(const Transformer& model, int64_t layer, int64_t head, const float* v) {
+  const int64_t C = model.config().width, D = C / model.config().heads;
+  double squares = 0;
+  for (int64_t c = 0; c < C; ++c) {
+    double sum = 0;
+    for (int64_t d = 0; d < D; ++d)
+      sum += double{v[d]} * model.output_projection(layer).row(head * D + d)[c];
+    squares += sum * sum;
+  }
+  return std::sqrt(squares);
+}
+
+// That of added key `a` over the median of the tokens', mean over the sequences.
+double value_ratio(const Transformer& model, const KeepAll& kept, int64_t layer, int64_t head,
+                   int64_t a) {
+  const ModelConfig& config = model.config();
+  const int64_t R = config.sink_tokens, T = config.context, C = config.width, S = R + T,
+                D = C / config.heads;
+  const std::vector<float>& qkv = kept.at(layer, Point::attn_qkv);
+  const int64_t B = std::ssize(qkv) / (S * 3 * C);
+  double mean = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    const auto value = [&](int64_t s) { return &qkv[(b * S + s) * 3 * C + 2 * C + head * D]; };
+    std::vector<double> all;
+    for (int64_t t = 0; t < T; ++t) all.push_back(projected(model, layer, head, value(R + t)));
+    std::ranges::sort(all);
+    const double median = (all[(T - 1) / 2] + all[T / 2]) / 2;
+    const float* own = a < R ? value(a) : model.slot(layer).value().value.row(head);
+    mean += projected(model, layer, head, own) / median / static_cast<double>(B);
+  }
+  return mean;
+}
+
+}  // namespace
 
 TEST_CASE("sink tokens and slots are measured apart from the tokens") {
   const int64_t T = 12, B = 3, H = 2, C = 16, R = 2, S = R + T;
@@ -51,6 +92,8 @@ TEST_CASE("sink tokens and slots are measured apart from the tokens") {
         }
         CHECK(measured.at("added_attention")[(l * H + h) * (R + 1) + a] == near(mean));
         CHECK(measured.at("added_sink_rate")[(l * H + h) * (R + 1) + a] == near(rate));
+        CHECK(measured.at("added_value_ratio")[(l * H + h) * (R + 1) + a] ==
+              near(value_ratio(model, kept, l, h, a)));
       }
       double alpha = 0;
       for (int64_t b = 0; b < B; ++b)

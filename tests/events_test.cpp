@@ -74,6 +74,20 @@ TEST_CASE("the strongest key is called a waiver only where it is one") {
   CHECK(text(0.8, 4, NAN) == "sink 1.0 at 2: 0.80");
 }
 
+TEST_CASE("an added key with more attention than any token is named instead of it") {
+  const TemporaryFolder folder;
+  const auto text = [&](double alpha, double ratio) {
+    HandLog hand;
+    hand.alpha(1, 0, 2, std::vector<double>(N, 0.4));
+    hand.enrichment(1, 0, 2, std::vector<double>(N, 4));
+    hand.added(0, 1, 1, std::vector<double>(N, alpha), std::vector<double>(N, ratio));
+    return strongest(hand.make(folder / "log.h5"));
+  };
+  CHECK(text(0.5, 0.25) == "waiver 0.1 at added key 1: 0.50");
+  CHECK(text(0.5, 0.75) == "sink 0.1 at added key 1: 0.50");
+  CHECK(text(0.3, 0.25) == "sink 1.0 at 2: 0.40");
+}
+
 TEST_CASE("where weights are not shares, place, numbers and onset are all the proxy's") {
   const TemporaryFolder folder;
   Log log = emerging(2, 4, false).make(folder / "log.h5");

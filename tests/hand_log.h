@@ -11,8 +11,8 @@
 
 namespace waiver {
 
-inline constexpr int64_t L = 2, H = 2, T = 4,
-                         N = 7;  // layers, heads, tokens, probes at 0, 10, … 60
+inline constexpr int64_t L = 2, H = 2, T = 4, A = 2,
+                         N = 7;  // layers, heads, tokens, added keys, probes at 0, 10, … 60
 inline const std::vector<double> kFlat(N, 0.1);
 
 // Sets the values of a series at one place for the seven probes; everything else is 1, α is 0.
@@ -33,6 +33,12 @@ class HandLog {
   void residual(int64_t layer, int64_t key, const Curve& c) {
     put("residual_ratio", layer * T + key, c);
   }
+  // Of an added key; a log of which none is set has none.
+  void added(int64_t layer, int64_t head, int64_t key, const Curve& alpha, const Curve& ratio) {
+    has_added = true;
+    put("added_attention", (layer * H + head) * A + key, alpha);
+    put("added_value_ratio", (layer * H + head) * A + key, ratio);
+  }
   void risk(const Curve& c) {
     has_risk = true;
     put("backcopy_risk", 0, c);
@@ -45,9 +51,15 @@ class HandLog {
   }
 
   Log make(const std::filesystem::path& path) const {
-    Log log = Log::create(
-        path, {{"layer", L}, {"head", H}, {"position", T}, {"query", T}, {"key", T}, {"event", 5}},
-        "seed: {init: 0}\n");
+    Log log = Log::create(path,
+                          {{"layer", L},
+                           {"head", H},
+                           {"position", T},
+                           {"query", T},
+                           {"key", T},
+                           {"event", 5},
+                           {"added", has_added ? A : 0}},
+                          "seed: {init: 0}\n");
     Log::Row row;
     std::map<std::string, std::vector<float>> numbers;
     for (const auto& [name, axes] : series()) {
@@ -75,23 +87,27 @@ class HandLog {
         {"residual_ratio", {"layer", "position"}},
         {"bos_attention", {"layer", "head"}}};
     if (has_risk) all.push_back({"backcopy_risk", {}});
+    if (has_added)
+      for (const char* name : {"added_attention", "added_value_ratio"})
+        all.push_back({name, {"layer", "head", "added"}});
     if (!proxy.empty())
       for (const char* name : {"received_attention", "enrichment"})
         all.push_back({proxy + name, per_key});
     return all;
   }
   float start(const std::string& name) const {
-    if (name == proxy + "received_attention") return 0;
+    if (name == proxy + "received_attention" || name == "added_attention") return 0;
     return name == "received_attention" ? 0.9f : 1.0f;
   }
   static size_t size(const std::vector<std::string>& axes) {
     size_t out = 1;
-    for (const std::string& axis : axes) out *= axis == "layer" ? L : axis == "head" ? H : T;
+    for (const std::string& axis : axes)
+      out *= axis == "layer" ? L : axis == "head" ? H : axis == "added" ? A : T;
     return out;
   }
   void put(const std::string& name, int64_t index, const Curve& c) { curves[{name, index}] = c; }
 
-  bool has_risk = false;
+  bool has_risk = false, has_added = false;
   std::string proxy;
   std::vector<float> visibility = std::vector<float>(L * T, 1.0f);
   std::map<std::pair<std::string, int64_t>, Curve> curves;

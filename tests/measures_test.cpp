@@ -283,3 +283,42 @@ TEST_CASE("a measure that no run can have is refused with a guess at what was me
                       parse("probe: {every: 0}\n")) ==
         "series: the runs have no probes. Set probe.every above 0.");
 }
+
+TEST_CASE("the sink share counts heads whose strongest sink is the key") {
+  HandLog hand;
+  const auto sink = [&](int64_t layer, int64_t head, int64_t key) {
+    hand.alpha(layer, head, key, rises_at(2, 0.8));
+    hand.enrichment(layer, head, key, rises_at(2, 4));
+  };
+  sink(0, 0, 1);
+  sink(0, 1, 1);
+  sink(1, 0, 2);
+  hand.alpha(1, 1, 3, rises_at(2, 0.8));  // not enriched: no sink
+  const std::string at_1 = "{kind: sink_share, key: 1}", at_2 = "{kind: sink_share, key: 2}",
+                    added_1 = "{kind: sink_share, added: 1}";
+  {
+    const HandRun run(hand);
+    CHECK(run.of(at_1) == doctest::Approx(2. / 3));
+    CHECK(run.of(at_2) == doctest::Approx(1. / 3));
+    CHECK(run.of("{kind: sink_share, key: 3}") == 0);
+    CHECK(run.of(added_1) == 0);
+  }
+  hand.added(0, 1, 1, rises_at(2, 0.9), kFlat);  // stronger than that head's position
+  hand.added(1, 1, 0, rises_at(2, 0.9), kFlat);
+  const HandRun run(hand);
+  CHECK(run.of(at_1) == 0.25);
+  CHECK(run.of(at_2) == 0.25);
+  CHECK(run.of(added_1) == 0.25);
+  CHECK(run.of("{kind: sink_share, added: 0}") == 0.25);
+  CHECK(HandRun(HandLog()).why(at_1) == "no head has a sink at the last probe.");
+}
+
+TEST_CASE("a sink share is of one key that the runs have") {
+  CHECK(complaints_of("{kind: sink_share}") == ": the key is missing. Give either key or added.");
+  CHECK(complaints_of("{kind: sink_share, key: 0, added: 0}") ==
+        "added: key is given already. Give either key or added.\nadded: the runs have no added "
+        "keys.");
+  CHECK(complaints_of("{kind: sink_share, key: 4}") ==
+        "key: the runs have 4 entries on this axis, 0 to 3, found 4.");
+  CHECK(complaints_of("{kind: sink_share, key: 3}").empty());
+}

@@ -1,6 +1,7 @@
 #include "probe/mechanism/mechanism.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -47,6 +48,7 @@ struct Built {
   bool identical = false;
   std::string normalizer = "softmax";
   double window = 0, prefix = 0;
+  int block = 0;  // which does all this; those before it do nothing
 };
 
 std::unique_ptr<Transformer> build(const Built& built) {
@@ -56,7 +58,7 @@ std::unique_ptr<Transformer> build(const Built& built) {
                                 {"attention.normalizer", built.normalizer},
                                 {"mlp.kind", "none"},
                                 {"norm.kind", "none"}},
-                               {{"layers", 1},
+                               {{"layers", built.block + 1},
                                 {"heads", 1},
                                 {"width", C},
                                 {"context", T},
@@ -71,8 +73,9 @@ std::unique_ptr<Transformer> build(const Built& built) {
     std::abort();
   };
   for (float& x : model.parameters().values()) x = 0;
-  const Tensor tokens = weight("embed.token.weight"), qkv = weight("blocks.0.attn.qkv.weight"),
-               out = weight("blocks.0.attn.out.weight"), logits = weight("output.weight");
+  const std::string attention = fmt::format("blocks.{}.attn.", built.block);
+  const Tensor tokens = weight("embed.token.weight"), qkv = weight(attention + "qkv.weight"),
+               out = weight(attention + "out.weight"), logits = weight("output.weight");
   for (int64_t v = 0; v < V; ++v) {
     tokens.row(v)[0] = 1;
     tokens.row(v)[2] = 1;
@@ -198,6 +201,20 @@ TEST_CASE("effective encodings carry all that positions add where tokens are all
   }
   CHECK(worst < kRounding);
   CHECK(moved > 100 * kRounding);
+}
+
+TEST_CASE("the dose of the effective encoding is that of what the positions add") {
+  const Mechanism m = mechanism_of({.position = "learned", .by_position = kPull, .block = 1});
+  REQUIRE(m.heads.size() == 1);
+  CHECK(m.heads[0].layer == 1);
+  CHECK(std::abs(m.follows.effective - 1) < kRounding);
+  CHECK(number(finding(m, "W9"), "effective_spearman") == 1);
+  // Without it the mean over the positions is left of the encoding, 1/T of it.
+  const auto enrichment = [](double pull) { return T * std::exp(pull) / (std::exp(pull) + T - 1); };
+  CHECK(number(finding(m, "W9"), "effective_E_without") ==
+        doctest::Approx(enrichment(kPull / T)).epsilon(kRounding));
+  CHECK(number(finding(m, "W9"), "effective_E_twice") ==
+        doctest::Approx(enrichment(kPull * (2 - 1.0 / T))).epsilon(kRounding));
 }
 
 TEST_CASE("effective encodings are means over contents, whose own mean is zero") {

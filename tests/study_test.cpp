@@ -196,6 +196,9 @@ TEST_CASE("what is skipped is left out, by any spelling of its settings, default
   CHECK(in.load("grid: {train.optimizer.betas: [[0.9, 0.95], [0.9, 0.99]]}\n"
                 "skip: [{train.optimizer.betas: [0.90, 0.95]}]\n")
             .runs.size() == 1);
+  CHECK(names_of(in.load("grid: {model.attention.mask.self_only: [[7], [5], [1, 2]]}\n"
+                         "skip: [{model.attention.mask.self_only: [[5], [1, 2]]}]\n")) ==
+        Strings{"self_only=[7],seed=0"});
 }
 
 TEST_CASE("overrides reach the points that they name, in order, below the command line") {

@@ -84,6 +84,26 @@ TEST_CASE("without an encoding, repeated tokens share attention evenly") {
           CHECK(std::abs(A[(h * kTokens + t) * kTokens + i] * (t + 1) - 1.0) < 1e-6);
 }
 
+TEST_CASE("strong positions are the same numbers, larger") {
+  const auto table = [](double strong) {
+    ModelConfig config;
+    config.context = 8;
+    config.width = 16;
+    SetFields fields({{"std", 0.02}, {"strong.at", "2,7"}, {"strong.std", strong}});
+    config.position.set("learned");
+    config.position.of_layer(0)->options(fields);
+    const Transformer model(config, kVocabulary, 1);
+    for (const Parameter& p : model.parameters().all())
+      if (p.name == "embed.position.weight")
+        return std::vector<float>(p.variable.value.data, p.variable.value.data + 8 * 16);
+    FAIL("no such parameter");
+    std::abort();
+  };
+  const std::vector<float> plain = table(0.02), strong = table(1.28);
+  for (int64_t i = 0; i < 8 * 16; ++i)
+    CHECK(strong[i] == doctest::Approx(plain[i] * (i / 16 == 2 || i / 16 == 7 ? 64 : 1)));
+}
+
 TEST_CASE("encodings of differences do not see a uniform shift, absolute ones do") {
   std::vector<int32_t> moved(kTokens);
   std::iota(moved.begin(), moved.end(), 29);

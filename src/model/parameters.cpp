@@ -10,23 +10,30 @@ namespace waiver {
 namespace {
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
+double initial(const Init& init, const Random& random, int64_t i, double scale) {
+  switch (init.kind) {
+    case Init::Kind::constant:
+      return scale;
+    case Init::Kind::normal:
+      return scale * random.normal(i);
+    case Init::Kind::uniform:
+      return scale * (2.0 * random.uniform(i) - 1.0);
+  }
+  return scale;
+}
+
 void fill(Parameter& p, uint64_t seed) {
   const Random random(seed, p.name);
   float* value = p.variable.value.data;
-  const double scale = p.init.scale;
-  parallel_ranges(p.shape.size(), 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) switch (p.init.kind) {
-        case Init::Kind::constant:
-          value[i] = static_cast<float>(scale);
-          break;
-        case Init::Kind::normal:
-          value[i] = static_cast<float>(scale * random.normal(i));
-          break;
-        case Init::Kind::uniform:
-          value[i] = static_cast<float>(scale * (2.0 * random.uniform(i) - 1.0));
-          break;
-      }
-  });
+  const int64_t columns = p.shape[-1];
+  parallel_ranges(p.shape.size() / columns, std::max<int64_t>(1, 4096 / columns),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t row = begin; row < end; ++row) {
+                      const double scale = p.init.scale_of_row(row);
+                      for (int64_t i = row * columns; i < (row + 1) * columns; ++i)
+                        value[i] = static_cast<float>(initial(p.init, random, i, scale));
+                    }
+                  });
 }
 }  // namespace
 

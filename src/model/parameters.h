@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "autograd/tape.h"
 
@@ -12,11 +15,20 @@ namespace waiver {
 /// How a parameter is initialised. Random values are drawn from (seed, parameter name, element).
 struct Init {
   enum class Kind { constant, normal, uniform } kind = Kind::constant;
-  double scale = 0.0;  // the constant, the standard deviation, or the half-width
+  double scale = 0.0;                  // the constant, the standard deviation, or the half-width
+  std::vector<int64_t> own_rows = {};  // of a matrix: those with a scale of their own
+  double own_scale = 0.0;
 
   static Init constant(double value) { return {Kind::constant, value}; }
   static Init normal(double std) { return {Kind::normal, std}; }
   static Init uniform(double limit) { return {Kind::uniform, limit}; }  // U(−limit, limit)
+  /// The same, but with another scale in these rows.
+  Init with_rows(std::vector<int64_t> rows, double row_scale) const {
+    return {kind, scale, std::move(rows), row_scale};
+  }
+  double scale_of_row(int64_t row) const {
+    return std::ranges::find(own_rows, row) == own_rows.end() ? scale : own_scale;
+  }
 };
 
 struct Parameter {

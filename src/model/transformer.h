@@ -51,6 +51,8 @@ class Transformer {
   const Tensor& output_projection(int64_t layer) const {
     return blocks_[layer].attention->out.weight->variable.value;
   }
+  /// The slot of a block. REQUIRES: it has attention.
+  const Slot& slot(int64_t layer) const { return *blocks_[layer].attention->slot; }
 
  private:
   void add_encodings();

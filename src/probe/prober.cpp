@@ -81,7 +81,9 @@ class Prober::Watch : public Capture {
     const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
     view_.layer = layer;
     view_.resid = rows_of_tokens(arena, resid, B, sinks);
+    std::vector<double> added_norms;
     if (view_.pattern) {
+      added_norms = added_value_norms(view_.qkv, prober_.model_, layer);
       view_.attention_added = rows_of_tokens(arena, view_.attention_added, B, sinks);
       view_.qkv = rows_of_tokens(arena, view_.qkv, B, sinks);
       view_.added = added_weights(arena, view_.pattern, slot_, sinks);
@@ -98,6 +100,7 @@ class Prober::Watch : public Capture {
     if (view_.pattern) norms = value_norms(view_, prober_.model_);
     view_.value_norms = norms.raw;
     view_.output_value_norms = norms.projected;
+    view_.added_value_norms = added_norms;
     for (auto& metric : prober_.metrics_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();

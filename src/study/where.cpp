@@ -99,7 +99,9 @@ bool Where::Key::holds(const Node& config) const {
   const auto is = value_at(config, name);
   if (!is) return false;
   const KeyInfo* info = key_info(name);
-  if (is->is_list() || !wanted.is_list()) return same(*is, wanted, info);
+  const bool several =
+      wanted.is_list() && (!is->is_list() || std::ranges::any_of(wanted.items, &Node::is_list));
+  if (!several) return same(*is, wanted, info);
   return std::ranges::any_of(wanted.items, [&](const Node& one) { return same(*is, one, info); });
 }
 

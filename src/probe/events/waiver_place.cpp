@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "probe/shares.h"
 
@@ -71,6 +72,29 @@ std::string to_text(const WaiverPlace& place, Verdict verdict) {
                      place.attention);
 }
 
+namespace {
+
+// The added key to which a head gives more attention than `most`, if there is one. It has no
+// enrichment, and is judged without.
+std::string added_text(const Metric::Found& found, int64_t layers, int64_t heads, double most,
+                       const WaiverThresholds& thresholds) {
+  const std::vector<float>* alpha = found("added_attention");
+  if (!alpha) return {};
+  const int64_t keys = std::ssize(*alpha) / (layers * heads);
+  std::string out;
+  for (int64_t i = 0; i < std::ssize(*alpha); ++i)
+    if ((*alpha)[i] > most) {
+      most = (*alpha)[i];
+      const WaiverPlace place{
+          i / keys / heads, i / keys % heads, -1, most, 0, fmt::format("added key {}", i % keys)};
+      out = to_text(place, classify(thresholds, (*alpha)[i], std::numeric_limits<float>::infinity(),
+                                    (*found("added_value_ratio"))[i]));
+    }
+  return out;
+}
+
+}  // namespace
+
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
                            int64_t layers, int64_t heads, const WaiverThresholds& thresholds,
                            const std::vector<std::string>& roles) {
@@ -80,20 +104,27 @@ std::string strongest_text(const Metric::Found& found, std::span<const float> vi
   const auto place = strongest_waiver(
       waiver_places(std::vector<double>(alpha.begin(), alpha.end()),
                     std::vector<double>(visibility.begin(), visibility.end()), layers, heads));
+  const int64_t T = std::ssize(visibility) / layers;
+  std::string text;
+  double most = 0;
+  if (place) {
+    const int64_t at = (place->layer * heads + place->head) * T + place->key;
+    text = to_text(*place, classify(thresholds, alpha[at], enrichment[at], ratio[at]));
+    most = place->attention;
+  }
   if (const std::vector<float>* by_role = found("role_received_attention")) {
     const std::vector<double> all(by_role->begin(), by_role->end());
     if (const auto role = stronger_role(place, all, roles, layers, heads)) {
       const int64_t head = role->layer * heads + role->head, R = std::ssize(roles),
                     each = std::ssize(all) / (layers * heads);
-      return to_text(*role, classify(thresholds, (*by_role)[head * each + role->role],
+      text = to_text(*role, classify(thresholds, (*by_role)[head * each + role->role],
                                      (*found("role_enrichment"))[head * each + role->role],
                                      (*found("role_value_ratio"))[head * R + role->role]));
+      most = role->attention;
     }
   }
-  if (!place) return {};
-  const int64_t T = std::ssize(visibility) / layers;
-  const int64_t at = (place->layer * heads + place->head) * T + place->key;
-  return to_text(*place, classify(thresholds, alpha[at], enrichment[at], ratio[at]));
+  const std::string added = added_text(found, layers, heads, most, thresholds);
+  return added.empty() ? text : added;
 }
 
 }  // namespace waiver

@@ -49,7 +49,11 @@ constexpr OfFinding kOfFindings[] = {
     {"loss_donor", "W2", "donor", "Δloss with its value from another sequence"},
     {"loss_foreign", "W2", "foreign", "Δloss with an ordinary key's value from another sequence"},
     {"loss_hide", "W2", "hide", "Δloss with the key hidden and the rest renormalised"},
-    {"dose", "W9", "spearman", "Spearman's correlation of the dose of its encoding and E"}};
+    {"dose", "W9", "spearman", "Spearman's correlation of the dose of its encoding and E"},
+    {"dose_effective", "W9", "effective_spearman",
+     "Spearman's correlation of the dose of its effective encoding and E"},
+    {"enrichment_without_effective", "W9", "effective_E_without",
+     "E without its effective encoding"}};
 
 double number_of(const Mechanism& m, const OfFinding& which) {
   for (const Finding& f : m.findings)

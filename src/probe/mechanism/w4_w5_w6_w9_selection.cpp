@@ -113,30 +113,50 @@ constexpr struct {
 
 }  // namespace
 
+namespace {
+
+/// E of the waiver by the dose β of what is at `point`.
+struct DoseResponse {
+  std::vector<double> doses, enrichment;
+
+  DoseResponse(Subject& s, const std::string& point, bool of_noise = false) {
+    const std::vector<PositionNames> names = s.names(s.others.front());
+    std::vector<EditConfig> edits;
+    if (of_noise) edits.push_back(make_edit({point}, "noise", {"waiver"}));
+    for (double beta = 0; beta <= 2; beta += 0.25) {
+      edits.push_back(make_edit({point}, "scale", {"waiver"}, {{"by", beta}}));
+      doses.push_back(beta);
+      enrichment.push_back(s.enrichment(s.passes.run(edits, names), s.waiver));
+      edits.pop_back();
+    }
+  }
+  double correlation() const { return rank_correlation(doses, enrichment); }
+  double at(double beta) const {
+    return enrichment[std::ranges::find(doses, beta) - doses.begin()];
+  }
+};
+
+}  // namespace
+
 static Finding try_dose(Subject& s, const FollowRates&) {
   if (!absolute(s)) return {Outcome::does_not_apply, {}};
-  std::vector<double> doses, enrichment, control;
-  double control_whole = 0;  // of the noise in the dose that an encoding has by nature
-  const std::vector<PositionNames> names = s.names(s.others.front());
-  const bool embedded = s.passes.config().position.of_layer(0)->acts() == Acts::on_embeddings;
-  const std::vector<std::string> point = {embedded ? point_name(-1, Point::embed_position)
-                                                   : in_every_block(Point::attn_position)},
-                                 waiver = {"waiver"};
-  for (double beta = 0; beta <= 2; beta += 0.25) {
-    const EditConfig dose = make_edit(point, "scale", waiver, {{"by", beta}});
-    const EditConfig noise = make_edit(point, "noise", waiver);
-    doses.push_back(beta);
-    enrichment.push_back(s.enrichment(s.passes.run({dose}, names), s.waiver));
-    control.push_back(s.enrichment(s.passes.run({noise, dose}, names), s.waiver));
-    if (beta == 1) control_whole = control.back();
-  }
-  const double rho = rank_correlation(doses, enrichment);
-  return {judge(rho >= kDose.strong, rho < kDose.weak),
-          {{"spearman", rho},
-           {"E_without", enrichment.front()},
-           {"E_twice", enrichment.back()},
-           {"control_spearman", rank_correlation(doses, control)},
-           {"control_E", control_whole}}};
+  const ModelConfig& m = s.passes.config();
+  const bool embedded = m.position.of_layer(0)->acts() == Acts::on_embeddings;
+  const std::string point =
+      embedded ? point_name(-1, Point::embed_position) : in_every_block(Point::attn_position);
+  const DoseResponse encoding(s, point), noise(s, point, true);
+  Finding out{judge(encoding.correlation() >= kDose.strong, encoding.correlation() < kDose.weak),
+              {{"spearman", encoding.correlation()},
+               {"E_without", encoding.at(0)},
+               {"E_twice", encoding.at(2)},
+               {"control_spearman", noise.correlation()},
+               {"control_E", noise.at(1)}}};
+  if (!has_effective_encoding(m)) return out;
+  const DoseResponse effective(s, point_name(0, Point::effective));
+  out.numbers.emplace_back("effective_spearman", effective.correlation());
+  out.numbers.emplace_back("effective_E_without", effective.at(0));
+  out.numbers.emplace_back("effective_E_twice", effective.at(2));
+  return out;
 }
 
 Hypothesis w9_dose_hypothesis() {

@@ -36,6 +36,7 @@ struct LayerView {
   Tensor resid;                  // [B·T, C]
   Tensor added;                  // [B, H, T, A] weights of the added keys: sink tokens, then the
                                  // slot; empty where there are none
+  std::span<const double> added_value_norms;   // [H, A] ‖W_O^h v_*‖ of the added keys
   std::span<const VisibleKeys> seen;           // [B·T]; empty without attention
   std::span<const double> received;            // [B, H, T] Σ_i A[i,k]; empty without attention
   std::span<const double> value_norms;         // [B, H, T] ‖v_k‖; empty without attention

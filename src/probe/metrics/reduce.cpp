@@ -60,6 +60,24 @@ ValueNorms value_norms(const LayerView& view, const Transformer& model) {
   return out;
 }
 
+std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer) {
+  const ModelConfig& config = model.config();
+  const int64_t H = config.heads, C = config.width, D = C / H, A = config.added_keys();
+  const Tensor& W = model.output_projection(layer);
+  const Tensor slot = model.slot(layer).value().value;
+  std::vector<double> out(H * A, 0.0);
+  std::vector<float> projected(C);
+  for (int64_t h = 0; h < H; ++h)
+    for (int64_t a = 0; a < A; ++a) {
+      const bool is_slot = a == config.sink_tokens;
+      if (is_slot && !slot) continue;  // its value is 0
+      const float* v = is_slot ? slot.row(h) : qkv.row(a) + 2 * C + h * D;
+      gemm(Op::plain, Op::plain, 1, C, D, 1.0f, v, D, W.row(h * D), C, 0.0f, projected.data(), C);
+      out[h * A + a] = norm(projected.data(), C);
+    }
+  return out;
+}
+
 double proxy_divisor(const float* A, int64_t tokens, const float* added, int64_t others) {
   return std::accumulate(added, added + others, std::accumulate(A, A + tokens, 1e-8));
 }

@@ -40,6 +40,9 @@ struct ValueNorms {
   std::vector<double> raw, projected;
 };
 ValueNorms value_norms(const LayerView& view, const Transformer& model);
+/// ‖W_O^h v_*‖ of the added keys of a block, [H, A]; no sequence influences them, so those of the
+/// sink tokens are in the first rows of qkv [B·S, 3C].
+std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer);
 /// The divisor that turns a query's weights into shares where they are not: Σ_j A[i,j] + 1e-8 over
 /// all keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of
 /// Gu et al., 2410.10781).

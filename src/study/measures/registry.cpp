@@ -5,14 +5,15 @@
 
 namespace waiver {
 
-#define MEASURES(KIND)  \
-  KIND(Measure, value)  \
-  KIND(Measure, onset)  \
-  KIND(Measure, event)  \
-  KIND(Measure, lag)    \
-  KIND(Measure, place)  \
-  KIND(Measure, change) \
-  KIND(Measure, fit)    \
+#define MEASURES(KIND)      \
+  KIND(Measure, value)      \
+  KIND(Measure, onset)      \
+  KIND(Measure, event)      \
+  KIND(Measure, lag)        \
+  KIND(Measure, place)      \
+  KIND(Measure, sink_share) \
+  KIND(Measure, change)     \
+  KIND(Measure, fit)        \
   KIND(Measure, matched)
 WAIVER_REGISTRY(Measure, MEASURES)
 
