@@ -198,7 +198,7 @@ TEST_CASE("what is skipped is left out, by any spelling of its settings, default
             .runs.size() == 1);
   CHECK(names_of(in.load("grid: {model.attention.mask.self_only: [[7], [5], [1, 2]]}\n"
                          "skip: [{model.attention.mask.self_only: [[5], [1, 2]]}]\n")) ==
-        Strings{"self_only=[7],seed=0"});
+        Strings{"self_only=7,seed=0"});
 }
 
 TEST_CASE("overrides reach the points that they name, in order, below the command line") {
