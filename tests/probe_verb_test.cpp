@@ -10,6 +10,7 @@
 #include "distance.h"
 #include "inspect/saved.h"
 #include "probe/mechanism/mechanism.h"
+#include "probe/mechanism/series.h"
 #include "probe/prober.h"
 #include "program.h"
 #include "run/log_file.h"
@@ -176,6 +177,11 @@ TEST_CASE("the mechanism is printed and written, and refuses what it would not h
     CHECK(contains(ended.output, h.claim));
     CHECK(log.has("mechanism", std::string(h.id)));
   }
+  // Under the names of the series, as in log.h5, and what is none under the hypothesis.
+  CHECK(log.steps("mechanism") == log.steps("probe"));
+  for (const SeriesSpec& spec : mechanism_series()) CHECK(log.has("mechanism", spec.name));
+  CHECK(log.has("mechanism", "W2_control_rho"));
+  CHECK_FALSE(log.has("mechanism", "W2_rho"));
   const Ended random = run.probe({"--mechanism", "--tokens", "random"});
   CHECK(random.status == 2);
   CHECK(contains(random.output, "Omit --tokens and --bos."));

@@ -89,7 +89,7 @@ void probe(const ProbeCall& options) {
   std::string mechanism;
   if (options.mechanism) {
     const Mechanism found = mechanism_of(saved);
-    write_mechanism(log, found);
+    write_mechanism(log, {saved.step, found});
     mechanism = "\n" + to_text(found, terminal_width());
   }
   if (!options.out.empty()) log.flush();

@@ -54,36 +54,6 @@ Json to_json(const Mechanism& m) {
   return out;
 }
 
-void write_mechanism(Log& log, const Mechanism& m) {
-  const auto number = [&](const std::string& name, const std::string& text, double value) {
-    log.set({"mechanism", name, {}, "1", name, text}, std::span<const double>(&value, 1));
-  };
-  const auto word = [&](const std::string& name, const std::string& text,
-                        const std::string& value) {
-    log.set({"mechanism", name, {}, "1", name, text}, std::span<const std::string>(&value, 1));
-  };
-  word("selected_by", "mask, position encoding, feature distribution, mixed or nothing",
-       std::string(to_text(m.selected_by)));
-  word("status", "of the waiver: waiver, sink only or neither",
-       std::string(verdict_text(m.status)));
-  word("key", "whose selection was studied: a position, or a role", m.key);
-  word("queries", "whose attention counts: an entry of query_role", m.queries);
-  number("waiver", "position of that key; -1: another in each sequence",
-         static_cast<double>(m.waiver));
-  const std::string moves = "share of its attention that moves with what is swapped: ";
-  number("follows_encoding", moves + "position ids", m.follows.encoding);
-  number("follows_content", moves + "tokens", m.follows.content);
-  number("follows_both", moves + "both", m.follows.both);
-  number("follows_effective", moves + "effective encodings; NaN without", m.follows.effective);
-  for (size_t i = 0; i < m.findings.size(); ++i) {
-    const Finding& f = m.findings[i];
-    const Hypothesis& h = hypotheses()[i];
-    word(f.id, fmt::format("{}: {}", h.claim, h.measure), std::string(to_text(f.outcome)));
-    for (const auto& [name, value] : f.numbers)
-      number(fmt::format("{}_{}", f.id, name), std::string(h.claim), value);
-  }
-}
-
 std::string to_text(const Mechanism& m, int64_t width) {
   const char* what = m.status == Verdict::waiver    ? "waiver"
                      : m.status == Verdict::neither ? "strongest key"

@@ -5,7 +5,6 @@
 #include "core/files/json.h"
 #include "inspect/saved.h"
 #include "probe/mechanism/mechanism.h"
-#include "run/log_file.h"
 
 namespace waiver {
 
@@ -16,10 +15,6 @@ Mechanism mechanism_of(const SavedModel& saved);
 ///  follows: {encoding, content, both, effective}, selected_by, loss,
 ///  hypotheses: {ID: {outcome, note, NUMBER: …}}}; null: not a number.
 Json to_json(const Mechanism& mechanism);
-
-/// The same into /mechanism of a log: `selected_by`, `status` and the outcome of each ID as text,
-/// every number as a scalar, those of a hypothesis as ID_NUMBER.
-void write_mechanism(Log& log, const Mechanism& mechanism);
 
 /// For people: what selects the waiver, with the numbers, then every hypothesis. Fitted to `width`
 /// as by Table's to_text.

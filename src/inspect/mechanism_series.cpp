@@ -28,6 +28,28 @@ std::vector<MechanismAt> mechanism_of_checkpoints(const fs::path& run) {
   return out;
 }
 
+void write_mechanism(Log& log, const MechanismAt& one) {
+  for (const SeriesSpec& spec : mechanism_series()) log.define(spec);
+  const auto numbers = numbers_of(one.found);
+  log.append("mechanism", one.step, row_of(numbers));
+  log.set({"mechanism",
+           "key_name",
+           {},
+           "1",
+           "key",
+           "whose selection was studied: a position, or a role"},
+          std::span<const std::string>(&one.found.key, 1));
+  for (size_t i = 0; i < one.found.findings.size(); ++i) {
+    const Finding& f = one.found.findings[i];
+    for (const auto& [name, value] : f.numbers) {
+      if (is_series(f.id, name)) continue;
+      const std::string full = fmt::format("{}_{}", f.id, name);
+      log.set({"mechanism", full, {}, "1", full, std::string(hypotheses()[i].claim)},
+              std::span<const double>(&value, 1));
+    }
+  }
+}
+
 void write_mechanism_series(const fs::path& file, const std::string& config,
                             const std::vector<MechanismAt>& all) {
   Log log = Log::create(file, {{"checkpoint", std::ssize(all)}}, config);

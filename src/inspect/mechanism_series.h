@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "probe/mechanism/mechanism.h"
+#include "run/log_file.h"
 
 namespace waiver {
 
@@ -16,6 +17,10 @@ struct MechanismAt {
 
 /// The mechanism at every checkpoint of a run, oldest first. Throws UsageError where it has none.
 std::vector<MechanismAt> mechanism_of_checkpoints(const std::filesystem::path& run);
+
+/// Into /mechanism of a log, as a row of its series at this step; beside them key_name, the key by
+/// name, and every number of a hypothesis that is no series, as the scalar ID_NUMBER.
+void write_mechanism(Log& log, const MechanismAt& one);
 
 /// Writes them in the form of a log: the series of /mechanism (probe/mechanism/series.h), and
 /// beside them key_name [checkpoint], the key by name. An existing file is replaced.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace waiver {
@@ -79,6 +80,11 @@ std::vector<SeriesSpec> mechanism_series() {
     add(n.name, fmt::format("{}; NaN where it does not apply", n.meaning));
   for (const Hypothesis& h : hypotheses()) add(h.id, fmt::format("{}: {}", h.claim, kOutcomes));
   return out;
+}
+
+bool is_series(const std::string& hypothesis, const std::string& number) {
+  return std::ranges::any_of(
+      kOfFindings, [&](const OfFinding& n) { return n.id == hypothesis && n.number == number; });
 }
 
 std::vector<std::pair<std::string, double>> numbers_of(const Mechanism& m) {
