@@ -199,9 +199,9 @@ TEST_CASE("each rule does what it says") {
   for (int64_t c = 0; c < 16; ++c) CHECK(scaled[c] == 2 * row(plain, 4)[c]);
 }
 
-TEST_CASE("the dose of a position's encoding scales what it adds, and nothing where it adds none") {
+TEST_CASE("the dose of a position's encoding scales what it adds, where it adds something") {
   const SetFields none({{"by", 0.0}});
-  for (const char* kind : {"learned", "sinusoidal", "rope"}) {
+  for (const char* kind : {"learned", "sinusoidal"}) {
     const Transformer model(config_of({{{"position", kind}}, {}}), V, 1);
     const Transformer bare(config_of({{{"position", "none"}}, {}}), V, 1);
     const auto plain = run(model, nullptr).at("embed"), without = run(bare, nullptr).at("embed");
@@ -210,7 +210,32 @@ TEST_CASE("the dose of a position's encoding scales what it adds, and nothing wh
       for (int64_t c = 0; c < 16; ++c)
         CHECK(now[n * 16 + c] == (n % T == 3 ? without[n * 16 + c] : plain[n * 16 + c]));
   }
+  const auto has = [](const std::string& point, reference::Edits settings) {
+    return error_of([&] { Edits({edit({point}, "zero", {"3"})}, config_of(settings), T); }).empty();
+  };
+  const reference::Edits learned = {{{"position", "learned"}}, {}},
+                         rope = {{{"position", "rope"}}, {}},
+                         late = {{{"position", "learned"}, {"position.into", "attention"}}, {}};
+  CHECK(has("embed.position", learned));
+  CHECK_FALSE(has("embed.position", rope));
+  CHECK_FALSE(has("embed.position", late));
+  CHECK(has("blocks.1.attn.position", late));
+  CHECK_FALSE(has("blocks.1.attn.position", learned));
 }
+
+TEST_CASE("a position is named once in an edit") {
+  const ModelConfig config = config_of({});
+  const auto why = [&](const std::vector<std::string>& positions, const char* rule = "zero") {
+    return error_of([&] {
+      Edits({edit({"embed"}, rule, positions)}, config, T, PositionNames{{"waiver", 3}});
+    });
+  };
+  CHECK(why({"2", "2"}) == "edits[0]: 2 is named twice. Name each position once.");
+  CHECK(why({"waiver", "3"}, "swap") ==
+        "edits[0]: waiver and 3 are the same position. Name each position once.");
+  CHECK(why({"waiver", "4"}, "swap").empty());
+}
+
 TEST_CASE("an intervention refuses a recorded pass, and edits refuse what makes no sense") {
   const Transformer model(config_of({}), V, 1);
   Edits edits({edit({"embed"}, "zero", {"0"})}, model.config(), T);

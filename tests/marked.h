@@ -26,8 +26,9 @@ inline constexpr int64_t kMarkedTokens = 16, kMarkedFeatures = 8;
 class Marked : public Dataset {
  public:
   enum : int32_t { kAsks, kSilent, kKinds };
-  int64_t count = 1;        // of dedicated tokens
-  double silent = 0;        // share of tokens that do not ask
+  int64_t count = 1;  // of dedicated tokens
+  double silent = 0;  // share of tokens that do not ask
+  bool silent_answered = true;
   int64_t every = 1;        // sequences that are not a multiple of this lack the last of them
   std::vector<int64_t> at;  // fixed places instead
 
@@ -62,7 +63,8 @@ class Marked : public Dataset {
       for (int64_t i = 0; i < count; ++i)
         if (has(n / T, i) && place(n / T, i, T) == n % T)
           out.inputs[n] = static_cast<int32_t>(kKinds + i);
-      out.targets[n] = out.inputs[n] < kKinds ? 0 : -1;
+      out.targets[n] =
+          out.inputs[n] == kAsks || (out.inputs[n] == kSilent && silent_answered) ? 0 : -1;
       if (out.inputs[n] >= kKinds) continue;
       float* x = &out.features[n * F];
       x[asks ? 0 : 5] = 1;

@@ -71,7 +71,7 @@ TEST_CASE("the place of a waiver in its sequence changes nothing of what is foun
   REQUIRE(a.size() == b.size());
   for (size_t i = 0; i < a.size(); ++i) {
     CAPTURE(a[i].first);
-    if (a[i].first == "position") continue;
+    if (a[i].first == "position" || a[i].first == "key_role") continue;
     CHECK(std::isnan(a[i].second) == std::isnan(b[i].second));
     if (std::isnan(a[i].second)) continue;
     // Other tokens count for the loss where others are dedicated.
@@ -194,6 +194,54 @@ TEST_CASE("the mechanism tests leave the model, and what is measured of it, as t
   CHECK(std::equal(weights.begin(), weights.end(), values.begin()));
   prober.measure();
   CHECK(same_numbers(prober.value("role_received_attention"), before));
+}
+
+TEST_CASE("queries that are never answered name no waiver") {
+  Marked data;
+  data.count = 2;
+  data.silent = 0.5;
+  const auto model =
+      build_marked({.pulls = {3.5f, 0}, .values = {0.1f, 0.1f}, .silent_pulls = {0, 6}});
+  const WaiverThresholds strict = {.received_attention = 0.62};
+  for (const bool answered : {true, false}) {
+    CAPTURE(answered);
+    data.silent_answered = answered;
+    Prober prober(*model, data, ProbeConfig{}, 0);
+    const Mechanism m = find_mechanism(*model, prober, strict);
+    CHECK(m.queries == (answered ? "silent" : "asks"));
+    CHECK(m.key == (answered ? "mark_1" : "mark_0"));
+    CHECK(m.key_role == (answered ? 1 : 0));
+  }
+}
+
+TEST_CASE(
+    "positions that are added to features have effective encodings, and donors have features") {
+  ModelConfig config;
+  reference::Settings(config, {{{"position", "learned"}, {"input", "features"}},
+                               {{"layers", 2},
+                                {"heads", 1},
+                                {"width", kMarkedFeatures},
+                                {"context", T},
+                                {"mlp.width", 8}}});
+  const Marked data;
+  const Transformer model(config, data.vocabulary(), 1);
+  Prober prober(model, data, ProbeConfig{}, 0);
+  CHECK(std::isfinite(find_mechanism(model, prober).follows.effective));
+  // Where every sequence gets all that the next one has, the mean over them stays.
+  prober.measure();
+  const std::vector<float> natural = prober.value("received_attention");
+  for (const bool all : {true, false}) {
+    CAPTURE(all);
+    Edits edits({make_edit({"features"}, "donor",
+                           all ? std::vector<std::string>{} : std::vector<std::string>{"3"})},
+                config, T);
+    prober.measure(false, &edits);
+    CHECK((distance(prober.value("received_attention"), natural) < kRounding) == all);
+  }
+  // Effective encodings are the same in every sequence.
+  Edits same({make_edit({"blocks.0.effective"}, "donor", {"3"})}, config, T);
+  prober.measure(false, &same);
+  CHECK(distance(prober.value("received_attention"), natural) < kRounding);
 }
 
 }  // namespace waiver

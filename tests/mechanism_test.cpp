@@ -146,6 +146,13 @@ TEST_CASE("bidirectional, no encoding: the token's features select, and nothing 
   CHECK(std::abs(number(finding(m, "W10"), "share") - half / share) < kRounding);
 }
 
+TEST_CASE("where no key receives anything, nothing is selected") {
+  const Mechanism m = mechanism_of({.normalizer = "relu"});  // every score is 0
+  CHECK(m.received == 0);
+  CHECK(m.status == Verdict::neither);
+  CHECK(m.selected_by == SelectedBy::nothing);
+}
+
 TEST_CASE("an encoding of one position that carries a large key selects, whatever the mask") {
   for (const char* mask : {"bidirectional", "causal"}) {
     const Mechanism m = mechanism_of({.position = "learned", .mask = mask, .by_position = kPull});

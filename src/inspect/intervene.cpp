@@ -82,11 +82,14 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
       std::vector<double>(alpha.begin(), alpha.end()),
       std::vector<double>(visibility.begin(), visibility.end()), model.layers, model.heads));
   find_waiver(effects, spec);
-  for (const InterventionArm& arm : spec.arms) {
-    Edits edits(arm.edits, model, model.context, effects.positions);
-    prober.measure(false, &edits);
-    effects.arms.push_back(copy(prober));
-  }
+  for (const InterventionArm& arm : spec.arms) try {
+      Edits edits(arm.edits, model, model.context, effects.positions);
+      prober.measure(false, &edits);
+      effects.arms.push_back(copy(prober));
+    } catch (const UsageError& error) {  // of an edit, whose place in the spec is better known here
+      throw UsageError(fmt::format("{}: arms.{}.{}", spec.path, arm.name, error.where()),
+                       error.problem());
+    }
   return effects;
 }
 

@@ -76,10 +76,23 @@ struct EditReader {
   }
 
  private:
+  // The names, `waiver` among them, for which any place that the edit does not name otherwise will
+  // do.
+  PositionNames with_waiver(const EditConfig& edit) const {
+    PositionNames out = names;
+    const auto taken = [&](int64_t place) {
+      return std::ranges::count(edit.positions, std::to_string(place)) > 0 ||
+             std::ranges::any_of(names, [&](const auto& name) { return name.second == place; });
+    };
+    int64_t place = 0;
+    while (place + 1 < model.context && taken(place)) ++place;
+    out.try_emplace(kWaiver, place);
+    return out;
+  }
   void try_out(const EditConfig& edit, const Place& place, const std::string& key,
                Complaints& complaints) const {
     try {
-      const Edits edits({edit}, model, model.context, names);
+      const Edits edits({edit}, model, model.context, with_waiver(edit));
       std::vector<int32_t> ids(model.context);
       edits.edit_tokens(ids, vocabulary);
       std::iota(ids.begin(), ids.end(), 0);
@@ -150,7 +163,6 @@ InterventionSpec load_intervention(const std::string& path, std::span<const std:
       complaints);
   check_names(positions, complaints);
   EditReader reader{model, vocabulary, spec.positions};
-  reader.names.try_emplace(kWaiver, 0);  // wherever it is found, it is within the context
   spec.arms = read_arms(arms, reader, complaints);
   complaints.throw_if_any();
   return spec;

@@ -29,6 +29,11 @@ bool has(const ModelConfig& model, int64_t layer, PointOf of) {
   }
 }
 
+// What an encoding adds at a point that is there for it alone.
+bool is_encoded(const ModelConfig& model, int64_t layer, Acts acts) {
+  return model.position.of_layer(std::max<int64_t>(0, layer))->acts() == acts;
+}
+
 }  // namespace
 
 bool has_effective_encoding(const ModelConfig& model) {
@@ -52,6 +57,10 @@ std::vector<PlacedPoint> points_of(const ModelConfig& model, bool PointInfo::*wh
   const auto add = [&](int64_t layer, const PointInfo& info) {
     if (info.point == Point::features && !model.takes_features()) return;
     if (info.point == Point::effective && (layer > 0 || !has_effective_encoding(model))) return;
+    if (info.point == Point::embed_position && !is_encoded(model, layer, Acts::on_embeddings))
+      return;
+    if (info.point == Point::attn_position && !is_encoded(model, layer, Acts::on_attention_input))
+      return;
     if (info.*which && has(model, layer, info.of)) out.push_back({layer, info.point});
   };
   const auto first = std::ranges::find_if(kPoints, &PointInfo::in_block);

@@ -38,7 +38,7 @@ class SumByPosition : public Capture {
 }  // namespace
 
 std::vector<float> effective_encodings(const Transformer& model, std::span<const int32_t> sequences,
-                                       int64_t batch) {
+                                       int64_t batch, std::span<const float> features) {
   const ModelConfig& config = model.config();
   const int64_t T = config.context, C = config.width;
   std::vector<double> sums(T * C, 0.0);
@@ -52,6 +52,7 @@ std::vector<float> effective_encodings(const Transformer& model, std::span<const
     Tape tape(arena, false);
     Input input{sequences, batch, T, positions};
     input.intervention = &without;
+    input.features = features;
     model.forward(tape, input, &sum);
   }
   std::vector<float> out(T * C);

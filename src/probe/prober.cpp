@@ -155,12 +155,7 @@ bool Prober::shows_block(Point point) {
          point == Point::attn_slot || point == Point::attn_added || point == Point::resid;
 }
 
-bool Prober::due(int64_t step, int64_t steps) const {
-  if (config_.every == 0) return false;
-  return step % config_.every == 0 || step == steps || snapshot_due(step) ||
-         std::ranges::count(config_.mechanism, step) > 0 ||
-         std::find(config_.first.begin(), config_.first.end(), step) != config_.first.end();
-}
+bool Prober::due(int64_t step, int64_t steps) const { return config_.due(step, steps); }
 
 bool Prober::snapshot_due(int64_t step) const {
   return config_.every > 0 && std::find(config_.snapshots.begin(), config_.snapshots.end(), step) !=
@@ -258,7 +253,8 @@ void Prober::measure(bool snapshot, Edits* edits) {
 
 // Kept from one edited pass to the next: nothing changes the model between them.
 const std::vector<float>& Prober::effective() {
-  if (effective_.empty()) effective_ = effective_encodings(model_, sequences(), batch_.batch);
+  if (effective_.empty())
+    effective_ = effective_encodings(model_, sequences(), batch_.batch, batch_.features);
   return effective_;
 }
 
@@ -272,6 +268,12 @@ void Prober::keep_donors(DonorStates& donors) {
     Input input{part.whole.empty() ? part.inputs : part.whole, part.batch, part.tokens};
     input.features = part.features;
     input.intervention = &donors;
+    if (donors.edits(0, Point::effective)) input.effective = effective();
+    if (donors.edits(-1, Point::features)) {
+      std::vector<float> features = part.features;
+      const int64_t C = model_.config().width;
+      donors.edit(-1, Point::features, {features.data(), {std::ssize(features) / C, C}});
+    }
     model_.forward(tape, input);
   }
 }

@@ -68,6 +68,12 @@ class Prober {
     return batch_.whole.empty() ? batch_.inputs : batch_.whole;
   }
 
+  /// What is to be predicted, −1: nothing, [B·T].
+  const std::vector<int32_t>& targets() const { return batch_.targets; }
+
+  /// The features of the tokens [B·T, C]; empty where the model takes ids.
+  const std::vector<float>& features() const { return batch_.features; }
+
   /// What metrics are shown of a block.
   static bool shows_block(Point point);
 

@@ -137,6 +137,15 @@ Edits::Resolved Edits::resolve(const EditConfig& edit, size_t index,
     return all;
   };
   out.positions = edit.positions.empty() ? every(tokens_) : numbers(edit.positions);
+  for (size_t i = 0; i < out.positions.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (out.positions[i] == out.positions[j])
+        throw UsageError(where,
+                         edit.positions[i] == edit.positions[j]
+                             ? fmt::format("{} is named twice", edit.positions[i])
+                             : fmt::format("{} and {} are the same position", edit.positions[j],
+                                           edit.positions[i]),
+                         "Name each position once.");
   const std::vector<int64_t> except = numbers(edit.except);
   std::erase_if(out.positions, [&](int64_t t) { return std::ranges::count(except, t) > 0; });
   out.queries = edit.queries.empty() ? every(tokens_) : numbers(edit.queries);

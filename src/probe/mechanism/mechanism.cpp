@@ -55,9 +55,11 @@ void find_waiver(Subject& s) {
   const int64_t queries = std::ssize(query_role_names(s.passes.data()));
   bool found = find_sink(s, keys, 0, best);
   const int64_t roles = found ? 0 : queries;
-  for (int64_t q = 1; q < roles; ++q) found |= find_sink(s, keys, q, best);
+  for (int64_t q = 1; q < roles; ++q)
+    if (s.passes.answered(q)) found |= find_sink(s, keys, q, best);
   if (found) return judge_waiver(s);
   s.heads = s.passes.all_heads();
+  s.waiver = keys.front();  // where no key receives anything, all are alike
   for (const Key& key : keys)
     if (const double alpha = s.received(s.natural, key); alpha > best) {
       best = alpha;
@@ -93,6 +95,12 @@ void choose_others(Subject& s) {
   if (!s.others.empty()) return;
   const size_t middle = s.candidates.size() / 2;
   s.others.push_back(s.candidates[s.candidates[middle] == s.waiver ? middle - 1 : middle]);
+}
+
+int64_t role_of(const Key& key, const Dataset& data) {
+  const std::vector<std::string> names = key_role_names(data);
+  const auto at = std::ranges::find(names, key.name);
+  return at == names.end() ? -1 : at - names.begin();
 }
 
 bool stands_out(const Subject& s) {
@@ -223,6 +231,7 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
   choose_others(s);
   Mechanism out{s.waiver.position(),
                 s.waiver.name,
+                role_of(s.waiver, prober.data()),
                 s.queries,
                 query_role_names(prober.data())[s.queries],
                 s.status,

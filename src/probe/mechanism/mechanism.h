@@ -17,7 +17,7 @@ namespace waiver {
 /// elsewhere in each sequence and is the only one of its role (Dataset::key_role); where there are
 /// none, it is not any single head's key but the one that all heads together attend to most.
 /// Attention is that of all queries, or, where for these no key is a sink, of the queries of the
-/// role for which one is the strongest.
+/// role for which one is the strongest, if the task has answers for such queries.
 struct Subject {
   Passes& passes;
   Pass natural;
@@ -76,6 +76,7 @@ std::string_view to_text(SelectedBy what);
 struct Mechanism {
   int64_t waiver = 0;        // its position; −1 where it stands elsewhere in each sequence
   std::string key = {};      // `position 4`, or the role
+  int64_t key_role = -1;     // an entry of that axis; −1: a position
   int64_t query_role = 0;    // the queries whose attention counts, an entry of that axis
   std::string queries = {};  // its name
   Verdict status = Verdict::neither;

@@ -107,6 +107,26 @@ std::vector<Key> Passes::roles() const {
   return out;
 }
 
+bool Passes::answered(int64_t queries) const {
+  bool found = false;
+  for (int64_t n = 0; n < std::ssize(prober_.targets()); ++n) {
+    if (prober_.targets()[n] < 0) continue;
+    const int32_t* inputs = &prober_.sequences()[n / tokens() * tokens()];
+    for_entries_of(data().query_role(inputs, n % tokens()), std::ssize(query_role_names(data())),
+                   [&](int64_t entry) { found |= entry == queries; });
+  }
+  return found;
+}
+
+bool Passes::without_features(const Key& key) const {
+  const int64_t C = config().width;
+  for (int64_t b = 0; b < sequences(); ++b) {
+    const float* x = &prober_.features()[(b * tokens() + key.at[b]) * C];
+    if (std::any_of(x, x + C, [](float v) { return v != 0; })) return false;
+  }
+  return true;
+}
+
 double Passes::of_key(const std::vector<double>& series, const HeadIndex& h, const Key& key) const {
   Mean mean;
   for (int64_t b = 0; b < sequences(); ++b)

@@ -43,6 +43,12 @@ class Passes {
   /// Roles that exactly one token of every sequence has as a key, each at several places.
   std::vector<Key> roles() const;
 
+  /// Whether anything is to be predicted at some query of an entry of query_role.
+  bool answered(int64_t queries) const;
+
+  /// Whether the features of a key are zeros in every sequence. REQUIRES: the model takes features.
+  bool without_features(const Key& key) const;
+
   /// α or E of a key in one head, over the queries of an entry of query_role; r_V of it: means over
   /// the sequences in which it has one.
   double of_queries(const std::vector<double>& series, int64_t queries, const HeadIndex& h,

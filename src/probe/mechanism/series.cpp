@@ -15,6 +15,8 @@ struct Number {
 constexpr Number kNumbers[] = {
     {"position", "of the key whose selection was studied; -1: another in each sequence",
      [](const Mechanism& m) { return static_cast<double>(m.waiver); }},
+    {"key_role", "of that key: an entry of that axis; -1: a position",
+     [](const Mechanism& m) { return static_cast<double>(m.key_role); }},
     {"queries", "whose attention counts: an entry of query_role",
      [](const Mechanism& m) { return static_cast<double>(m.query_role); }},
     {"status", "of that key: 0 neither, 1 sink only, 2 waiver element",
@@ -80,6 +82,17 @@ std::vector<SeriesSpec> mechanism_series() {
     add(n.name, fmt::format("{}; NaN where it does not apply", n.meaning));
   for (const Hypothesis& h : hypotheses()) add(h.id, fmt::format("{}: {}", h.claim, kOutcomes));
   return out;
+}
+
+std::string mechanism_docs() {
+  std::string text =
+      "\n# What the mechanism tests add\n\n"
+      "Series of `/mechanism`, at the steps of `probe.mechanism`, and in the run's `mechanism.h5` "
+      "after `waiver probe RUN --mechanism --all-checkpoints`.\n\n"
+      "| series | meaning |\n|---|---|\n";
+  for (const SeriesSpec& spec : mechanism_series())
+    text += fmt::format("| `{}` | {} |\n", spec.name, spec.description);
+  return text;
 }
 
 bool is_series(const std::string& hypothesis, const std::string& number) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "probe/mechanism/mechanism.h"
 
@@ -121,8 +122,11 @@ static Finding try_feature_patch(Subject& s, const FollowRates&) {
       inputs ? s.content()
              : std::vector<std::string>{layer > 0 ? point_name(layer - 1, Point::resid)
                                                   : point_name(-1, Point::embed)};
-  const auto share = [&](const char* rule) {
+  // Features of zeros, for which learned vectors stand in, have no noise or permutation.
+  const bool empty = inputs && s.passes.without_features(s.waiver);
+  const auto share = [&](const char* rule) -> double {
     const bool random = inputs && rule != std::string_view("patch");
+    if (random && empty) return NAN;
     const std::vector<EditConfig> edits = {
         make_edit(random ? std::vector<std::string>{point.back()} : point, rule, {"other"},
                   {{"from", "waiver"}})};
