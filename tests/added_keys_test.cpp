@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "keep_all.h"
 #include "probe/prober.h"
@@ -78,20 +79,23 @@ TEST_CASE("sink tokens and slots are measured apart from the tokens") {
   for (int64_t l = 0; l < 2; ++l)
     for (int64_t h = 0; h < H; ++h) {
       for (int64_t a = 0; a <= R; ++a) {
-        double mean = 0, rate = 0;
+        double mean = 0, rate = 0, shares = 0;
         for (int64_t b = 0; b < B; ++b) {
           double of_sequence = 0;
           for (int64_t i = R; i < S; ++i) {
             const int64_t query = (b * H + h) * S + i;
-            of_sequence += (a < R ? kept.at(l, Point::attn_pattern)[query * S + a]
-                                  : kept.at(l, Point::attn_slot)[query]) /
-                           static_cast<double>(T);
+            const float* row = &kept.at(l, Point::attn_pattern)[query * S];
+            const double slot = kept.at(l, Point::attn_slot)[query],
+                         whole = std::accumulate(row, row + S, slot);
+            of_sequence += (a < R ? row[a] : slot) / static_cast<double>(T);
+            shares += (a < R ? row[a] : slot) / whole / static_cast<double>(B * T);
           }
           mean += of_sequence / B;
           rate += (of_sequence > 0.5) / static_cast<double>(B);
         }
         CHECK(measured.at("added_attention")[(l * H + h) * (R + 1) + a] == near(mean));
         CHECK(measured.at("added_sink_rate")[(l * H + h) * (R + 1) + a] == near(rate));
+        CHECK(measured.at("proxy_added_attention")[(l * H + h) * (R + 1) + a] == near(shares));
         CHECK(measured.at("added_value_ratio")[(l * H + h) * (R + 1) + a] ==
               near(value_ratio(model, kept, l, h, a)));
       }

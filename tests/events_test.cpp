@@ -83,8 +83,8 @@ TEST_CASE("an added key with more attention than any token is named instead of i
     hand.added(0, 1, 1, std::vector<double>(N, alpha), std::vector<double>(N, ratio));
     return strongest(hand.make(folder / "log.h5"));
   };
-  CHECK(text(0.5, 0.25) == "waiver 0.1 at added key 1: 0.50");
-  CHECK(text(0.5, 0.75) == "sink 0.1 at added key 1: 0.50");
+  CHECK(text(0.5, 0.25) == "waiver 0.1 at added key 1: 0.50; sink 1.0 at 2: 0.40");
+  CHECK(text(0.5, 0.75) == "sink 0.1 at added key 1: 0.50; sink 1.0 at 2: 0.40");
   CHECK(text(0.3, 0.25) == "sink 1.0 at 2: 0.40");
 }
 

@@ -46,7 +46,6 @@ class FeatureTask : public Dataset {
   virtual void answer(const float* x, int64_t T, int32_t* kinds, float* answers) const = 0;
 
   /// The gate; known once it is open.
-  std::span<const double> gate() const { return gate_; }
   double along_gate(const float* x) const;
   uint64_t gate_seed() const { return static_cast<uint64_t>(gate_seed_); }
 

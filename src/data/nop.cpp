@@ -33,7 +33,8 @@ class Nop : public FeatureTask {
          "of NOPs, whose code calls them as here)",
          between(0, 1)},
         active_);
-    v.field({"damping", "γ: the answer at an active token is γ x (Fesser et al., 2606.08105)"},
+    v.field({"damping", "γ: the answer at an active token is γ x (Fesser et al., 2606.08105)",
+             between(-1000, 1000)},
             damping_);
     FeatureTask::options(v);
   }

@@ -1,5 +1,8 @@
 #include "probe/config.h"
 
+#include <algorithm>
+#include <array>
+
 namespace waiver {
 
 void ProbeConfig::visit(FieldVisitor& v) {
@@ -19,6 +22,14 @@ void ProbeConfig::visit(FieldVisitor& v) {
            between(0, 1)},
           sink_threshold);
   v.field({"waiver", "what the series waiver_score counts as a waiver element"}, waiver);
+}
+
+bool ProbeConfig::due(int64_t step, int64_t steps) const {
+  if (every == 0) return false;
+  if (step % every == 0 || step == steps) return true;
+  return std::ranges::any_of(std::array{&first, &snapshots, &mechanism}, [&](const auto* list) {
+    return std::ranges::find(*list, step) != list->end();
+  });
 }
 
 void WaiverThresholds::visit(FieldVisitor& v) {

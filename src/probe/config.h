@@ -21,6 +21,8 @@ struct ProbeConfig {
   double sink_threshold = 0.3;
   WaiverThresholds waiver;
 
+  /// Whether a run of so many steps probes at this one.
+  bool due(int64_t step, int64_t steps) const;
   void visit(FieldVisitor& v);
 };
 

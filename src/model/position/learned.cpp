@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "autograd/ops/ops.h"
@@ -32,10 +33,13 @@ class Learned : public AddedEncoding {
     v.field({"strong", "positions whose initial vectors have a size of their own"}, strong_);
   }
   std::string refuse(const EncodingSizes& sizes) const override {
-    for (const int64_t p : strong_.at)
+    for (const int64_t p : strong_.at) {
       if (p >= sizes.context)
         return fmt::format("there is no position {} to be strong; model.context is {}", p,
                            sizes.context);
+      if (std::ranges::count(strong_.at, p) > 1)
+        return fmt::format("strong position {} is named twice", p);
+    }
     return {};
   }
   void build(ParameterSet& parameters, const EncodingSizes& sizes) override {

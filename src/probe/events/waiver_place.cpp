@@ -78,7 +78,7 @@ namespace {
 // enrichment, and is judged without.
 std::string added_text(const Metric::Found& found, int64_t layers, int64_t heads, double most,
                        const WaiverThresholds& thresholds) {
-  const std::vector<float>* alpha = found("added_attention");
+  const std::vector<float>* alpha = found(as_shares("added_attention", found));
   if (!alpha) return {};
   const int64_t keys = std::ssize(*alpha) / (layers * heads);
   std::string out;
@@ -124,7 +124,7 @@ std::string strongest_text(const Metric::Found& found, std::span<const float> vi
     }
   }
   const std::string added = added_text(found, layers, heads, most, thresholds);
-  return added.empty() ? text : added;
+  return added.empty() ? text : fmt::format("{}; {}", added, text);
 }
 
 }  // namespace waiver

@@ -50,8 +50,9 @@ std::optional<WaiverPlace> stronger_role(const std::optional<WaiverPlace>& best,
 /// 0: 0.78`, and for one that is neither, `strongest attention 1.0 at 0: 0.06`.
 std::string to_text(const WaiverPlace& place, Verdict verdict);
 /// The same for the strongest place of a probe, from its series, the visibility [L, T] and the
-/// names of key roles, or for the added key that gets more attention than it, `waiver 1.0 at added
-/// key 0: 0.49`; empty where there is none.
+/// names of key roles, and before it, where one gets more attention, the added key that gets most:
+/// `waiver 1.0 at added key 0: 0.49; strongest attention 1.0 at 7: 0.02`. Empty where there is
+/// none.
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
                            int64_t layers, int64_t heads, const WaiverThresholds& thresholds,
                            const std::vector<std::string>& roles = {});

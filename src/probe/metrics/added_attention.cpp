@@ -5,7 +5,7 @@
 namespace waiver {
 namespace {
 
-/// Attention to added keys, which belong to no token, their sink rate and value.
+/// Attention to added keys, which belong to no token, and their sink rate.
 class AddedAttention : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
@@ -17,8 +17,73 @@ class AddedAttention : public Metric {
             {"", "added_sink_rate", axes, "1", "sink rate of an added key",
              "share of sequences whose mean over queries of A[i,*] exceeds probe.sink_threshold; "
              "its mean over layers and heads is Sink_* (Gu et al., 2410.10781)",
-             between(0, 1)},
-            {"", "added_value_ratio", axes, "1", "value ratio of an added key",
+             between(0, 1)}};
+  }
+  bool of_attention() const override { return true; }
+  void begin(const ProbeContext& context) override {
+    c_ = context;
+    means_.assign(c_.layers * c_.heads * 2 * c_.added, {});
+  }
+  void layer(const LayerView& view) override {
+    const int64_t T = c_.tokens, A = c_.added;
+    reduce_heads(view, c_.heads, 2 * A, means_, [&](int64_t b, int64_t h, Mean* row) {
+      std::vector<double> sums(A, 0.0);
+      for (int64_t i = 0; i < T; ++i) {
+        const double whole = divisor(view, b, h, i) * static_cast<double>(T);
+        for (int64_t a = 0; a < A; ++a) sums[a] += view.added_row(b, h, i)[a] / whole;
+      }
+      for (int64_t a = 0; a < A; ++a) {
+        row[a].add(sums[a]);
+        row[A + a].add(sums[a] > c_.config.sink_threshold);
+      }
+    });
+  }
+  void finish() override { values_ = values_of_each(means_, 2, c_.added); }
+
+ protected:
+  /// What query i's weights are divided by.
+  virtual double divisor(const LayerView&, int64_t /*b*/, int64_t /*h*/, int64_t /*i*/) const {
+    return 1;
+  }
+
+ private:
+  ProbeContext c_;
+  std::vector<Mean> means_;  // per head: A weights, A ones where a sequence has a sink
+};
+
+/// The same where weights are not shares, of the proxy.
+class ProxyAddedAttention : public AddedAttention {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    std::vector<SeriesSpec> out = AddedAttention::series();
+    for (SeriesSpec& spec : out) {
+      spec.name = "proxy_" + spec.name;
+      spec.long_name += " *";
+      spec.range = between(0, 1);
+      spec.description +=
+          "; of the proxy A[i,*] ÷ (Σ_j A[i,j] + 1e-8), j over all keys, because this "
+          "normalizer's weights are not shares";
+    }
+    return out;
+  }
+
+ protected:
+  double divisor(const LayerView& view, int64_t b, int64_t h, int64_t i) const override {
+    const int64_t T = view.batch->tokens;
+    return proxy_divisor(view.map(view.pattern, b, h) + i * T, T, view.added_row(b, h, i),
+                         view.added.dim(3));
+  }
+};
+
+/// Whether added keys drain their values.
+class AddedValues : public Metric {
+ public:
+  std::vector<SeriesSpec> series() const override {
+    return {{"",
+             "added_value_ratio",
+             {"layer", "head", "added"},
+             "1",
+             "value ratio of an added key",
              "‖W_O^h v_*‖ ÷ median over the tokens j of ‖W_O^h v_j‖ in the same sequence, mean "
              "over the sequences whose median is not 0; 0 for a slot without value",
              at_least(0)}};
@@ -26,34 +91,38 @@ class AddedAttention : public Metric {
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
     c_ = context;
-    means_.assign(c_.layers * c_.heads * 3 * c_.added, {});
+    means_.assign(c_.layers * c_.heads * c_.added, {});
   }
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, A = c_.added;
-    reduce_heads(view, c_.heads, 3 * A, means_, [&](int64_t b, int64_t h, Mean* row) {
+    reduce_heads(view, c_.heads, A, means_, [&](int64_t b, int64_t h, Mean* row) {
       const double* norms = view.of_values(view.output_value_norms, b, h);
       std::vector<double> sorted(norms, norms + T);
       const double middle = median(sorted);
-      for (int64_t a = 0; a < A; ++a) {
-        double sum = 0;
-        for (int64_t i = 0; i < T; ++i) sum += view.added_row(b, h, i)[a] / static_cast<double>(T);
-        row[a].add(sum);
-        row[A + a].add(sum > c_.config.sink_threshold);
-        if (middle != 0) row[2 * A + a].add(view.added_value_norms[h * A + a] / middle);
-      }
+      for (int64_t a = 0; a < A && middle != 0; ++a)
+        row[a].add(view.added_value_norms[h * A + a] / middle);
     });
   }
-  void finish() override { values_ = values_of_each(means_, 3, c_.added); }
+  void finish() override { values_ = {values_of(means_)}; }
 
  private:
   ProbeContext c_;
-  std::vector<Mean> means_;  // per head: A weights, A ones where a sequence has a sink, A ratios
+  std::vector<Mean> means_;
 };
 
 }  // namespace
 
 RegisteredMetric added_attention_metric() {
   return {"added_attention", make_metric<AddedAttention>, When::training, &suited::has_added_keys};
+}
+
+RegisteredMetric proxy_added_metric() {
+  return {"proxy_added", make_metric<ProxyAddedAttention>, When::training,
+          &suited::unnormalized_added_keys};
+}
+
+RegisteredMetric added_values_metric() {
+  return {"added_values", make_metric<AddedValues>, When::training, &suited::has_added_keys};
 }
 
 }  // namespace waiver

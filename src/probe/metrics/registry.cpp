@@ -10,6 +10,8 @@ namespace waiver {
   METRIC(bos_attention)       \
   METRIC(first_argmax)        \
   METRIC(added_attention)     \
+  METRIC(proxy_added)         \
+  METRIC(added_values)        \
   METRIC(attention_entropy)   \
   METRIC(delta_logit)         \
   METRIC(values)              \

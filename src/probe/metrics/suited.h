@@ -17,6 +17,12 @@ inline constexpr Suited has_added_keys = {
     [](const ModelConfig& model, const Dataset&) { return model.added_keys() > 0; },
     "models with sink tokens or a slot"};
 
+inline constexpr Suited unnormalized_added_keys = {
+    [](const ModelConfig& model, const Dataset&) {
+      return model.added_keys() > 0 && !model.attention.normalizer->shares();
+    },
+    "models with sink tokens or a slot whose normalizer's weights are not shares"};
+
 inline constexpr Suited next_token_task = {
     [](const ModelConfig&, const Dataset& data) { return data.is_task() && data.mask_token() < 0; },
     "tasks, next_token"};
