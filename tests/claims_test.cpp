@@ -102,6 +102,21 @@ TEST_CASE("runs are compared with those of the same seed") {
   CHECK(pairs.compare == Comparison::ratio);
 }
 
+TEST_CASE("seeds are those of the study, whichever keys they set") {
+  const Folder folder;
+  folder.write("base.yaml", "model: {layers: 1}\ntrain: {steps: 60}\n");
+  const Study study = load_study(folder.write(
+      "s.yaml",
+      "base: base.yaml\ngrid: {model.position: [none, rope]}\nseeds: [3, 5]\nseed_keys: "
+      "[seed.data]\nclaims:\n- {id: a, sentence: S., where: {model.position: none}, against: "
+      "{model.position: rope}, " +
+          kMeasure + ", expect: {above: 0}}\n"));
+  CHECK(study.runs[0].seed == 3);
+  CHECK(study.runs[1].seed == 5);
+  CHECK(study.claims[0].runs == std::vector<size_t>{0, 1});
+  CHECK(study.claims[0].others == std::vector<size_t>{2, 3});
+}
+
 TEST_CASE("everything wrong with a claim is found when the study is loaded") {
   const std::string good = "sentence: S., " + kMeasure + ", expect: {above: 1}";
   const struct {
@@ -118,7 +133,8 @@ TEST_CASE("everything wrong with a claim is found when the study is loaded") {
       {"- {id: a, sentence: S., expect: {above: 1}}\n",
        "s.yaml:5:3: claims[0].measure.series: missing; it has no default."},
       {"- {id: a, sentence: S., measure: {kind: onsat}, expect: {above: 1}}\n",
-       "s.yaml:5:41: claims[0].measure: expected one of value, onset, event, lag, place, change, "
+       "s.yaml:5:41: claims[0].measure: expected one of value, onset, event, lag, place, "
+       "sink_share, change, "
        "fit "
        "or matched, found \"onsat\". Did you mean onset?"},
       {"- {id: a, sentence: S., measure: {kind: event, nam: sink}, expect: {above: 1}}\n",
@@ -134,7 +150,7 @@ TEST_CASE("everything wrong with a claim is found when the study is loaded") {
        "found "
        "5."},
       {"- {id: a, where: {model.positon: rope}, " + good + "}\n",
-       "s.yaml:5:19: model.positon: unknown key. Did you mean model.position?"},
+       "s.yaml:5:19: claims[0].where: model.positon: unknown key. Did you mean model.position?"},
       {"- {id: a, where: {model.position.kind: alibi}, " + good + "}\n",
        "s.yaml:5:40: claims[0].where: model.position.kind: no run has alibi here. They have none, "
        "rope and learned."},
@@ -149,7 +165,11 @@ TEST_CASE("everything wrong with a claim is found when the study is loaded") {
       {"- {id: a, where: {model.position: none, seed.init: 0}, against: {model.position: none, "
        "seed.init: 1}, " +
            good + "}\n",
-       "s.yaml:5:56: claims[0].against: these runs share no seed with those of where."},
+       "s.yaml:5:56: claims[0].against: there is no run of the seed of position.kind=none,seed=0 "
+       "here. Each run of where is compared with the run of the same seed."},
+      {"- {id: a, where: {model.position: none}, against: {model.position: none}, " + good + "}\n",
+       "s.yaml:5:42: claims[0].against: position.kind=none,seed=0 would be compared with itself. "
+       "Add settings that tell the two apart."},
       {"- {id: a, sentence: S., " + kMeasure + "}\n",
        "s.yaml:5:3: claims[0].expect: missing; it has no default. Write {above: x}, {below: x} or "
        "{within: [low, high]}."},
@@ -325,6 +345,11 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
   auto changed = one({6, 7, 8, 9});
   changed[0].claim.expect.above = 4;
   CHECK(compared(changed) == "a: its expect was \"above 5\", and is now \"above 4\".");
+  changed[0] = one({6, 7, 8, 9})[0];
+  changed[0].claim.written = parse_yaml("where: {model.position.kind: rope}\n", "s.yaml");
+  CHECK(compared(changed) ==
+        "a: its where was \"{model.position.kind: none}\", and is now \"{model.position.kind: "
+        "rope}\".");
   changed[0] = one({6, 7, 8, 9})[0];
   changed[0].claim.id = "b";
   CHECK(compared(changed) == "a: the study no longer claims it.\nb: it has no committed verdict.");

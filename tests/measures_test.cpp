@@ -231,11 +231,16 @@ TEST_CASE("series of /mechanism are read from a file of their own") {
         "(waiver probe RUN --mechanism --all-checkpoints).");
   run.mechanism = Log::create(run.folder / "mechanism.h5", {}, "");
   run.mechanism->define({"mechanism", "rho", {}, "1", "", ""});
-  for (const int64_t step : {0, 20}) {
+  for (const int64_t step : {0, 20, 60}) {
     const double rho = 0.5 + static_cast<double>(step);
     run.mechanism->append("mechanism", step, {{"rho", std::span<const double>(&rho, 1)}});
   }
   CHECK(run.of(yaml) == 20.5);
+  run.config.train.steps = 80;  // of a run that went on
+  CHECK(run.why(yaml) ==
+        "mechanism.h5 ends before the run, at step 60: ask anew, with waiver probe RUN --mechanism "
+        "--all-checkpoints.");
+  run.config.train.steps = 60;
   CHECK(run.why("{series: mechanism/sigma}") == "the run has no series mechanism/sigma.");
 }
 
@@ -321,4 +326,24 @@ TEST_CASE("a sink share is of one key that the runs have") {
   CHECK(complaints_of("{kind: sink_share, key: 4}") ==
         "key: the runs have 4 entries on this axis, 0 to 3, found 4.");
   CHECK(complaints_of("{kind: sink_share, key: 3}").empty());
+  Config unprobed = hand_config();
+  unprobed.probe.every = 0;
+  for (const char* kind : {"sink_share, key: 0", "place", "event, name: sink"})
+    CHECK(contains(complaints_of(fmt::format("{{kind: {}}}", kind), unprobed),
+                   "the runs have no probes"));
+}
+
+TEST_CASE("what a measure can never have is found before the runs") {
+  const auto why = [](const std::string& yaml) { return complaints_of("{" + yaml + "}"); };
+  CHECK(why(kEnrichment + ", step: 7") ==
+        "step: the runs are not probed at step 7. They are every 10 steps; further ones are in "
+        "probe.first.");
+  CHECK(why(kEnrichment + ", step: 8") == "");
+  CHECK(why("series: probe/added_attention, at: {layer: 0, head: 0, added: 0}")
+            .starts_with("series: the runs have no added keys."));
+  CHECK(why("series: probe/role_enrichment, at: {layer: 0, head: 0, query_role: all, key_role: "
+            "frist}") == "at.key_role: expected first, trigger or other, found \"frist\".");
+  CHECK(why("kind: lag, from: sink, to: sink") == "to: it is the event that is counted from.");
+  CHECK(contains(why("kind: matched, " + kEnrichment + ", loss: '', at_most: 1"),
+                 "loss: missing; it has no default."));
 }

@@ -196,6 +196,13 @@ TEST_CASE("what is skipped is left out, by any spelling of its settings, default
   CHECK(in.load("grid: {train.optimizer.betas: [[0.9, 0.95], [0.9, 0.99]]}\n"
                 "skip: [{train.optimizer.betas: [0.90, 0.95]}]\n")
             .runs.size() == 1);
+  const std::string layers =
+      "set: {model.layers: 2}\ngrid: {model.position: [[none, {kind: rope, base: 9}], [rope, "
+      "none], "
+      "rope]}\n";
+  CHECK(in.load(layers + "skip: [{model.position: [[rope, none]]}]\n").runs.size() == 2);
+  CHECK(in.load(layers + "skip: [{model.position: [[rope, none], [none, rope]]}]\n").runs.size() ==
+        1);
   CHECK(names_of(in.load("grid: {model.attention.mask.self_only: [[7], [5], [1, 2]]}\n"
                          "skip: [{model.attention.mask.self_only: [[5], [1, 2]]}]\n")) ==
         Strings{"self_only=7,seed=0"});
@@ -250,6 +257,16 @@ TEST_CASE("mistakes in pairs, overrides and skip are found at their places, all 
        "s.yaml:4:13: overrides.set: expected a block of keys. For example {where: "
        "{model.position: rope}, set: {train: {steps: 500}}}.\n"
        "s.yaml:4:14: overrides.wher: unknown key. Did you mean where?"},
+      {grid + "seeds: [1, 1]\n", "s.yaml:3:8: seeds: 1 is there twice."},
+      {grid + "seed_keys: [seed]\n",
+       "s.yaml:3:13: seed_keys: seed takes no seed. seed.init, seed.data and data.gate_seed do."},
+      {grid + "seed_keys: [seed.init, train.optimizer.lr]\n",
+       "s.yaml:3:24: seed_keys: train.optimizer.lr takes no seed. seed.init, seed.data and "
+       "data.gate_seed do."},
+      {grid + "seed_keys: [seed.inti]\n",
+       "s.yaml:3:13: seed_keys: there is no key seed.inti. Did you mean seed.init?"},
+      {grid + "seed_keys: [seed.init, seed.init]\n",
+       "s.yaml:3:24: seed_keys: seed.init is there twice."},
       {grid + "skip: [{model: 5}]\n",
        "s.yaml:3:16: model: this is a block of keys, and one of them is needed."},
       {grid + "skip: [{model.position: alibi}]\n",

@@ -12,6 +12,7 @@
 #include "inspect/mechanism_report.h"
 #include "inspect/mechanism_series.h"
 #include "inspect/probe_report.h"
+#include "probe/mechanism/series.h"
 #include "probe/metrics/docs.h"
 #include "run/directory.h"
 #include "study/index.h"
@@ -124,7 +125,9 @@ void add_probe(Verb& program) {
   verb.prints(
       "--hypotheses", hypothesis_docs,
       "print what the mechanism tests claim, and the criteria of each outcome; needs no run");
-  verb.prints("--list", metric_docs, "print every series with its formula instead; needs no run");
+  verb.prints(
+      "--list", [] { return metric_docs() + mechanism_docs(); },
+      "print every series with its formula instead; needs no run");
   add_threads(verb);
   verb.runs([options] { probe(*options); });
 }

@@ -24,7 +24,7 @@ struct SweepCall {
   int64_t jobs = 1;
   bool resume = false, list = false, collect = false, status = false, dry_run = false,
        verify = false;
-  bool threads_given = false;
+  bool threads_given = false, only_given = false;
 };
 
 size_t number_of(std::string_view text, const std::string& whole, size_t runs) {
@@ -39,7 +39,7 @@ size_t number_of(std::string_view text, const std::string& whole, size_t runs) {
 // Places from 0 of `2,5-7`, in that order, each once.
 std::vector<size_t> chosen_runs(const std::string& text, size_t runs) {
   std::vector<size_t> chosen;
-  for (size_t begin = 0; begin < text.size() + (text.empty() ? 0 : 1);) {
+  for (size_t begin = 0; begin < text.size() + 1;) {
     const size_t comma = std::min(text.find(',', begin), text.size());
     const std::string_view part = std::string_view(text).substr(begin, comma - begin);
     const size_t dash = part.find('-');
@@ -96,7 +96,7 @@ void sweep(const SweepCall& call) {
   plan.directory = call.directory.empty() ? "runs/" + name : call.directory;
   plan.resume = call.resume;
   plan.jobs = call.jobs;
-  plan.only = chosen_runs(call.only, study.runs.size());
+  if (call.only_given) plan.only = chosen_runs(call.only, study.runs.size());
   plan.command = command_of(call, "/proc/self/exe", plan.directory);
   if (call.list) return print_commands(call, plan, study.runs.size());
   if (call.collect) return collect_sweep(study, plan.directory);
@@ -147,8 +147,9 @@ void add_sweep(Verb& program) {
       .excludes(status)
       .excludes(verify);
   verb.prints("--docs", claim_docs, "print every key of a claim, and every measure");
-  auto given = std::make_shared<Option>(add_threads(verb));
-  verb.runs([call, given] {
+  auto given = std::make_shared<Option>(add_threads(verb)), chosen = std::make_shared<Option>(only);
+  verb.runs([call, given, chosen] {
+    call->only_given = chosen->given();
     call->threads_given = given->given();
     sweep(*call);
   });

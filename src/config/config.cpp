@@ -154,6 +154,9 @@ void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
         fmt::format("Note: the mechanism is not asked for at step{} {}: the run ends at "
                     "step {}.",
                     late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
+  if (const auto late = beyond(train.checkpoint.at, train.steps); !late.empty())
+    out.push_back(fmt::format("Note: no checkpoint is saved at step{} {}: the run ends at step {}.",
+                              late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
   if (const auto late = beyond(config.probe.first, train.steps);
       !late.empty() && config.probe.first != plain.first)
     out.push_back(fmt::format("Note: no probe is made at step{} {}: the run ends at step {}.",

@@ -31,7 +31,7 @@ const std::vector<Described>& documents() {
       {Document::experiment,
        "an experiment of several runs",
        "waiver sweep {} trains them.",
-       {"claims", "grid", "seeds", "set", "pairs", "overrides", "skip"}},
+       {"claims", "grid", "seeds", "seed_keys", "set", "pairs", "overrides", "skip"}},
       {Document::spec,
        "a spec of interventions",
        "waiver intervene RUN {} applies it.",

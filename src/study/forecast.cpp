@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/text/table.h"
+#include "probe/mechanism/mechanism.h"
 #include "probe/prober.h"
 #include "run/console.h"
 #include "train/trainer.h"
@@ -44,13 +45,6 @@ int64_t probes_of(const ProbeConfig& config, const Prober& prober, int64_t steps
   return count;
 }
 
-// What decides the pace: all but the seeds and the number of steps.
-std::string shape_of(Config config) {
-  config.seed = {};
-  config.train.steps = 1;
-  return to_yaml(config);
-}
-
 // The time until the last ends, where each starts as soon as there is room for it.
 double side_by_side_seconds(const std::vector<double>& each, int64_t places) {
   std::vector<double> busy(static_cast<size_t>(places));
@@ -80,6 +74,13 @@ Pace Pace::of(const Config& config) {
   if (probes > 0)
     pace.probe = seconds_of([&] { prober.measure(); }) * static_cast<double>(probes) /
                  static_cast<double>(config.train.steps + 1);
+  const int64_t questions = std::ranges::count_if(
+      config.probe.mechanism, [&](int64_t step) { return step <= config.train.steps; });
+  if (questions > 0) {
+    Prober own(model, *data, config.probe, seed, When::always);
+    pace.mechanisms = static_cast<double>(questions) *
+                      seconds_of([&] { find_mechanism(model, own, config.probe.waiver); });
+  }
   return pace;
 }
 
@@ -87,7 +88,7 @@ double Pace::seconds(const Config& config) const {
   const int64_t steps = config.train.steps, every = config.train.eval.every;
   const int64_t validations = 1 + (every > 0 ? (steps + every - 1) / every : 0);
   return static_cast<double>(steps) * step + static_cast<double>(steps + 1) * probe +
-         static_cast<double>(validations) * validation;
+         static_cast<double>(validations) * validation + mechanisms;
 }
 
 std::string forecast_text(const Study& study, const std::vector<RunNeeds>& needs,
@@ -100,7 +101,7 @@ std::string forecast_text(const Study& study, const std::vector<RunNeeds>& needs
   std::vector<double> seconds;
   for (const size_t i : runs) {
     const Config& config = study.runs[i].config;
-    const auto [pace, fresh] = paces.try_emplace(shape_of(config));
+    const auto [pace, fresh] = paces.try_emplace(study.runs[i].group);
     if (fresh) pace->second = Pace::of(config);
     seconds.push_back(pace->second.seconds(config));
     table.rows.push_back({std::to_string(i + 1), study.runs[i].name,

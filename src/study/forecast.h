@@ -13,6 +13,7 @@ struct Pace {
   double step = 0;
   double probe = 0;  // spread over all steps
   double validation = 0;
+  double mechanisms = 0;  // all that are asked for
 
   /// Trains and probes for about half a second; writes nothing.
   static Pace of(const Config& config);
@@ -21,8 +22,8 @@ struct Pace {
 };
 
 /// What training these runs of a study would take, so many side by side: a table with the steps,
-/// memory and time of each, and the time of all together. Runs that differ in nothing but seeds and
-/// steps are measured once.
+/// memory and time of each, and the time of all together. Runs that differ in their seeds alone
+/// are measured once.
 std::string forecast_text(const Study& study, const std::vector<RunNeeds>& needs,
                           const std::vector<size_t>& runs, int64_t side_by_side, int64_t width = 0);
 

@@ -137,7 +137,7 @@ RunRecord RunRecord::of(const Study& study, const StudyRun& run, const RunDigest
   return {run.name,
           run.group.empty() ? study.name : run.group,
           run.overrides,
-          run.config.seed.init,
+          run.seed,
           run.config.train.steps,
           digests,
           to_yaml(run.config),

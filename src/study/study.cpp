@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <set>
 
 #include "config/overlay.h"
@@ -18,6 +17,7 @@ namespace {
 struct SeededPoint {
   StudyPoint point;
   std::string group;  // the name without the seed
+  int64_t seed = 0;
 
   SeededPoint with(const StudyPoint& more) const {
     SeededPoint out = *this;
@@ -44,6 +44,7 @@ std::vector<SeededPoint> expand(const StudyFile& file) {
               config_keys(), false);
       seeded.push_back(point.with(set));
       seeded.back().group = point.point.name;
+      seeded.back().seed = seed;
     }
   return seeded;
 }
@@ -109,7 +110,11 @@ class RunMaker {
     merge(settings, last_, config_keys(), false);
     Node whole = base_;
     merge(whole, settings, config_keys(), true);
-    StudyRun run{capped_name(point.point.name), point.group, {}, read_config(whole, complaints_)};
+    StudyRun run{capped_name(point.point.name),
+                 point.group,
+                 {},
+                 read_config(whole, complaints_),
+                 point.seed};
     for_each_leaf(settings, "", [&](const std::string& key, const Node::Entry& entry) {
       run.overrides.push_back(key + "=" + emit_flow(entry.value));
     });
@@ -121,15 +126,15 @@ class RunMaker {
   Complaints& complaints_;
 };
 
-// Steps that claims name are not missing from a trial that the command line makes shorter.
-std::vector<StudyRun> as_planned(std::vector<StudyRun> runs, const Node& last) {
-  bool shorter = false;
-  for_each_leaf(last, "", [&](const std::string& key, const Node::Entry&) {
-    shorter |= key == "train.steps";
-  });
-  for (StudyRun& run : runs)
-    if (shorter) run.config.train.steps = std::numeric_limits<int64_t>::max();
-  return runs;
+// The runs as the file has them, which claims are about: a trial that the command line makes
+// shorter lacks nothing of them. `runs` where the file alone makes no sense.
+std::vector<StudyRun> as_planned(const std::vector<StudyRun>& runs, const StudyFile& file,
+                                 const Node& base, const Node& last) {
+  if (last.entries.empty()) return runs;
+  Complaints own;
+  const Node none = Node::map();
+  std::vector<StudyRun> planned = RunMaker(file, base, none, own).make();
+  return own.empty() ? planned : runs;
 }
 
 }  // namespace
@@ -160,7 +165,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
       complaints.add(file.axes_place, file.axes_key, "two runs would both be called " + run.name);
   }
   complaints.throw_if_any();
-  select_runs(study.claims, as_planned(study.runs, last), complaints);
+  select_runs(study.claims, as_planned(study.runs, file, base, last), complaints);
   complaints.throw_if_any();
   return study;
 }

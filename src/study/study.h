@@ -17,6 +17,7 @@ struct StudyRun {
   std::string group;                   // the same without the seed
   std::vector<std::string> overrides;  // what turns the study's base into this run's config
   Config config;
+  int64_t seed = 0;  // which seed_keys have
 };
 
 /// A base config and what varies over it.

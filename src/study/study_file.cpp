@@ -192,6 +192,24 @@ class Blocks {
   std::vector<Varied> varied_;
 };
 
+void check_seed_key(const Node& key, const std::vector<std::string>& before,
+                    Complaints& complaints) {
+  const auto complain = [&](const std::string& what, const std::string& hint) {
+    complaints.add(key.place, "seed_keys", what, hint);
+  };
+  const auto& keys = config_keys();
+  const std::string& name = key.scalar;
+  const auto info = std::ranges::find(keys, name, &KeyInfo::name);
+  if (!key.is_scalar() || info == keys.end())
+    complain(fmt::format("there is no key {}", name.empty() ? "without a name" : name),
+             nearest_key(keys, name));
+  else if (info->type != KeyInfo::Type::value ||
+           (!name.ends_with("seed") && !name.starts_with("seed.")))
+    complain(fmt::format("{} takes no seed", name), "seed.init, seed.data and data.gate_seed do.");
+  else if (std::ranges::find(before, name) != before.end())
+    complain(fmt::format("{} is there twice", name), "");
+}
+
 }  // namespace
 
 StudyFile StudyFile::read(const std::string& text, const std::string& path, const Node& last,
@@ -206,13 +224,22 @@ StudyFile StudyFile::read(const std::string& text, const std::string& path, cons
   out.seed_keys_place = place_of(top, "seed_keys");
   if (const Node::Entry* keys = top.find("seed_keys"); keys && keys->value.is_list()) {
     out.seed_keys.clear();  // blocks are checked against them before the other keys are read
-    for (const Node& key : keys->value.items) out.seed_keys.push_back(key.scalar);
+    for (const Node& key : keys->value.items) {
+      check_seed_key(key, out.seed_keys, complaints);
+      out.seed_keys.push_back(key.scalar);
+    }
+    if (out.seed_keys.empty())
+      complaints.add(out.seed_keys_place, "seed_keys", "the list is empty");
+    complaints.throw_if_any();  // else runs with impossible keys would be made
   }
   Blocks(top, out, complaints).read(last);
   read_fields(
       top, [&](FieldVisitor& v) { StudyValues{out}.visit(v); }, study_keys(), complaints);
   if (out.seeds.empty()) complaints.add(seeds_place, "seeds", "the list is empty");
-  if (out.seed_keys.empty()) complaints.add(out.seed_keys_place, "seed_keys", "the list is empty");
+  for (size_t i = 0; i < out.seeds.size(); ++i)
+    if (std::count(out.seeds.begin(), out.seeds.begin() + static_cast<std::ptrdiff_t>(i),
+                   out.seeds[i]) > 0)
+      complaints.add(seeds_place, "seeds", fmt::format("{} is there twice", out.seeds[i]));
   if (out.count() > kMostRuns)
     complaints.add(out.axes_place, out.axes_key,
                    fmt::format("this makes more than {} runs", kMostRuns));

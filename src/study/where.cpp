@@ -45,6 +45,16 @@ bool same(const Node& a, const Node& b, const KeyInfo* key) {
 
 std::optional<Node> value_at(const Node& config, const std::string& name);
 
+// The words of a list with a kind for each layer.
+std::optional<Node> kinds_of(const Node& list) {
+  Node out = Node::list(list.place);
+  for (const Node& item : list.items) {
+    const Node::Entry* kind = item.find("kind");
+    out.items.push_back(kind ? kind->value : item);
+  }
+  return out;
+}
+
 std::optional<Node> default_at(const Node& config, const std::string& name) {
   const bool kind = name.ends_with(".kind");
   for (const KeyInfo& key : config_keys()) {
@@ -64,7 +74,7 @@ std::optional<Node> value_at(const Node& config, const std::string& name) {
     const size_t dot = std::min(name.find('.', begin), name.size());
     if (begin > 0 && kind_of_block(config_keys(), name.substr(0, begin - 1)))
       at = as_kind_map(std::move(at));
-    if (at.is_list()) return {};  // a kind for each layer
+    if (at.is_list()) return name.substr(begin) == "kind" ? kinds_of(at) : std::nullopt;
     const Node::Entry* entry = at.find(name.substr(begin, dot - begin));
     if (!entry) return default_at(config, name);
     at = Node(entry->value);
@@ -82,14 +92,16 @@ Node nested_settings(const Node& block) {
   return all;
 }
 
-Where::Where(const Node& block, Complaints& complaints) : place_(block.place) {
+Where::Where(const Node& block, Complaints& complaints, const std::string& prefix)
+    : place_(block.place) {
   for_each_leaf(nested_settings(block), "", [&](std::string key, const Node::Entry& entry) {
     const KeyInfo* info = key_info(key);
     if (info && info->type == KeyInfo::Type::kind && info->name == key) key += ".kind";
     if (!info)
-      complaints.add(entry.place, key, "unknown key", nearest_key(config_keys(), key));
+      complaints.add(entry.place, prefix + key, "unknown key", nearest_key(config_keys(), key));
     else if (info->type == KeyInfo::Type::block)
-      complaints.add(entry.value.place, key, "this is a block of keys, and one of them is needed");
+      complaints.add(entry.value.place, prefix + key,
+                     "this is a block of keys, and one of them is needed");
     else
       keys_.push_back({key, entry.value, entry.value.place});
   });

@@ -17,8 +17,8 @@ Node nested_settings(const Node& block);
 /// its alias, a number in any spelling; what a config does not say has its default.
 class Where {
  public:
-  /// Complains of keys that no config has.
-  Where(const Node& block, Complaints& complaints);
+  /// Complains of keys that no config has, each after `prefix`.
+  Where(const Node& block, Complaints& complaints, const std::string& prefix = {});
 
   /// Whether it holds for a config, given as far as it is written.
   bool holds(const Node& config) const;

@@ -59,7 +59,7 @@ struct Claim {
 ///     where: {model.position.kind: rope}   which runs (study/where.h); default: every run
 ///     measure: {kind: event, name: sink}   a number per run (study/measures)
 ///     expect: {below: 200}                 or above, or within: [100, 200]
-///     statistic: median                    or mean, every
+///     statistic: median                    or mean, every, distinct
 ///     against: {model.position.kind: none} each run of `where` is compared with the run of the
 ///     compare: ratio                       same seed here, by their difference or ratio
 /// Complains of whatever does not fit; `select_runs` does of the rest.

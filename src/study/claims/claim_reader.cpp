@@ -28,7 +28,7 @@ std::optional<Where> take_where(Node& item, const std::string& name, const std::
   if (!entry) return {};
   std::optional<Where> where;
   if (entry->value.is_map())
-    where.emplace(entry->value, complaints);
+    where.emplace(entry->value, complaints, key + "." + name + ": ");
   else
     complaints.add(entry->place, key + "." + name,
                    "expected a block of settings, such as {model.position.kind: none}");
@@ -105,14 +105,22 @@ struct Selection {
                second = by_seed("against", claim.others, own);
     claim.runs.clear();
     claim.others.clear();
-    for (const auto& [seed, run] : first)
-      if (const auto other = second.find(seed); other != second.end()) {
+    for (const auto& [seed, run] : first) {
+      if (!own.empty()) break;
+      const auto other = second.find(seed);
+      if (other == second.end())
+        own.add(place_of(item, "against"), key + ".against",
+                fmt::format("there is no run of the seed of {} here", runs[run].name),
+                "Each run of where is compared with the run of the same seed.");
+      else if (other->second == run)
+        own.add(place_of(item, "against"), key + ".against",
+                fmt::format("{} would be compared with itself", runs[run].name),
+                "Add settings that tell the two apart.");
+      else {
         claim.runs.push_back(run);
         claim.others.push_back(other->second);
       }
-    if (claim.runs.empty() && own.empty())
-      own.add(place_of(item, "against"), key + ".against",
-              "these runs share no seed with those of where");
+    }
     complaints.add(own);
   }
 
@@ -132,7 +140,7 @@ struct Selection {
                                     Complaints& own) const {
     std::map<int64_t, size_t> out;
     for (const size_t i : selected)
-      if (const auto [at, fresh] = out.emplace(runs[i].config.seed.init, i); !fresh) {
+      if (const auto [at, fresh] = out.emplace(runs[i].seed, i); !fresh) {
         own.add(place_of(item, name), key + "." + name,
                 fmt::format("{} and {} have the same seed, so pairs are not unique",
                             runs[at->second].name, runs[i].name),

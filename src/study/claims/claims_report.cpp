@@ -27,6 +27,9 @@ Json of_result(const ClaimResult& result) {
               {"sentence", claim.sentence},
               {"source", claim.source},
               {"measure", claim.definition}};
+  for (const char* condition : {"where", "against"})
+    if (const Node::Entry* entry = claim.written.find(condition))
+      out[condition] = emit_flow(entry->value);
   if (claim.paired()) out["compare"] = word(claim.compare);
   out["statistic"] = word(claim.statistic);
   out["expect"] = claim.expect.text();
@@ -71,7 +74,7 @@ std::string runs_text(const ClaimResult& result) {
 }
 
 // What a claim says, apart from its words.
-constexpr const char* kTerms[] = {"measure", "compare", "statistic", "expect"};
+constexpr const char* kTerms[] = {"where", "against", "measure", "compare", "statistic", "expect"};
 
 std::vector<std::string> mismatches(const std::string& id, const Json& before, const Json& after,
                                     bool exactly) {
@@ -156,7 +159,7 @@ void report_claims(const Study& study, std::span<const RunRecord> records,
   std::vector<MeasuredRun> runs;
   for (const StudyRun& run : study.runs) {
     const auto at = std::ranges::find(records, run.name, &RunRecord::name);
-    runs.push_back({run.name, run.config.seed.init, {}});
+    runs.push_back({run.name, run.seed, {}});
     if (at != records.end()) runs.back().measured = at->measures;
   }
   const std::vector<ClaimResult> results = judge(study.claims, runs);

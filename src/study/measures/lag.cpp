@@ -15,6 +15,7 @@ class EventLag : public Measure {
   void check(const Config& config, const Complain& complain) const override {
     check_event(from_, "from", config, complain);
     check_event(to_, "to", config, complain);
+    if (!to_.empty() && to_ == from_) complain("to", "it is the event that is counted from", "");
   }
   double of(const RunLogs& run) const override {
     const double lag = event_step(run, to_) - event_step(run, from_);

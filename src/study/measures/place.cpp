@@ -17,7 +17,10 @@ namespace {
 class StrongestPlace : public Measure {
  public:
   void options(FieldVisitor& v) override { v.field({"give", "which of its numbers"}, give_); }
-  void check(const Config&, const Complain&) const override {}
+  void check(const Config& config, const Complain& complain) const override {
+    if (config.probe.every == 0)
+      complain("", "the runs have no probes", "Set probe.every above 0.");
+  }
   double of(const RunLogs& run) const override {
     const auto at = strongest_waiver(run.log);
     if (!at) throw Undefined("the run has no attention, or no probes, and so no strongest waiver");

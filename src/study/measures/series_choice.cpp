@@ -11,6 +11,7 @@
 #include "config/suggest.h"
 #include "probe/mechanism/series.h"
 #include "probe/metrics/metric.h"
+#include "probe/roles.h"
 #include "run/events.h"
 #include "run/run_log.h"
 
@@ -62,7 +63,8 @@ std::string series_hint(const std::string& series) {
   std::vector<std::string> names, same;
   for (const SeriesSpec& spec : known_series()) {
     names.push_back(full_name(spec));
-    if (spec.name == series) same.push_back(names.back());
+    if (spec.name == series && std::ranges::find(same, names.back()) == same.end())
+      same.push_back(names.back());
   }
   if (!same.empty()) return did_you_mean(same);
   std::vector<Choice> choices;
@@ -85,6 +87,16 @@ std::string allowed_at(const std::string& axis) {
                                    : "a name, a number, max, min or mean";
 }
 
+// What is wrong with the name of a role; those of other axes are known once there is a log.
+std::string refuse_name(const std::string& axis, const std::string& name, const Config& config) {
+  const bool of_keys = axis == "key_role";
+  if (!of_keys && axis != "query_role") return {};
+  const std::vector<std::string> names =
+      of_keys ? key_role_names(*config.data) : query_role_names(*config.data);
+  if (std::ranges::find(names, name) != names.end()) return {};
+  return fmt::format("expected {}, found \"{}\"", join_or(names), name);
+}
+
 // What is wrong with the entry of an axis; empty: nothing.
 std::string refuse(const std::string& axis, const std::string& entry, const Config& config) {
   if (contains(kReductions, entry)) return {};
@@ -93,7 +105,7 @@ std::string refuse(const std::string& axis, const std::string& entry, const Conf
   if (!number)
     return contains(kNumbered, axis)
                ? fmt::format("expected {}, found \"{}\"", allowed_at(axis), entry)
-               : "";
+               : refuse_name(axis, entry, config);
   const Log::Axes sizes = log_axes(config);
   const auto size = sizes.find(axis);
   if (*number >= 0 && (size == sizes.end() || *number < size->second)) return {};
@@ -171,6 +183,12 @@ const Log& RunLogs::holding(const std::string& group) const {
     throw Undefined(
         "the run's log has no series of /mechanism (probe.mechanism), and it has no mechanism.h5 "
         "(waiver probe RUN --mechanism --all-checkpoints)");
+  if (const auto steps = mechanism->steps(group);
+      steps.empty() || steps.back() < config.train.steps)
+    throw Undefined(fmt::format(
+        "mechanism.h5 ends before the run, at step {}: ask anew, with waiver probe RUN --mechanism "
+        "--all-checkpoints",
+        steps.empty() ? 0 : steps.back()));
   return *mechanism;
 }
 
@@ -193,6 +211,8 @@ const SeriesSpec* check_series(const std::string& series, const std::string& key
   }
   if (group == "probe" && config.probe.every == 0)
     complain(key, "the runs have no probes", "Set probe.every above 0.");
+  if (std::ranges::find(at->axes, "added") != at->axes.end() && config.model.added_keys() == 0)
+    complain(key, "the runs have no added keys", "Set model.sink_tokens or model.attention.slot.");
   return &*at;
 }
 

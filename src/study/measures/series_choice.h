@@ -29,14 +29,15 @@ class SeriesChoice {
   void visit(FieldVisitor& v);
   void check(const Config& config, const Complain& complain) const;
   Curve of(const RunLogs& run) const;
+  std::string group() const { return series_.substr(0, series_.find('/')); }
 
  private:
   std::string series_;
   Entries at_;
 };
 
-/// Complains where no run logs a series of this name; returns its description, or null where it is
-/// unknown here, as those of /mechanism are.
+/// Complains where no run logs a series of this name; returns its description, or null where none
+/// does.
 const SeriesSpec* check_series(const std::string& series, const std::string& key,
                                const Config& config, const Complain& complain);
 /// The group and the name of `group/name`.

@@ -8,8 +8,9 @@ namespace waiver {
 namespace {
 
 /// Of the heads with a sink at the last probe, the share whose strongest is this key. A head's
-/// strongest key is the position (probe/events/waiver_place.h) or the added key with the largest α;
-/// it is a sink where α and, at a position, E exceed the thresholds of probe.waiver.
+/// strongest key is the position or role (probe/events/waiver_place.h) or the added key with the
+/// largest α of all queries; it is a sink where α and, unless it is an added key, E exceed the
+/// thresholds of probe.waiver.
 class SinkShare : public Measure {
  public:
   void options(FieldVisitor& v) override {
@@ -31,13 +32,14 @@ class SinkShare : public Measure {
     ProbeValues last(run.log, std::ssize(run.log.steps("probe")) - 1);
     const WaiverThresholds& limits = run.config.probe.waiver;
     int64_t sinks = 0, here = 0;
-    for (const WaiverPlace& place : places) {
+    for (const WaiverPlace& position : places) {
+      const WaiverPlace place = with_roles(run.log, last, position);
       const WaiverPlace added = strongest_added(run.log, last, place);
       const bool at_added = added.attention > place.attention;
       if ((at_added ? added : place).attention <= limits.received_attention) continue;
       if (!at_added && last.at("enrichment", place).back() <= limits.enrichment) continue;
       ++sinks;
-      here += at_added ? added.key == added_ : place.key == key_;
+      here += at_added ? added.key == added_ : place.role < 0 && place.key == key_;
     }
     if (sinks == 0) throw Undefined("no head has a sink at the last probe");
     return static_cast<double>(here) / static_cast<double>(sinks);
@@ -58,6 +60,22 @@ class SinkShare : public Measure {
                fmt::format("the runs have {} entries on this axis, 0 to {}, found {}", size->second,
                            size->second - 1, entry),
                "");
+  }
+  // The head's place, or the role to which it gives more attention.
+  static WaiverPlace with_roles(const Log& log, ProbeValues& last, const WaiverPlace& place) {
+    const std::string by_role = "role_received_attention";
+    if (!last.has(by_role)) return place;
+    const std::vector<double>& all = last.all(by_role).values;
+    const int64_t heads = log.axes().at("head"),
+                  each = std::ssize(all) / (heads * log.axes().at("layer"));
+    const auto role = stronger_role(
+        place, std::span(all).subspan((place.layer * heads + place.head) * each, each),
+        log.strings("roles", "key_role_name"), 1, 1);
+    if (!role) return place;
+    WaiverPlace out = *role;
+    out.layer = place.layer;
+    out.head = place.head;
+    return out;
   }
   // The added key to which this head gives the most, α and number in attention and key; an
   // attention of 0 where there is none.

@@ -29,6 +29,11 @@ class Value : public Measure {
                "");
     if (number && *number > config.train.steps)
       complain("step", fmt::format("the runs end at step {}", config.train.steps), "");
+    else if (number && series_.group() == "probe" && config.probe.every > 0 &&
+             !config.probe.due(*number, config.train.steps))
+      complain("step", fmt::format("the runs are not probed at step {}", *number),
+               fmt::format("They are every {} steps; further ones are in probe.first.",
+                           config.probe.every));
   }
   double of(const RunLogs& run) const override {
     const auto [steps, values] = series_.of(run);
