@@ -339,6 +339,8 @@ TEST_CASE("what a measure can never have is found before the runs") {
         "step: the runs are not probed at step 7. They are every 10 steps; further ones are in "
         "probe.first.");
   CHECK(why(kEnrichment + ", step: 8") == "");
+  CHECK(why("series: eval/loss, step: 40") ==
+        "step: the runs are not evaluated at step 40. They are every 250 steps.");
   CHECK(why("series: probe/added_attention, at: {layer: 0, head: 0, added: 0}")
             .starts_with("series: the runs have no added keys."));
   CHECK(why("series: probe/role_enrichment, at: {layer: 0, head: 0, query_role: all, key_role: "

@@ -29,6 +29,12 @@ class Value : public Measure {
                "");
     if (number && *number > config.train.steps)
       complain("step", fmt::format("the runs end at step {}", config.train.steps), "");
+    else if (const int64_t every = config.train.eval.every;
+             number && series_.group() == "eval" && *number < config.train.steps &&
+             (every == 0 || *number % every != 0))
+      complain("step", fmt::format("the runs are not evaluated at step {}", *number),
+               every == 0 ? "Set train.eval.every above 0."
+                          : fmt::format("They are every {} steps.", every));
     else if (number && series_.group() == "probe" && config.probe.every > 0 &&
              !config.probe.due(*number, config.train.steps))
       complain("step", fmt::format("the runs are not probed at step {}", *number),
