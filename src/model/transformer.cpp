@@ -171,7 +171,8 @@ std::span<const int32_t> Transformer::dedicated_rows(Arena& arena, const Input& 
 Variable Transformer::enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
                                       std::span<const int32_t> dedicated) const {
   Variable in = encoding(layer).enter_attention(tape, x, input.positions);
-  if (edits(input, layer, Point::attn_position)) {
+  if (encoding(layer).acts() == Acts::on_attention_input &&
+      edits(input, layer, Point::attn_position)) {
     if (in.value.data == x.value.data) {
       in = tape.variable(x.shape());
       std::copy_n(x.value.data, x.value.size(), in.value.data);
@@ -271,7 +272,8 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
                        : features_of(tape, input, config_.width);
   const Tensor plain = x.value;
   x = encoding(0).embed(tape, x, input.positions);
-  edit_added(input, -1, Point::embed_position, tape.arena(), plain, x.value);
+  if (encoding(0).acts() == Acts::on_embeddings)
+    edit_added(input, -1, Point::embed_position, tape.arena(), plain, x.value);
   std::span<const int32_t> dedicated;
   if (dedicated_ && config_.dedicated.into == Into::embeddings)
     x = add_rows(tape, x, dedicated_->variable, dedicated_rows(tape.arena(), input, 0));

@@ -94,7 +94,7 @@ class Finder {
   }
 
   void add(const std::string& key, const std::vector<Value>& values, const Edits& edits) {
-    if (key.starts_with("init") || key.ends_with(".std")) return;
+    if (key.starts_with("init") || key.ends_with(".std") || key == "position.strong.at") return;
     auto found = std::ranges::find(switches, key, &Switch::key);
     if (found == switches.end()) found = switches.insert(found, {key, {}, edits});
     for (const Value& value : values) {

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "core/fields/set_fields.h"
-#include "core/statistics/order.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
@@ -37,8 +36,7 @@ class Passes::Sequences : public Metric {
       const int64_t b = i / H, h = i % H;
       const std::vector<double> sums = received_by_role(view, c_, queries_, b, h);
       const double* norms = view.of_values(view.output_value_norms, b, h);
-      std::vector<double> sorted(norms, norms + T);
-      const double middle = median(sorted);
+      const double middle = median_value_norm(view, b, h);
       const auto at = [&](int64_t q, int64_t k) {
         return (((q * L + view.layer) * H + h) * c_.sequences + first + b) * T + k;
       };

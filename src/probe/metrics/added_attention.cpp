@@ -1,4 +1,3 @@
-#include "core/statistics/order.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"
 
@@ -94,11 +93,9 @@ class AddedValues : public Metric {
     means_.assign(c_.layers * c_.heads * c_.added, {});
   }
   void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens, A = c_.added;
+    const int64_t A = c_.added;
     reduce_heads(view, c_.heads, A, means_, [&](int64_t b, int64_t h, Mean* row) {
-      const double* norms = view.of_values(view.output_value_norms, b, h);
-      std::vector<double> sorted(norms, norms + T);
-      const double middle = median(sorted);
+      const double middle = median_value_norm(view, b, h);
       for (int64_t a = 0; a < A && middle != 0; ++a)
         row[a].add(view.added_value_norms[h * A + a] / middle);
     });

@@ -6,6 +6,7 @@
 
 #include "core/gemm.h"
 #include "core/scratch.h"
+#include "core/statistics/order.h"
 
 namespace waiver {
 
@@ -58,6 +59,12 @@ ValueNorms value_norms(const LayerView& view, const Transformer& model) {
     }
   });
   return out;
+}
+
+double median_value_norm(const LayerView& view, int64_t b, int64_t h) {
+  const double* norms = view.of_values(view.output_value_norms, b, h);
+  std::vector<double> sorted(norms, norms + view.batch->tokens);
+  return median(sorted);
 }
 
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer) {

@@ -40,6 +40,8 @@ struct ValueNorms {
   std::vector<double> raw, projected;
 };
 ValueNorms value_norms(const LayerView& view, const Transformer& model);
+/// The median of ‖W_O^h v_j‖ over the tokens j of a sequence, what a value ratio is divided by.
+double median_value_norm(const LayerView& view, int64_t b, int64_t h);
 /// ‖W_O^h v_*‖ of the added keys of a block, [H, A]; no sequence influences them, so those of the
 /// sink tokens are in the first rows of qkv [B·S, 3C].
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer);

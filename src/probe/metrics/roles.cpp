@@ -1,6 +1,5 @@
 #include "probe/roles.h"
 
-#include "core/statistics/order.h"
 #include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
 #include "probe/metrics/suited.h"
@@ -90,8 +89,7 @@ class Roles : public Metric {
     const int64_t T = c_.tokens;
     const double *raw = view.of_values(view.value_norms, b, h),
                  *out = view.of_values(view.output_value_norms, b, h);
-    std::vector<double> sorted(out, out + T);
-    const double middle = median(sorted);
+    const double middle = median_value_norm(view, b, h);
     std::vector<Mean> means(3 * keys_);
     for (int64_t k = 0; k < T; ++k) {
       const int64_t role = key_role(view, b, k);

@@ -1,4 +1,3 @@
-#include "core/statistics/order.h"
 #include "probe/metrics/reduce.h"
 
 namespace waiver {
@@ -43,8 +42,7 @@ class Values : public Metric {
         row[T + t].add(norms[t]);
         total += given[t] = received[t] * norms[t];
       }
-      std::vector<double> sorted(norms, norms + T);
-      const double middle = median(sorted);
+      const double middle = median_value_norm(view, b, h);
       for (int64_t t = 0; t < T; ++t) {
         if (middle != 0) row[2 * T + t].add(norms[t] / middle);
         if (total != 0) row[3 * T + t].add(given[t] / total);

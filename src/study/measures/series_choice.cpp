@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <optional>
 
+#include "config/scalar.h"
 #include "config/suggest.h"
 #include "probe/mechanism/series.h"
 #include "probe/metrics/metric.h"
@@ -75,8 +75,7 @@ std::string series_hint(const std::string& series) {
 
 std::optional<int64_t> number_of(const std::string& text) {
   int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size()) return {};
+  if (parse_number(text, number) != std::errc()) return {};
   return number;
 }
 

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
+#include "config/scalar.h"
 #include "core/statistics/order.h"
 #include "study/measures/series_choice.h"
 
@@ -61,9 +61,7 @@ class Value : public Measure {
   }
   std::optional<int64_t> step_number() const {
     int64_t number = 0;
-    const char* end = step_.data() + step_.size();
-    const auto read = std::from_chars(step_.data(), end, number);
-    if (read.ec != std::errc{} || read.ptr != end || number < 0) return {};
+    if (parse_number(step_, number) != std::errc() || number < 0) return {};
     return number;
   }
 
