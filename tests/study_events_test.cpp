@@ -23,7 +23,7 @@ struct HandStudy {
            const std::string& status = "done\n") {
     StudyRun run = {
         group + (group.empty() ? "" : ",") + "seed=" + std::to_string(seed), group, {}, {}};
-    run.config.seed.init = seed;
+    run.seed = seed;
     run.config.train.steps = 100;
     make_folder(folder / run.name);
     log.make(folder / (run.name + "/log.h5")).flush();

@@ -225,7 +225,9 @@ class Reader : public FieldVisitor {
     std::vector<std::string> names;
     for (const Choice& choice : choices) names.emplace_back(choice.name);
     misfit(entry, key, names.size() == 1 ? names[0] : "one of " + join_or(names),
-           choice_hint(entry.value, choices));
+           entry.value.is_map()
+               ? "Write the word alone; options, where it has some, stand beside it."
+               : choice_hint(entry.value, choices));
     return {};
   }
 
