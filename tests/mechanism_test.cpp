@@ -224,6 +224,14 @@ TEST_CASE("the dose of the effective encoding is that of what the positions add"
         doctest::Approx(enrichment(kPull * (2 - 1.0 / T))).epsilon(kRounding));
 }
 
+TEST_CASE("heads of the first block do not see effective encodings") {
+  const Mechanism m = mechanism_of({.position = "learned", .by_position = kPull});
+  CHECK(m.heads.front().layer == 0);
+  CHECK(std::isnan(m.follows.effective));
+  for (const auto& [name, value] : finding(m, "W9").numbers)
+    CHECK_FALSE(name.starts_with("effective"));
+}
+
 TEST_CASE("effective encodings are means over contents, whose own mean is zero") {
   const auto made = build({.position = "learned", .by_token = kPull, .by_position = kPull});
   const Letters data(false);

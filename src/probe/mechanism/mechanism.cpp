@@ -132,10 +132,16 @@ std::vector<PositionNames> Subject::names(const Key& other) const {
   return names_of({{"waiver", waiver}, {"other", other}, {"beside", beside}});
 }
 
-double Subject::received(const Pass& pass, const Key& key) const {
+std::vector<HeadIndex> Subject::later_heads() const {
+  std::vector<HeadIndex> out = heads;
+  std::erase_if(out, [](const HeadIndex& h) { return h.layer == 0; });
+  return out;
+}
+
+double Subject::received(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const {
   double sum = 0;
-  for (const HeadIndex& h : heads) sum += received(pass, h, key);
-  return sum / static_cast<double>(heads.size());
+  for (const HeadIndex& h : of) sum += received(pass, h, key);
+  return sum / static_cast<double>(of.size());
 }
 
 double Subject::enrichment(const Pass& pass, const std::vector<HeadIndex>& of,
@@ -172,18 +178,23 @@ std::string_view to_text(SelectedBy what) {
 }
 
 FollowRates follow_rates(Subject& s) {
-  const auto rate = [&](const std::vector<std::string>& what) {
-    return s.over_others(
-        {make_edit(what, "swap", {"waiver", "other"})}, [&](const Key& other, const Pass& pass) {
-          const double before = s.received(s.natural, other);
-          return (s.received(pass, other) - before) / (s.received(s.natural, s.waiver) - before);
-        });
+  const auto rate_of = [&](const std::vector<HeadIndex>& heads,
+                           const std::vector<std::string>& what) {
+    return s.over_others({make_edit(what, "swap", {"waiver", "other"})},
+                         [&](const Key& other, const Pass& pass) {
+                           const double before = s.received(s.natural, heads, other),
+                                        own = s.received(s.natural, heads, s.waiver);
+                           return (s.received(pass, heads, other) - before) / (own - before);
+                         });
   };
+  const auto rate = [&](const std::vector<std::string>& what) { return rate_of(s.heads, what); };
   const std::string encoding = point_name(-1, Point::positions);
   std::vector<std::string> both = s.content();
   both.push_back(encoding);
-  const double effective =
-      has_effective_encoding(s.passes.config()) ? rate({point_name(0, Point::effective)}) : NAN;
+  const std::vector<HeadIndex> later = s.later_heads();
+  const double effective = has_effective_encoding(s.passes.config()) && !later.empty()
+                               ? rate_of(later, {point_name(0, Point::effective)})
+                               : NAN;
   return {rate({encoding}), rate(s.content()), rate(both), effective};
 }
 

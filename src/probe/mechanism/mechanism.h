@@ -34,13 +34,16 @@ struct Subject {
   bool is_sink() const { return status != Verdict::neither; }
   /// The first layer with one of the heads.
   int64_t onset_layer() const { return heads.front().layer; }
+  /// Those of `heads` that see effective encodings: after the first block.
+  std::vector<HeadIndex> later_heads() const;
   std::vector<PositionNames> names(const Key& other) const;
   /// Of one head.
   double received(const Pass& pass, const HeadIndex& h, const Key& key) const {
     return passes.of_queries(pass.received, queries, h, key);
   }
   /// Means and a median over the subject's heads, or those given.
-  double received(const Pass& pass, const Key& key) const;
+  double received(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const;
+  double received(const Pass& pass, const Key& key) const { return received(pass, heads, key); }
   double enrichment(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const;
   double enrichment(const Pass& pass, const Key& key) const { return enrichment(pass, heads, key); }
   double value_ratio(const Pass& pass, const std::vector<HeadIndex>& of, const Key& key) const;
@@ -60,7 +63,8 @@ struct Subject {
 /// Mean α of the subject's heads, median over the other keys.
 struct FollowRates {
   double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, contents, both,
-  double effective = 0;  // or effective encodings (probe/effective.h); NaN where there are none
+  double effective = 0;  // or effective encodings (probe/effective.h), of the subject's heads after
+                         // the first block; NaN where there are none
 };
 
 /// The rate from which everything counts as moved, and the rate up to which nothing does.

@@ -36,7 +36,8 @@ constexpr Number kNumbers[] = {
     {"follows_both", "share of its attention that moves with both",
      [](const Mechanism& m) { return m.follows.both; }},
     {"follows_effective",
-     "share of its attention that moves with exchanged effective encodings; NaN without",
+     "share of its attention, in those of its heads after the first block, that moves with "
+     "exchanged effective encodings; NaN without",
      [](const Mechanism& m) { return m.follows.effective; }},
     {"loss", "of the probe batch in the natural pass", [](const Mechanism& m) { return m.loss; }}};
 
@@ -54,9 +55,9 @@ constexpr OfFinding kOfFindings[] = {
     {"loss_hide", "W2", "hide", "Δloss with the key hidden and the rest renormalised"},
     {"dose", "W9", "spearman", "Spearman's correlation of the dose of its encoding and E"},
     {"dose_effective", "W9", "effective_spearman",
-     "Spearman's correlation of the dose of its effective encoding and E"},
+     "Spearman's correlation of the dose of its effective encoding and E after the first block"},
     {"enrichment_without_effective", "W9", "effective_E_without",
-     "E without its effective encoding"}};
+     "E after the first block without its effective encoding"}};
 
 double number_of(const Mechanism& m, const OfFinding& which) {
   for (const Finding& f : m.findings)

@@ -115,18 +115,19 @@ constexpr struct {
 
 namespace {
 
-/// E of the waiver by the dose β of what is at `point`.
+/// E of the waiver in these heads by the dose β of what is at `point`.
 struct DoseResponse {
   std::vector<double> doses, enrichment;
 
-  DoseResponse(Subject& s, const std::string& point, bool of_noise = false) {
+  DoseResponse(Subject& s, const std::vector<HeadIndex>& heads, const std::string& point,
+               bool of_noise = false) {
     const std::vector<PositionNames> names = s.names(s.others.front());
     std::vector<EditConfig> edits;
     if (of_noise) edits.push_back(make_edit({point}, "noise", {"waiver"}));
     for (double beta = 0; beta <= 2; beta += 0.25) {
       edits.push_back(make_edit({point}, "scale", {"waiver"}, {{"by", beta}}));
       doses.push_back(beta);
-      enrichment.push_back(s.enrichment(s.passes.run(edits, names), s.waiver));
+      enrichment.push_back(s.enrichment(s.passes.run(edits, names), heads, s.waiver));
       edits.pop_back();
     }
   }
@@ -144,15 +145,16 @@ static Finding try_dose(Subject& s, const FollowRates&) {
   const bool embedded = m.position.of_layer(0)->acts() == Acts::on_embeddings;
   const std::string point =
       embedded ? point_name(-1, Point::embed_position) : in_every_block(Point::attn_position);
-  const DoseResponse encoding(s, point), noise(s, point, true);
+  const DoseResponse encoding(s, s.heads, point), noise(s, s.heads, point, true);
   Finding out{judge(encoding.correlation() >= kDose.strong, encoding.correlation() < kDose.weak),
               {{"spearman", encoding.correlation()},
                {"E_without", encoding.at(0)},
                {"E_twice", encoding.at(2)},
                {"control_spearman", noise.correlation()},
                {"control_E", noise.at(1)}}};
-  if (!has_effective_encoding(m)) return out;
-  const DoseResponse effective(s, point_name(0, Point::effective));
+  const std::vector<HeadIndex> later = s.later_heads();
+  if (!has_effective_encoding(m) || later.empty()) return out;
+  const DoseResponse effective(s, later, point_name(0, Point::effective));
   out.numbers.emplace_back("effective_spearman", effective.correlation());
   out.numbers.emplace_back("effective_E_without", effective.at(0));
   out.numbers.emplace_back("effective_E_twice", effective.at(2));
