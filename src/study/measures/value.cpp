@@ -29,9 +29,9 @@ class Value : public Measure {
                "");
     if (number && *number > config.train.steps)
       complain("step", fmt::format("the runs end at step {}", config.train.steps), "");
-    else if (const int64_t every = config.train.eval.every;
-             number && series_.group() == "eval" && *number < config.train.steps &&
-             (every == 0 || *number % every != 0))
+    else if (const int64_t every = config.train.eval.every; number && series_.group() == "eval" &&
+                                                            *number < config.train.steps &&
+                                                            (every == 0 || *number % every != 0))
       complain("step", fmt::format("the runs are not evaluated at step {}", *number),
                every == 0 ? "Set train.eval.every above 0."
                           : fmt::format("They are every {} steps.", every));
