@@ -45,7 +45,7 @@ class FeatureTask : public Dataset {
   /// (≥ kinds()), and in the end what each of the others is; `answers` [T, F] are zeros at first.
   virtual void answer(const float* x, int64_t T, int32_t* kinds, float* answers) const = 0;
 
-  /// The gate; known once it is open.
+  /// g·x, g the gate, which is known once it is open.
   double along_gate(const float* x) const;
   uint64_t gate_seed() const { return static_cast<uint64_t>(gate_seed_); }
 

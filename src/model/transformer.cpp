@@ -172,13 +172,8 @@ Variable Transformer::enter_attention(Tape& tape, int64_t layer, Variable x, con
                                       std::span<const int32_t> dedicated) const {
   Variable in = encoding(layer).enter_attention(tape, x, input.positions);
   if (encoding(layer).acts() == Acts::on_attention_input &&
-      edits(input, layer, Point::attn_position)) {
-    if (in.value.data == x.value.data) {
-      in = tape.variable(x.shape());
-      std::copy_n(x.value.data, x.value.size(), in.value.data);
-    }
+      edits(input, layer, Point::attn_position))
     edit_added(input, layer, Point::attn_position, tape.arena(), x.value, in.value);
-  }
   if (!dedicated_ || config_.dedicated.into != Into::attention) return in;
   return add_rows(tape, in, dedicated_->variable, dedicated, Later::used);
 }

@@ -64,6 +64,26 @@ std::optional<WaiverPlace> stronger_role(const std::optional<WaiverPlace>& best,
   return found;
 }
 
+std::optional<WaiverPlace> stronger_added(const std::optional<WaiverPlace>& best,
+                                          std::span<const double> added_attention, int64_t layers,
+                                          int64_t heads) {
+  const int64_t keys = std::ssize(added_attention) / (layers * heads);
+  double most = best ? best->attention : 0;
+  std::optional<WaiverPlace> found;
+  for (int64_t i = 0; i < std::ssize(added_attention); ++i) {
+    if (!(added_attention[i] > most)) continue;
+    most = added_attention[i];
+    found = WaiverPlace{i / keys / heads, i / keys % heads, -1, most};
+    found->added = i % keys;
+  }
+  return found;
+}
+
+std::string WaiverPlace::key_name() const {
+  if (added >= 0) return fmt::format("added key {}", added);
+  return role < 0 ? std::to_string(key) : role_name;
+}
+
 std::string to_text(const WaiverPlace& place, Verdict verdict) {
   const char* what = verdict == Verdict::waiver      ? "waiver"
                      : verdict == Verdict::sink_only ? "sink"
@@ -72,59 +92,45 @@ std::string to_text(const WaiverPlace& place, Verdict verdict) {
                      place.attention);
 }
 
-namespace {
-
-// The added key to which a head gives more attention than `most`, if there is one. It has no
-// enrichment, and is judged without.
-std::string added_text(const Metric::Found& found, int64_t layers, int64_t heads, double most,
-                       const WaiverThresholds& thresholds) {
-  const std::vector<float>* alpha = found(as_shares("added_attention", found));
-  if (!alpha) return {};
-  const int64_t keys = std::ssize(*alpha) / (layers * heads);
-  std::string out;
-  for (int64_t i = 0; i < std::ssize(*alpha); ++i)
-    if ((*alpha)[i] > most) {
-      most = (*alpha)[i];
-      const WaiverPlace place{
-          i / keys / heads, i / keys % heads, -1, most, 0, fmt::format("added key {}", i % keys)};
-      out = to_text(place, classify(thresholds, (*alpha)[i], std::numeric_limits<float>::infinity(),
-                                    (*found("added_value_ratio"))[i]));
-    }
-  return out;
-}
-
-}  // namespace
-
 std::string strongest_text(const Metric::Found& found, std::span<const float> visibility,
                            int64_t layers, int64_t heads, const WaiverThresholds& thresholds,
                            const std::vector<std::string>& roles) {
   const std::vector<float>& alpha = *found(as_shares("received_attention", found));
   const std::vector<float>& enrichment = *found(as_shares("enrichment", found));
   const std::vector<float>& ratio = *found("value_ratio");
-  const auto place = strongest_waiver(
+  auto best = strongest_waiver(
       waiver_places(std::vector<double>(alpha.begin(), alpha.end()),
                     std::vector<double>(visibility.begin(), visibility.end()), layers, heads));
-  const int64_t T = std::ssize(visibility) / layers;
   std::string text;
-  double most = 0;
-  if (place) {
-    const int64_t at = (place->layer * heads + place->head) * T + place->key;
-    text = to_text(*place, classify(thresholds, alpha[at], enrichment[at], ratio[at]));
-    most = place->attention;
+  if (best) {
+    const int64_t T = std::ssize(visibility) / layers,
+                  at = (best->layer * heads + best->head) * T + best->key;
+    text = to_text(*best, classify(thresholds, alpha[at], enrichment[at], ratio[at]));
   }
   if (const std::vector<float>* by_role = found("role_received_attention")) {
     const std::vector<double> all(by_role->begin(), by_role->end());
-    if (const auto role = stronger_role(place, all, roles, layers, heads)) {
+    if (const auto role = stronger_role(best, all, roles, layers, heads)) {
       const int64_t head = role->layer * heads + role->head, R = std::ssize(roles),
                     each = std::ssize(all) / (layers * heads);
       text = to_text(*role, classify(thresholds, (*by_role)[head * each + role->role],
                                      (*found("role_enrichment"))[head * each + role->role],
                                      (*found("role_value_ratio"))[head * R + role->role]));
-      most = role->attention;
+      best = role;
     }
   }
-  const std::string added = added_text(found, layers, heads, most, thresholds);
-  return added.empty() ? text : fmt::format("{}; {}", added, text);
+  if (const std::vector<float>* by_added = found(as_shares("added_attention", found))) {
+    const std::vector<double> all(by_added->begin(), by_added->end());
+    if (const auto added = stronger_added(best, all, layers, heads)) {
+      const int64_t at =
+          (added->layer * heads + added->head) * std::ssize(all) / (layers * heads) + added->added;
+      // It has no enrichment, and is judged without.
+      const Verdict verdict =
+          classify(thresholds, (*by_added)[at], std::numeric_limits<float>::infinity(),
+                   (*found("added_value_ratio"))[at]);
+      text = to_text(*added, verdict) + (text.empty() ? "" : "; " + text);
+    }
+  }
+  return text;
 }
 
 }  // namespace waiver

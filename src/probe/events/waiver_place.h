@@ -10,15 +10,17 @@
 
 namespace waiver {
 
-/// A key of one head, and the attention α_k that it receives: a position, or the tokens of a key
-/// role wherever they stand in each sequence.
+/// A key of one head, and the attention α_k that it receives: a position, the tokens of a key role
+/// wherever they stand in each sequence, or an added key, which is no token's.
 struct WaiverPlace {
-  int64_t layer = 0, head = 0, key = 0;  // the key is −1 where it is a role's
+  int64_t layer = 0, head = 0, key = 0;  // the key is −1 where it is no position
   double attention = 0;
   int64_t role = -1;           // an entry of the axis key_role; −1: a position
   std::string role_name = {};  // its name
+  int64_t added = -1;          // a sink token or the slot, by number; −1: none of these
 
-  std::string key_name() const { return role < 0 ? std::to_string(key) : role_name; }
+  /// `4`, the name of the role, or `added key 0`.
+  std::string key_name() const;
 };
 
 /// The keys seen by more than a quarter as many queries as the most visible key, from the
@@ -45,6 +47,11 @@ std::optional<WaiverPlace> stronger_role(const std::optional<WaiverPlace>& best,
                                          std::span<const double> received_attention,
                                          const std::vector<std::string>& roles, int64_t layers,
                                          int64_t heads);
+
+/// The same for added keys: α [L, H, A] (added_attention).
+std::optional<WaiverPlace> stronger_added(const std::optional<WaiverPlace>& best,
+                                          std::span<const double> added_attention, int64_t layers,
+                                          int64_t heads);
 
 /// `waiver 1.0 at 0: 0.78`, by the verdict on that key; for one that is a sink only, `sink 1.0 at
 /// 0: 0.78`, and for one that is neither, `strongest attention 1.0 at 0: 0.06`.

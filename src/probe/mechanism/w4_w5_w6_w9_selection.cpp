@@ -111,10 +111,6 @@ constexpr struct {
   double strong = .9, weak = .5;  // Spearman's correlation
 } kDose;
 
-}  // namespace
-
-namespace {
-
 /// E of the waiver in these heads by the dose β of what is at `point`.
 struct DoseResponse {
   std::vector<double> doses, enrichment;

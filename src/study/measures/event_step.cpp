@@ -11,7 +11,7 @@ namespace waiver {
 
 void check_event(const std::string& event, const std::string& key, const Config& config,
                  const Complain& complain) {
-  if (config.probe.every == 0) complain(key, "the runs have no probes", "Set probe.every above 0.");
+  check_probed(key, config, complain);
   if (event.empty()) return;  // complained of by the reader
   std::vector<Choice> choices;
   std::vector<std::string> names;

@@ -29,6 +29,11 @@ struct Undefined : Error {
 using Complain =
     std::function<void(const std::string& key, const std::string& what, const std::string& hint)>;
 
+/// Complains, about this key, of runs without probes.
+inline void check_probed(const std::string& key, const Config& config, const Complain& complain) {
+  if (config.probe.every == 0) complain(key, "the runs have no probes", "Set probe.every above 0.");
+}
+
 /// One number of a finished run, computed from its log.
 class Measure {
  public:

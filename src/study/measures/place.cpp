@@ -18,8 +18,7 @@ class StrongestPlace : public Measure {
  public:
   void options(FieldVisitor& v) override { v.field({"give", "which of its numbers"}, give_); }
   void check(const Config& config, const Complain& complain) const override {
-    if (config.probe.every == 0)
-      complain("", "the runs have no probes", "Set probe.every above 0.");
+    check_probed("", config, complain);
   }
   double of(const RunLogs& run) const override {
     const auto at = strongest_waiver(run.log);

@@ -208,8 +208,7 @@ const SeriesSpec* check_series(const std::string& series, const std::string& key
       complain(key, fmt::format("no run logs a series \"{}\"", series), series_hint(series));
     return nullptr;
   }
-  if (group == "probe" && config.probe.every == 0)
-    complain(key, "the runs have no probes", "Set probe.every above 0.");
+  if (group == "probe") check_probed(key, config, complain);
   if (std::ranges::find(at->axes, "added") != at->axes.end() && config.model.added_keys() == 0)
     complain(key, "the runs have no added keys", "Set model.sink_tokens or model.attention.slot.");
   return &*at;

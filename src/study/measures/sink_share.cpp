@@ -24,8 +24,7 @@ class SinkShare : public Measure {
       complain("added", "key is given already", "Give either key or added.");
     check_entry("key", key_, config, complain);
     check_entry("added", added_, config, complain);
-    if (config.probe.every == 0)
-      complain("", "the runs have no probes", "Set probe.every above 0.");
+    check_probed("", config, complain);
   }
   double of(const RunLogs& run) const override {
     const std::vector<WaiverPlace> places = waiver_places(run.log);
@@ -33,13 +32,12 @@ class SinkShare : public Measure {
     const WaiverThresholds& limits = run.config.probe.waiver;
     int64_t sinks = 0, here = 0;
     for (const WaiverPlace& position : places) {
-      const WaiverPlace place = with_roles(run.log, last, position);
-      const WaiverPlace added = strongest_added(run.log, last, place);
-      const bool at_added = added.attention > place.attention;
-      if ((at_added ? added : place).attention <= limits.received_attention) continue;
-      if (!at_added && last.at("enrichment", place).back() <= limits.enrichment) continue;
+      const WaiverPlace place = strongest(run.log, last, position);
+      if (place.attention <= limits.received_attention) continue;
+      if (place.added < 0 && last.at("enrichment", place).back() <= limits.enrichment) continue;
       ++sinks;
-      here += at_added ? added.key == added_ : place.role < 0 && place.key == key_;
+      const bool at_position = place.added < 0 && place.role < 0;
+      here += added_ == kNone ? at_position && place.key == key_ : place.added == added_;
     }
     if (sinks == 0) throw Undefined("no head has a sink at the last probe");
     return static_cast<double>(here) / static_cast<double>(sinks);
@@ -61,32 +59,25 @@ class SinkShare : public Measure {
                            size->second - 1, entry),
                "");
   }
-  // The head's place, or the role to which it gives more attention.
-  static WaiverPlace with_roles(const Log& log, ProbeValues& last, const WaiverPlace& place) {
-    const std::string by_role = "role_received_attention";
-    if (!last.has(by_role)) return place;
-    const std::vector<double>& all = last.all(by_role).values;
-    const int64_t heads = log.axes().at("head"),
-                  each = std::ssize(all) / (heads * log.axes().at("layer"));
-    const auto role = stronger_role(
-        place, std::span(all).subspan((place.layer * heads + place.head) * each, each),
-        log.strings("roles", "key_role_name"), 1, 1);
-    if (!role) return place;
-    WaiverPlace out = *role;
-    out.layer = place.layer;
-    out.head = place.head;
-    return out;
-  }
-  // The added key to which this head gives the most, α and number in attention and key; an
-  // attention of 0 where there is none.
-  static WaiverPlace strongest_added(const Log& log, ProbeValues& last, const WaiverPlace& head) {
-    WaiverPlace best{head.layer, head.head, kNone};
-    if (!last.has("added_attention")) return best;
-    for (int64_t key = 0; key < log.axes().at("added"); ++key) {
-      WaiverPlace next{head.layer, head.head, key};
-      next.attention = last.at("added_attention", next).back();
-      if (next.attention > best.attention) best = next;
-    }
+  // Of one head: its place among positions, or the role or added key to which it gives more.
+  static WaiverPlace strongest(const Log& log, ProbeValues& last, const WaiverPlace& position) {
+    WaiverPlace best = position;
+    const auto of_head = [&](const std::string& series) {
+      const std::span all = last.all(series).values;
+      const int64_t heads = log.axes().at("head"),
+                    each = std::ssize(all) / (heads * log.axes().at("layer"));
+      return all.subspan((position.layer * heads + position.head) * each, each);
+    };
+    const auto take = [&](std::optional<WaiverPlace> stronger) {
+      if (!stronger) return;
+      best = *std::move(stronger);
+      best.layer = position.layer;
+      best.head = position.head;
+    };
+    if (last.has("role_received_attention"))
+      take(stronger_role(best, of_head("role_received_attention"),
+                         log.strings("roles", "key_role_name"), 1, 1));
+    if (last.has("added_attention")) take(stronger_added(best, of_head("added_attention"), 1, 1));
     return best;
   }
 
