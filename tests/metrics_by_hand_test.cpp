@@ -36,7 +36,7 @@ struct Hand {
     view.seen = seen;
     const std::vector<double> received = received_by_keys(view);
     view.received = received;
-    metric->begin({nullptr, data.get(), 1, 1, T, 16, B, A, {}});
+    metric->begin({nullptr, data.get(), 1, 1, T, 16, 16, B, A, {}});
     metric->layer(view);
     metric->finish();
     std::map<std::string, std::vector<float>> out;

@@ -38,7 +38,7 @@ struct ByHand {
     view.seen = seen;
     const std::vector<double> received = received_by_keys(view);
     view.received = received;
-    metric->begin({nullptr, data.get(), 1, 1, T, C, 1, 0, {}});
+    metric->begin({nullptr, data.get(), 1, 1, T, C, C, 1, 0, {}});
     metric->layer(view);
     metric->finish();
     std::map<std::string, std::vector<float>> out;

@@ -206,6 +206,38 @@ TEST_CASE("products that are cut by columns have all of them") {
       });
 }
 
+TEST_CASE("gelu is x Φ(x)") {
+  for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
+    check(
+        {{N, C}}, [](Tape& tape, const auto& in) { return gelu(tape, in[0]); },
+        [](const auto& in) {
+          auto y = in[0];
+          for (auto& v : y) v = 0.5 * v * (1.0 + reference::erf_of(v / std::sqrt(2.0)));
+          return y;
+        });
+}
+
+TEST_CASE("repeat_heads gives every head the key and value of its group") {
+  for (const auto& [N, H, K, D] : {std::array{1, 1, 1, 1}, {9, 4, 2, 5}, {150, 6, 3, 8}})
+    check(
+        {{N, (H + 2 * K) * D}},
+        [H = H, K = K](Tape& tape, const auto& in) { return repeat_heads(tape, in[0], H, K); },
+        [N = N, H = H, K = K, D = D](const auto& in) {
+          auto y = in[0];
+          y.clear();
+          for (int n = 0; n < N; ++n) {
+            const auto row = in[0].begin() + n * (H + 2 * K) * D;
+            y.insert(y.end(), row, row + H * D);
+            for (const int first : {H, H + K})
+              for (int h = 0; h < H; ++h) {
+                const auto head = row + (first + h / (H / K)) * D;
+                y.insert(y.end(), head, head + D);
+              }
+          }
+          return y;
+        });
+}
+
 template <class S>
 S sigmoid_of(const S& x) {
   using std::exp;

@@ -39,7 +39,7 @@ std::vector<float> logits_of(const Transformer& model, const Problem& p) {
 
 TEST_CASE("dual numbers and the complex step find the same derivatives") {
   for_every_kind([](const Edits& edits) {
-    const Pair pair(with(kSmall, with(edits, {{}, {{"attention.bias", 1}, {"mlp.bias", 1}}})),
+    const Pair pair(with(kSmall, with(edits, {{{"attention.bias", "all"}}, {{"mlp.bias", 1}}})),
                     make_problem(11, 2, 5));
     const Weights<double> duals = gradient(pair.settings, pair.weights, pair.problem);
     double largest = 0;  // of all: a gradient of one number may be a sum that cancels
@@ -81,13 +81,13 @@ TEST_CASE("a model has the weights that the reference knows, by name and shape")
   });
   for (const auto& position : {"none", "learned", "rope"})
     for (int bits = 0; bits < 32; ++bits) {
-      const Pair pair(with(kSmall, {{{"position", position}},
-                                    {{"attention.bias", bits & 1},
-                                     {"mlp.bias", bits >> 1 & 1},
-                                     {"norm.bias", bits >> 2 & 1},
-                                     {"output.bias", bits >> 3 & 1},
-                                     {"output.tied", bits >> 4}}}),
-                      make_problem(11, 1, 3));
+      const Pair pair(
+          with(kSmall, {{{"position", position}, {"attention.bias", bits & 1 ? "all" : "none"}},
+                        {{"mlp.bias", bits >> 1 & 1},
+                         {"norm.bias", bits >> 2 & 1},
+                         {"output.bias", bits >> 3 & 1},
+                         {"output.tied", bits >> 4}}}),
+          make_problem(11, 1, 3));
       CHECK(shapes_of(pair.model) == weight_shapes(pair.settings, 11));
     }
 }
@@ -135,9 +135,8 @@ TEST_CASE("biases and tied outputs agree with the reference, alone and together"
   for (const auto& mlp : {"relu", "gelu", "swiglu"})
     for (int bits = 0; bits < 32; ++bits) {
       INFO(mlp, ", biases and tying: ", bits);
-      check_small({{{"mlp.kind", mlp}},
+      check_small({{{"mlp.kind", mlp}, {"attention.bias", bits & 1 ? "all" : "none"}},
                    {{"layers", 1},
-                    {"attention.bias", bits & 1},
                     {"mlp.bias", bits >> 1 & 1},
                     {"norm.bias", bits >> 2 & 1},
                     {"output.bias", bits >> 3 & 1},
@@ -159,6 +158,95 @@ TEST_CASE("any number of heads agrees with the reference") {
       check_small({{{"attention.gate", gate}, {"position", "none"}},
                    {{"heads", heads}, {"width", 12}, {"layers", 1}}});
     }
+}
+
+TEST_CASE("heads that share keys and values, and have a width of their own, agree") {
+  ModelConfig config;
+  const Settings known(config);
+  for (const auto& [heads, shared] : {std::pair{4, 1}, {4, 2}, {6, 3}, {6, 2}})
+    for (const char* position : {"rope", "alibi", "none"})
+      for (const int head_width : {0, 2, 6}) {
+        INFO(heads, " heads over ", shared, " of width ", head_width, ", ", position);
+        check_small({{{"position", position}, {"attention.bias", "qkv"}},
+                     {{"heads", heads},
+                      {"kv_heads", shared},
+                      {"head_width", head_width},
+                      {"width", 12},
+                      {"layers", 1}}});
+      }
+  for (const char* switched : {"attention.gate", "attention.slot", "attention.qk_norm"})
+    for (const auto& kind : known.choices(switched)) {
+      INFO(switched, ": ", kind);
+      check_small({{{switched, kind}, {"attention.bias", "all"}},
+                   {{"heads", 4}, {"kv_heads", 2}, {"head_width", 3}, {"layers", 1}}});
+    }
+}
+
+TEST_CASE("parallel blocks agree with the reference, also where a branch is absent") {
+  for (const char* place : {"pre", "sandwich"})
+    for (const char* position : {"rope", "learned"})
+      check_small({{{"block", "parallel"}, {"norm.place", place}, {"position", position}}, {}});
+  check_small({{{"block", "parallel"}}, {{"mlp.absent.0", 1}}});
+  check_small({{{"block", "parallel"}}, {{"attention.absent.0", 0}}});
+  check_small({{{"block", "parallel"}, {"norm.kind", "none"}}, {}});
+}
+
+// Two sequences of 7 tokens with ends of 2 and 0 tokens of padding.
+Problem padded_problem(int32_t padding, int32_t separator) {
+  Problem p = make_problem(11, 2, 7);
+  for (int32_t& token : p.tokens)
+    if (token == padding) token = 0;
+  p.tokens[1] = p.tokens[10] = separator;
+  p.tokens[5] = p.tokens[6] = p.tokens[8] = padding;
+  return p;
+}
+
+TEST_CASE("an encoder's parts agree with the reference") {
+  const Edits encoder{{{"attention.mask", "bidirectional"},
+                       {"attention.bias", "all"},
+                       {"norm.place", "post"},
+                       {"mlp.kind", "gelu"}},
+                      {{"mlp.bias", 1},
+                       {"norm.embedding", 1},
+                       {"token_types.count", 2},
+                       {"token_types.separator", 4},
+                       {"attention.mask.padding", 9}}};
+  const Edits heads[] = {{{}, {{"output.transform", 1}, {"output.tied", 1}, {"output.bias", 1}}},
+                         {{}, {{"output.transform", 1}}},
+                         {{{"output.kind", "hidden"}}, {}},
+                         {{{"norm.kind", "none"}, {"norm.place", ""}}, {{"output.transform", 1}}}};
+  for (Edits head : heads) {
+    Edits edits = with(encoder, head);
+    if (head.words.contains("norm.kind")) {
+      edits.words.erase("norm.place");
+      edits.numbers.erase("norm.embedding");
+    }
+    INFO(text_of(edits));
+    Pair pair(with(kSmall, edits), padded_problem(9, 4));
+    check_values(pair, false);
+    check_whole_gradient(pair);
+  }
+  // Of causal models, too, and with documents.
+  for (const int separator : {-1, 4}) {
+    Pair pair(with(kSmall,
+                   {{}, {{"attention.mask.padding", 9}, {"attention.mask.separator", separator}}}),
+              padded_problem(9, 4));
+    check_values(pair, false);
+    check_whole_gradient(pair);
+  }
+}
+
+TEST_CASE("what stands in the padding changes nothing before it") {
+  const Edits edits{{{"attention.mask", "bidirectional"}}, {{"attention.mask.padding", 9}}};
+  const Problem padded = padded_problem(9, 4);
+  Problem cut = padded;
+  cut.batch = 1, cut.length = 5;
+  cut.tokens.resize(5), cut.targets.resize(5), cut.positions.resize(5);
+  const Pair whole(with(kSmall, edits), padded), alone(with(kSmall, edits), cut);
+  const std::vector<float> padded_logits = logits_of(whole.model, padded),
+                           cut_logits = logits_of(alone.model, cut);
+  for (size_t i = 0; i < cut_logits.size(); ++i)
+    CHECK(std::abs(padded_logits[i] - cut_logits[i]) < 1e-6);
 }
 
 TEST_CASE("options of norms and encodings agree with the reference") {
@@ -332,14 +420,13 @@ TEST_CASE("shortest sequences and single layers agree with the reference") {
 // 150 tokens are two tiles and a third of 22 rows; no other size is a multiple of a tile either.
 TEST_CASE("sequences and widths of several tiles agree with the reference") {
   for_every_kind([](const Edits& edits) {
-    Edits large{{},
+    Edits large{{{"attention.bias", "all"}},
                 {{"layers", 1},
                  {"heads", 3},
                  {"width", 72},
                  {"context", 160},
                  {"mlp.width", 70},
-                 {"mlp.bias", 1},
-                 {"attention.bias", 1}}};
+                 {"mlp.bias", 1}}};
     for (const auto& [key, slope] : edits.numbers)  // of two heads; the third has its own
       if (key.ends_with("slopes.1")) large.numbers[key.substr(0, key.size() - 1) + "2"] = slope / 2;
     Problem p = make_problem(67, 2, 150);

@@ -20,7 +20,7 @@ ModelConfig tiny_model() {
   config.width = 16;
   config.context = 20;
   config.mlp.width = 24;
-  config.attention.bias = true;
+  config.attention.bias = AttentionBias::all;
   return config;
 }
 

@@ -59,7 +59,8 @@ Workload workload(std::string name, const Sizes& sizes) {
 // GPT-2 at laptop size: biases, GELU, the output tied to the embedding.
 Workload small() {
   Workload w = workload("small", {4, 4, 256, 1024, 256, 256, 16});
-  w.model.attention.bias = w.model.mlp.bias = true;
+  w.model.attention.bias = AttentionBias::all;
+  w.model.mlp.bias = true;
   w.model.mlp.kind.set("gelu");
   w.model.output.tied = true;
   w.model.init.kind = InitKind::gpt2;
@@ -100,13 +101,14 @@ std::vector<Workload> find_workloads(const std::string& name) {
 
 double useful_flops_per_token(const Workload& workload) {
   const ModelConfig& m = workload.model;
-  const int64_t block = 4 * m.width * m.width + m.attention.gate->products(m.heads, m.width) +
+  const int64_t H = m.heads, K = m.key_heads(), D = m.channels_per_head();
+  const int64_t block = m.width * (2 * H + 2 * K) * D +
+                        m.attention.gate->products({H, D, m.width}) +
                         m.mlp.kind->products() * m.width * m.mlp.width;
   const double rows = 1.0 + static_cast<double>(m.sink_tokens) / static_cast<double>(m.context);
   const double products = rows * static_cast<double>(m.layers * block) +
                           static_cast<double>(m.width * workload.vocabulary);
-  return 6.0 *
-         (products + static_cast<double>(m.layers * (m.context + 2 * m.sink_tokens) * m.width));
+  return 6.0 * (products + static_cast<double>(m.layers * (m.context + 2 * m.sink_tokens) * H * D));
 }
 
 std::unique_ptr<Dataset> workload_data(const Workload& workload) {

@@ -60,7 +60,8 @@ std::string intervention_docs() {
       "2}}`.\n\n{}\n"
       "## Points\n\n`*` in `at` stands for any characters: `blocks.*.resid`. L is the number of a "
       "block; "
-      "B sequences of T tokens, S with the sink tokens prepended, C the width, H heads, V "
+      "B sequences of T tokens, S with the sink tokens prepended, C the width, H heads of D "
+      "channels, V "
       "the "
       "vocabulary.\n\n{}",
       key_table(), rule_table(), point_table());

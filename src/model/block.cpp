@@ -12,14 +12,16 @@ Block::Attention::Attention(Builder& builder, const ModelConfig& config, int64_t
       qk_norm(config.attention.qk_norm.make()),
       gate(config.attention.gate.make()) {
   mask->settle(layer, config.sink_tokens);
-  const int64_t C = config.width;
-  const bool bias = config.attention.bias;
-  qkv = builder.linear(block + "attn.qkv", C, 3 * C, bias);
-  normalizer->build(builder, block + "attn", config.heads);
-  slot->build(builder, block + "attn", config.heads, C / config.heads);
-  qk_norm->build(builder, block + "attn", config.heads, C);
-  gate->build(builder, block + "attn.gate", config.heads, C);
-  out = builder.linear(block + "attn.out", C, C, bias, true);
+  const int64_t C = config.width, H = config.heads, K = config.key_heads(),
+                D = config.channels_per_head();
+  const AttentionBias bias = config.attention.bias;
+  qkv = builder.linear(block + "attn.qkv", C, (H + 2 * K) * D, bias != AttentionBias::none);
+  qkv.weight->parts = {H * D, K * D, K * D};
+  normalizer->build(builder, block + "attn", H);
+  slot->build(builder, block + "attn", H, D);
+  qk_norm->build(builder, block + "attn", H, D);
+  gate->build(builder, block + "attn.gate", {H, D, C});
+  out = builder.linear(block + "attn.out", H * D, C, bias == AttentionBias::all, true);
 }
 
 Block::Perceptron::Perceptron(Builder& builder, const ModelConfig& config, const std::string& block)

@@ -29,19 +29,22 @@ class Branch {
   /// The norm of its input; null where it has none.
   const Norm* in() const { return in_.get(); }
 
-  /// `enter` gives what f's input is made of, x itself or x with something added; `added` is shown
-  /// what is added to x: f's part after norm_out and dropout, before `post` normalises the sum.
-  /// `next`, where given, is the norm that will be applied to the result: its part comes out of the
-  /// same pass.
+  /// What f adds to x, before `post` normalises the sum; `added` is shown it. `enter` gives what
+  /// f's input is made of, x itself or x with something added.
   template <class E, class F, class G>
-  Stream join(Tape& tape, const Stream& stream, const Input& input, const E& enter, const F& f,
-              const G& added, const Norm* next) const {
+  Variable apply(Tape& tape, const Stream& stream, const Input& input, const E& enter, const F& f,
+                 const G& added) const {
     const Variable x = stream.x;
     const auto entered = [&] { return in_ ? in_->apply(tape, enter(x)) : enter(x); };
     Variable y = f(stream.normed.value ? stream.normed : entered());
     if (out_) y = out_->apply(tape, y);
     y = dropout_.apply(tape, y, input.noise, input.batch);
     added(y.value);
+    return y;
+  }
+  /// x joined by what f adds to it. `next`, where given, is the norm that will be applied to the
+  /// result: its part comes out of the same pass.
+  Stream join(Tape& tape, Variable x, Variable y, const Norm* next) const {
     if (after_) return {after_->apply(tape, residual_ ? add(tape, x, y) : y)};
     if (!residual_) return {y};
     if (!next) return {add(tape, x, y)};

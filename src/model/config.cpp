@@ -28,6 +28,32 @@ std::span<const Choice> words(Precision) {
   return all;
 }
 
+std::span<const Choice> words(BlockKind) {
+  static constexpr Choice all[] = {
+      {"sequential", "attention joins the residual stream, then the MLP (1706.03762)"},
+      {"parallel",
+       "x + attention(norm1(x)) + mlp(norm2(x)): both see the same stream (GPT-NeoX, 2204.06745, "
+       "§2.1)"}};
+  return all;
+}
+
+std::span<const Choice> words(AttentionBias) {
+  static constexpr Choice all[] = {
+      {"none", "no projection has one", "false"},
+      {"all", "the query, key, value and output projections", "true"},
+      {"qkv", "the query, key and value projections, not that of the output (Qwen2, 2407.10671)"}};
+  return all;
+}
+
+std::span<const Choice> words(OutputKind) {
+  static constexpr Choice all[] = {
+      {"logits", "logits over the vocabulary"},
+      {"hidden",
+       "the residual stream itself, after the last norm: an encoder without a head, which can be "
+       "probed, but neither trained nor given a loss"}};
+  return all;
+}
+
 std::span<const Choice> words(ScoreScale) {
   static constexpr Choice all[] = {{"sqrt", "q·k / √D, D the head width (1706.03762)"},
                                    {"none", "q·k (Ran-Milo, 2603.11487)"}};
@@ -48,7 +74,7 @@ void AttentionConfig::visit(FieldVisitor& v) {
   v.field({"normalizer", "how scores become weights"}, normalizer);
   v.field({"slot", "an extra key that belongs to no token and that every query sees"}, slot);
   v.field({"scale", "what the products of queries and keys are divided by"}, scale);
-  v.field({"bias", "biases in the query, key, value and output projections"}, bias);
+  v.field({"bias", "which projections have biases"}, bias);
   v.field({"qk_norm", "normalisation of each head's queries and keys, before rope"}, qk_norm);
   v.field({"gate", "what gates the heads' outputs before the output projection"}, gate);
   v.field({"absent", "layers, counted from 0, without attention", at_least(0)}, absent);
@@ -67,16 +93,29 @@ void NormConfig::visit(FieldVisitor& v) {
   kind.visit_within(v, {"kind", "normalisation of the residual stream"});
   const Condition present = kind.where("kind", [](const Norm& norm) { return norm.present(); });
   v.field(Field{"place", "where the norms are applied"}.only(present), place);
+  v.field(Field{"embedding",
+                "whether there is one of the embeddings, with all that is added to them (BERT, "
+                "1810.04805 and its code)"}
+              .only(present),
+          embedding);
   v.field(Field{"final", "whether there is one before the output (2606.08105: none)"}.only(present),
           final);
 }
 
 void OutputConfig::visit(FieldVisitor& v) {
-  v.field(
-      {"tied",
-       "whether the output layer is the token embedding, transposed (Press and Wolf, 1608.05859)"},
-      tied);
-  v.field({"bias", "a bias on the logits"}, bias);
+  v.field({"kind", "what the model makes of the residual stream"}, kind);
+  const Condition logits = where("kind", kind, {OutputKind::logits});
+  v.field(Field{"transform",
+                "whether a dense layer of the residual stream's width with a bias, GELU and a norm "
+                "come before the output layer (BERT's masked-token head, 1810.04805 and its code)"}
+              .only(logits),
+          transform);
+  v.field(Field{"tied",
+                "whether the output layer is the token embedding, transposed (Press and Wolf, "
+                "1608.05859)"}
+              .only(logits),
+          tied);
+  v.field(Field{"bias", "a bias on the logits"}.only(logits), bias);
 }
 
 void DropoutConfig::visit(FieldVisitor& v) {
@@ -96,6 +135,15 @@ void DropoutConfig::visit(FieldVisitor& v) {
           embedding);
 }
 
+void TokenTypesConfig::visit(FieldVisitor& v) {
+  v.field({"count", "how many types there are; 0: none", between(0, 64)}, count);
+  v.field({"separator",
+           "the id of the token after which the next type begins; −1: all tokens have the first "
+           "type",
+           at_least(-1)},
+          separator);
+}
+
 void DedicatedConfig::visit(FieldVisitor& v) {
   v.field({"count", "how many: as many as data.dedicated puts into a sequence", between(0, 64)},
           count);
@@ -107,6 +155,14 @@ void DedicatedConfig::visit(FieldVisitor& v) {
 void ModelConfig::visit(FieldVisitor& v) {
   v.field({"layers", "transformer blocks", between(1, 1024)}, layers);
   v.field({"heads", "attention heads per block", between(1, 1024)}, heads);
+  v.field({"kv_heads",
+           "heads of keys and values, each shared by as many query heads next to each other "
+           "(Ainslie et al., 2305.13245); 0: one for each query head",
+           between(0, 1024)},
+          kv_heads);
+  v.field(
+      {"head_width", "channels of every query, key and value; 0: width ÷ heads", between(0, 65536)},
+      head_width);
   v.field({"width", "width of the residual stream", between(1, 65536)}, width);
   v.field({"context", "tokens per sequence (T)", between(2, 1 << 20)}, context);
   v.field({"input", "what the model takes, and hence what it outputs"}, input);
@@ -115,8 +171,14 @@ void ModelConfig::visit(FieldVisitor& v) {
            "other, and nothing is predicted from them (Xiao et al., 2309.17453)",
            between(0, 64)},
           sink_tokens);
+  v.field({"token_types",
+           "learned vectors, added to the embeddings, that say which part of a sequence a token "
+           "belongs to: type n after n separators, the last type after more (BERT, 1810.04805, "
+           "§3)"},
+          token_types);
   v.field({"dedicated", "learned vectors that stand in for the features of dedicated tokens"},
           dedicated);
+  v.field({"block", "how attention and MLP of a block follow each other"}, block);
   v.field({"residual",
            "whether attention and MLP, f, yield x + f(x) (He et al., 1512.03385) or f(x) alone"},
           residual);
@@ -192,6 +254,8 @@ void check_without_attention(const ModelConfig& model, std::vector<ModelConfig::
         !used.contains(key) && at != plain.end() && at->second != text)
       out.push_back({"model.attention." + key, what, ""});
   if (model.sink_tokens > 0) out.push_back({"model.sink_tokens", what, ""});
+  if (model.kv_heads > 0) out.push_back({"model.kv_heads", what, ""});
+  if (model.head_width > 0) out.push_back({"model.head_width", what, ""});
   if (model.dropout.attention > 0) out.push_back({"model.dropout.attention", what, ""});
 }
 
@@ -208,15 +272,30 @@ void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& 
   };
   if (model.output.tied) refuse("model.output.tied", "the output is tied to a token embedding");
   if (model.output.bias) refuse("model.output.bias", "the bias is on logits of tokens");
+  if (model.output.kind == OutputKind::hidden)
+    refuse("model.output.kind", "the output is that stream anyway");
+  if (model.output.transform) refuse("model.output.transform", "there is no output layer");
   if (model.attention.mask->separator() >= 0)
     refuse("model.attention.mask.separator", "documents are separated by a token");
+  if (model.token_types.count > 0) refuse("model.token_types", "tokens have types");
+}
+
+void check_parallel(const ModelConfig& model, std::vector<ModelConfig::Misfit>& out) {
+  const auto refuse = [&](const char* key, const char* what) {
+    out.push_back({key, fmt::format("{}, but model.block is parallel", what), ""});
+  };
+  if (!model.residual)
+    refuse("model.residual", "without the stream the second branch would be all");
+  if (model.norm.kind->present() && model.norm.place == NormPlace::post)
+    refuse("model.norm.place", "post normalises after each branch");
 }
 
 }  // namespace
 
 float ModelConfig::score_scale() const {
-  return attention.scale == ScoreScale::sqrt ? 1.0f / std::sqrt(static_cast<float>(width / heads))
-                                             : 1.0f;
+  return attention.scale == ScoreScale::sqrt
+             ? 1.0f / std::sqrt(static_cast<float>(channels_per_head()))
+             : 1.0f;
 }
 
 bool ModelConfig::has_attention(int64_t layer) const { return !contains(attention.absent, layer); }
@@ -227,13 +306,18 @@ bool ModelConfig::has_mlp(int64_t layer) const {
 
 std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
   std::vector<Misfit> out;
-  if (width % heads != 0)
+  if (head_width == 0 && width % heads != 0)
     out.push_back(
         {"model.width",
          std::to_string(width) + " is not divisible by model.heads (" + std::to_string(heads) + ")",
-         "Every head has width / heads channels."});
+         "Every head has width / heads channels, unless model.head_width says how many."});
   else
     check_positions(*this, out);
+  if (heads % key_heads() != 0)
+    out.push_back({"model.kv_heads",
+                   fmt::format("{} query heads cannot share {} heads of keys and values evenly",
+                               heads, key_heads()),
+                   "It divides model.heads."});
   std::vector<bool> attends;
   for (int64_t l = 0; l < layers; ++l) attends.push_back(has_attention(l));
   if (std::string reason = attention.mask->refuse(context, attends); !reason.empty())
@@ -264,6 +348,9 @@ std::vector<ModelConfig::Misfit> ModelConfig::misfits() const {
     out.push_back({"model.mlp.absent", "it names every layer", "Write mlp: {kind: none}."});
   if (!any_attends && dedicated.count > 0 && dedicated.into == Into::attention)
     out.push_back({"model.dedicated.into", "no layer has attention", "Write into: embeddings."});
+  if (block == BlockKind::parallel) check_parallel(*this, out);
+  if (token_types.count == 0 && token_types.separator >= 0)
+    out.push_back({"model.token_types.separator", "there are no types to tell apart", ""});
   if (takes_features())
     check_features(*this, out);
   else if (dedicated.count > 0)

@@ -37,6 +37,7 @@ struct Parameter {
   Init init;
   Variable variable;         // without a gradient: frozen
   bool by_position = false;  // row p is that of position p; a shorter context takes the first rows
+  std::vector<int64_t> parts = {};  // columns of the matrices side by side in it; empty: one
 
   bool is_matrix() const { return shape.rank >= 2; }
 };

@@ -13,9 +13,9 @@ struct ModelConfig;
 // The named points of a forward pass, in its order: what a Capture may be shown and an Intervention
 // may change. A new point is one line here, and the place in Transformer that shows or passes it.
 //
-// B sequences of T tokens, C the width, H heads, V the vocabulary. S = R + T, R the sink tokens of
-// the model: within blocks they are the first R of every S. A point with heads that is not a map
-// has them side by side, C ÷ H channels each.
+// B sequences of T tokens, C the width, H heads of D channels, V the vocabulary. S = R + T, R the
+// sink tokens of the model: within blocks they are the first R of every S. A point with heads that
+// is not a map has them side by side. Keys and values that heads share stand there once for each.
 
 // clang-format off
 //      Point           name              of         shape           kind     heads shown edited
@@ -35,13 +35,13 @@ struct ModelConfig;
         "what the encoding added to the input of attention alone") \
   POINT(attn_in,        "attn.in",        attention, "[B·S, C]",     vectors, no,   yes,  no, \
         "the input of the query, key and value projections") \
-  POINT(attn_q,         "attn.q",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
+  POINT(attn_q,         "attn.q",         attention, "[B·S, HD]",    vectors, yes,  no,   yes, \
         "queries, normalised and rotated") \
-  POINT(attn_k,         "attn.k",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
+  POINT(attn_k,         "attn.k",         attention, "[B·S, HD]",    vectors, yes,  no,   yes, \
         "keys, normalised and rotated") \
-  POINT(attn_v,         "attn.v",         attention, "[B·S, C]",     vectors, yes,  no,   yes, \
+  POINT(attn_v,         "attn.v",         attention, "[B·S, HD]",    vectors, yes,  no,   yes, \
         "values") \
-  POINT(attn_qkv,       "attn.qkv",       attention, "[B·S, 3C]",    vectors, no,   yes,  no, \
+  POINT(attn_qkv,       "attn.qkv",       attention, "[B·S, 3HD]",   vectors, no,   yes,  no, \
         "queries, keys and values, concatenated") \
   POINT(attn_scores,    "attn.scores",    attention, "[B, H, S, S]", scores,  yes,  yes,  yes, \
         "before the normaliser, bias included, query by key; −∞ where hidden") \
@@ -49,7 +49,7 @@ struct ModelConfig;
         "weights after the normaliser, query by key; 0 where hidden") \
   POINT(attn_slot,      "attn.slot",      slot,      "[B, H, S]",    numbers, yes,  yes,  no, \
         "the weight of the slot's key for each query") \
-  POINT(attn_mix,       "attn.mix",       attention, "[B·S, C]",     vectors, yes,  yes,  yes, \
+  POINT(attn_mix,       "attn.mix",       attention, "[B·S, HD]",    vectors, yes,  yes,  yes, \
         "Σ_j A_ij v_j, before any gate") \
   POINT(attn_out,       "attn.out",       attention, "[B·S, C]",     vectors, no,   yes,  yes, \
         "the mix, gated and projected") \

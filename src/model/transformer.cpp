@@ -105,16 +105,34 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   if (config_.dedicated.count > 0)
     dedicated_ = &parameters_.add("embed.dedicated.weight", {config_.dedicated.count, C},
                                   Init::normal(config_.dedicated.std));
+  if (config_.token_types.count > 0)
+    types_ = &parameters_.add("embed.token_type.weight", {config_.token_types.count, C}, embedded);
   Builder builder(parameters_, config_.init, config_.layers);
   add_encodings();
+  if (config_.norm.embedding) embedding_norm_ = build_norm(builder, config_, "embed.norm");
   for (int64_t l = 0; l < config_.layers; ++l) blocks_.emplace_back(builder, config_, l);
   if (config_.norm.place != NormPlace::post && config_.norm.final)
     final_ = build_norm(builder, config_, "final.norm");
-  if (!config_.output.tied && !config_.takes_features())
-    output_ = builder.linear("output", C, vocabulary, config_.output.bias);
-  else if (config_.output.bias)
-    output_.bias = &parameters_.add("output.bias", {vocabulary}, Init::constant(0));
+  if (config_.gives_logits()) build_output(builder);
   parameters_.allocate(seed);
+}
+
+void Transformer::build_output(Builder& builder) {
+  const int64_t C = config_.width;
+  if (config_.output.transform) {
+    transform_ = builder.linear("output.transform", C, C, true);
+    transform_norm_ = build_norm(builder, config_, "output.norm");
+  }
+  if (!config_.output.tied)
+    output_ = builder.linear("output", C, vocabulary_, config_.output.bias);
+  else if (config_.output.bias)
+    output_.bias = &parameters_.add("output.bias", {vocabulary_}, Init::constant(0));
+}
+
+Variable Transformer::logits(Tape& tape, Variable x) const {
+  if (transform_norm_) x = transform_norm_->apply(tape, gelu(tape, apply(tape, transform_, x)));
+  return config_.output.tied ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
+                             : apply(tape, output_, x);
 }
 
 void Transformer::add_encodings() {
@@ -128,15 +146,15 @@ void Transformer::add_encodings() {
 }
 
 // The document of each token, with the sink tokens prepended [B·(sinks + T)], or empty where the
-// mask has no separator.
+// mask has neither separator nor padding.
 std::span<const KeyRange> Transformer::documents(Arena& arena, const Input& input,
                                                  int64_t sinks) const {
-  const int64_t separator = config_.attention.mask->separator();
-  if (separator < 0) return {};
+  const Mask& mask = *config_.attention.mask;
+  if (mask.separator() < 0 && mask.padding() < 0) return {};
   const int64_t count = input.batch * (sinks + input.length);
   auto* out = arena.array<KeyRange>(count);
   const auto& tokens = input.whole.empty() ? input.tokens : input.whole;
-  find_documents(tokens.data(), input.batch, input.length, separator, sinks, out);
+  find_documents(tokens.data(), input.batch, input.length, mask, sinks, out);
   return {out, static_cast<size_t>(count)};
 }
 
@@ -167,6 +185,38 @@ std::span<const int32_t> Transformer::dedicated_rows(Arena& arena, const Input& 
   return {rows, static_cast<size_t>(count)};
 }
 
+// The type of each token [B·T]: how many separators stand before it in its sequence.
+std::span<const int32_t> Transformer::token_types(Arena& arena, const Input& input) const {
+  const int64_t T = input.length, count = input.batch * T;
+  const auto last = static_cast<int32_t>(config_.token_types.count - 1);
+  const std::span<const int32_t> tokens = input.whole.empty() ? input.tokens : input.whole;
+  auto* types = arena.array<int32_t>(count);
+  parallel_tiles(input.batch, [&](int64_t b) {
+    int32_t type = 0;
+    for (int64_t n = b * T; n < (b + 1) * T; ++n) {
+      types[n] = std::min(type, last);
+      if (tokens[n] == config_.token_types.separator) ++type;
+    }
+  });
+  return {types, static_cast<size_t>(count)};
+}
+
+// Embeddings with all that is added to them [B·T, C], before any sink tokens.
+Variable Transformer::embed(Tape& tape, const Input& input, Capture* capture) const {
+  Variable x = tokens_ ? embedding(tape, input.tokens, tokens_->variable)
+                       : features_of(tape, input, config_.width);
+  const Tensor plain = x.value;
+  x = encoding(0).embed(tape, x, input.positions);
+  if (encoding(0).acts() == Acts::on_embeddings)
+    edit_added(input, -1, Point::embed_position, tape.arena(), plain, x.value);
+  if (types_) x = add_rows(tape, x, types_->variable, token_types(tape.arena(), input));
+  if (dedicated_ && config_.dedicated.into == Into::embeddings)
+    x = add_rows(tape, x, dedicated_->variable, dedicated_rows(tape.arena(), input, 0));
+  if (embedding_norm_) x = embedding_norm_->apply(tape, x);
+  pass(input, capture, -1, Point::embed, x.value);
+  return embedding_dropout_.apply(tape, x, input.noise, input.batch);
+}
+
 // x, the residual stream or its embeddings, as the input of a block's attention before any norm.
 Variable Transformer::enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
                                       std::span<const int32_t> dedicated) const {
@@ -184,6 +234,8 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input&
   if (capture && capture->wants(layer, Point::attn_in))
     capture->take_variable(layer, Point::attn_in, x);
   Variable qkv = apply(tape, block.qkv, x);
+  if (config_.key_heads() != config_.heads)
+    qkv = repeat_heads(tape, qkv, config_.heads, config_.key_heads());
   block.qk_norm->apply(tape, qkv);
   encoding(layer).rotate(tape, qkv, input.positions);
   edit_qkv(input, layer, qkv.value);
@@ -246,6 +298,26 @@ const Norm* Transformer::next_norm(const Input& input, int64_t layer, bool after
   return sinks_ ? nullptr : final_.get();
 }
 
+// The stream after a block, whose branches take the stream that they are given.
+template <class A, class M>
+Stream Transformer::through_block(Tape& tape, int64_t layer, const Stream& stream,
+                                  const Input& input, const A& attention,
+                                  const M& perceptron) const {
+  const Block& block = blocks_[layer];
+  if (config_.block == BlockKind::parallel && block.attention && block.perceptron) {
+    const Variable a = attention(stream), m = perceptron({stream.x});
+    const Stream sum = block.attention->branch.join(tape, stream.x, a, nullptr);
+    return block.perceptron->branch.join(tape, sum.x, m, next_norm(input, layer, false));
+  }
+  Stream out = stream;
+  if (block.attention)
+    out = block.attention->branch.join(tape, out.x, attention(out), next_norm(input, layer, true));
+  if (block.perceptron)
+    out =
+        block.perceptron->branch.join(tape, out.x, perceptron(out), next_norm(input, layer, false));
+  return out;
+}
+
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
   tape.set_precision(config_.precision);
@@ -263,17 +335,8 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     input.positions = {ids, static_cast<size_t>(input.length)};
   }
 
-  Variable x = tokens_ ? embedding(tape, input.tokens, tokens_->variable)
-                       : features_of(tape, input, config_.width);
-  const Tensor plain = x.value;
-  x = encoding(0).embed(tape, x, input.positions);
-  if (encoding(0).acts() == Acts::on_embeddings)
-    edit_added(input, -1, Point::embed_position, tape.arena(), plain, x.value);
+  Variable x = embed(tape, input, capture);
   std::span<const int32_t> dedicated;
-  if (dedicated_ && config_.dedicated.into == Into::embeddings)
-    x = add_rows(tape, x, dedicated_->variable, dedicated_rows(tape.arena(), input, 0));
-  pass(input, capture, -1, Point::embed, x.value);
-  x = embedding_dropout_.apply(tape, x, input.noise, input.batch);
   const std::span<const KeyRange> documents =
       this->documents(tape.arena(), input, config_.sink_tokens);
   if (sinks_) {
@@ -284,28 +347,28 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
     dedicated = dedicated_rows(tape.arena(), given, config_.sink_tokens);
   Stream stream{x};
   for (int64_t l = 0; l < config_.layers; ++l) {
-    const Block& block = blocks_[l];
-    if (block.attention)
-      stream = block.attention->branch.join(
-          tape, stream, input,
+    const auto attention = [&](const Stream& from) {
+      return blocks_[l].attention->branch.apply(
+          tape, from, input,
           [&](Variable x) { return enter_attention(tape, l, x, input, dedicated); },
           [&](Variable in) {
             Variable a = attend(tape, l, in, input, documents, capture);
             pass(input, capture, l, Point::attn_out, a.value);
             return a;
           },
-          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); },
-          next_norm(input, l, true));
-    if (block.perceptron)
-      stream = block.perceptron->branch.join(
-          tape, stream, input, [](Variable x) { return x; },
+          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); });
+    };
+    const auto perceptron = [&](const Stream& from) {
+      return blocks_[l].perceptron->branch.apply(
+          tape, from, input, [](Variable x) { return x; },
           [&](Variable in) {
-            Variable m = block.perceptron->mlp->forward(tape, in);
+            Variable m = blocks_[l].perceptron->mlp->forward(tape, in);
             pass(input, capture, l, Point::mlp_out, m.value);
             return m;
           },
-          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); },
-          next_norm(input, l, false));
+          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); });
+    };
+    stream = through_block(tape, l, stream, input, attention, perceptron);
     if (l == 0 && has_effective_encoding(config_))
       edit_effective(input, tape.arena(), stream.x.value);
     pass(input, capture, l, Point::resid, stream.x.value);
@@ -314,12 +377,9 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
   if (final_) x = stream.normed.value ? stream.normed : final_->apply(tape, x);
   pass(input, capture, -1, Point::final_norm, x.value);
-  Variable logits = !tokens_ ? x
-                    : config_.output.tied
-                        ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
-                        : apply(tape, output_, x);
-  pass(input, capture, -1, Point::logits, logits.value);
-  return logits;
+  if (config_.gives_logits()) x = logits(tape, x);
+  pass(input, capture, -1, Point::logits, x.value);
+  return x;
 }
 
 }  // namespace waiver

@@ -9,15 +9,18 @@
 
 namespace waiver {
 
-/// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block;
-/// logits = output(norm(x)); `Branch` says where else norms may be. Weights have plain names,
+/// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block, or
+/// x + attention(norm1(x)) + mlp(norm2(x)) in parallel; logits = output(norm(x)); `Branch` says
+/// where else norms may be. Weights have plain names,
 /// matrices are [in, out]:
-/// embed.{token,sink,dedicated}.weight, embed.position.weight (of a layer's own encoding
-/// blocks.{l}.attn.position), blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
+/// embed.{token,token_type,sink,dedicated}.weight, embed.norm.{gain,bias}, embed.position.weight
+/// (of a layer's own encoding blocks.{l}.attn.position),
+/// blocks.{l}.{norm1,norm1_out,norm2,norm2_out}.{gain,bias},
 /// blocks.{l}.attn.{qkv,out}.{weight,bias}, blocks.{l}.attn.{query_norm,key_norm}.gain,
 /// blocks.{l}.attn.gate.{weight,bias},
 /// blocks.{l}.mlp.{gate,up,down}.{weight,bias},
-/// final.norm.{gain,bias}, output.{weight,bias}.
+/// final.norm.{gain,bias}, output.transform.{weight,bias}, output.norm.{gain,bias},
+/// output.{weight,bias}.
 ///
 /// Sink tokens (Xiao et al., 2309.17453, §3.3) are rows of embed.sink.weight prepended to every
 /// sequence, from the first block to the last. They have no token id, and no position in learned
@@ -29,7 +32,8 @@ class Transformer {
  public:
   Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t seed);
 
-  /// Logits [B·T, V], or, where the model takes features, its answers [B·T, C]. Throws Error when a
+  /// Logits [B·T, V], or, where the model takes features or has no output layer, the stream after
+  /// the last norm [B·T, C]. Throws Error when a
   /// sequence is longer than the context.
   Variable forward(Tape& tape, const Input& input, Capture* capture = nullptr) const;
 
@@ -46,7 +50,7 @@ class Transformer {
   /// The keys that each query of B sequences sees in a block, without the sink tokens, [B·T].
   /// REQUIRES: it has attention.
   std::vector<VisibleKeys> visible_keys(int64_t layer, const Input& input) const;
-  /// W_O of a block: [C, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has
+  /// W_O of a block: [HD, C], rows h·D … (h+1)·D belong to head h. REQUIRES: it has
   /// attention.
   const Tensor& output_projection(int64_t layer) const {
     return blocks_[layer].attention->out.weight->variable.value;
@@ -56,6 +60,13 @@ class Transformer {
 
  private:
   void add_encodings();
+  void build_output(Builder& builder);
+  std::span<const int32_t> token_types(Arena& arena, const Input& input) const;
+  Variable embed(Tape& tape, const Input& input, Capture* capture) const;
+  template <class A, class M>
+  Stream through_block(Tape& tape, int64_t layer, const Stream& stream, const Input& input,
+                       const A& attention, const M& perceptron) const;
+  Variable logits(Tape& tape, Variable x) const;
   std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
   const Norm* next_norm(const Input& input, int64_t layer, bool after_attention) const;
   bool adds_to_attention(int64_t layer) const;
@@ -69,12 +80,13 @@ class Transformer {
   int64_t vocabulary_;
   std::vector<std::unique_ptr<PositionEncoding>> encodings_;  // one for all layers, or one for each
   ParameterSet parameters_;
-  Parameter *tokens_ = nullptr, *sinks_ = nullptr,
-            *dedicated_ = nullptr;  // null where there are none
+  // Null where there are none:
+  Parameter *tokens_ = nullptr, *types_ = nullptr, *sinks_ = nullptr, *dedicated_ = nullptr;
+  std::unique_ptr<Norm> embedding_norm_;
   Dropout embedding_dropout_;
   std::vector<Block> blocks_;
-  std::unique_ptr<Norm> final_;  // null where there is none
-  Linear output_;
+  std::unique_ptr<Norm> final_, transform_norm_;  // null where there are none
+  Linear transform_, output_;
 };
 
 }  // namespace waiver

@@ -134,8 +134,9 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
-  context_ = {&model,  &data,        m.layers,       m.heads, m.context,
-              m.width, config.batch, m.added_keys(), config};
+  context_ = {
+      &model,       &data,          m.layers, m.heads, m.context, m.width, m.channels_per_head(),
+      config.batch, m.added_keys(), config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when > metrics) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;

@@ -111,6 +111,7 @@ constexpr std::array kKeys = {
     CostlyKey{"model.mlp.width", [](Config& c) { at_most(c.model.mlp.width, MlpConfig{}.width); }},
     CostlyKey{"train.batch", [](Config& c) { at_most(c.train.batch, c.train.accumulate); }},
     CostlyKey{"model.context", [](Config& c) { at_most(c.model.context, ModelConfig{}.context); }},
+    CostlyKey{"model.head_width", [](Config& c) { at_most(c.model.head_width, 2); }},
     CostlyKey{"model.width", [](Config& c) { at_most(c.model.width, 2 * c.model.heads); }},
     CostlyKey{"model.layers", [](Config& c) { at_most(c.model.layers, 1); }},
     CostlyKey{"model.heads", [](Config& c) { at_most(c.model.heads, 1); }},

@@ -14,10 +14,9 @@ namespace {
 
 constexpr int64_t kRows = 64;  // of a matrix in one tile
 
-bool is_qkv(const Parameter& p) { return matches("blocks.*.attn.qkv.weight", p.name); }
 bool is_hidden_matrix(const Parameter& p) {
-  return is_qkv(p) || matches("blocks.*.attn.out.weight", p.name) ||
-         matches("blocks.*.mlp.*.weight", p.name);
+  return matches("blocks.*.attn.qkv.weight", p.name) ||
+         matches("blocks.*.attn.out.weight", p.name) || matches("blocks.*.mlp.*.weight", p.name);
 }
 
 /// A matrix within a parameter: all of it, or its q, k or v.
@@ -97,10 +96,12 @@ class Muon : public ArrayOptimizer {
       ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
       return;
     }
-    const int64_t parts = is_qkv(p) ? 3 : 1, pitch = p.shape[1], columns = pitch / parts;
-    for (int64_t part = 0; part < parts; ++part)
-      matrices_.push_back(
-          {p.shape[0], columns, pitch, parameters.offset(p) + part * columns, decay_of(p)});
+    const int64_t pitch = p.shape[1];
+    int64_t at = parameters.offset(p);
+    for (const int64_t columns : p.parts.empty() ? std::vector{pitch} : p.parts) {
+      matrices_.push_back({p.shape[0], columns, pitch, at, decay_of(p)});
+      at += columns;
+    }
   }
 
   // Updates the moment and gives X, of norm 1 and transposed where the matrix is tall.

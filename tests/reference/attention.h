@@ -11,12 +11,13 @@ template <class S>
 struct Attention : Parts<S> {
   using Parts<S>::settings, Parts<S>::weights, Parts<S>::problem, Parts<S>::weight, Parts<S>::bias,
       Parts<S>::affine, Parts<S>::scaled, Parts<S>::input;
-  using Parts<S>::B, Parts<S>::C, Parts<S>::H, Parts<S>::D, Parts<S>::R, Parts<S>::L, Parts<S>::T;
+  using Parts<S>::B, Parts<S>::C, Parts<S>::H, Parts<S>::K, Parts<S>::D, Parts<S>::R, Parts<S>::L,
+      Parts<S>::T;
 
   std::string mask, normalizer, slot, qk_norm, gate;
-  bool unscaled, biased;
+  bool unscaled, biased, biased_out;
   double qk_eps = 0, pattern_dropout;
-  int64_t window, prefix, separator;
+  int64_t window, prefix, separator, padding;
   std::vector<double> self_only, self_layers;
 
   Attention(const Settings& s, const Weights<S>& w, const Problem& p) : Parts<S>(s, w, p) {
@@ -26,7 +27,7 @@ struct Attention : Parts<S> {
         {"softmax", "softmax1", "sink_logit", "sigmoid", "elu1", "relu", "softpick", "clipped"},
         "weights_of_scores.h: weights_of_scores()");
     window = s.count("attention.mask.window"), prefix = s.count("attention.mask.prefix");
-    separator = s.count("attention.mask.separator");
+    separator = s.count("attention.mask.separator"), padding = s.count("attention.mask.padding");
     self_only = s.list("attention.mask.self_only");
     self_layers = s.list("attention.mask.self_only_layers");
     pattern_dropout = s.number("dropout.attention");
@@ -39,20 +40,29 @@ struct Attention : Parts<S> {
       gate = s.known("attention.gate.per", {"element", "head"}, "attention.h: gated()");
     else if (gate == "head")
       gate = "biased head";
-    biased = s.flag("attention.bias");
+    const std::string biases =
+        s.known("attention.bias", {"none", "all", "qkv"}, "attention.h: of()");
+    biased = biases != "none", biased_out = biases == "all";
   }
 
   // x [B·T, C] → [B·T, C].
   std::vector<S> of(const std::vector<S>& x, const std::string& name, const Encoding& e) const {
-    const std::vector<S> qkv = affine(x, name + ".qkv", 3 * C, biased);
+    const std::vector<S> qkv = affine(x, name + ".qkv", (H + 2 * K) * D, biased);
     const std::vector<S> mix = gated(mixed(qkv, name, e), x, qkv, name + ".gate");
-    return affine(mix, name + ".out", C, biased);
+    return affine(mix, name + ".out", C, biased_out);
+  }
+
+  // Where that begins: queries of H heads, keys of K, values of K. Query head h takes the key and
+  // the value of head h K / H.
+  int64_t at(int64_t n, int64_t part, int64_t h) const {
+    const int64_t before = part == 0 ? h : part == 1 ? H + h * K / H : H + K + h * K / H;
+    return (n * (H + 2 * K) + before) * D;
   }
 
   // One head's query (part 0), key (1) or value (2) of row n.
   std::vector<S> part(const std::vector<S>& qkv, int64_t n, int64_t part, int64_t h,
                       const std::string& name, const Encoding& e) const {
-    const auto begin = qkv.begin() + n * 3 * C + part * C + h * D;
+    const auto begin = qkv.begin() + at(n, part, h);
     std::vector<S> x(begin, begin + D);
     if (qk_norm != "none" && part < 2)
       x = scaled(x, qk_norm == "layer", qk_eps,
@@ -77,11 +87,19 @@ struct Attention : Parts<S> {
     if (key < R) return true;
     return query >= R && token_sees(b, query - R, key - R, layer);
   }
+  // Of the padding at the end of a sequence.
+  bool is_padding(int64_t b, int64_t t) const {
+    for (; t < L; ++t)
+      if (problem.tokens[b * L + t] != padding) return false;
+    return padding >= 0;
+  }
   bool token_sees(int64_t b, int64_t query, int64_t key, int64_t layer) const {
     if (contains(self_only, query) && (self_layers.empty() || contains(self_layers, layer)))
       return key == query;
+    if (is_padding(b, query) != is_padding(b, key)) return false;
     for (int64_t t = std::min(query, key); t < std::max(query, key); ++t)
-      if (separator >= 0 && problem.tokens[b * L + t] == separator) return false;
+      if (separator >= 0 && !is_padding(b, key) && problem.tokens[b * L + t] == separator)
+        return false;
     if (key < prefix) return true;
     if (window > 0 && std::abs(query - key) >= window) return false;
     return mask == "bidirectional" || key <= query;
@@ -121,7 +139,7 @@ struct Attention : Parts<S> {
   // Σ_j A_ij v_j of every head, side by side.
   std::vector<S> mixed(const std::vector<S>& qkv, const std::string& name,
                        const Encoding& e) const {
-    std::vector<S> mix(B * T * C, S(0.0));
+    std::vector<S> mix(B * T * H * D, S(0.0));
     Normalization<S> normalization(settings, normalizer);
     normalization.tokens = static_cast<double>(T);
     for (int64_t b = 0; b < B; ++b)
@@ -144,7 +162,7 @@ struct Attention : Parts<S> {
           if (slot != "none") scores.push_back(slot_score(q[i], name, h));
           const std::vector<S> pattern = weights_of_scores(normalization, scores);
           for (int64_t d = 0; d < D; ++d) {
-            S& y = mix[(b * T + i) * C + h * D + d];
+            S& y = mix[((b * T + i) * H + h) * D + d];
             for (size_t n = 0; n < keys.size(); ++n)
               y += input(pattern[n]) * input(v[keys[n]][d]) * kept(b, h, i, keys[n], name);
             if (slot != "none") y += input(pattern.back()) * input(slot_value(name, h, d));
@@ -160,9 +178,9 @@ struct Attention : Parts<S> {
     S sum(0.0);
     if (gate == "value")
       for (int64_t e = 0; e < D; ++e)
-        sum += input(qkv[n * 3 * C + 2 * C + h * D + e]) * input(w[(h * D + e) * D + d]);
+        sum += input(qkv[at(n, 2, h) + e]) * input(w[(h * D + e) * D + d]);
     else if (gate == "element")
-      for (int64_t c = 0; c < C; ++c) sum += input(x[n * C + c]) * input(w[c * C + h * D + d]);
+      for (int64_t c = 0; c < C; ++c) sum += input(x[n * C + c]) * input(w[(c * H + h) * D + d]);
     else
       for (int64_t c = 0; c < C; ++c) sum += input(x[n * C + c]) * input(w[c * H + h]);
     return sum;
@@ -175,7 +193,7 @@ struct Attention : Parts<S> {
     for (int64_t n = 0; n < B * T; ++n)
       for (int64_t h = 0; h < H; ++h)
         for (int64_t d = 0; d < D; ++d) {
-          S& y = mix[n * C + h * D + d];
+          S& y = mix[(n * H + h) * D + d];
           y = y * sigmoid(gate_logit(x, qkv, w, n, h, d) + b[h]);
         }
     return mix;

@@ -34,10 +34,11 @@ struct Model : Parts<S> {
 
   Attention<S> attention;
   std::vector<Encoding> encodings;
-  int64_t V, F = 0, layers, dedicated;
+  int64_t V, F = 0, layers, dedicated, types, type_separator;
   std::string norm, place, activation;
-  bool features, residual, dedicated_into_attention, final_norm = false, mlp_bias = false,
-                                                     norm_bias = false, output_bias, tied;
+  bool features, residual, parallel, dedicated_into_attention,
+      final_norm = false, embedding_norm = false, mlp_bias = false, norm_bias = false, hidden,
+      transform = false, output_bias = false, tied = false;
   double eps = 0;
 
   Model(const Settings& s, const Weights<S>& w, const Problem& p)
@@ -45,6 +46,8 @@ struct Model : Parts<S> {
     for (int64_t l = 0; l < layers; ++l) encodings.emplace_back(s, l, H);
     features = s.known("input", {"tokens", "features"}, "model.cpp: Model") == "features";
     residual = s.flag("residual");
+    parallel = s.known("block", {"sequential", "parallel"}, "model.cpp: run()") == "parallel";
+    types = s.count("token_types.count"), type_separator = s.count("token_types.separator");
     dedicated = s.count("dedicated.count");
     dedicated_into_attention =
         s.known("dedicated.into", {"embeddings", "attention"}, "model.cpp: added()") == "attention";
@@ -52,13 +55,16 @@ struct Model : Parts<S> {
     if (norm != "none") {
       place = s.known("norm.place", {"pre", "post", "sandwich"}, "model.cpp: Model");
       final_norm = s.flag("norm.final") && place != "post";
+      embedding_norm = s.flag("norm.embedding");
       eps = s.number("norm.eps");
     }
     if (norm == "layer") norm_bias = s.flag("norm.bias");
     activation =
         s.known("mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"}, "model.cpp: Model");
     if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
-    output_bias = s.flag("output.bias");
+    hidden = s.known("output.kind", {"logits", "hidden"}, "model.cpp: logits()") == "hidden";
+    if (hidden) return;
+    transform = s.flag("output.transform"), output_bias = s.flag("output.bias");
     tied = s.flag("output.tied");
   }
 
@@ -93,6 +99,14 @@ struct Model : Parts<S> {
     return x;
   }
 
+  // How many separators stand before token n of all in its sequence, at most types − 1.
+  int64_t type_of(int64_t n) const {
+    int64_t type = 0;
+    for (int64_t before = n / L * L; before < n; ++before)
+      type += problem.tokens[before] == type_separator;
+    return std::min(type, types - 1);
+  }
+
   // The tokens' embeddings, or features, with what is added to them [B·L, C].
   std::vector<S> embedded() const {
     std::vector<S> x(B * L * C);
@@ -100,8 +114,10 @@ struct Model : Parts<S> {
       for (int64_t c = 0; c < C; ++c) {
         x[n * C + c] = features ? S(problem.features[n * C + c])
                                 : weight("embed.token.weight")[problem.tokens[n] * C + c];
+        if (types > 0) x[n * C + c] += weight("embed.token_type.weight")[type_of(n) * C + c];
       }
-    return added(x, encodings[0], L, false);
+    x = added(x, encodings[0], L, false);
+    return embedding_norm ? normed(x, "embed.norm") : x;
   }
 
   // Every sequence of x [B·L, C] behind the sink tokens [B·T, C].
@@ -121,8 +137,10 @@ struct Model : Parts<S> {
     return y;
   }
 
+  static S gelu(const S& x) { return 0.5 * x * (S(1.0) + erf_of(x / std::sqrt(2.0))); }
+
   S activated(const S& x) const {
-    if (activation == "gelu") return 0.5 * x * (S(1.0) + erf_of(x / std::sqrt(2.0)));
+    if (activation == "gelu") return gelu(x);
     if (activation == "relu") return beyond_kink(x) ? x : S(0.0);
     return x;
   }
@@ -137,9 +155,14 @@ struct Model : Parts<S> {
     return affine(hidden, name + ".down", C, mlp_bias);
   }
 
-  // Logits [B·L, V], or the answers to features [B·L, C].
-  std::vector<S> logits(const std::vector<S>& x) const {
-    if (features) return x;
+  // Logits [B·L, V], or the answers to features, or the stream [B·L, C].
+  std::vector<S> logits(std::vector<S> x) const {
+    if (features || hidden) return x;
+    if (transform) {
+      x = affine(x, "output.transform", C, true);
+      for (S& v : x) v = gelu(v);
+      x = normed(x, "output.norm");
+    }
     if (!tied) return affine(x, "output", V, output_bias);
     const std::vector<S>& table = weight("embed.token.weight");
     const std::vector<S> b = bias("output", V, output_bias);
@@ -156,10 +179,10 @@ struct Model : Parts<S> {
   Output<S> run() const {
     std::vector<S> x =
         behind_sinks(dropped(embedded(), settings.number("dropout.embedding"), "embed"));
-    // x joined by f, the branch called `part`, with the norms around it.
-    const auto join = [&](const std::string& name, const std::string& part, const auto& enter,
-                          const auto& f) {
-      const std::vector<S> in = enter(x);
+    // x joined by f of `from`, the branch called `part`, with the norms around it.
+    const auto join = [&](const std::vector<S>& from, const std::string& name,
+                          const std::string& part, const auto& enter, const auto& f) {
+      const std::vector<S> in = enter(from);
       std::vector<S> y = f(place == "post" ? in : normed(in, name), part);
       if (place == "sandwich") y = normed(y, name + "_out");
       y = dropped(y, settings.number("dropout.residual"), part);
@@ -168,20 +191,22 @@ struct Model : Parts<S> {
     };
     for (int64_t l = 0; l < layers; ++l) {
       const std::string block = "blocks." + std::to_string(l);
+      const std::vector<S> entering = x;
       if (has_attention(settings, l))
         join(
-            block + ".norm1", block + ".attn",
+            entering, block + ".norm1", block + ".attn",
             [&](const auto& in) { return added(in, encodings[l], T, true); },
             [&](const auto& in, const auto& name) { return attention.of(in, name, encodings[l]); });
       if (has_mlp(settings, l))
         join(
-            block + ".norm2", block + ".mlp", [](const auto& in) { return in; },
+            parallel ? entering : x, block + ".norm2", block + ".mlp",
+            [](const auto& in) { return in; },
             [&](const auto& in, const auto& name) { return mlp(in, name); });
     }
     x = without_sinks(x);
     if (final_norm) x = normed(x, "final.norm");
     Output<S> out{S(0.0), logits(x)};
-    out.loss = features ? squared_error(out.logits) : cross_entropy(out.logits);
+    out.loss = features || hidden ? squared_error(out.logits) : cross_entropy(out.logits);
     return out;
   }
 
@@ -213,7 +238,9 @@ struct Model : Parts<S> {
 }  // namespace
 
 std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int64_t V) {
-  const int64_t C = s.count("width"), context = s.count("context");
+  const int64_t C = s.count("width"), context = s.count("context"), H = s.count("heads");
+  const int64_t K = s.count("kv_heads") > 0 ? s.count("kv_heads") : H;
+  const int64_t D = s.count("head_width") > 0 ? s.count("head_width") : C / H;
   std::map<std::string, std::vector<int64_t>> shapes;
   const auto affine = [&](const std::string& name, int64_t in, int64_t out, bool bias) {
     shapes[name + ".weight"] = {in, out};
@@ -229,6 +256,9 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   const std::vector<std::string> everywhere = {"pre", "post", "sandwich"};
   const bool features = s.word("input") == "features";
   if (!features) shapes["embed.token.weight"] = {V, C};
+  if (s.count("token_types.count") > 0)
+    shapes["embed.token_type.weight"] = {s.count("token_types.count"), C};
+  if (kind != "none" && s.flag("norm.embedding")) norm("embed.norm", everywhere);
   if (s.count("sink_tokens") > 0) shapes["embed.sink.weight"] = {s.count("sink_tokens"), C};
   if (s.count("dedicated.count") > 0)
     shapes["embed.dedicated.weight"] = {s.count("dedicated.count"), C};
@@ -242,20 +272,20 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
     if (has_attention(s, l)) {
       norm(block + ".norm1", everywhere);
       norm(block + ".norm1_out", {"sandwich"});
-      affine(block + ".attn.qkv", C, 3 * C, s.flag("attention.bias"));
-      affine(block + ".attn.out", C, C, s.flag("attention.bias"));
+      const std::string biases = s.word("attention.bias");
+      affine(block + ".attn.qkv", C, (H + 2 * K) * D, biases != "none");
+      affine(block + ".attn.out", H * D, C, biases == "all");
       if (s.word("attention.normalizer") == "sink_logit")
         shapes[block + ".attn.sink_logit"] = {s.count("heads")};
       const std::string slot = s.word("attention.slot");
-      const std::vector<int64_t> of_slot = {s.count("heads"), C / s.count("heads")};
+      const std::vector<int64_t> of_slot = {H, D};
       if (slot != "none") shapes[block + ".attn.slot.key"] = of_slot;
       if (slot == "key_value" && s.number("attention.slot.value_norm") == 0)
         shapes[block + ".attn.slot.value"] = of_slot;
       const std::string gate = s.word("attention.gate");
-      const int64_t H = s.count("heads"), D = C / H;
       if (gate == "head") affine(block + ".attn.gate", C, H, true);
       if (gate == "output")
-        affine(block + ".attn.gate", C, s.word("attention.gate.per") == "head" ? H : C, false);
+        affine(block + ".attn.gate", C, s.word("attention.gate.per") == "head" ? H : H * D, false);
       if (gate == "value") shapes[block + ".attn.gate.weight"] = {H, D, D};
       if (s.word("attention.qk_norm") != "none")
         for (const char* which : {".attn.query_norm.gain", ".attn.key_norm.gain"})
@@ -270,7 +300,12 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
     affine(block + ".mlp.down", F, C, s.flag("mlp.bias"));
   }
   if (kind != "none" && s.flag("norm.final")) norm("final.norm", {"pre", "sandwich"});
-  if (!s.flag("output.tied") && !features) shapes["output.weight"] = {C, V};
+  if (features || s.word("output.kind") == "hidden") return shapes;
+  if (s.flag("output.transform")) {
+    affine("output.transform", C, C, true);
+    norm("output.norm", everywhere);
+  }
+  if (!s.flag("output.tied")) shapes["output.weight"] = {C, V};
   if (s.flag("output.bias")) shapes["output.bias"] = {V};
   return shapes;
 }

@@ -22,13 +22,14 @@ struct Problem {
   std::vector<int32_t> tokens, targets;            // [B·T]; a target of −1: none
   std::vector<int32_t> positions;                  // [T]
   std::optional<Noise> noise = {};                 // in training
-  std::vector<float> features = {}, answers = {};  // [B·T, C], for a model that takes features
+  std::vector<float> features = {}, answers = {};  // [B·T, C], where the model takes features or
+                                                   // gives no logits
 };
 
 template <class S>
 struct Output {
-  S loss;                 // mean cross-entropy over the targets, or squared error of the answers
-  std::vector<S> logits;  // [B·T, V], or the model's answers to features [B·T, C]
+  S loss;                 // mean cross-entropy over the targets, or squared error of the stream
+  std::vector<S> logits;  // [B·T, V], or the stream after the last norm [B·T, C]
 };
 
 /// Every weight that a model with these settings has, and its shape.

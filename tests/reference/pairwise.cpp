@@ -52,7 +52,7 @@ class Finder {
       if (domain.flag)
         add(key, {0.0, 1.0}, edits);
       else if (!edits.numbers.contains(key) && !of_list(key))
-        add(key, with_another(key, number, numbers(domain, number), edits), edits);
+        add(key, with_another(key, number, of_heads(key, numbers(domain, number)), edits), edits);
     }
     for (const auto& [key, length] : settings.lengths())
       if (length == 0 && !settings.words().contains(key))
@@ -68,6 +68,14 @@ class Finder {
     for (const double number : all)
       if (number != initial && within(number, domain.range)) out.emplace_back(number);
     return out;
+  }
+
+  // Of two heads 4 channels wide: 2 heads of keys would be shared by nobody, and a norm of 2
+  // channels is a sign, which magnifies rounding.
+  static std::vector<Value> of_heads(const std::string& key, const std::vector<Value>& others) {
+    if (key == "kv_heads") return {Value(1.0)};
+    if (key == "head_width") return {Value(6.0)};
+    return others;
   }
 
   // Lists of one of these numbers, and of two.

@@ -21,15 +21,17 @@ struct Parts {
   const Settings& settings;
   const Weights<S>& weights;
   const Problem& problem;
-  int64_t B, C, H, D;
-  bool rounds;      // the inputs of products
-  int64_t R, L, T;  // sink tokens, tokens, and both: the places of a sequence within blocks
+  int64_t B, C, H, K, D;  // K heads of keys and values
+  bool rounds;            // the inputs of products
+  int64_t R, L, T;        // sink tokens, tokens, and both: the places of a sequence within blocks
 
   Parts(const Settings& s, const Weights<S>& w, const Problem& p)
       : settings(s), weights(w), problem(p) {
     rounds = s.known("precision", {"float32", "bfloat16"}, "parts.h: input()") == "bfloat16";
     B = p.batch, L = p.length, R = s.count("sink_tokens"), T = R + L;
-    C = s.count("width"), H = s.count("heads"), D = C / H;
+    C = s.count("width"), H = s.count("heads"), K = s.count("kv_heads"), D = s.count("head_width");
+    if (K == 0) K = H;
+    if (D == 0) D = C / H;
   }
 
   // A number, or all of them, as inputs of a product.

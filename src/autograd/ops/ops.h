@@ -44,6 +44,9 @@ enum class Activation { none, relu, gelu };
 /// GELU is z Φ(z), exact.
 Variable mlp(Tape& tape, Variable x, const Affine& up, Activation activation, const Affine& down);
 
+/// y = x Φ(x), exact: x [N, C].
+Variable gelu(Tape& tape, Variable x);
+
 /// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
 Variable swiglu(Tape& tape, Variable gate, Variable up);
 
@@ -61,6 +64,10 @@ struct NormedSum {
 NormedSum add_layer_norm(Tape& tape, Variable x, Variable z, Variable gain, Variable bias,
                          float eps);
 NormedSum add_rms_norm(Tape& tape, Variable x, Variable z, Variable gain, float eps);
+
+/// Keys and values that several heads of queries share, once for each of them: qkv [N, (H + 2K)D],
+/// K of them, which divides H → [N, 3HD]. Head h takes those numbered h / (H / K).
+Variable repeat_heads(Tape& tape, Variable qkv, int64_t heads, int64_t kv_heads);
 
 /// Normalises the D channels of every head of the queries and keys, in place, as layer_norm where
 /// `centred` and as rms_norm otherwise, without a bias: qkv [B·T, 3C]; both gains [D], shared by

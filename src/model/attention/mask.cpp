@@ -22,6 +22,11 @@ void Mask::options(FieldVisitor& v) {
            "2407.21783), nor that document's part of the prefix; -1: one document",
            at_least(-1)},
           separator_);
+  v.field({"padding",
+           "token id that fills up sequences at their end: no other token sees it, and no metric "
+           "looks at it; -1: none does",
+           at_least(-1)},
+          padding_);
   v.field(
       {"self_only", "positions that see only themselves (2605.06611); later queries still see them",
        at_least(0)},
@@ -87,14 +92,22 @@ void Mask::settle(int64_t layer, int64_t sinks) {
     self_only_.clear();
 }
 
-void find_documents(const int32_t* tokens, int64_t batch, int64_t length, int64_t separator,
+int64_t length_without(int64_t padding, const int32_t* tokens, int64_t length) {
+  while (length > 0 && tokens[length - 1] == padding) --length;
+  return length;
+}
+
+void find_documents(const int32_t* tokens, int64_t batch, int64_t length, const Mask& mask,
                     int64_t sinks, KeyRange* documents) {
+  const int64_t separator = mask.separator();
   parallel_tiles(batch, [&](int64_t b) {
     KeyRange* of_sequence = documents + b * (sinks + length);
     std::fill_n(of_sequence, sinks, KeyRange{});
+    const int64_t text = length_without(mask.padding(), tokens + b * length, length);
     for (int64_t begin = 0; begin < length;) {
-      int64_t end = begin + 1;
-      while (end < length && tokens[b * length + end - 1] != separator) ++end;
+      const int64_t most = begin < text ? text : length;
+      int64_t end = begin < text ? begin + 1 : length;
+      while (end < most && tokens[b * length + end - 1] != separator) ++end;
       std::fill_n(of_sequence + sinks + begin, end - begin, KeyRange{sinks + begin, sinks + end});
       begin = end;
     }

@@ -16,10 +16,10 @@ class HeadNorm : public QkNorm {
         {"eps", "added to the variance, or to the mean square (1607.06450, 1910.07467)", above(0)},
         eps_);
   }
-  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
+  void build(Builder& builder, const std::string& name, int64_t heads, int64_t D) override {
     heads_ = heads;
-    query_ = &builder.add(name + ".query_norm.gain", {width / heads}, Init::constant(1));
-    key_ = &builder.add(name + ".key_norm.gain", {width / heads}, Init::constant(1));
+    query_ = &builder.add(name + ".query_norm.gain", {D}, Init::constant(1));
+    key_ = &builder.add(name + ".key_norm.gain", {D}, Init::constant(1));
   }
   void apply(Tape& tape, Variable qkv) const override {
     head_norm(tape, qkv, heads_, query_->variable, key_->variable, centred,

@@ -15,9 +15,9 @@ class QkNorm {
   virtual ~QkNorm() = default;
   virtual void options(FieldVisitor&) {}
   virtual bool present() const { return true; }
-  /// Declares {name}.query_norm.gain and {name}.key_norm.gain, [width / heads].
-  virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*width*/) {}
-  /// qkv [B·T, 3C], in place.
+  /// Declares {name}.query_norm.gain and {name}.key_norm.gain, [D].
+  virtual void build(Builder&, const std::string& /*name*/, int64_t /*heads*/, int64_t /*D*/) {}
+  /// qkv [B·T, 3HD], in place.
   virtual void apply(Tape&, Variable /*qkv*/) const {}
 };
 

@@ -11,11 +11,9 @@ namespace waiver {
 
 /// The sizes an encoding is built for.
 struct EncodingSizes {
-  int64_t context = 0, width = 0, heads = 0;
+  int64_t context = 0, width = 0, heads = 0, head_width = 0;
   double init_std = 0.02;               // of learned tables
   std::string name = "embed.position";  // of its parameters: {name}.weight
-
-  int64_t head_width() const { return width / heads; }
 };
 
 enum class Acts { nowhere, on_embeddings, on_attention_input, in_attention };

@@ -31,7 +31,7 @@ class Rope : public PositionEncoding {
             interpolation_);
   }
   std::string refuse(const EncodingSizes& sizes) const override {
-    const int64_t head = sizes.head_width();
+    const int64_t head = sizes.head_width;
     if (fraction_ == 1.0 && head % 2 != 0)
       return fmt::format(
           "rope rotates pairs of channels, but a head of width {} has an odd number of them", head);
@@ -42,7 +42,7 @@ class Rope : public PositionEncoding {
   }
   void build(ParameterSet&, const EncodingSizes& sizes) override {
     heads_ = sizes.heads;
-    const int64_t half = std::llround(fraction_ * static_cast<double>(sizes.head_width())) / 2;
+    const int64_t half = std::llround(fraction_ * static_cast<double>(sizes.head_width)) / 2;
     memory_ = std::make_shared<Arena>();
     cos_ = memory_->tensor({sizes.context, half});
     sin_ = memory_->tensor({sizes.context, half});

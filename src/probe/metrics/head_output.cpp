@@ -43,11 +43,11 @@ class HeadOutput : public Metric {
  private:
   // Over the queries of sequence b, of head h's output.
   double mean_norm(const LayerView& view, int64_t b, int64_t h) const {
-    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    const int64_t T = c_.tokens, D = c_.head_width;
     Scratch memory;
     float* out = memory.floats(T * D);
-    gemm(Op::plain, Op::plain, T, D, T, 1.0f, view.map(view.pattern, b, h), T,
-         view.query(b, 0) + 2 * C + h * D, 3 * C, 0.0f, out, D);
+    gemm(Op::plain, Op::plain, T, D, T, 1.0f, view.map(view.pattern, b, h), T, view.value(b, 0, h),
+         view.qkv.stride(), 0.0f, out, D);
     double sum = 0;
     for (int64_t i = 0; i < T; ++i) sum += norm(out + i * D, D);
     return sum / static_cast<double>(T);

@@ -17,12 +17,11 @@ namespace waiver {
 struct ProbeContext {
   const Transformer* model = nullptr;
   const Dataset* data = nullptr;
-  int64_t layers = 0, heads = 0, tokens = 0, width = 0;  // L, H, T, C
-  int64_t sequences = 0;                                 // of the whole probe batch
-  int64_t added = 0;                                     // A, keys that belong to no token
+  int64_t layers = 0, heads = 0, tokens = 0;  // L, H, T
+  int64_t width = 0, head_width = 0;          // C, D
+  int64_t sequences = 0;                      // of the whole probe batch
+  int64_t added = 0;                          // A, keys that belong to no token
   ProbeConfig config;
-
-  int64_t head_width() const { return width / heads; }
 };
 
 /// What one block showed on a part of the probe batch, without its sink tokens; valid only during
@@ -30,7 +29,7 @@ struct ProbeContext {
 struct LayerView {
   int64_t layer = 0;
   const Batch* batch = nullptr;  // B sequences
-  Tensor qkv;                    // [B·T, 3C]; it and the maps are empty without attention
+  Tensor qkv;                    // [B·T, 3HD]; it and the maps are empty without attention
   Tensor scores, pattern;        // [B, H, T, T]
   Tensor attention_added;        // [B·T, C] to the stream; empty without attention
   Tensor resid;                  // [B·T, C]
@@ -45,7 +44,11 @@ struct LayerView {
   /// The keys that query i of sequence b sees.
   const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
 
-  const float* query(int64_t b, int64_t t) const { return qkv.row(b * batch->tokens + t); }
+  /// The query, key and value [D] of head h at token t of sequence b; those of the next token lie
+  /// qkv.stride() further.
+  const float* query(int64_t b, int64_t t, int64_t h) const { return vector(0, b, t, h); }
+  const float* key(int64_t b, int64_t t, int64_t h) const { return vector(1, b, t, h); }
+  const float* value(int64_t b, int64_t t, int64_t h) const { return vector(2, b, t, h); }
   const double* received_by_keys(int64_t b, int64_t h) const { return of_values(received, b, h); }
   /// Numbers [T] of one head of one sequence, from [B, H, T].
   const double* of_values(std::span<const double> all, int64_t b, int64_t h) const {
@@ -57,6 +60,12 @@ struct LayerView {
   }
   const float* map(const Tensor& maps, int64_t b, int64_t h) const {
     return maps.data + (b * maps.dim(1) + h) * maps.dim(2) * maps.dim(3);
+  }
+
+ private:
+  const float* vector(int64_t which, int64_t b, int64_t t, int64_t h) const {
+    const int64_t all = qkv.dim(1) / 3;
+    return qkv.row(b * batch->tokens + t) + which * all + h * (all / pattern.dim(1));
   }
 };
 

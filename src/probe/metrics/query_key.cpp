@@ -38,18 +38,18 @@ class Keys : public Metric {
     means_.assign(c_.layers * c_.heads * 3 * c_.tokens, {});
   }
   void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens, C = c_.width, D = c_.head_width();
+    const int64_t T = c_.tokens, D = c_.head_width, pitch = view.qkv.stride();
     reduce_heads(view, c_.heads, 3 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
-      const float *q = view.query(b, 0) + h * D, *k = q + C;
+      const float *q = view.query(b, 0, h), *k = view.key(b, 0, h);
       Scratch memory;
       float* dots = memory.floats(T * T);
-      gemm(Op::plain, Op::transposed, T, T, D, 1.0f, q, 3 * C, k, 3 * C, 0.0f, dots, T);
+      gemm(Op::plain, Op::transposed, T, T, D, 1.0f, q, pitch, k, pitch, 0.0f, dots, T);
       std::vector<double> key_norms(T);
       std::vector<Mean> projections(T);  // of a key on the directions of its queries
       for (int64_t t = 0; t < T; ++t) {
-        const double query_norm = norm(q + t * 3 * C, D);
+        const double query_norm = norm(q + t * pitch, D);
         row[t].add(query_norm);
-        row[T + t].add(key_norms[t] = norm(k + t * 3 * C, D));
+        row[T + t].add(key_norms[t] = norm(k + t * pitch, D));
         if (query_norm == 0) continue;
         for (const KeyRange& keys : view.visible(b, t).ranges())
           for (int64_t j = keys.begin; j < keys.end; ++j)

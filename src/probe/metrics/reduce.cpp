@@ -44,17 +44,18 @@ std::vector<double> received_by_keys(const LayerView& view) {
 
 ValueNorms value_norms(const LayerView& view, const Transformer& model) {
   const int64_t H = view.pattern.dim(1), T = view.batch->tokens, C = model.config().width,
-                D = C / H, B = view.batch->batch;
+                D = model.config().channels_per_head(), B = view.batch->batch,
+                pitch = view.qkv.stride();
   const Tensor& W = model.output_projection(view.layer);
   ValueNorms out{std::vector<double>(B * H * T), std::vector<double>(B * H * T)};
   parallel_tiles(B * H, [&](int64_t i) {
     const int64_t h = i % H;
-    const float* v = view.query(i / H, 0) + 2 * C + h * D;
+    const float* v = view.value(i / H, 0, h);
     Scratch memory;
     float* projected = memory.floats(T * C);
-    gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, 3 * C, W.row(h * D), C, 0.0f, projected, C);
+    gemm(Op::plain, Op::plain, T, C, D, 1.0f, v, pitch, W.row(h * D), C, 0.0f, projected, C);
     for (int64_t t = 0; t < T; ++t) {
-      out.raw[i * T + t] = norm(v + t * 3 * C, D);
+      out.raw[i * T + t] = norm(v + t * pitch, D);
       out.projected[i * T + t] = norm(projected + t * C, C);
     }
   });
@@ -69,7 +70,8 @@ double median_value_norm(const LayerView& view, int64_t b, int64_t h) {
 
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer) {
   const ModelConfig& config = model.config();
-  const int64_t H = config.heads, C = config.width, D = C / H, A = config.added_keys();
+  const int64_t H = config.heads, C = config.width, D = config.channels_per_head(),
+                A = config.added_keys();
   const Tensor& W = model.output_projection(layer);
   const Tensor slot = model.slot(layer).value().value;
   std::vector<double> out(H * A, 0.0);
@@ -78,7 +80,7 @@ std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& mode
     for (int64_t a = 0; a < A; ++a) {
       const bool is_slot = a == config.sink_tokens;
       if (is_slot && !slot) continue;  // its value is 0
-      const float* v = is_slot ? slot.row(h) : qkv.row(a) + 2 * C + h * D;
+      const float* v = is_slot ? slot.row(h) : qkv.row(a) + (2 * H + h) * D;
       gemm(Op::plain, Op::plain, 1, C, D, 1.0f, v, D, W.row(h * D), C, 0.0f, projected.data(), C);
       out[h * A + a] = norm(projected.data(), C);
     }

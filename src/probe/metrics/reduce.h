@@ -43,7 +43,7 @@ ValueNorms value_norms(const LayerView& view, const Transformer& model);
 /// The median of ‖W_O^h v_j‖ over the tokens j of a sequence, what a value ratio is divided by.
 double median_value_norm(const LayerView& view, int64_t b, int64_t h);
 /// ‖W_O^h v_*‖ of the added keys of a block, [H, A]; no sequence influences them, so those of the
-/// sink tokens are in the first rows of qkv [B·S, 3C].
+/// sink tokens are in the first rows of qkv [B·S, 3HD].
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer);
 /// The divisor that turns a query's weights into shares where they are not: Σ_j A[i,j] + 1e-8 over
 /// all keys j, `tokens` of `A` and `others` of `added`, the sink tokens and the slot (the proxy of

@@ -12,11 +12,11 @@ class HeadGate : public Gate {
   void options(FieldVisitor& v) override {
     v.field({"open", "the initial value of the gates (2306.12929)", {0.0, 1.0, true, true}}, open_);
   }
-  int64_t products(int64_t heads, int64_t width) const override { return heads * width; }
-  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
-    gate_.weight = &builder.add(name + ".weight", {width, heads}, Init::constant(0));
+  int64_t products(const GateSizes& s) const override { return s.heads * s.width; }
+  void build(Builder& builder, const std::string& name, const GateSizes& s) override {
+    gate_.weight = &builder.add(name + ".weight", {s.width, s.heads}, Init::constant(0));
     gate_.bias =
-        &builder.add(name + ".bias", {heads}, Init::constant(std::log(open_ / (1.0 - open_))));
+        &builder.add(name + ".bias", {s.heads}, Init::constant(std::log(open_ / (1.0 - open_))));
   }
   Variable apply(Tape& tape, Variable mix, Variable x, Variable) const override {
     return gate(tape, mix, waiver::apply(tape, gate_, x));

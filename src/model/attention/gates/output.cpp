@@ -10,23 +10,21 @@ std::span<const Choice> words(GatePer) {
   return all;
 }
 
-/// mix ⊙ σ(x W), W [C, C], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
+/// mix ⊙ σ(x W), W [C, HD], or [C, H] with one gate per head (Qiu et al., 2505.06708, §2.2).
 class OutputGate : public Gate {
  public:
   void options(FieldVisitor& v) override { v.field({"per", "what has its own gate"}, per_); }
-  int64_t products(int64_t heads, int64_t width) const override {
-    return width * columns(heads, width);
-  }
-  void build(Builder& builder, const std::string& name, int64_t heads, int64_t width) override {
-    gate_ = builder.linear(name, width, columns(heads, width), false);
+  int64_t products(const GateSizes& s) const override { return s.width * columns(s); }
+  void build(Builder& builder, const std::string& name, const GateSizes& s) override {
+    gate_ = builder.linear(name, s.width, columns(s), false);
   }
   Variable apply(Tape& tape, Variable mix, Variable x, Variable) const override {
     return gate(tape, mix, waiver::apply(tape, gate_, x));
   }
 
  private:
-  int64_t columns(int64_t heads, int64_t width) const {
-    return per_ == GatePer::head ? heads : width;
+  int64_t columns(const GateSizes& s) const {
+    return per_ == GatePer::head ? s.heads : s.all_heads();
   }
 
   GatePer per_ = GatePer::element;
