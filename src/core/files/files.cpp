@@ -12,36 +12,15 @@
 #include <csignal>
 #include <cstring>
 #include <system_error>
-#include <utility>
 
 #include "core/error.h"
+#include "core/files/descriptor.h"
 #include "core/memory.h"
 #include "core/stop.h"
 
 namespace waiver {
 namespace fs = std::filesystem;
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  /// Closes now: some file systems report a failed write only here.
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] void fail_with_code(const fs::path& path, const std::string& what, int code,
-                                 const std::string& hint = {}) {
-  throw Error(path.string(), what + ": " + std::generic_category().message(code), hint);
-}
 
 std::string hint_for_write(int code) {
   if (code == ENOSPC) return "Free some space on this disk; the previous contents are untouched.";
@@ -92,14 +71,8 @@ void check(const std::error_code& code, const fs::path& path, const std::string&
 }  // namespace
 
 std::string read_file(const fs::path& path, int64_t most) {
-  // Non-blocking: a pipe that nobody writes to would block the program for ever.
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) fail_with_code(path, "cannot be opened", errno);
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) fail_with_code(path, "cannot be read", errno);
-  if (S_ISDIR(info.st_mode)) throw Error(path.string(), "this is a folder, not a file");
-  if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
-    throw Error(path.string(), "this is a device, not a file");
+  const Descriptor file = open_to_read(path, info);
   if (most == 0) most = memory_limit();
   if (info.st_size > most) refuse_length(path, most);
   std::string bytes;

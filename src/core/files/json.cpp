@@ -8,13 +8,6 @@ namespace waiver {
 
 Json parse_json(std::string_view text) { return Json::parse(text, nullptr, false); }
 
-Json parse_json(std::string_view text, int deepest) {
-  const auto shallow = [deepest](int depth, Json::parse_event_t, Json&) {
-    return depth <= deepest;
-  };
-  return Json::parse(text, shallow, false);
-}
-
 std::string json_text(const Json& json) { return json.dump(); }
 std::string json_lines(const Json& json) { return json.dump(2) + "\n"; }
 

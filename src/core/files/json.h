@@ -11,9 +11,8 @@ namespace waiver {
 using Json = nlohmann::ordered_json;
 
 /// Where the text is not JSON: a value that is_discarded() and throws Json::exception on any
-/// access. What is nested deeper than `deepest` is dropped.
+/// access.
 Json parse_json(std::string_view text);
-Json parse_json(std::string_view text, int deepest);
 
 /// On one line. Throws Json::exception where a string in it is not UTF-8.
 std::string json_text(const Json& json);
