@@ -51,7 +51,7 @@ struct Training {
 
 fs::path save(const TemporaryFolder& folder, int64_t step, uint64_t seed = 1) {
   Training t(seed);
-  return save_checkpoint(folder.path(), {step, "seed: 1\n"}, t.parameters, *t.optimizer);
+  return save_checkpoint(folder.path(), {step, "seed: 1\n"}, t.parameters, t.optimizer.get());
 }
 
 /// Loads into `reader` and checks that a refusal leaves it untouched.
@@ -290,8 +290,8 @@ TEST_CASE("weights or states that are no numbers are not loaded") {
   for (const bool weight : {true, false}) {
     Training t(1);
     (weight ? t.parameters.values()[3] : t.optimizer->state()[1].values[3]) = std::nanf("");
-    const fs::path path =
-        save_checkpoint(folder.path(), {weight ? 1 : 2, "seed: 1\n"}, t.parameters, *t.optimizer);
+    const fs::path path = save_checkpoint(folder.path(), {weight ? 1 : 2, "seed: 1\n"},
+                                          t.parameters, t.optimizer.get());
     Training reader(2);
     CHECK(contains(load_error(reader, path), "block.weight holds NaN or infinity"));
   }
@@ -333,7 +333,7 @@ TEST_CASE("a checkpoint holds the constants of a model, and one without them sti
   const auto optimizer = Kind<Optimizer>("adamw").make();
   optimizer->build(model.parameters(), 0);
   const fs::path saved =
-      save_checkpoint(folder.path(), {1, "seed: 1\n"}, model.parameters(), *optimizer);
+      save_checkpoint(folder.path(), {1, "seed: 1\n"}, model.parameters(), optimizer.get());
   const Safetensors file = Safetensors::open(saved / "model.safetensors");
   const auto* entry = file.find("blocks.0.attn.slot.value");
   REQUIRE(entry);
@@ -346,7 +346,7 @@ TEST_CASE("a checkpoint holds the constants of a model, and one without them sti
 
   Training before(1), after(2);
   const fs::path old =
-      save_checkpoint(folder.path(), {2, "seed: 1\n"}, before.parameters, *before.optimizer);
+      save_checkpoint(folder.path(), {2, "seed: 1\n"}, before.parameters, before.optimizer.get());
   after.parameters.add_constant("block.constant", {2, 2}, 0.5f);
   CHECK(load_error(after, old).empty());
   CHECK(after.numbers() == before.numbers());

@@ -53,7 +53,8 @@ void save(const fs::path& run, const Config& config, int64_t step, Selected by) 
   const auto model = hand_set(config, by);
   auto optimizer = config.train.optimizer.make();
   optimizer->build(model->parameters(), 0);
-  save_checkpoint(run / "checkpoints", {step, to_yaml(config)}, model->parameters(), *optimizer);
+  save_checkpoint(run / "checkpoints", {step, to_yaml(config)}, model->parameters(),
+                  optimizer.get());
 }
 
 std::vector<uint64_t> bits_of(const Log& log, const std::string& name) {

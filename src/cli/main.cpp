@@ -38,6 +38,8 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_probe(program);
   waiver::add_intervene(program);
   waiver::add_sample(program);
+  waiver::add_import(program);
+  waiver::add_export(program);
   waiver::add_config(program);
   waiver::add_bench(program);
   waiver::add_doctor(program);

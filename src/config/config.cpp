@@ -71,7 +71,8 @@ void check_mask(const Config& config, std::vector<ModelConfig::Misfit>& out) {
   const Objective& objective = *config.train.objective;
   bool attends = false;
   for (int64_t l = 0; l < config.model.layers; ++l) attends |= config.model.has_attention(l);
-  if (attends && mask.sees_future() && objective.predicts_tokens() && !objective.hides_tokens())
+  const bool predicts = objective.predicts_tokens() && config.model.gives_logits();
+  if (attends && mask.sees_future() && predicts && !objective.hides_tokens())
     out.push_back({"model.attention.mask", "every query sees the next token, which it must predict",
                    "Write train.objective: masked_token."});
   if (mask.prefix() > 0 && !mask.prefix_shows_more() && !objective.predicts_tokens())

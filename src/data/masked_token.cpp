@@ -1,3 +1,6 @@
+#include <string>
+
+#include "core/error.h"
 #include "core/threads.h"
 #include "data/objective.h"
 #include "data/wrapped.h"
@@ -7,19 +10,22 @@ namespace {
 
 struct Shares {
   double rate = 0.15, mask = 0.8, random = 0.1;
+  int64_t token = -1;
 };
 
 /// Another dataset with some tokens masked. A position is chosen with probability `rate`, unless it
 /// is among the first `given` or every sequence has the same token there; a sequence in which none
 /// is chosen gets one. A chosen token becomes the mask token, a random token of the data, or stays,
-/// and is the target at its own position; all other targets are −1. The mask token's id is the one
-/// after the data's.
+/// and is the target at its own position; all other targets are −1. The mask token is one of
+/// the data's, or has the id after theirs.
 class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)
       : WrappedDataset(std::move(data)), shares_(shares), given_(given) {}
-  int64_t vocabulary() const override { return data_->vocabulary() + 1; }
-  int32_t mask_token() const override { return static_cast<int32_t>(data_->vocabulary()); }
+  int64_t vocabulary() const override { return data_->vocabulary() + (is_new() ? 1 : 0); }
+  int32_t mask_token() const override {
+    return static_cast<int32_t>(is_new() ? data_->vocabulary() : shares_.token);
+  }
   void fill(const Draws& draws, Batch& out) const override {
     data_->fill(draws, out);
     out.whole = out.inputs;
@@ -30,14 +36,16 @@ class MaskedDataset : public WrappedDataset {
   }
 
   void next(const int32_t* inputs, int64_t t, std::span<float> p) const override {
-    data_->next(inputs, t, p.first(p.size() - 1));
-    p.back() = 0.0f;
+    data_->next(inputs, t, p.first(data_->vocabulary()));
+    if (is_new()) p.back() = 0.0f;
   }
   std::string text(int32_t token) const override {
-    return token == mask_token() ? "<mask>" : data_->text(token);
+    return is_new() && token == mask_token() ? "<mask>" : data_->text(token);
   }
 
  private:
+  bool is_new() const { return shares_.token < 0; }
+
   // Each place t has three random numbers: whether it is masked, how, and with which token.
   void hide_some(const SequenceRandom& random, int64_t b, Batch& out) const {
     const int64_t T = out.tokens;
@@ -82,6 +90,9 @@ class MaskedToken : public Objective {
     v.field({"random", "share of them that become a random token (10 %); the rest stay (10 %)",
              between(0, 1)},
             shares_.random);
+    v.field({"token", "the id of the mask token, one of the data's; −1: a new one after them",
+             at_least(-1)},
+            shares_.token);
   }
   bool hides_tokens() const override { return true; }
   std::string refuse() const override {
@@ -89,6 +100,10 @@ class MaskedToken : public Objective {
     return sum > 1.0 + 1e-9 ? "the shares mask and random add up to more than 1" : "";
   }
   std::unique_ptr<Dataset> apply(std::unique_ptr<Dataset> data, int64_t given) const override {
+    if (shares_.token >= data->vocabulary())
+      throw UsageError("train.objective.token",
+                       std::to_string(shares_.token) + " is not a token id of this data",
+                       "Ids go up to " + std::to_string(data->vocabulary() - 1) + ".");
     return std::make_unique<MaskedDataset>(shares_, given, std::move(data));
   }
 
@@ -102,7 +117,7 @@ Registered<Objective> masked_token_kind() {
   return kind_of<Objective, MaskedToken>(
       "masked_token",
       "predict masked tokens, as BERT does (Devlin et al., 1810.04805): the vocabulary grows by "
-      "one mask token, its last id");
+      "one mask token, its last id, unless `token` names one");
 }
 
 }  // namespace waiver

@@ -10,9 +10,8 @@ namespace {
 class Tokens : public WindowDataset {
  public:
   void options(FieldVisitor& v) override {
-    v.field(Field{"train", "tokens to train on, relative to the working directory"}.must_be_given(),
-            train_path_);
-    v.field(Field{"validation", "tokens to validate on"}.must_be_given(), validation_path_);
+    v.field(Field{"train", "tokens to train on, relative to the working directory"}, train_path_);
+    v.field(Field{"validation", "tokens to validate on"}, validation_path_);
     v.field({"format", "the numbers of a file without a header; a .npy file states its own format"},
             format_);
     v.field({"vocabulary", "how many token ids there are", between(2, kMostIds)}, vocabulary_);

@@ -19,7 +19,9 @@ struct Input {
   Intervention* intervention = nullptr;     // edits along the way, or null
   std::span<const float> features = {};     // [B·T, C], where the model takes them
   std::span<const int32_t> whole = {};      // [B·T], what tells documents apart; empty: `tokens`
-  std::span<const float> effective = {};    // [context, C] by position id; where it is edited
+  std::span<const int32_t> types = {};    // [B·T], in [0, token_types.count); empty: as separators
+                                          // tell
+  std::span<const float> effective = {};  // [context, C] by position id; where it is edited
 };
 
 }  // namespace waiver

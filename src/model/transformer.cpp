@@ -185,8 +185,9 @@ std::span<const int32_t> Transformer::dedicated_rows(Arena& arena, const Input& 
   return {rows, static_cast<size_t>(count)};
 }
 
-// The type of each token [B·T]: how many separators stand before it in its sequence.
+// The type of each token [B·T]: as given, or how many separators stand before it in its sequence.
 std::span<const int32_t> Transformer::token_types(Arena& arena, const Input& input) const {
+  if (!input.types.empty()) return input.types;
   const int64_t T = input.length, count = input.batch * T;
   const auto last = static_cast<int32_t>(config_.token_types.count - 1);
   const std::span<const int32_t> tokens = input.whole.empty() ? input.tokens : input.whole;

@@ -120,7 +120,7 @@ class Run {
       return good;
     }
     const fs::path failed = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
-                                            trainer_.optimizer());
+                                            &trainer_.optimizer());
     return fmt::format("The weights before this step are in {}. {}", name_of(failed), good);
   }
 
@@ -226,7 +226,7 @@ class Run {
     flush();  // so that the log never lags behind the newest checkpoint
     const CheckpointConfig& c = config_.train.checkpoint;
     save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
-                    trainer_.optimizer());
+                    &trainer_.optimizer());
     saved_step_ = step_;
     prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
   }

@@ -56,14 +56,15 @@ std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
 }
 
 void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model_crc,
-                 const ParameterSet& parameters, Optimizer& optimizer) {
+                 const ParameterSet& parameters, Optimizer* optimizer) {
   H5File state = H5File::create(file, true);
   state.set_attribute("/", "format", std::string(kFormat));
   state.set_attribute("/", "step", info.step);
   state.set_attribute("/", "model_crc32", model_crc);
   state.set_attribute("/", "log_digest", info.log_digest);
   state.make_group("/optimizer");
-  for (const Optimizer::State& array : optimizer.state())
+  for (const Optimizer::State& array :
+       optimizer ? optimizer->state() : std::vector<Optimizer::State>())
     for (const Parameter& p : parameters.all()) {
       const auto values = part(array.values, parameters, p);
       const H5File::Extents shape(p.shape.dims, p.shape.dims + p.shape.rank);
@@ -234,7 +235,7 @@ std::optional<int64_t> checkpoint_step(const fs::path& folder) {
 }
 
 fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info,
-                         const ParameterSet& parameters, Optimizer& optimizer) {
+                         const ParameterSet& parameters, Optimizer* optimizer) {
   const fs::path checkpoint = checkpoints / fmt::format("{}{:08}", kPrefix, info.step);
   const fs::path unfinished = with(checkpoint, kUnfinished);
   make_folder(checkpoints);

@@ -28,11 +28,11 @@ struct CheckpointInfo {
 };
 
 /// Writes the checkpoint of info.step into the folder `checkpoints`, creating it if necessary, and
-/// returns its path. One of the same step is replaced. If it throws, every older checkpoint is
-/// unchanged.
+/// returns its path. Without an optimizer there is no state to continue training from. One of the
+/// same step is replaced. If it throws, every older checkpoint is unchanged.
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
                                       const CheckpointInfo& info, const ParameterSet& parameters,
-                                      Optimizer& optimizer);
+                                      Optimizer* optimizer);
 
 /// Fills the parameters and, where one is given, the optimizer's state. Throws Error for anything
 /// missing, damaged, not finite, or made for another model or optimizer; nothing in memory has

@@ -1,0 +1,147 @@
+#include "inspect/published/import.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/files/strict_json.h"
+#include "inspect/published/family.h"
+#include "inspect/published/tensors.h"
+#include "run/directory.h"
+#include "train/checkpoint.h"
+
+namespace waiver {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int64_t kLongestJson = int64_t{100} << 20;
+
+const Family& family_of(const HubConfig& config) {
+  const std::string name = config.word("model_type");
+  const auto at = std::ranges::find(families(), name, &Family::name);
+  if (at != families().end()) return *at;
+  std::vector<std::string_view> known;
+  for (const Family& family : families()) known.push_back(family.name);
+  config.refuse("model_type", fmt::format("'{}' is not a family that Waiver reads", name),
+                fmt::format("It reads {}.", fmt::join(known, ", ")));
+}
+
+void refuse_quantized(const HubConfig& config) {
+  if (config.has("quantization_config"))
+    config.refuse("quantization_config", "the weights are quantized",
+                  "Waiver reads float32, float16 and bfloat16.");
+}
+
+Json read_json(const std::string& file) {
+  constexpr size_t deepest = 50;
+  return parse_strict_json(file, read_file(file, kLongestJson), deepest);
+}
+
+// The id of [MASK] or <mask> among the tokens that tokenizer.json adds; −1: there is none.
+int64_t mask_token_of(const fs::path& folder) {
+  const fs::path file = folder / "tokenizer.json";
+  if (!fs::exists(file)) return -1;
+  const Json tokenizer = read_json(file.string());
+  if (!tokenizer.is_object() || !tokenizer.contains("added_tokens")) return -1;
+  const Json& added = tokenizer.at("added_tokens");
+  if (!added.is_array()) return -1;
+  for (const Json& token : added) {
+    if (!token.is_object() || !token.contains("content") || !token.contains("id")) continue;
+    const Json &content = token.at("content"), &id = token.at("id");
+    if ((content == "[MASK]" || content == "<mask>") && id.is_number_unsigned())
+      return id.get<int64_t>();
+  }
+  return -1;
+}
+
+Json objective_of(const HubFolder& folder, const ImportOptions& options, int64_t vocabulary) {
+  const int64_t token = options.mask_token >= 0 ? options.mask_token : mask_token_of(folder.path());
+  if (token < 0)
+    throw UsageError(folder.path().string(),
+                     "this model predicts masked tokens, but nothing names its mask token",
+                     "Give --mask-token ID: 103 in BERT's own vocabularies, 50264 in RoBERTa's.");
+  if (token >= vocabulary)
+    throw UsageError("--mask-token",
+                     fmt::format("{} is not one of the model's {} token ids", token, vocabulary));
+  return {{"kind", "masked_token"}, {"token", token}};
+}
+
+std::vector<std::string> strings_of(const std::string& file, int64_t vocabulary) try {
+  if (file.empty()) return {};
+  const Json list = read_json(file);
+  if (!list.is_array()) throw Error(file, "it does not hold a JSON list of token strings");
+  std::vector<std::string> out;
+  for (const Json& item : list) {
+    if (!item.is_string()) throw Error(file, fmt::format("entry {} is not a string", out.size()));
+    out.push_back(item.get<std::string>());
+  }
+  if (std::ssize(out) > vocabulary)
+    throw Error(
+        file, fmt::format("it has {} strings, but the model {} token ids", out.size(), vocabulary));
+  return out;
+} catch (const Error& error) {
+  throw UsageError(error.where(), error.problem());
+}
+
+// All of it, so that one pass finds whatever is wrong.
+Config config_of(const HubConfig& published, const Json& model, const Json& objective,
+                 int64_t vocabulary) {
+  Json config = {{"model", model}, {"data", {{"kind", "tokens"}, {"vocabulary", vocabulary}}}};
+  if (!objective.is_null()) config["train"] = {{"objective", objective}};
+  Config out = parse_config(json_text(config), published.where() + ", as a config of Waiver");
+  out.original.clear();
+  return out;
+}
+
+}  // namespace
+
+ImportedModel import_published(const HubFolder& folder, const ImportOptions& options) {
+  const HubConfig config((folder.path() / "config.json").string(), folder.config());
+  const Family& family = family_of(config);
+  refuse_quantized(config);
+  const FamilyTensors tensors(folder, family);
+  const TensorNames names = tensors.names();
+  const Json model = family.read({config, names});
+  const int64_t vocabulary = config.count("vocab_size");
+  const bool predicts = model.at("output").value("kind", "logits") == "logits";
+  const Json objective =
+      family.masked_token && predicts ? objective_of(folder, options, vocabulary) : Json();
+  ImportedModel out{std::string(family.name),
+                    config_of(config, model, objective, vocabulary),
+                    {{}, strings_of(options.strings, vocabulary)},
+                    nullptr};
+  const std::vector<Link> links = family.links(out.config.model, vocabulary);
+  tensors.check(links, out.config.model.output.tied);
+  out.model = std::make_unique<Transformer>(out.config.model, vocabulary, 0);
+  tensors.read(links, out.model->parameters());
+  return out;
+}
+
+fs::path save_imported(const ImportedModel& imported, const std::string& directory, int64_t step) {
+  RunPlan plan;
+  plan.directory = directory;
+  plan.resume = is_run(directory);
+  if (plan.resume) {
+    const fs::path checkpoints = fs::path(directory) / "checkpoints";
+    for (const fs::path& saved : list_checkpoints(checkpoints)) {
+      if (checkpoint_step(saved) == step)
+        throw UsageError(saved.string(), "this step is already there",
+                         "Give another --step, or another place with --out.");
+      if (read_checkpoint_info(saved).data != imported.data.to_json())
+        throw UsageError(saved.string(), "its token strings are not those that are given here",
+                         "Give the same --strings, or another place with --out.");
+    }
+  }
+  RunDirectory run(plan, imported.config, imported.data);
+  run.begin(imported.config, step);
+  save_checkpoint(run.path("checkpoints"),
+                  {step, to_yaml(imported.config), run.identity(), imported.data.to_json()},
+                  imported.model->parameters(), nullptr);
+  run.set_status("done");
+  return list_checkpoints(fs::path(directory) / "checkpoints").back();
+}
+
+}  // namespace waiver

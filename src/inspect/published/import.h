@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "config/config.h"
+#include "inspect/published/hub_folder.h"
+#include "model/transformer.h"
+#include "run/identity.h"
+
+namespace waiver {
+
+/// A published model as one of ours, in memory.
+struct ImportedModel {
+  std::string family;
+  Config config;    // its data are token ids, without files
+  DataRecord data;  // no files; the strings of its tokens, where they were given
+  std::unique_ptr<Transformer> model;
+};
+
+struct ImportOptions {
+  int64_t mask_token = -1;  // the id that stands for a masked token; −1: as tokenizer.json says
+  std::string strings;      // a JSON file with the list of token strings by id; empty: none
+};
+
+/// Reads a folder of the hub. Throws UsageError, naming the file and the key or tensor, for a
+/// family, a setting or a rule that Waiver does not have, for tensors that are missing, superfluous
+/// or of another shape, and for a masked-token model whose mask token nothing names.
+ImportedModel import_published(const HubFolder& folder, const ImportOptions& options);
+
+/// Saves it as the checkpoint of `step` of the run `directory`, which is created, or exists and has
+/// the same config and token strings, but not that step; returns the checkpoint's folder. Throws
+/// UsageError, before anything is written, where it is something else.
+std::filesystem::path save_imported(const ImportedModel& imported, const std::string& directory,
+                                    int64_t step);
+
+}  // namespace waiver
