@@ -44,6 +44,11 @@ void evaluate(const EvalCall& options) {
   if (options.context) overrides.push_back(fmt::format("model.context={}", *options.context));
   require_run(options.target.path, "eval");
   const SavedModel saved = load_saved(options.target.path, overrides, {.validates = true});
+  if (saved.config.model.output.kind == OutputKind::hidden)
+    throw UsageError(
+        saved.checkpoint.string(),
+        "this model has no output layer (model.output.kind: hidden), so it has no loss",
+        "waiver probe measures everything else.");
   const auto seed = static_cast<uint64_t>(saved.config.seed.data);
   const TrainConfig& train = saved.config.train;
   const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
@@ -52,12 +52,12 @@ void import(const ImportCall& call) {
 }
 
 struct ExportCall {
-  Target target;
-  std::string out, family;
+  std::string run, out, family;
 };
 
 void export_run(const ExportCall& call) {
-  const SavedModel saved = load_saved(call.target.path, call.target.overrides, {});
+  require_run(call.run, "export");
+  const SavedWeights saved = load_weights(call.run);
   const std::string family = export_published(saved, call.out, call.family);
   print_result("{} (step {}) → {}, a model of the family {}\n", saved.checkpoint.string(),
                saved.step, call.out, family);
@@ -88,7 +88,7 @@ void add_import(Verb& program) {
 void add_export(Verb& program) {
   Verb verb = program.add("export", "Write a trained model as the Hugging Face hub has it");
   auto call = std::make_shared<ExportCall>();
-  add_target(verb, call->target, "run", "a run directory or a checkpoint folder");
+  verb.add("run", call->run, "a run directory or a checkpoint folder").required();
   verb.add("--out", call->out, "the folder, which must not exist yet").type("DIR").required();
   verb.add("--family", call->family, "which family's form; default: the first that fits")
       .type("NAME");

@@ -49,6 +49,10 @@ void write(const SampleCall& options) {
         saved.checkpoint.string(),
         "a model of train.objective masked_token predicts masked tokens and cannot continue a text",
         "Sample from one of next_token.");
+  if (saved.config.model.output.kind == OutputKind::hidden)
+    throw UsageError(saved.checkpoint.string(),
+                     "this model has no output layer (model.output.kind: hidden), so it predicts "
+                     "nothing");
   if (saved.data->features() > 0)
     throw UsageError(saved.checkpoint.string(),
                      "a model of real-valued features has no tokens to generate",

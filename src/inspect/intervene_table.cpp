@@ -6,6 +6,7 @@
 
 #include "core/text/table.h"
 #include "inspect/intervene.h"
+#include "probe/cost.h"
 #include "probe/shares.h"
 
 namespace waiver {
@@ -35,7 +36,8 @@ class EffectsTables {
         effects_(effects),
         H_(model.heads),
         T_(model.context),
-        width_(width) {
+        width_(width),
+        cost_(cost_series([&](const std::string& name) { return has(name); })) {
     positions_.emplace_back(kWaiver, effects.positions.at(kWaiver));
     for (const auto& named : effects.positions)
       if (named.first != kWaiver) positions_.push_back(named);
@@ -58,10 +60,11 @@ class EffectsTables {
 
  private:
   float value(const Effects::Values& values, const Quantity& q, int64_t head, int64_t key) const {
-    const std::string series = as_shares(q.series, [&](const std::string& name) {
-      return std::ranges::count(effects_.series, name, &SeriesSpec::name) > 0;
-    });
+    const std::string series = as_shares(q.series, [&](const auto& name) { return has(name); });
     return effects_.of(values, series)[head * T_ + key];
+  }
+  bool has(const std::string& name) const {
+    return std::ranges::count(effects_.series, name, &SeriesSpec::name) > 0;
   }
 
   // The heads of blocks with attention; of many, those that attend most to a named position.
@@ -86,7 +89,7 @@ class EffectsTables {
   std::string losses(const std::string& arm, const Effects::Values& values, bool changes) const {
     std::string out = arm + std::string(longest_ - display_width(arm), ' ');
     for (const SeriesSpec& series : effects_.series) {
-      if (series.name != "loss" && !series.name.ends_with("_risk")) continue;
+      if (series.name != cost_ && !series.name.ends_with("_risk")) continue;
       const float now = effects_.of(values, series.name)[0];
       out += fmt::format("   {} {}", series.name, number_cell(now, 4));
       if (changes)
@@ -139,12 +142,12 @@ class EffectsTables {
     if (!effects_.strongest) return {};
     const int64_t head = effects_.strongest->layer * H_ + effects_.strongest->head;
     Table table = begin({{.wraps = true}, {Align::right, 6, 3}, {Align::right, 7, 1}},
-                        {"arm", "loss", "Δloss"}, true);
-    const float before = effects_.of(effects_.natural, "loss")[0];
+                        {"arm", cost_, "Δ" + cost_}, true);
+    const float before = effects_.of(effects_.natural, cost_)[0];
     table.rows.push_back({"natural", number_cell(before, 4), ""});
     add_cells(table.rows.back(), nullptr, head);
     for (size_t i = 0; i < effects_.arms.size(); ++i) {
-      const float now = effects_.of(effects_.arms[i], "loss")[0];
+      const float now = effects_.of(effects_.arms[i], cost_)[0];
       table.rows.push_back(
           {spec_.arms[i].name, number_cell(now, 4), number_cell(now - before, 4, true)});
       add_cells(table.rows.back(), &effects_.arms[i], head);
@@ -157,6 +160,7 @@ class EffectsTables {
   const InterventionSpec& spec_;
   const Effects& effects_;
   int64_t H_, T_, width_, hidden_ = 0;
+  std::string cost_;  // the series that says what an arm costs
   std::vector<std::pair<std::string, int64_t>> positions_;  // the waiver first
   std::vector<int64_t> heads_;
   int64_t longest_ = display_width("natural");  // name of an arm

@@ -63,6 +63,18 @@ void check_context(const ModelConfig& trained, const ModelConfig& now) {
 
 }  // namespace
 
+SavedWeights load_weights(const std::string& path) {
+  const Found found = find_checkpoint(path);
+  const std::string name = "the config in " + (found.checkpoint / "model.safetensors").string();
+  SavedWeights out{found.checkpoint, found.info.step, parse_config(found.info.config, name).model,
+                   nullptr};
+  if (out.config.takes_features())
+    throw UsageError(found.checkpoint.string(), "its model takes features and has no vocabulary");
+  out.model = std::make_unique<Transformer>(out.config, found.info.vocabulary, 0);
+  load_checkpoint(found.checkpoint, out.model->parameters(), nullptr);
+  return out;
+}
+
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
                       Reading reading) {
   SavedModel saved;

@@ -29,4 +29,16 @@ struct SavedModel {
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
                       Reading reading);
 
+/// A trained model alone, as it was trained.
+struct SavedWeights {
+  std::filesystem::path checkpoint;
+  int64_t step = 0;
+  ModelConfig config;
+  std::unique_ptr<Transformer> model;
+};
+
+/// The same without the data. Throws Error where the checkpoint is missing or damaged, UsageError
+/// where its model takes features.
+SavedWeights load_weights(const std::string& path);
+
 }  // namespace waiver

@@ -217,6 +217,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
                 "Measure only the metrics of training.");
   const int64_t T = context_.tokens;
   const int64_t size = edits && edits->one_by_one() ? 1 : part_size(model_.config(), batch_.batch);
+  context_.natural = !edits || edits->empty();
   for (auto& metric : metrics_) metric->begin(context_);
   if (!edits || !edits->edits(0, Point::effective)) effective_.clear();
   if (snapshot) {

@@ -110,6 +110,8 @@ Files open_files(const fs::path& checkpoint) {
   CheckpointInfo info{step, text("config"), text("identity"), text("data")};
   if (state.has_attribute("/", "log_digest"))
     info.log_digest = state.string_attribute("/", "log_digest");
+  if (const auto* table = model.find("embed.token.weight"); table && table->shape.rank == 2)
+    info.vocabulary = table->shape[0];
   return {model_path, state_path, std::move(model), std::move(state), std::move(info)};
 }
 

@@ -25,6 +25,7 @@ struct CheckpointInfo {
   std::string identity = {};    // of the run (run/identity.h)
   std::string data = {};        // what it learned from: DataRecord as JSON
   std::string log_digest = {};  // of the log's rows before `step`
+  int64_t vocabulary = 0;       // rows of embed.token.weight; 0: there is none
 };
 
 /// Writes the checkpoint of info.step into the folder `checkpoints`, creating it if necessary, and

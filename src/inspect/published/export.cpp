@@ -63,13 +63,13 @@ Attempt attempt(const Family& family, const ModelConfig& model, int64_t vocabula
 }
 
 // The first family that can say all of it.
-Attempt best_attempt(const SavedModel& saved, const std::string& wanted) {
+Attempt best_attempt(const SavedWeights& saved, const std::string& wanted) {
   std::vector<Attempt> tried;
   std::vector<std::string_view> known;
   for (const Family& family : families()) {
     known.push_back(family.name);
     if (!wanted.empty() && family.name != wanted) continue;
-    tried.push_back(attempt(family, saved.config.model, saved.model->vocabulary()));
+    tried.push_back(attempt(family, saved.config, saved.model->vocabulary()));
     if (tried.back().unsaid.empty()) return tried.back();
   }
   if (tried.empty())
@@ -104,7 +104,7 @@ std::map<std::string, std::pair<Shape, std::vector<float>>> tensors_of(
 
 }  // namespace
 
-std::string export_published(const SavedModel& saved, const std::string& folder,
+std::string export_published(const SavedWeights& saved, const std::string& folder,
                              const std::string& family) {
   const Attempt found = best_attempt(saved, family);
   if (fs::exists(folder))

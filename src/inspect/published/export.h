@@ -10,7 +10,7 @@ namespace waiver {
 /// not exist yet; returns the family whose form it has. `family`: the one to try; empty: all. What
 /// is read back is compared with the model first, so a model that has something which a family
 /// cannot say is refused by name, with UsageError, before anything is written.
-std::string export_published(const SavedModel& saved, const std::string& folder,
+std::string export_published(const SavedWeights& saved, const std::string& folder,
                              const std::string& family);
 
 }  // namespace waiver

@@ -38,7 +38,8 @@ int64_t HubConfig::count(std::string_view key, std::optional<int64_t> missing) c
   if (missing && !has(key)) return *missing;
   constexpr const char* kind = "a whole number ≥ 0";
   const Json& value = at(key, kind);
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMostCount) refuse_kind(key, kind);
+  const bool whole = value.is_number_unsigned() || (value.is_number_integer() && value >= 0);
+  if (!whole || value.get<uint64_t>() > kMostCount) refuse_kind(key, kind);
   return value.get<int64_t>();
 }
 

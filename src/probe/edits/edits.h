@@ -57,6 +57,8 @@ class Edits : public Intervention {
   Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
         std::vector<PositionNames> names);
 
+  /// Whether there are none.
+  bool empty() const { return configs_.empty(); }
   /// Whether sequences must pass one by one.
   bool one_by_one() const { return names_.size() > 1; }
   /// Says which sequence of the batch, which has `sequences`, is the first of the next pass.

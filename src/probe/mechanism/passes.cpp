@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/fields/set_fields.h"
+#include "probe/cost.h"
 #include "probe/events/waiver_place.h"
 #include "probe/metrics/by_role.h"
 #include "probe/metrics/reduce.h"
@@ -71,7 +72,7 @@ Pass Passes::run(std::vector<EditConfig> edits, const std::vector<PositionNames>
   Edits all(std::move(edits), config(), tokens(), names);
   prober_.measure(false, &all);
   const auto has = [&](const std::string& name) { return prober_.find(name) != nullptr; };
-  return {prober_.value("loss").front(), sequences_->received, sequences_->enrichment,
+  return {prober_.value(cost_series(has)).front(), sequences_->received, sequences_->enrichment,
           sequences_->value_ratio, prober_.value(as_shares("sink_rate", has))};
 }
 

@@ -16,7 +16,7 @@ struct HeadIndex {
 /// What one pass over the probe batch showed, natural or edited. α and E are those of the proxy
 /// where weights are not shares; NaN where nothing sees a key.
 struct Pass {
-  double loss = 0;                           // nat, or squared error
+  double loss = 0;                           // nat, squared error, or the output's distance
   std::vector<double> received, enrichment;  // α, E [query_role, layer, head, sequence, key]
   std::vector<double> value_ratio;           // r_V [layer, head, sequence, key]
   std::vector<float> sink_rate;              // Sink [layer, head, key], also of the proxy

@@ -47,7 +47,7 @@ class GradientSink : public Metric {
 }  // namespace
 
 RegisteredMetric gradient_sink_metric() {
-  return {"gradient_sink", make_metric<GradientSink>, When::on_demand, &suited::of_tokens};
+  return {"gradient_sink", make_metric<GradientSink>, When::on_demand, &suited::with_logits};
 }
 
 }  // namespace waiver

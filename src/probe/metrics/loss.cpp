@@ -123,7 +123,7 @@ class MaskedRisks : public TwoRisks {
 }  // namespace
 
 RegisteredMetric loss_metric() {
-  return {"loss", make_metric<Loss>, When::always, &suited::of_tokens};
+  return {"loss", make_metric<Loss>, When::always, &suited::with_logits};
 }
 
 RegisteredMetric risks_metric() {

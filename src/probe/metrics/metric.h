@@ -21,7 +21,8 @@ struct ProbeContext {
   int64_t width = 0, head_width = 0;          // C, D
   int64_t sequences = 0;                      // of the whole probe batch
   int64_t added = 0;                          // A, keys that belong to no token
-  ProbeConfig config;
+  ProbeConfig config = {};
+  bool natural = true;  // whether the pass is not edited
 };
 
 /// What one block showed on a part of the probe batch, without its sink tokens; valid only during

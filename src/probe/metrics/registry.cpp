@@ -30,7 +30,8 @@ namespace waiver {
   METRIC(loss)                \
   METRIC(risks)               \
   METRIC(masked_risks)        \
-  METRIC(squared_error)
+  METRIC(squared_error)       \
+  METRIC(output_distance)
 
 #define DECLARE(name) RegisteredMetric name##_metric();
 #define CALL(name) name##_metric(),

@@ -7,8 +7,15 @@
 
 namespace waiver::suited {
 
-inline constexpr Suited of_tokens = {
-    [](const ModelConfig&, const Dataset& data) { return data.features() == 0; }, "tokens"};
+inline constexpr Suited with_logits = {
+    [](const ModelConfig& model, const Dataset&) { return model.gives_logits(); },
+    "models that predict tokens"};
+
+inline constexpr Suited without_logits = {
+    [](const ModelConfig& model, const Dataset&) {
+      return !model.gives_logits() && !model.takes_features();
+    },
+    "models without an output layer (model.output.kind: hidden)"};
 
 inline constexpr Suited of_features = {
     [](const ModelConfig&, const Dataset& data) { return data.features() > 0; }, "features"};
