@@ -116,8 +116,11 @@ TEST_CASE("every kind of the registries is a switch, set as on the command line"
   check_kinds<Norm>(settings, "model.norm.kind", "layer");
   check_kinds<Optimizer>(settings, "train.optimizer", "adamw");
   // Numbers change values; what changes the work has a row, by its own name or within a kind.
-  const std::set<std::string> no_work = {"model.input", "model.init.kind", "model.dedicated.into",
+  const std::set<std::string> no_work = {"model.input",
+                                         "model.init.kind",
+                                         "model.dedicated.into",
                                          "model.position.strong.at",
+                                         "model.position.scaling.truncate",
                                          "model.attention.mask.self_only_layers"};
   for (const KeyInfo& key : config_keys()) {
     const bool of_model =

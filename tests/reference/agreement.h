@@ -156,7 +156,7 @@ inline double lone_tolerance(const Pair& pair, const Parameter& p) {
   return (p.shape.size() <= kFew ? kLoneTolerance : kVanishing) * largest;
 }
 
-// The cosine of the angle between the whole gradient and the true one.
+// The cosine of the angle between the whole gradient and the true one; 1 where both are 0.
 inline double cosine(const Pair& pair, const Weights<double>& truth) {
   double product = 0, found = 0, expected = 0;
   for (const Parameter& p : pair.model.parameters().all())
@@ -164,7 +164,7 @@ inline double cosine(const Pair& pair, const Weights<double>& truth) {
       const double x = p.variable.grad.data[i], y = truth.at(p.name)[i];
       product += x * y, found += x * x, expected += y * y;
     }
-  return product / std::sqrt(found * expected);
+  return found == 0 && expected == 0 ? 1 : product / std::sqrt(found * expected);
 }
 
 // All gradients after one pass, in the order of the parameters.
@@ -261,8 +261,11 @@ inline void check_gradient_along_signs(const Pair& pair) {
       after = slopes_with_kink_at(off, signs, pair);
     }
     const auto [low, high] = std::minmax(before.at(p.name), after.at(p.name));
-    CHECK(along >= low - tolerance);
-    CHECK(along <= high + tolerance);
+    if (along >= low - tolerance && along <= high + tolerance) continue;
+    // The errors of single numbers add up by random signs: three times their size is rare.
+    const double noise = rounds ? 0 : 3 * kNoises * noise_of_gradient(pair, p) * std::sqrt(squares);
+    CHECK(along >= low - tolerance - noise);
+    CHECK(along <= high + tolerance + noise);
   }
 }
 

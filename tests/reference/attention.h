@@ -70,10 +70,11 @@ struct Attention : Parts<S> {
     if (e.kind != "rope" || part == 2) return x;
     const int64_t turned = std::llround(e.fraction * D);
     for (int64_t d = 0; d < turned / 2; ++d) {
-      const double angle = position(n % T) / e.interpolation * std::pow(e.base, -2.0 * d / turned);
+      const double angle = position(n % T) / e.interpolation * rope_rate(e, d, turned);
+      const double cos = rope_factor(e) * std::cos(angle), sin = rope_factor(e) * std::sin(angle);
       const S a = x[d], b = x[d + turned / 2];
-      x[d] = a * std::cos(angle) - b * std::sin(angle);
-      x[d + turned / 2] = a * std::sin(angle) + b * std::cos(angle);
+      x[d] = a * cos - b * sin;
+      x[d + turned / 2] = a * sin + b * cos;
     }
     return x;
   }

@@ -14,6 +14,11 @@ namespace waiver::reference {
 struct Encoding {
   std::string kind;
   double base = 0, fraction = 0, interpolation = 0, scale = 0, threshold = 0;
+  // RoPE's scaling, of whichever kind.
+  std::string scaling = "none";
+  double factor = 1, low = 0, high = 0, attention_factor = 0;
+  int64_t original_context = 0;
+  bool truncate = true;
   std::vector<double> slopes;
   int64_t layer, buckets = 0, max_distance = 0, hidden = 0;
   bool bidirectional = false, into_attention = false;
@@ -24,7 +29,15 @@ struct Encoding {
   std::map<std::string, std::vector<int64_t>> weight_shapes(int64_t heads) const;
   /// Whether it adds a vector for each position.
   bool adds() const { return kind == "learned" || kind == "sinusoidal"; }
+
+ private:
+  void read_scaling(const Settings& s, const std::string& key);
 };
+
+/// By how much RoPE rotates pair d of `turned` channels per position, and what cosines and sines
+/// are multiplied by.
+double rope_rate(const Encoding& e, int64_t d, int64_t turned);
+double rope_factor(const Encoding& e);
 
 /// T5's bucket of a distance (1910.10683 and its code): the first half of a direction's buckets one
 /// distance each, the rest in equal steps of log distance.

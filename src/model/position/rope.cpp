@@ -3,17 +3,20 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "autograd/ops/ops.h"
 #include "core/threads.h"
 #include "model/position/encoding.h"
+#include "model/position/rope_scaling.h"
 
 namespace waiver {
 namespace {
 
 /// Of the first R = fraction · D channels of every query and key, pairs (d, d + R/2) are rotated by
 /// position / interpolation · base^(−2d/R) (Su et al., 2104.09864, §3.2; halves paired and a share
-/// of the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595).
+/// of the head as in GPT-NeoX; interpolation as Chen et al., 2306.15595; what `scaling` makes of
+/// the rates in rope_scaling.cpp).
 class Rope : public PositionEncoding {
  public:
   void options(FieldVisitor& v) override {
@@ -29,8 +32,11 @@ class Rope : public PositionEncoding {
     v.field({"interpolation", "what positions are divided by, to stretch the context (2306.15595)",
              above(0)},
             interpolation_);
+    v.field({"scaling", "how fast each pair turns, changed to read longer texts"}, scaling_);
   }
   std::string refuse(const EncodingSizes& sizes) const override {
+    if (const std::string why = scaling_->refuse(); !why.empty())
+      return fmt::format("scaling {}: {}", scaling_.name(), why);
     const int64_t head = sizes.head_width;
     if (fraction_ == 1.0 && head % 2 != 0)
       return fmt::format(
@@ -46,13 +52,16 @@ class Rope : public PositionEncoding {
     memory_ = std::make_shared<Arena>();
     cos_ = memory_->tensor({sizes.context, half});
     sin_ = memory_->tensor({sizes.context, half});
+    std::vector<double> rates(half);
+    for (int64_t d = 0; d < half; ++d) rates[d] = std::pow(base_, -static_cast<double>(d) / half);
+    scaling_->scale(rates, base_);
+    const double factor = scaling_->attention_factor();
     parallel_ranges(sizes.context, 64, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)
         for (int64_t d = 0; d < half; ++d) {
-          const double angle = static_cast<double>(p) / interpolation_ *
-                               std::pow(base_, -static_cast<double>(d) / half);
-          cos_.row(p)[d] = static_cast<float>(std::cos(angle));
-          sin_.row(p)[d] = static_cast<float>(std::sin(angle));
+          const double angle = static_cast<double>(p) / interpolation_ * rates[d];
+          cos_.row(p)[d] = static_cast<float>(factor * std::cos(angle));
+          sin_.row(p)[d] = static_cast<float>(factor * std::sin(angle));
         }
     });
   }
@@ -72,6 +81,7 @@ class Rope : public PositionEncoding {
 
  private:
   double base_ = 10000.0, fraction_ = 1.0, interpolation_ = 1.0;
+  Kind<RopeScaling> scaling_{"none"};
   int64_t heads_ = 1;
   std::shared_ptr<Arena> memory_;
   Tensor cos_, sin_;
