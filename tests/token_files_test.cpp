@@ -3,35 +3,13 @@
 #include <cstring>
 
 #include "datasets.h"
+#include "npy.h"
 #include "program.h"
 
 namespace waiver {
 namespace {
 
 using namespace std::string_view_literals;
-
-template <class Number>
-std::string raw(const std::vector<int64_t>& ids) {
-  std::string bytes;
-  for (const int64_t id : ids) {
-    const auto number = static_cast<Number>(id);
-    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
-  }
-  return bytes;
-}
-
-// As numpy.save writes it; `version` 2 has a longer length.
-std::string npy(const std::string& numbers, const std::string& descr, const std::string& shape,
-                const std::string& fortran = "False", char version = 1) {
-  std::string dict =
-      "{'descr': " + descr + ", 'fortran_order': " + fortran + ", 'shape': " + shape + ", }";
-  const size_t before = version == 1 ? 10 : 12;
-  dict.append(63 - (before + dict.size()) % 64, ' ').append("\n");
-  std::string out = "\x93NUMPY" + std::string{version, '\0'};
-  const auto length = static_cast<uint32_t>(dict.size());
-  out.append(reinterpret_cast<const char*>(&length), version == 1 ? 2 : 4);
-  return out + dict + numbers;
-}
 
 std::vector<int64_t> ids(int64_t count, int64_t vocabulary = 50000) {
   std::vector<int64_t> out;
@@ -41,7 +19,7 @@ std::vector<int64_t> ids(int64_t count, int64_t vocabulary = 50000) {
 
 std::vector<int64_t> read(std::string_view bytes, TokenFormat format = TokenFormat::uint16,
                           int64_t vocabulary = 50304) {
-  const auto tokens = parse_tokens("data.train", "t.bin", bytes, format, vocabulary);
+  const auto tokens = parse_tokens("data.train", "t.bin", bytes, format, vocabulary).ids;
   return {tokens.begin(), tokens.end()};
 }
 
@@ -111,8 +89,12 @@ TEST_CASE("a .npy file that is no row of token ids is refused by what it is") {
   refuses(npy(two, "[('a', '<u2')]", "(100,)"), "has records");
   refuses(npy(two, "'\x1b[31mred'", "(100,)"), "has records");
   refuses(npy(two, "''", "(100,)"), "has records");
-  refuses(npy(two, "'<u2'", "(2, 50)"), "has 2 axes, where tokens have one");
+  refuses(npy(two, "'<u2'", "(2, 5, 10)"), "has 3 axes, where tokens have one, or two");
   refuses(npy(two, "'<u2'", "()"), "has 0 axes");
+  refuses(npy(two, "'<u2'", "(2, 49)"), "which declares 2 × 49 numbers of 2");
+  refuses(npy(two, "'<u2'", "(0, 50)"), "which declares 0 × 50 numbers of 2");
+  refuses(npy(two, "'<u2'", "(5, 0)"), "which declares 5 × 0 numbers of 2");
+  refuses(npy(two, "'<u2'", "(4611686018427387954, 4)"), "which declares 4611686018427387954 × 4");
   refuses(npy(two, "'<u2'", "(2, 50)", "True"), "is in Fortran order");
   refuses(npy(two, "'<u2'", "(99,)"), "has 200 bytes after its header, which declares 99 numbers");
   refuses(npy(two, "'<u2'", "(18446744073709551615,)"), "which declares 18446744073709551615");

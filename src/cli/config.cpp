@@ -17,7 +17,7 @@ namespace {
 
 void check_config(const Target& target) {
   const Config config = load_config(target.path, target.overrides);
-  const MemoryUse memory = require_memory(config, *open_data(config));
+  const MemoryUse memory = require_memory(config, *open_training_data(config));
   print_result("{}: fine. {} parameters, {} steps of {} sequences of {} tokens.\n", target.path,
                memory.parameters, config.train.steps, config.train.batch, config.model.context);
   print_result("Memory: {}.\n", memory.text());

@@ -24,6 +24,9 @@ struct SampleCall {
 int32_t opening_token(const SavedModel& saved) {
   for (int32_t token = 0; token < saved.data->vocabulary(); ++token)
     if (saved.data->text(token) == "\n") return token;
+  if (!saved.data->has(Split::validation))
+    throw UsageError("data", "this run has no data of its own to take a first token from",
+                     "Say what it continues: --prompt.");
   Batch batch;
   batch.resize(1, saved.config.model.context);
   saved.data->batch(static_cast<uint64_t>(saved.config.seed.data), Split::validation, 0, batch);

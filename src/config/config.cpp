@@ -117,9 +117,10 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
 void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
   if (Shape{context, 2 + 2 * data.features(), sizeof(float)}.size() > memory_limit())
     throw UsageError("model.context", "a single sequence does not fit into this machine's memory");
+  if (!data.has(Split::train) && !data.has(Split::validation)) return;
   Batch first;
   first.resize(1, context);
-  data.batch(0, Split::train, 0, first);
+  data.batch(0, data.has(Split::train) ? Split::train : Split::validation, 0, first);
   if (count_targets(first.targets) == 0)
     throw UsageError(prefix > 0 ? "model.attention.mask.prefix" : "data",
                      "nothing is left to predict in a sequence",
@@ -210,6 +211,23 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
   return data;
 } catch (const UsageError& problem) {
   throw_placed(config, problem);
+}
+
+std::unique_ptr<Dataset> open_training_data(const Config& config) {
+  auto data = open_data(config);
+  for (const Split split : {Split::train, Split::validation})
+    if (!data->has(split)) {
+      const std::string key = fmt::format("data.{}", split_name(split));
+      throw_placed(config, UsageError(key, "it must be given for training",
+                                      fmt::format("Name a file of tokens: {}=FILE.", key)));
+    }
+  return data;
+}
+
+void require_validation(const Dataset& data) {
+  if (!data.has(Split::validation))
+    throw UsageError("data.validation", "this run has no data of its own",
+                     "Name some: data.kind=tokens data.validation=FILE.");
 }
 
 void throw_placed(const Config& config, const UsageError& problem) {

@@ -53,8 +53,14 @@ Config read_config(const Node& map, Complaints& complaints);
 
 /// The data of a run, open and with its objective applied; throws UsageError, with the place of the
 /// key concerned, if any, if it cannot be opened, if the model names a token that it lacks, and if
-/// nothing is left to predict. `words`: the tokens in which to encode a text, instead of its own.
+/// nothing is left to predict. It may have no sequences of a split (Dataset::has). `words`: the
+/// strings of the model's tokens, instead of those found in the data.
 std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words = {});
+/// The same for a run that is to be trained; throws UsageError, too, if there is nothing to train
+/// on or to validate on.
+std::unique_ptr<Dataset> open_training_data(const Config& config);
+/// Throws UsageError if a saved model's data has nothing to validate on, and hence to probe.
+void require_validation(const Dataset& data);
 
 /// Rethrows a problem with the place of the key that it concerns, if any.
 [[noreturn]] void throw_placed(const Config& config, const UsageError& problem);

@@ -87,7 +87,11 @@ class Dataset {
     fill({seed, split, index}, out);
   }
 
+  /// Whether there are sequences to train on, or to validate on and probe: the options may name
+  /// neither. Known before `open`.
+  virtual bool has(Split) const { return true; }
   /// How many validation sequences of T tokens there are before they repeat; 0: no limit.
+  /// REQUIRES: there are some.
   virtual int64_t validation_windows(int64_t /*T*/) const { return 0; }
 
   /// The roles that tokens play in attention, by name: every token has one as a query and one as a

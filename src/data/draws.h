@@ -33,11 +33,12 @@ class SequenceRandom {
 /// the same however a validation is split into batches.
 class Draws {
  public:
-  /// `index`: the number of the batch, or for validation the number of its first sequence.
+  /// `index`: the number of the batch, or for validation the number of its first sequence. There is
+  /// only one probe batch: number 0.
   Draws(uint64_t seed, Split split, int64_t index) : seed_(seed), split_(split), index_(index) {}
 
   Split split() const { return split_; }
-  /// The number of the sequence at `place` of a validation batch.
+  /// The number of the sequence at `place` of a validation batch, or of the probe batch.
   int64_t sequence(int64_t place) const { return index_ + place; }
   /// The numbers 0 … count − 1 that the sequence at `place` has for a purpose (empty: its tokens).
   SequenceRandom numbers(std::string_view purpose, int64_t place, int64_t count) const;

@@ -53,6 +53,17 @@ void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,
     throw UsageError("data.edits.fixed_at", "no position is left for the data");
 }
 
+void FramedDataset::set_front(std::span<const int32_t> tokens) {
+  std::ranges::copy(tokens, places_.begin());
+}
+
+std::string FramedDataset::frame_option() const {
+  if (first_ > 0) return "data.first";
+  if (last_ > 0) return "data.last";
+  if (!edits_.fixed_at.empty()) return "data.edits.fixed_at";
+  return edits_.random[1] > 0 ? "data.edits.random" : "";
+}
+
 void FramedDataset::check_edits(int64_t context) const {
   const std::string T = std::to_string(context);
   if (first_ + last_ >= context)

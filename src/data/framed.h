@@ -41,6 +41,12 @@ class FramedDataset : public Dataset {
   /// the last token, where there is one, takes the next id. Throws UsageError for impossible edits.
   void set_frame(int64_t context, int64_t ids, TokenRange content, int32_t first_token);
 
+  /// Says that every sequence begins with these tokens of the data.
+  void set_front(std::span<const int32_t> tokens);
+  /// The key of an option that puts tokens around those of the data, or in place of some; empty:
+  /// none does.
+  std::string frame_option() const;
+
   int64_t first() const { return first_; }
   int64_t last() const { return last_; }
   /// What position t ≤ T holds: a token id or one of these.

@@ -53,8 +53,8 @@ class Text : public WindowDataset {
     if (first() > 0) pieces_.push_back("<s>");
     set_frame(context, std::ssize(pieces_), {0, content}, content);
     const auto cut = static_cast<int64_t>(split_ * static_cast<double>(tokens.size()));
-    train_.assign(tokens.begin(), tokens.begin() + cut);
-    validation_.assign(tokens.begin() + cut, tokens.end());
+    train_.ids.assign(tokens.begin(), tokens.begin() + cut);
+    validation_.ids.assign(tokens.begin() + cut, tokens.end());
     cut_to_length(context, path_);
   }
   std::vector<std::string> words() const override {

@@ -1,6 +1,7 @@
 #include "data/token_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -33,11 +34,11 @@ class TokenFile {
   TokenFile(const std::string& key, const std::string& path, int64_t vocabulary)
       : key_(key), path_(path), vocabulary_(vocabulary) {}
 
-  std::vector<int32_t> parse(std::string_view bytes, TokenFormat format) const {
+  TokenArray parse(std::string_view bytes, TokenFormat format) const {
     if (bytes.starts_with("\x93NUMPY"sv)) return parse_npy(bytes);
     if (const std::string_view kind = known_file(bytes); !kind.empty())
       refuse(fmt::format("is {}", kind), hint_for(kind));
-    return parse_raw(bytes, format);
+    return {parse_raw(bytes, format)};
   }
 
  private:
@@ -68,23 +69,26 @@ class TokenFile {
     return tokens;
   }
 
-  std::vector<int32_t> parse_npy(std::string_view bytes) const {
+  TokenArray parse_npy(std::string_view bytes) const {
     const Npy array = read_npy_header(bytes);
     constexpr char cure[] = "In Python: numpy.save(path, ids.astype('<u4').reshape(-1)).";
     if (array.descr.starts_with(">"))
       refuse(fmt::format("has big-endian numbers ({})", array.descr), cure);
     if (array.fortran) refuse("is in Fortran order", cure);
-    if (array.axes != 1)
-      refuse(fmt::format("has {} axes, where tokens have one", array.axes), cure);
+    if (array.extents.empty() || array.extents.size() > 2)
+      refuse(fmt::format("has {} axes, where tokens have one, or two: [sequences, length]",
+                         array.extents.size()),
+             cure);
     const auto type = std::ranges::find(kTypes, array.type(), &Type::name);
     if (type == std::end(kTypes))
       refuse(fmt::format("has {}, which are not token ids", array.numbers()), cure);
     const std::string_view numbers = bytes.substr(array.begin);
-    if (numbers.size() % type->width != 0 || numbers.size() / type->width != array.count)
+    if (numbers.size() % type->width != 0 || !array.holds(numbers.size() / type->width))
       refuse(fmt::format("has {} bytes after its header, which declares {} numbers of {}",
-                         numbers.size(), array.count, type->width),
+                         numbers.size(), fmt::join(array.extents, " × "), type->width),
              "It is truncated or damaged.");
-    return (this->*type->read)(numbers);
+    const uint64_t length = array.extents.size() == 2 ? array.extents.back() : 0;
+    return {(this->*type->read)(numbers), static_cast<int64_t>(length)};
   }
 
   /// What the header of a .npy file says about its array.
@@ -92,8 +96,14 @@ class TokenFile {
     size_t begin = 0;  // of the numbers
     std::string descr;
     bool fortran = false;
-    size_t axes = 0;
-    uint64_t count = 0;  // along the last axis
+    std::vector<uint64_t> extents;
+
+    /// Whether its extents multiply to this.
+    bool holds(uint64_t count) const {
+      const uint64_t last = extents.back();
+      return extents.size() == 1 ? count == last
+                                 : last > 0 && count % last == 0 && count / last == extents[0];
+    }
 
     std::string_view type() const { return std::string_view(descr).substr(descr.empty() ? 0 : 1); }
     std::string numbers() const {
@@ -118,10 +128,9 @@ class TokenFile {
     out.fortran = header.find("'fortran_order': True") != header.npos;
     std::string_view shape = value_of(header, "'shape'", '(', ')');
     while (!shape.empty()) {
-      const auto [end, error] =
-          std::from_chars(shape.data(), shape.data() + shape.size(), out.count);
+      uint64_t& extent = out.extents.emplace_back();
+      const auto [end, error] = std::from_chars(shape.data(), shape.data() + shape.size(), extent);
       if (error != std::errc{}) refuse("has a .npy header without a shape", kFormats);
-      ++out.axes;
       shape.remove_prefix(end - shape.data());
       shape.remove_prefix(std::min(shape.find_first_not_of(", "), shape.size()));
     }
@@ -191,8 +200,8 @@ const TokenFile::Type TokenFile::kTypes[8] = {
 
 }  // namespace
 
-std::vector<int32_t> parse_tokens(const std::string& key, const std::string& path,
-                                  std::string_view bytes, TokenFormat format, int64_t vocabulary) {
+TokenArray parse_tokens(const std::string& key, const std::string& path, std::string_view bytes,
+                        TokenFormat format, int64_t vocabulary) {
   return TokenFile(key, path, vocabulary).parse(bytes, format);
 }
 

@@ -6,12 +6,14 @@
 namespace waiver {
 namespace {
 
-/// Two files of tokens.
+/// Files of tokens.
 class Tokens : public WindowDataset {
  public:
   void options(FieldVisitor& v) override {
-    v.field(Field{"train", "tokens to train on, relative to the working directory"}, train_path_);
-    v.field(Field{"validation", "tokens to validate on"}, validation_path_);
+    v.field({"train", "tokens to train on, relative to the working directory; needed for training"},
+            train_path_);
+    v.field({"validation", "tokens to validate on and to probe; needed for both"},
+            validation_path_);
     v.field({"format", "the numbers of a file without a header; a .npy file states its own format"},
             format_);
     v.field({"vocabulary", "how many token ids there are", between(2, kMostIds)}, vocabulary_);
@@ -30,15 +32,19 @@ class Tokens : public WindowDataset {
     const auto ids = static_cast<int32_t>(vocabulary_);
     const bool own = first() > 0 && first_id_ < 0;
     set_frame(context, ids + own, {0, ids}, own ? ids : static_cast<int32_t>(first_id_));
-    train_ = read_tokens("data.train", train_path_);
-    validation_ = read_tokens("data.validation", validation_path_);
-    cut_to_length(context, train_path_ + ", " + validation_path_);
+    if (has(Split::train)) train_ = read_tokens("data.train", train_path_);
+    if (has(Split::validation)) validation_ = read_tokens("data.validation", validation_path_);
+    const char* both = has(Split::train) && has(Split::validation) ? ", " : "";
+    cut_to_length(context, train_path_ + both + validation_path_);
+  }
+  bool has(Split split) const override {
+    return !(split == Split::train ? train_path_ : validation_path_).empty();
   }
 
  private:
   static constexpr int32_t kMostIds = 1 << 30;  // so that ids, including added ones, fit into int32
 
-  std::vector<int32_t> read_tokens(const std::string& key, const std::string& path) {
+  TokenArray read_tokens(const std::string& key, const std::string& path) {
     return parse_tokens(key, path, read_corpus(key, path), format_, vocabulary_);
   }
 

@@ -17,6 +17,7 @@ class WrappedDataset : public Dataset {
   int64_t features() const override { return data_->features(); }
   int64_t dedicated() const override { return data_->dedicated(); }
   void fill(const Draws& draws, Batch& out) const override { data_->fill(draws, out); }
+  bool has(Split split) const override { return data_->has(split); }
   int64_t validation_windows(int64_t T) const override { return data_->validation_windows(T); }
   bool is_task() const override { return data_->is_task(); }
   std::vector<std::string> query_roles() const override { return data_->query_roles(); }

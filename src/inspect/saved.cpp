@@ -90,6 +90,7 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   saved.config = parse_config(info.config, name, changes);
   check_context(parse_config(info.config, name).model, saved.config.model);
   saved.data = open_own(found, saved.config, overrides);
+  if (reading.validates || reading.probes) require_validation(*saved.data);
   require_memory(saved.config, *saved.data, reading);
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));

@@ -25,7 +25,8 @@ struct SavedModel {
 /// checkpoint is missing or damaged, where the context is longer than the encoding allows, and
 /// where the data's files are not those that the model learned from, unless the overrides name them
 /// (data.path=FILE): tokens are then matched by their strings. Throws UsageError before anything is
-/// computed where its intended use cannot fit into memory.
+/// computed where its intended use needs data and there is none, and where it cannot fit into
+/// memory.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
                       Reading reading);
 

@@ -358,7 +358,7 @@ void train_in(RunDirectory& directory, const Config& config, const Dataset& data
 }  // namespace
 
 void train_run(const Config& config, const RunPlan& plan) {
-  const auto data = open_data(config);
+  const auto data = open_training_data(config);
   const MemoryUse memory = require_memory(config, *data);
   const DataRecord record = DataRecord::of(*data);
   RunDirectory directory = [&] {

@@ -55,7 +55,7 @@ double side_by_side_seconds(const std::vector<double>& each, int64_t places) {
 }  // namespace
 
 Pace Pace::of(const Config& config) {
-  const auto data = open_data(config);
+  const auto data = open_training_data(config);
   const auto seed = static_cast<uint64_t>(config.seed.data);
   Transformer model(config.model, data->vocabulary(), static_cast<uint64_t>(config.seed.init));
   Trainer trainer(config.train, model, *data, seed);

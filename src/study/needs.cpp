@@ -13,7 +13,7 @@
 namespace waiver {
 
 RunNeeds RunNeeds::of(const StudyRun& run) {
-  const auto data = open_data(run.config);
+  const auto data = open_training_data(run.config);
   const DataRecord record = DataRecord::of(*data);
   return {record, RunDigests::of(run.config, record), require_memory(run.config, *data)};
 }
