@@ -21,7 +21,7 @@ inline void import_fresh(const std::filesystem::path& run, const std::string& ya
   optimizer->build(model.parameters(), 0);
   CheckpointInfo info{0, to_yaml(config)};
   info.data = DataRecord{{}, words}.to_json();
-  save_checkpoint(run / "checkpoints", info, model.parameters(), *optimizer);
+  save_checkpoint(run / "checkpoints", info, model.parameters(), optimizer.get());
 }
 
 }  // namespace waiver

@@ -214,6 +214,9 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
 }
 
 std::unique_ptr<Dataset> open_training_data(const Config& config) {
+  if (config.model.output.kind == OutputKind::hidden)
+    throw_placed(config, UsageError("model.output.kind", "without an output layer there is no loss",
+                                    "Write kind: logits for training."));
   auto data = open_data(config);
   for (const Split split : {Split::train, Split::validation})
     if (!data->has(split)) {

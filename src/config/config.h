@@ -57,7 +57,7 @@ Config read_config(const Node& map, Complaints& complaints);
 /// strings of the model's tokens, instead of those found in the data.
 std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string> words = {});
 /// The same for a run that is to be trained; throws UsageError, too, if there is nothing to train
-/// on or to validate on.
+/// on or to validate on, or the model gives no loss.
 std::unique_ptr<Dataset> open_training_data(const Config& config);
 /// Throws UsageError if a saved model's data has nothing to validate on, and hence to probe.
 void require_validation(const Dataset& data);

@@ -20,8 +20,8 @@ struct ImportedModel {
 };
 
 struct ImportOptions {
-  int64_t mask_token = -1;  // the id that stands for a masked token; −1: as tokenizer.json says
-  std::string strings;      // a JSON file with the list of token strings by id; empty: none
+  int64_t mask_token = -1;   // the id that stands for a masked token; −1: as tokenizer.json says
+  std::string strings = {};  // a JSON file with the list of token strings by id; empty: none
 };
 
 /// Reads a folder of the hub. Throws UsageError, naming the file and the key or tensor, for a
