@@ -79,7 +79,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {width: {a: 64}}\n",
        "a.yaml:1:9: model.width: expected a whole number in [1, 65536], found a block."},
       {"model: {mlp: {kind: {kind: gelu}}}\n",
-       "a.yaml:1:15: model.mlp.kind: expected one of relu, gelu, swiglu, linear or none, found a "
+       "a.yaml:1:15: model.mlp.kind: expected one of relu, gelu, gelu_tanh, swiglu, linear or "
+       "none, found a "
        "block. Write the word alone; options, where it has some, stand beside it."},
       {"model: {width: 0}\n",
        "a.yaml:1:16: model.width: expected a whole number in [1, 65536], found 0."},
@@ -125,7 +126,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "a.yaml:3:5: probe.first[2]: expected a whole number of at least 0, found 3.5."},
       // choices, kinds, blocks, text
       {"model: {mlp: {kind: rellu}}\n",
-       "a.yaml:1:21: model.mlp.kind: expected one of relu, gelu, swiglu, linear or none, found "
+       "a.yaml:1:21: model.mlp.kind: expected one of relu, gelu, gelu_tanh, swiglu, linear or "
+       "none, found "
        "\"rellu\". Did you mean relu?"},
       {"model: {init: {kind: gpt, std: 0.1}}\n",
        "a.yaml:1:22: model.init.kind: expected one of fan_in, gpt2 or normal, found \"gpt\". Did "
@@ -187,7 +189,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       {"model: {norm: {kind: none, place: post}}\n",
        "a.yaml:1:28: model.norm.place: only kinds layer and rms have it; the kind here is none."},
       {"model: {mlp: {kind: none, width: 3}}\n",
-       "a.yaml:1:27: model.mlp.width: only kinds relu, gelu, swiglu and linear have it; the kind "
+       "a.yaml:1:27: model.mlp.width: only kinds relu, gelu, gelu_tanh, swiglu and linear have it; "
+       "the kind "
        "here is none."},
       {"model: {attention: {absent: [0, 2]}}\n",
        "a.yaml:1:29: model.attention.absent: there is no layer 2; model.layers is 2. Layers count "

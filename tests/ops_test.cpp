@@ -108,6 +108,7 @@ template <class S>
 S activated(const S& x, Activation activation) {
   if (activation == Activation::gelu)
     return 0.5 * x * (S(1.0) + reference::erf_of(x / std::sqrt(2.0)));
+  if (activation == Activation::gelu_tanh) return reference::gelu_tanh(x);
   if (activation == Activation::relu) return reference::real_part(x) > 0 ? x : S(0.0);
   return x;
 }
@@ -168,7 +169,8 @@ TEST_CASE("mlp is activation(x W + b) W + b") {
   REQUIRE(fast_pitch(512) != 512);  // the hidden rows are padded
   for (const auto& [N, I, F, O] :
        {Sizes{1, 1, 1, 1}, {7, 3, 5, 2}, {5, 3, 512, 2}, {130, 67, 71, 9}})
-    for (Activation activation : {Activation::none, Activation::relu, Activation::gelu})
+    for (Activation activation :
+         {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh})
       for (bool bias : {false, true}) {
         std::vector<Shape> shapes = {{N, I}, {I, F}, {F, O}};
         if (bias) shapes.insert(shapes.end(), {{F}, {O}});
@@ -329,6 +331,31 @@ TEST_CASE("fast_exp is e^x") {
   CHECK(std::isnan(fast_exp(NAN)));
 }
 
+TEST_CASE("tanh_gelu is GELU's tanh form, with its slope") {
+  double share = 0, relative = 0, slope = 0;
+  for (double at = -10; at < 10; at += 1.37e-5) {
+    const auto x = static_cast<float>(at);
+    const double z = x, u = std::sqrt(2 / M_PI) * (z + 0.044715 * z * z * z);
+    const double true_share = 1 / (1 + std::exp(-2 * u)), rest = 1 / (1 + std::exp(2 * u));
+    const double true_slope =
+        true_share * (1 + 2 * z * rest * std::sqrt(2 / M_PI) * (1 + 3 * 0.044715 * z * z));
+    const TanhGelu found = tanh_gelu(x);
+    share = std::max(share, std::abs(found.share - true_share));
+    relative = std::max(relative, std::abs(found.share / true_share - 1));
+    slope = std::max(slope, std::abs(found.slope - true_slope));
+  }
+  CHECK(share < 1.2e-7);
+  CHECK(relative < 2e-5);
+  CHECK(slope < 3e-7);
+  for (const float x : {11.0f, 1e10f, 1e30f}) {
+    CHECK(tanh_gelu(x).share == 1.0f);
+    CHECK(tanh_gelu(x).slope == 1.0f);
+    CHECK(std::abs(tanh_gelu(-x).share) < 1e-36f);
+    CHECK(std::abs(tanh_gelu(-x).slope) < 1e-35f);
+  }
+  CHECK(std::isnan(tanh_gelu(NAN).share));
+}
+
 TEST_CASE("fast_expm1 is e^x − 1 without cancellation") {
   for (const float sign : {1.0f, -1.0f})
     for (int i = 0; i < 20000; ++i) {
@@ -411,11 +438,13 @@ TEST_CASE("a tape that does not record gives the same values and no gradients") 
   }
   const Variable v = recording.variable({9, 4});
   std::fill_n(v.value.data, v.value.size(), 0.5f);
-  const Variable a = mlp(recording, x, {w}, Activation::gelu, {v});
-  const Variable b = mlp(silent, x, {w}, Activation::gelu, {v});
-  CHECK(copy(a.value) == copy(b.value));
-  CHECK(a.wants_grad());
-  CHECK_FALSE(b.wants_grad());
+  for (const Activation activation : {Activation::gelu, Activation::gelu_tanh}) {
+    const Variable a = mlp(recording, x, {w}, activation, {v});
+    const Variable b = mlp(silent, x, {w}, activation, {v});
+    CHECK(copy(a.value) == copy(b.value));
+    CHECK(a.wants_grad());
+    CHECK_FALSE(b.wants_grad());
+  }
 }
 
 }  // namespace

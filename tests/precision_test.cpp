@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "autograd/ops/attention.h"
@@ -14,6 +15,7 @@
 #include "data/dataset.h"
 #include "model/attention/normalizer.h"
 #include "model/intervention.h"
+#include "reference/scalar.h"
 #include "runs.h"
 #include "train/trainer.h"
 
@@ -173,6 +175,19 @@ TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
           }
 }
 
+// activation(x) and its derivative.
+std::pair<double, double> value_and_slope(Activation activation, double x) {
+  if (activation == Activation::relu) return {std::max(x, 0.0), x > 0 ? 1.0 : 0.0};
+  if (activation == Activation::gelu_tanh) {
+    reference::Dual at(x);
+    at.slopes[0] = 1;
+    const reference::Dual y = reference::gelu_tanh(at);
+    return {y.value, y.slopes[0]};
+  }
+  const double cdf = 0.5 * std::erfc(-x / std::sqrt(2.0));
+  return {x * cdf, cdf + x * std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0))};
+}
+
 // Several tiles a task, parts of columns that are no multiple of a part's width, a sum of two
 // pieces.
 TEST_CASE("an mlp in bfloat16 is that of the rounded numbers, forward and backward") {
@@ -180,7 +195,8 @@ TEST_CASE("an mlp in bfloat16 is that of the rounded numbers, forward and backwa
     int64_t N, I, M, O;
   };
   for (const auto& [N, I, M, O] : {Sizes{900, 6, 600, 3}, {70, 4200, 300, 5}, {1, 3, 7, 2}})
-    for (const Activation activation : {Activation::relu, Activation::gelu}) {
+    for (const Activation activation :
+         {Activation::relu, Activation::gelu, Activation::gelu_tanh}) {
       INFO(N, " rows, ", M, " hidden");
       Arena arena;
       Tape tape(arena);
@@ -206,11 +222,9 @@ TEST_CASE("an mlp in bfloat16 is that of the rounded numbers, forward and backwa
       Matrix z = product(matrix(x.value), matrix(up.weight.value), matrix(up.bias.value));
       Matrix h = z, dz = product(dy, matrix(down.weight.value).transposed());
       for (size_t i = 0; i < z.numbers.size(); ++i) {
-        const double v = z.numbers[i], cdf = 0.5 * std::erfc(-v / std::sqrt(2.0));
-        const bool relu = activation == Activation::relu;
-        h.numbers[i] = relu ? std::max(v, 0.0) : v * cdf;
-        dz.numbers[i] *= relu ? (v > 0 ? 1.0 : 0.0)
-                              : cdf + v * std::exp(-v * v / 2) / std::sqrt(2 * std::acos(-1.0));
+        const auto [value, slope_there] = value_and_slope(activation, z.numbers[i]);
+        h.numbers[i] = value;
+        dz.numbers[i] *= slope_there;
       }
       // A hidden number whose rounding float32 and double decide differently moves by 2⁻⁸ of
       // itself.

@@ -59,8 +59,8 @@ struct Model : Parts<S> {
       eps = s.number("norm.eps");
     }
     if (norm == "layer") norm_bias = s.flag("norm.bias");
-    activation =
-        s.known("mlp.kind", {"relu", "gelu", "swiglu", "linear", "none"}, "model.cpp: Model");
+    activation = s.known("mlp.kind", {"relu", "gelu", "gelu_tanh", "swiglu", "linear", "none"},
+                         "model.cpp: Model");
     if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
     hidden = s.known("output.kind", {"logits", "hidden"}, "model.cpp: logits()") == "hidden";
     if (hidden) return;
@@ -141,6 +141,7 @@ struct Model : Parts<S> {
 
   S activated(const S& x) const {
     if (activation == "gelu") return gelu(x);
+    if (activation == "gelu_tanh") return gelu_tanh(x);
     if (activation == "relu") return beyond_kink(x) ? x : S(0.0);
     return x;
   }

@@ -55,6 +55,11 @@ inline Dual sqrt(const Dual& x) {
   return x.chain(root, 0.5 / root);
 }
 
+inline Dual tanh(const Dual& x) {
+  const double y = std::tanh(x.value);
+  return x.chain(y, 1 - y * y);
+}
+
 inline double real_part(double x) { return x; }
 inline double real_part(const Dual& x) { return x.value; }
 inline double real_part(const std::complex<double>& x) { return x.real(); }
@@ -84,6 +89,14 @@ inline Dual erf_of(const Dual& x) { return x.chain(std::erf(x.value), erf_slope(
 /// To first order in the imaginary part, which a complex step keeps at 1e-30.
 inline std::complex<double> erf_of(const std::complex<double>& x) {
   return {std::erf(x.real()), x.imag() * erf_slope(x.real())};
+}
+
+/// GELU's tanh form (1606.08415, §2).
+template <class S>
+S gelu_tanh(const S& x) {
+  using std::tanh;
+  const S u = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+  return 0.5 * x * (S(1.0) + tanh(u));
 }
 
 }  // namespace waiver::reference

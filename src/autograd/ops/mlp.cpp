@@ -38,6 +38,8 @@ struct Factor {
   }
 };
 
+bool is_gelu(Activation act) { return act == Activation::gelu || act == Activation::gelu_tanh; }
+
 // z becomes activation(z). GELU's slope is kept where there is a place for it: forward has all its
 // terms at hand, and backward would take as long again to compute it.
 void activate(const Part& z, Activation act, const Tensor& slope) {
@@ -45,11 +47,15 @@ void activate(const Part& z, Activation act, const Tensor& slope) {
     float *y = z.row(n), *s = slope ? slope.row(n) + z.first : nullptr;
     if (act == Activation::relu)
       for (int64_t c = 0; c < z.width(); ++c) y[c] = y[c] > 0 ? y[c] : (y[c] <= 0 ? 0 : y[c]);
-    if (act != Activation::gelu) continue;
-    for (int64_t c = 0; c < z.width(); ++c) {
+    for (int64_t c = 0; act == Activation::gelu && c < z.width(); ++c) {
       const NormalCdf phi = normal_cdf(y[c]);
       if (s) s[c] = phi.cdf + y[c] * phi.density;
       y[c] *= phi.cdf;
+    }
+    for (int64_t c = 0; act == Activation::gelu_tanh && c < z.width(); ++c) {
+      const TanhGelu gelu = tanh_gelu(y[c]);
+      if (s) s[c] = gelu.slope;
+      y[c] *= gelu.share;
     }
   }
 }
@@ -63,8 +69,7 @@ void slope_times(const Part& dy, Activation act, const Operand& y, const Tensor&
       d[c] = static_cast<float>(row.halves[c]) > 0 ? d[c] : 0;
     for (int64_t c = 0; act == Activation::relu && row.floats && c < dy.width(); ++c)
       d[c] = row.floats[c] > 0 ? d[c] : 0;
-    for (int64_t c = 0; act == Activation::gelu && c < dy.width(); ++c)
-      d[c] *= slope.row(n)[dy.first + c];
+    for (int64_t c = 0; is_gelu(act) && c < dy.width(); ++c) d[c] *= slope.row(n)[dy.first + c];
   }
 }
 
@@ -95,7 +100,7 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
   const BatchParts parts = tape.parts(N);
   const Variable y = tape.variable({N, out});
   Tensor slope;
-  if (act == Activation::gelu && tape.recording()) slope = arena.matrix(N, M);
+  if (is_gelu(act) && tape.recording()) slope = arena.matrix(N, M);
 
   const Right w_up = right_side(arena, up.weight.value, true, precision),
               w_down = right_side(arena, down.weight.value, true, precision);

@@ -39,9 +39,9 @@ Variable linear_transposed(Tape& tape, Variable x, Variable weight, Variable bia
 struct Affine {
   Variable weight, bias = {};
 };
-enum class Activation { none, relu, gelu };
+enum class Activation { none, relu, gelu, gelu_tanh };
 /// y = activation(x W_up + b_up) W_down + b_down: x [N, C], W_up [C, M], W_down [M, C'] → [N, C'].
-/// GELU is z Φ(z), exact.
+/// GELU is z Φ(z), exact; its tanh form is z (1 + tanh(√(2/π) (z + 0.044715 z³))) / 2.
 Variable mlp(Tape& tape, Variable x, const Affine& up, Activation activation, const Affine& down);
 
 /// y = x Φ(x), exact: x [N, C].

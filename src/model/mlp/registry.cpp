@@ -5,11 +5,12 @@
 
 namespace waiver {
 
-#define MLPS(KIND)  \
-  KIND(Mlp, relu)   \
-  KIND(Mlp, gelu)   \
-  KIND(Mlp, swiglu) \
-  KIND(Mlp, linear) \
+#define MLPS(KIND)     \
+  KIND(Mlp, relu)      \
+  KIND(Mlp, gelu)      \
+  KIND(Mlp, gelu_tanh) \
+  KIND(Mlp, swiglu)    \
+  KIND(Mlp, linear)    \
   KIND(Mlp, no_mlp)
 WAIVER_REGISTRY(Mlp, MLPS)
 

@@ -31,6 +31,13 @@ Registered<Mlp> gelu_kind() {
       "gelu", "the same with x Φ(x), exact (by erf), as in nanoGPT's GPT-2 (1606.08415)");
 }
 
+Registered<Mlp> gelu_tanh_kind() {
+  return kind_of<Mlp, TwoLayer<Activation::gelu_tanh>>(
+      "gelu_tanh",
+      "the same with GELU's tanh form, x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, as in GPT-2 "
+      "(1606.08415)");
+}
+
 Registered<Mlp> linear_kind() {
   return kind_of<Mlp, TwoLayer<Activation::none>>("linear", "x W_up W_down: no activation");
 }
