@@ -208,15 +208,20 @@ TEST_CASE("products that are cut by columns have all of them") {
       });
 }
 
-TEST_CASE("gelu is x Φ(x)") {
+TEST_CASE("activations, each number by itself") {
   for (const auto& [N, C] : {std::array{1, 1}, {9, 5}, {150, 67}})
-    check(
-        {{N, C}}, [](Tape& tape, const auto& in) { return gelu(tape, in[0]); },
-        [](const auto& in) {
-          auto y = in[0];
-          for (auto& v : y) v = 0.5 * v * (1.0 + reference::erf_of(v / std::sqrt(2.0)));
-          return y;
-        });
+    for (const Activation activation :
+         {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh})
+      check(
+          {{N, C}},
+          [=](Tape& tape, const auto& in) {
+            return activate(tape, copy_of(tape, in[0]), activation);
+          },
+          [=](const auto& in) {
+            auto y = in[0];
+            for (auto& v : y) v = activated(v, activation);
+            return y;
+          });
 }
 
 TEST_CASE("repeat_heads gives every head the key and value of its group") {

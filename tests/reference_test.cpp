@@ -212,10 +212,11 @@ TEST_CASE("an encoder's parts agree with the reference") {
                        {"token_types.count", 2},
                        {"token_types.separator", 4},
                        {"attention.mask.padding", 9}}};
-  const Edits heads[] = {{{}, {{"output.transform", 1}, {"output.tied", 1}, {"output.bias", 1}}},
-                         {{}, {{"output.transform", 1}}},
-                         {{{"output.kind", "hidden"}}, {}},
-                         {{{"norm.kind", "none"}, {"norm.place", ""}}, {{"output.transform", 1}}}};
+  const Edits heads[] = {
+      {{{"output.transform", "gelu"}}, {{"output.tied", 1}, {"output.bias", 1}}},
+      {{{"output.transform", "gelu_tanh"}}, {}},
+      {{{"output.kind", "hidden"}}, {}},
+      {{{"norm.kind", "none"}, {"norm.place", ""}, {"output.transform", "relu"}}, {}}};
   for (Edits head : heads) {
     Edits edits = with(encoder, head);
     if (head.words.contains("norm.kind")) {

@@ -36,7 +36,7 @@ constexpr const char* kOptions[] = {"model.position={kind: rope, fraction: 0.25}
                                     "model.block=parallel",
                                     "model.token_types.count=2",
                                     "model.position={kind: learned, into: attention}",
-                                    "model.output.transform=true",
+                                    "model.output.transform=gelu",
                                     "model.output.tied=true",
                                     "model.output.bias=true",
                                     "model.sink_tokens=1",

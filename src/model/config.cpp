@@ -45,6 +45,14 @@ std::span<const Choice> words(AttentionBias) {
   return all;
 }
 
+std::span<const Choice> words(OutputTransform) {
+  static constexpr Choice all[] = {{"none", "no such layer", "false"},
+                                   {"relu", "max(0, x)"},
+                                   {"gelu", "x Φ(x), exact", "true"},
+                                   {"gelu_tanh", "GELU's tanh form"}};
+  return all;
+}
+
 std::span<const Choice> words(OutputKind) {
   static constexpr Choice all[] = {
       {"logits", "logits over the vocabulary"},
@@ -105,11 +113,13 @@ void NormConfig::visit(FieldVisitor& v) {
 void OutputConfig::visit(FieldVisitor& v) {
   v.field({"kind", "what the model makes of the residual stream"}, kind);
   const Condition logits = where("kind", kind, {OutputKind::logits});
-  v.field(Field{"transform",
-                "whether a dense layer of the residual stream's width with a bias, GELU and a norm "
-                "come before the output layer (BERT's masked-token head, 1810.04805 and its code)"}
-              .only(logits),
-          transform);
+  v.field(
+      Field{"transform",
+            "the activation of a dense layer of the residual stream's width, with a bias, which "
+            "comes before the output layer and is followed by a norm (BERT's masked-token head, "
+            "1810.04805 and its code)"}
+          .only(logits),
+      transform);
   v.field(Field{"tied",
                 "whether the output layer is the token embedding, transposed (Press and Wolf, "
                 "1608.05859)"}
@@ -274,7 +284,8 @@ void check_features(const ModelConfig& model, std::vector<ModelConfig::Misfit>& 
   if (model.output.bias) refuse("model.output.bias", "the bias is on logits of tokens");
   if (model.output.kind == OutputKind::hidden)
     refuse("model.output.kind", "the output is that stream anyway");
-  if (model.output.transform) refuse("model.output.transform", "there is no output layer");
+  if (model.output.transform != OutputTransform::none)
+    refuse("model.output.transform", "there is no output layer");
   if (model.attention.mask->separator() >= 0)
     refuse("model.attention.mask.separator", "documents are separated by a token");
   if (model.token_types.count > 0) refuse("model.token_types", "tokens have types");

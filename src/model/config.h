@@ -29,6 +29,10 @@ std::span<const Choice> words(BlockKind);
 enum class AttentionBias { none, all, qkv };
 std::span<const Choice> words(AttentionBias);
 
+/// The activation of a dense layer before the output layer.
+enum class OutputTransform { none, relu, gelu, gelu_tanh };
+std::span<const Choice> words(OutputTransform);
+
 /// What the model makes of the residual stream.
 enum class OutputKind { logits, hidden };
 std::span<const Choice> words(OutputKind);
@@ -74,7 +78,7 @@ struct NormConfig {
 
 struct OutputConfig {
   OutputKind kind = OutputKind::logits;
-  bool transform = false;
+  OutputTransform transform = OutputTransform::none;
   bool tied = false;
   bool bias = false;
 

@@ -69,6 +69,20 @@ void edit_effective(const Input& input, Arena& arena, const Tensor& x) {
     if (added.data[i] != before[i]) x.data[i] += added.data[i] - before[i];
 }
 
+Activation activation_of(OutputTransform transform) {
+  switch (transform) {
+    case OutputTransform::relu:
+      return Activation::relu;
+    case OutputTransform::gelu:
+      return Activation::gelu;
+    case OutputTransform::gelu_tanh:
+      return Activation::gelu_tanh;
+    case OutputTransform::none:
+      break;
+  }
+  return Activation::none;
+}
+
 // A tensor as a Variable whose gradient nobody needs.
 Variable features_of(Tape& tape, const Input& input, int64_t C) {
   Variable x = tape.variable({input.batch * input.length, C});
@@ -119,7 +133,7 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
 
 void Transformer::build_output(Builder& builder) {
   const int64_t C = config_.width;
-  if (config_.output.transform) {
+  if (config_.output.transform != OutputTransform::none) {
     transform_ = builder.linear("output.transform", C, C, true);
     transform_norm_ = build_norm(builder, config_, "output.norm");
   }
@@ -130,7 +144,9 @@ void Transformer::build_output(Builder& builder) {
 }
 
 Variable Transformer::logits(Tape& tape, Variable x) const {
-  if (transform_norm_) x = transform_norm_->apply(tape, gelu(tape, apply(tape, transform_, x)));
+  if (transform_norm_)
+    x = transform_norm_->apply(
+        tape, activate(tape, apply(tape, transform_, x), activation_of(config_.output.transform)));
   return config_.output.tied ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
                              : apply(tape, output_, x);
 }

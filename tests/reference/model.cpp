@@ -35,10 +35,10 @@ struct Model : Parts<S> {
   Attention<S> attention;
   std::vector<Encoding> encodings;
   int64_t V, F = 0, layers, dedicated, types, type_separator;
-  std::string norm, place, activation;
+  std::string norm, place, activation, transform = "none";
   bool features, residual, parallel, dedicated_into_attention,
       final_norm = false, embedding_norm = false, mlp_bias = false, norm_bias = false, hidden,
-      transform = false, output_bias = false, tied = false;
+      output_bias = false, tied = false;
   double eps = 0;
 
   Model(const Settings& s, const Weights<S>& w, const Problem& p)
@@ -64,7 +64,9 @@ struct Model : Parts<S> {
     if (activation != "none") F = s.count("mlp.width"), mlp_bias = s.flag("mlp.bias");
     hidden = s.known("output.kind", {"logits", "hidden"}, "model.cpp: logits()") == "hidden";
     if (hidden) return;
-    transform = s.flag("output.transform"), output_bias = s.flag("output.bias");
+    transform = s.known("output.transform", {"none", "relu", "gelu", "gelu_tanh"},
+                        "model.cpp: activated()");
+    output_bias = s.flag("output.bias");
     tied = s.flag("output.tied");
   }
 
@@ -139,7 +141,7 @@ struct Model : Parts<S> {
 
   static S gelu(const S& x) { return 0.5 * x * (S(1.0) + erf_of(x / std::sqrt(2.0))); }
 
-  S activated(const S& x) const {
+  static S activated(const S& x, const std::string& activation) {
     if (activation == "gelu") return gelu(x);
     if (activation == "gelu_tanh") return gelu_tanh(x);
     if (activation == "relu") return beyond_kink(x) ? x : S(0.0);
@@ -148,7 +150,7 @@ struct Model : Parts<S> {
 
   std::vector<S> mlp(const std::vector<S>& x, const std::string& name) const {
     std::vector<S> hidden = affine(x, name + ".up", F, mlp_bias);
-    for (S& v : hidden) v = activated(v);
+    for (S& v : hidden) v = activated(v, activation);
     if (activation == "swiglu") {
       const std::vector<S> gate = affine(x, name + ".gate", F, mlp_bias);
       for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = gate[i] * sigmoid(gate[i]) * hidden[i];
@@ -159,9 +161,9 @@ struct Model : Parts<S> {
   // Logits [B·L, V], or the answers to features, or the stream [B·L, C].
   std::vector<S> logits(std::vector<S> x) const {
     if (features || hidden) return x;
-    if (transform) {
+    if (transform != "none") {
       x = affine(x, "output.transform", C, true);
-      for (S& v : x) v = gelu(v);
+      for (S& v : x) v = activated(v, transform);
       x = normed(x, "output.norm");
     }
     if (!tied) return affine(x, "output", V, output_bias);
@@ -302,7 +304,7 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Settings& s, int
   }
   if (kind != "none" && s.flag("norm.final")) norm("final.norm", {"pre", "sandwich"});
   if (features || s.word("output.kind") == "hidden") return shapes;
-  if (s.flag("output.transform")) {
+  if (s.word("output.transform") != "none") {
     affine("output.transform", C, C, true);
     norm("output.norm", everywhere);
   }

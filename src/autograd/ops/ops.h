@@ -44,8 +44,8 @@ enum class Activation { none, relu, gelu, gelu_tanh };
 /// GELU is z Φ(z), exact; its tanh form is z (1 + tanh(√(2/π) (z + 0.044715 z³))) / 2.
 Variable mlp(Tape& tape, Variable x, const Affine& up, Activation activation, const Affine& down);
 
-/// y = x Φ(x), exact: x [N, C].
-Variable gelu(Tape& tape, Variable x);
+/// y = activation(x): x [N, C].
+Variable activate(Tape& tape, Variable x, Activation activation);
 
 /// y = silu(gate) ⊙ up, silu(z) = z σ(z): same shapes.
 Variable swiglu(Tape& tape, Variable gate, Variable up);

@@ -47,12 +47,8 @@ void refuse_variants(const HubConfig& c) {
 
 Json read_head(const Published& published, const EncoderKin& kin, const std::string& activation) {
   if (!published.has_head(kin.head, false)) return {{"kind", "hidden"}};
-  if (!is_roberta(kin) && activation != "gelu")
-    published.config.refuse(
-        "hidden_act",
-        fmt::format("the masked-token head has {} too, here it has gelu", activation));
   return {
-      {"transform", true},
+      {"transform", is_roberta(kin) ? "gelu" : activation},
       {"tied", published.tied(kin.head,
                               std::string(kin.prefix) + "embeddings.word_embeddings.weight", true)},
       {"bias", true}};
