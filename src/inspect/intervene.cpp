@@ -95,7 +95,7 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
 
 void write_effects(const std::filesystem::path& path, const SavedModel& saved,
                    const InterventionSpec& spec, const Effects& effects) {
-  Log::Axes axes = log_axes(saved.config);
+  Log::Axes axes = log_axes(saved.config, *saved.data);
   axes["arm"] = std::ssize(effects.arms);
   axes["named"] = std::ssize(effects.positions);
   Log log = Log::create(path, axes, to_yaml(saved.config));
