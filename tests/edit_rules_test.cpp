@@ -48,7 +48,7 @@ std::vector<float> with_donors(const Transformer& model, std::vector<EditConfig>
   edits.give(donors);
   std::vector<float> out;
   in_parts(part, [&](int64_t b, const std::vector<int32_t>& ids, int64_t n) {
-    edits.begin(b, sequences);
+    edits.begin(b, std::vector<int64_t>(sequences, T));
     const std::vector<float> one = pass(ids, n, &edits);
     out.insert(out.end(), one.begin(), one.end());
   });

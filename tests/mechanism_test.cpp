@@ -236,7 +236,7 @@ TEST_CASE("effective encodings are means over contents, whose own mean is zero")
   const auto made = build({.position = "learned", .by_token = kPull, .by_position = kPull});
   const Letters data(false);
   Prober prober(*made, data, ProbeConfig{}, 0);
-  const auto effective = effective_encodings(*made, prober.sequences(), ProbeConfig{}.batch);
+  const auto effective = effective_encodings(*made, prober.sequences(), prober.lengths());
   // No norm, no MLP: what is added is the encoding, of position 0 alone.
   const float mine[] = {0, kPull, -0.9f};
   for (int64_t p = 0; p < T; ++p)

@@ -10,7 +10,9 @@
 #include "config/writer.h"
 #include "core/memory.h"
 #include "core/tensor.h"
+#include "data/padded.h"
 #include "probe/mechanism/mechanism.h"
+#include "probe/probe_batch.h"
 #include "train/trainer.h"
 
 namespace waiver {
@@ -63,6 +65,9 @@ void check_features(const Config& config, std::vector<ModelConfig::Misfit>& out)
          fmt::format("{} is for {}, but {}", objective,
                      features > 0 ? "tokens" : "real-valued answers", gives),
          fmt::format("Write objective: {}.", features > 0 ? "regression" : "next_token")});
+  if (features > 0 && config.model.attention.mask->padding() >= 0)
+    out.push_back(
+        {"model.attention.mask.padding", gives + ", which have no padding", "Write padding: -1."});
 }
 
 // Whether the mask leaves something to predict, and the objective leaves the mask something to do.
@@ -113,13 +118,14 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
   return out;
 }
 
-// The first sequence stands for all: which places are predicted does not depend on the tokens.
+// The first sequence stands for all, since which places are predicted does not depend on the
+// tokens; where there is padding, a few do.
 void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
   if (Shape{context, 2 + 2 * data.features(), sizeof(float)}.size() > memory_limit())
     throw UsageError("model.context", "a single sequence does not fit into this machine's memory");
   if (!data.has(Split::train) && !data.has(Split::validation)) return;
   Batch first;
-  first.resize(1, context);
+  first.resize(data.padding() < 0 ? 1 : 16, context);
   data.batch(0, data.has(Split::train) ? Split::train : Split::validation, 0, first);
   if (count_targets(first.targets) == 0)
     throw UsageError(prefix > 0 ? "model.attention.mask.prefix" : "data",
@@ -127,6 +133,33 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
                      fmt::format("Of {} tokens, the prefix ({}) is given, and tokens that are the "
                                  "same in every sequence are not predicted.",
                                  context, prefix));
+}
+
+// Whether padding leaves enough of the probe batch.
+void check_probe(const Config& config, const Dataset& data) {
+  if (data.padding() < 0) return;
+  const int64_t T = config.model.context;
+  const Batch batch =
+      probe_batch(data, static_cast<uint64_t>(config.seed.data), config.probe.batch, T);
+  const std::vector<int32_t>& tokens = batch.whole.empty() ? batch.inputs : batch.whole;
+  for (int64_t b = 0; b < batch.batch && !config.probe.mechanism.empty(); ++b)
+    if (const int64_t length = data.length(&tokens[b * T], T); length < 2) refuse_shortest(length);
+}
+
+// Throws UsageError where the model names a token that the data lacks.
+void check_tokens(const Config& config, const Dataset& data) {
+  const Mask& mask = *config.model.attention.mask;
+  const struct {
+    const char* key;
+    int64_t token;
+    const char* without;
+  } named[] = {{"model.attention.mask.separator", mask.separator(), "one document"},
+               {"model.attention.mask.padding", mask.padding(), "no padding"},
+               {"model.token_types.separator", config.model.token_types.separator, "one segment"}};
+  for (const auto& [key, token, without] : named)
+    if (token >= data.vocabulary())
+      throw UsageError(key, fmt::format("{} is not a token id of this data", token),
+                       fmt::format("Ids go up to {}; -1: {}.", data.vocabulary() - 1, without));
 }
 
 // Steps of a list that the run never reaches.
@@ -202,10 +235,9 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
   data->use_words(std::move(words));
   data->open(config.model.context);
   const Mask& mask = *config.model.attention.mask;
-  if (mask.separator() >= data->vocabulary())
-    throw UsageError("model.attention.mask.separator",
-                     fmt::format("{} is not a token id of this data", mask.separator()),
-                     fmt::format("Ids go up to {}; -1: one document.", data->vocabulary() - 1));
+  check_tokens(config, *data);
+  if (mask.padding() >= 0)
+    data = with_padding(std::move(data), static_cast<int32_t>(mask.padding()));
   data = config.train.objective->apply(std::move(data), mask.prefix());
   check_targets(*data, config.model.context, mask.prefix());
   return data;
@@ -213,18 +245,21 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
   throw_placed(config, problem);
 }
 
-std::unique_ptr<Dataset> open_training_data(const Config& config) {
+std::unique_ptr<Dataset> open_training_data(const Config& config) try {
   if (config.model.output.kind == OutputKind::hidden)
-    throw_placed(config, UsageError("model.output.kind", "without an output layer there is no loss",
-                                    "Write kind: logits for training."));
+    throw UsageError("model.output.kind", "without an output layer there is no loss",
+                     "Write kind: logits for training.");
   auto data = open_data(config);
   for (const Split split : {Split::train, Split::validation})
     if (!data->has(split)) {
       const std::string key = fmt::format("data.{}", split_name(split));
-      throw_placed(config, UsageError(key, "it must be given for training",
-                                      fmt::format("Name a file of tokens: {}=FILE.", key)));
+      throw UsageError(key, "it must be given for training",
+                       fmt::format("Name a file of tokens: {}=FILE.", key));
     }
+  check_probe(config, *data);
   return data;
+} catch (const UsageError& problem) {
+  throw_placed(config, problem);
 }
 
 void require_validation(const Dataset& data) {

@@ -27,8 +27,10 @@ class BackcopyTask : public Task {
  protected:
   BackcopyTask() : Task(1) {}
   Law law(const int32_t* x, int64_t t) const override;
-  std::string own_key_role() const override { return "trigger"; }
-  bool has_own_key_role(int32_t token) const override { return is_trigger(token); }
+  std::vector<std::string> own_key_roles() const override { return {"trigger"}; }
+  int64_t own_key_role(int32_t token, int64_t t) const override {
+    return is_trigger(token) && !is_first(t) ? 0 : -1;
+  }
   /// Throws UsageError for a rule without any trigger.
   void check_rule() const;
 

@@ -10,6 +10,23 @@ int64_t count_targets(std::span<const int32_t> targets) {
   return std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
 }
 
+bool TokenRange::contains(int32_t token) const {
+  return begin <= token && token < end && !std::ranges::binary_search(except, token);
+}
+
+int32_t TokenRange::operator()(double u) const {
+  const auto count = static_cast<double>(end - begin - std::ssize(except));
+  int32_t token = begin + static_cast<int32_t>(u * count);
+  for (const int32_t other : except) token += other <= token;
+  return token;
+}
+
+int64_t Dataset::length(const int32_t* inputs, int64_t T) const {
+  const int32_t fill = padding();
+  while (T > 0 && inputs[T - 1] == fill) --T;
+  return T;
+}
+
 std::vector<int32_t> Dataset::encode(std::string_view text) const {
   std::vector<int32_t> tokens;
   for (size_t at = 0; at < text.size();) {

@@ -32,14 +32,14 @@ struct Batch {
 /// How many targets there are to predict (those ≥ 0).
 int64_t count_targets(std::span<const int32_t> targets);
 
-/// Token ids begin … end − 1.
+/// Token ids begin … end − 1, without some. REQUIRES: those are ascending, and not all.
 struct TokenRange {
   int32_t begin = 0, end = 0;
+  std::vector<int32_t> except = {};
 
+  bool contains(int32_t token) const;
   /// The uniform draw for u ∈ [0, 1).
-  int32_t operator()(double u) const {
-    return begin + static_cast<int32_t>(u * static_cast<double>(end - begin));
-  }
+  int32_t operator()(double u) const;
 };
 
 /// The query role of tokens that a task gives nothing to look up.
@@ -115,7 +115,12 @@ class Dataset {
   /// it.
   virtual std::vector<int32_t> encode(std::string_view text) const;
 
-  /// The ids of the data's own tokens, without special tokens.
+  /// The token that fills up sequences at their end, or −1: none does.
+  virtual int32_t padding() const { return -1; }
+  /// How many of a sequence's T tokens come before its padding.
+  int64_t length(const int32_t* inputs, int64_t T) const;
+
+  /// The ids of the data's own tokens, without special tokens and padding.
   virtual TokenRange content() const { return {0, static_cast<int32_t>(vocabulary())}; }
   /// Whether every sequence has the same token at position t.
   virtual bool fixed(int64_t /*t*/) const { return false; }

@@ -38,8 +38,9 @@ void FramedDataset::options(FieldVisitor& v) {
 void FramedDataset::set_frame(int64_t context, int64_t ids, TokenRange content,
                               int32_t first_token) {
   vocabulary_ = ids + (last_ > 0 ? 1 : 0);
-  content_ = content;
+  content_ = std::move(content);
   last_token_ = last_ > 0 ? static_cast<int32_t>(ids) : -1;
+  other_role_ = std::ssize(key_roles()) - 1;
   check_edits(context);
   places_.assign(context + 1, kData);
   std::fill_n(places_.begin(), first_, first_token);
@@ -99,16 +100,15 @@ std::vector<int32_t> FramedDataset::front() const {
 std::vector<std::string> FramedDataset::key_roles() const {
   std::vector<std::string> names = {"first"};
   if (last_ > 0) names.push_back("separator");
-  if (const std::string own = own_key_role(); !own.empty()) names.push_back(own);
+  for (std::string& own : own_key_roles()) names.push_back(std::move(own));
   names.push_back("other");
   return names;
 }
 
 int64_t FramedDataset::key_role(const int32_t* inputs, int64_t t) const {
-  const int64_t separators = last_ > 0 ? 1 : 0, own = own_key_role().empty() ? 0 : 1;
-  if (t < std::max<int64_t>(1, first_)) return 0;
-  if (inputs[t] == last_token_) return 1;
-  return 1 + separators + (own == 1 && !has_own_key_role(inputs[t]) ? 1 : 0);
+  if (const int64_t own = own_key_role(inputs[t], t); own >= 0) return (last_ > 0 ? 2 : 1) + own;
+  if (is_first(t)) return 0;
+  return inputs[t] == last_token_ ? 1 : other_role_;
 }
 
 std::string FramedDataset::text(int32_t token) const {

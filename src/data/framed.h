@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "data/dataset.h"
 
 namespace waiver {
@@ -29,7 +31,7 @@ class FramedDataset : public Dataset {
   std::vector<int32_t> front() const final;
   std::string text(int32_t token) const final;
   /// first: the first tokens, or the one at position 0; separator: the last token, where there is
-  /// one; those of the data; other.
+  /// one; those of the data's own, which come before all of these where a token has two; other.
   std::vector<std::string> key_roles() const final;
   int64_t key_role(const int32_t* inputs, int64_t t) const final;
 
@@ -53,9 +55,12 @@ class FramedDataset : public Dataset {
   enum Place : int32_t { kNothing = -1, kData = -2, kRandom = -3 };
   int32_t place(int64_t t) const { return t < std::ssize(places_) ? places_[t] : kData; }
 
-  /// A key role of the data's own: its name, or an empty one, and which tokens have it.
-  virtual std::string own_key_role() const { return {}; }
-  virtual bool has_own_key_role(int32_t /*token*/) const { return false; }
+  /// Key roles of the data's own, by name, and the number of the one that the token at t has; −1:
+  /// it has none of them.
+  virtual std::vector<std::string> own_key_roles() const { return {}; }
+  virtual int64_t own_key_role(int32_t /*token*/, int64_t /*t*/) const { return -1; }
+  /// Whether t is the place of a first token, or position 0.
+  bool is_first(int64_t t) const { return t < std::max<int64_t>(1, first_); }
 
   /// A token of the data as people read it.
   virtual std::string word(int32_t token) const { return std::to_string(token); }
@@ -68,6 +73,7 @@ class FramedDataset : public Dataset {
   int64_t vocabulary_ = 0;
   TokenRange content_;
   int32_t last_token_ = -1;
+  int64_t other_role_ = 0;
   std::vector<int32_t> places_;  // of positions 0 … T
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -14,18 +15,22 @@ struct Shares {
 };
 
 /// Another dataset with some tokens masked. A position is chosen with probability `rate`, unless it
-/// is among the first `given` or every sequence has the same token there; a sequence in which none
-/// is chosen gets one. A chosen token becomes the mask token, a random token of the data, or stays,
-/// and is the target at its own position; all other targets are −1. The mask token is one of
-/// the data's, or has the id after theirs.
+/// is among the first `given`, every sequence has the same token there, or its token is a special
+/// one or padding; a sequence in which none is chosen gets one. A chosen token becomes the mask
+/// token, a random token of the data, or stays, and is the target at its own position; all other
+/// targets are −1. The mask token is one of the data's, or has the id after theirs.
 class MaskedDataset : public WrappedDataset {
  public:
   MaskedDataset(const Shares& shares, int64_t given, std::unique_ptr<Dataset> data)
-      : WrappedDataset(std::move(data)), shares_(shares), given_(given) {}
+      : WrappedDataset(std::move(data)), shares_(shares), given_(given), own_(data_->content()) {
+    if (const int32_t mask = mask_token(); own_.contains(mask))
+      own_.except.insert(std::ranges::upper_bound(own_.except, mask), mask);
+  }
   int64_t vocabulary() const override { return data_->vocabulary() + (is_new() ? 1 : 0); }
   int32_t mask_token() const override {
     return static_cast<int32_t>(is_new() ? data_->vocabulary() : shares_.token);
   }
+  TokenRange content() const override { return own_; }
   void fill(const Draws& draws, Batch& out) const override {
     data_->fill(draws, out);
     out.whole = out.inputs;
@@ -54,7 +59,7 @@ class MaskedDataset : public WrappedDataset {
     int64_t nearest = -1, hidden = 0;
     for (int64_t t = 0; t < T; ++t) {
       y[t] = -1;
-      if (t < given_ || data_->fixed(t)) continue;
+      if (t < given_ || data_->fixed(t) || !own_.contains(x[t])) continue;
       const double u = random.uniform(3 * t);
       if (u < lowest) lowest = u, nearest = t;
       if (u >= shares_.rate) continue;
@@ -70,11 +75,12 @@ class MaskedDataset : public WrappedDataset {
     if (u < shares_.mask)
       input = mask_token();
     else if (u < shares_.mask + shares_.random)
-      input = content()(random.uniform(3 * t + 2));
+      input = own_(random.uniform(3 * t + 2));
   }
 
   Shares shares_;
   int64_t given_;
+  TokenRange own_;
 };
 
 class MaskedToken : public Objective {

@@ -38,6 +38,7 @@ class WrappedDataset : public Dataset {
   bool fixed(int64_t t) const override { return data_->fixed(t); }
   std::vector<int32_t> front() const override { return data_->front(); }
   int32_t mask_token() const override { return data_->mask_token(); }
+  int32_t padding() const override { return data_->padding(); }
 
  protected:
   std::unique_ptr<Dataset> data_;

@@ -77,7 +77,11 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
   effects.natural = copy(prober);
   const std::vector<float>& alpha = prober.value(as_shares(
       "received_attention", [&](const std::string& name) { return prober.find(name) != nullptr; }));
-  const std::vector<float> visibility = prober.key_visibility();
+  std::vector<float> visibility = prober.key_visibility();
+  // Edits need a position that every sequence has.
+  for (size_t i = 0; i < visibility.size(); ++i)
+    if (static_cast<int64_t>(i) % model.context >= std::ranges::min(prober.lengths()))
+      visibility[i] = 0;
   effects.strongest = strongest_waiver(waiver_places(
       std::vector<double>(alpha.begin(), alpha.end()),
       std::vector<double>(visibility.begin(), visibility.end()), model.layers, model.heads));
@@ -95,7 +99,7 @@ Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
 
 void write_effects(const std::filesystem::path& path, const SavedModel& saved,
                    const InterventionSpec& spec, const Effects& effects) {
-  Log::Axes axes = log_axes(saved.config);
+  Log::Axes axes = log_axes(saved.config, *saved.data);
   axes["arm"] = std::ssize(effects.arms);
   axes["named"] = std::ssize(effects.positions);
   Log log = Log::create(path, axes, to_yaml(saved.config));

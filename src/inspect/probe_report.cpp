@@ -127,7 +127,7 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
   prober.measure();
-  Log log = new_log(path, saved.config);
+  Log log = new_log(path, saved.config, *saved.data);
   define_probe(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
   const auto first = prober.snapshot_tokens();

@@ -34,17 +34,18 @@ Found find_checkpoint(const fs::path& path) {
 }
 
 // The data of a checkpoint: what it learned from, unless the overrides name other data, which is
-// then encoded in the tokens that the model knows.
-std::unique_ptr<Dataset> open_own(const Found& found, const Config& config,
+// then encoded in the tokens that the model knows. What ids stand for may be told anew.
+std::unique_ptr<Dataset> open_own(const Found& found, const Config& trained, const Config& config,
                                   const std::vector<std::string>& overrides) {
   if (found.info.data.empty()) return open_data(config);
   const std::string where = found.checkpoint.string();
   const DataRecord before = DataRecord::parse(found.info.data, where);
-  const bool anew = names_anew(overrides, before);
-  auto data = open_data(config, anew ? before.words : std::vector<std::string>());
+  const bool same_kind = trained.data.name() == config.data.name();
+  const bool anew = before.files.empty() || names_anew(overrides, before);
+  auto data = open_data(config, anew && same_kind ? before.words : std::vector<std::string>());
   const DataRecord now = DataRecord::of(*data);
   check_same_data(before, now, overrides, where);
-  check_same_words(before, now, where);
+  if (!same_kind || !names_anew(overrides, "data.strings")) check_same_words(before, now, where);
   return data;
 }
 
@@ -88,8 +89,9 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   std::vector<std::string> changes = {"train.tokens=0"};
   changes.insert(changes.end(), overrides.begin(), overrides.end());
   saved.config = parse_config(info.config, name, changes);
-  check_context(parse_config(info.config, name).model, saved.config.model);
-  saved.data = open_own(found, saved.config, overrides);
+  const Config trained = parse_config(info.config, name);
+  check_context(trained.model, saved.config.model);
+  saved.data = open_own(found, trained, saved.config, overrides);
   if (reading.validates || reading.probes) require_validation(*saved.data);
   require_memory(saved.config, *saved.data, reading);
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),

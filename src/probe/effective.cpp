@@ -1,5 +1,7 @@
 #include "probe/effective.h"
 
+#include <numeric>
+
 #include "model/intervention.h"
 
 namespace waiver {
@@ -17,37 +19,42 @@ class WithoutAttention : public Intervention {
 /// Adds up the stream after the first block by position.
 class SumByPosition : public Capture {
  public:
-  SumByPosition(std::vector<double>& sums, const std::vector<int32_t>& positions, int64_t sinks)
-      : sums_(sums), positions_(positions), sinks_(sinks) {}
+  SumByPosition(std::vector<double>& sums, const std::vector<int32_t>& positions,
+                std::span<const int64_t> lengths, int64_t sinks)
+      : sums_(sums), positions_(positions), lengths_(lengths), sinks_(sinks) {}
   bool wants(int64_t layer, Point point) const override {
     return layer == 0 && point == Point::resid;
   }
   void take(int64_t, Point, const Tensor& t) override {
     const int64_t T = std::ssize(positions_), S = sinks_ + T, C = t.dim(1);
     for (int64_t n = 0; n < t.dim(0); ++n)
-      if (const int64_t place = n % S - sinks_; place >= 0)
+      if (const int64_t place = n % S - sinks_; place >= 0 && place < lengths_[n / S])
         for (int64_t c = 0; c < C; ++c) sums_[positions_[place] * C + c] += t.row(n)[c];
   }
 
  private:
   std::vector<double>& sums_;
   const std::vector<int32_t>& positions_;
+  std::span<const int64_t> lengths_;
   int64_t sinks_;
 };
 
 }  // namespace
 
 std::vector<float> effective_encodings(const Transformer& model, std::span<const int32_t> sequences,
-                                       int64_t batch, std::span<const float> features) {
+                                       std::span<const int64_t> lengths,
+                                       std::span<const float> features) {
   const ModelConfig& config = model.config();
-  const int64_t T = config.context, C = config.width;
+  const int64_t T = config.context, C = config.width, batch = std::ssize(lengths);
+  const auto contents =
+      static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), int64_t{0}));
   std::vector<double> sums(T * C, 0.0);
   Arena arena;
   for (int64_t shift = 0; shift < T; ++shift) {
     std::vector<int32_t> positions(T);
     for (int64_t t = 0; t < T; ++t) positions[t] = static_cast<int32_t>((t + shift) % T);
     WithoutAttention without;
-    SumByPosition sum(sums, positions, config.sink_tokens);
+    SumByPosition sum(sums, positions, lengths, config.sink_tokens);
     arena.reset();
     Tape tape(arena, false);
     Input input{sequences, batch, T, positions};
@@ -60,8 +67,7 @@ std::vector<float> effective_encodings(const Transformer& model, std::span<const
     double mean = 0;
     for (int64_t p = 0; p < T; ++p) mean += sums[p * C + c] / static_cast<double>(T);
     for (int64_t p = 0; p < T; ++p)
-      out[p * C + c] =
-          static_cast<float>((sums[p * C + c] - mean) / static_cast<double>(T * batch));
+      out[p * C + c] = static_cast<float>((sums[p * C + c] - mean) / contents);
   }
   return out;
 }

@@ -17,8 +17,9 @@ struct ProbeTokens {
 
 /// The fixed probe batch: `sequences` of T tokens from the probe split, a pure function of the
 /// seed. Targets follow the tokens: the next token, or the masked one, at the places where the
-/// data's batch has a target. Throws UsageError where bos is to be dropped and there is none, and
-/// where random tokens are wanted from data with features.
+/// data's batch has a target. Padding and special tokens stay where they are. Throws UsageError
+/// where bos is to be dropped and there is none, where random tokens are wanted from data with
+/// features, and where a sequence is nothing but padding.
 Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
                   const ProbeTokens& tokens = {});
 

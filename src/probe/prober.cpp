@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <span>
 
 #include "autograd/ops/ops.h"
 #include "core/error.h"
@@ -38,9 +39,11 @@ class KeptGradients {
 class Prober::Watch : public Capture {
  public:
   Watch(Prober& prober, bool snapshot) : prober_(prober), snapshot_(snapshot) {}
-  // From now on passes run on `batch`; only what is asked for is measured.
-  void look_at(const Batch& batch, bool blocks, bool logits) {
+  // From now on passes run on `batch`, whose first sequence is number `begin`; only what is asked
+  // for is measured.
+  void look_at(const Batch& batch, int64_t begin, bool blocks, bool logits) {
     view_.batch = &batch;
+    view_.lengths = std::span(prober_.lengths_).subspan(begin, batch.batch);
     blocks_ = blocks;
     logits_ = logits;
   }
@@ -72,6 +75,7 @@ class Prober::Watch : public Capture {
     }
     attention_inputs_.clear();
   }
+  std::span<const int64_t> lengths() const { return view_.lengths; }
   void start(const Input& input) { input_ = input; }
   void first_part_done() { first_part_ = false; }
 
@@ -108,14 +112,20 @@ class Prober::Watch : public Capture {
         slot_ = {};  // the next block has its own
   }
   void keep_maps() {
-    const int64_t size = view_.pattern.size() / view_.batch->batch;  // H·T·T
-    const float* maps = view_.pattern.data;
-    if (first_part_) std::copy_n(maps, size, &prober_.first_map_[view_.layer * size]);
+    const int64_t T = view_.batch->tokens, H = view_.pattern.dim(1), size = H * T * T;
+    float* first = &prober_.first_map_[view_.layer * size];
     float* mean = &prober_.mean_map_[view_.layer * size];
-    const float share = 1.0f / static_cast<float>(prober_.batch_.batch);
     for (int64_t b = 0; b < view_.batch->batch; ++b) {
       check_stop();
-      for (int64_t i = 0; i < size; ++i) mean[i] += share * maps[b * size + i];
+      const int64_t n = view_.length(b);
+      for (int64_t h = 0; h < H; ++h)
+        for (int64_t i = 0; i < n; ++i) {
+          const float* row = view_.map(view_.pattern, b, h) + i * T;
+          const int64_t at = (h * T + i) * T;
+          if (first_part_ && b == 0) std::copy_n(row, n, first + at);
+          for (int64_t k = 0; k < n; ++k)
+            mean[at + k] += prober_.map_shares_[std::max(i, k)] * row[k];
+        }
     }
   }
 
@@ -134,6 +144,8 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
   batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
+  for (int64_t b = 0; b < config.batch; ++b)
+    lengths_.push_back(data.length(&sequences()[b * m.context], m.context));
   context_ = {
       &model,       &data,          m.layers, m.heads, m.context, m.width, m.channels_per_head(),
       config.batch, m.added_keys(), config};
@@ -186,14 +198,26 @@ Batch Prober::part_of_batch(int64_t begin, int64_t count) const {
           cut(batch_.answers)};
 }
 
+// What an edit puts in the place of a token is a token.
+void Prober::edit_tokens(const Edits& edits, std::span<const int64_t> lengths,
+                         std::vector<int32_t>& tokens) const {
+  edits.edit_tokens(tokens, model_.vocabulary());
+  for (int64_t b = 0; b < std::ssize(lengths); ++b)
+    if (data_.length(&tokens[b * context_.tokens], context_.tokens) != lengths[b])
+      throw UsageError(
+          point_name(-1, Point::tokens),
+          fmt::format("an edit makes the end of a sequence padding (token {})", data_.padding()),
+          "Put another token there.");
+}
+
 void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
   std::vector<int32_t> tokens = part.inputs, whole = hidden ? part.whole : std::vector<int32_t>(),
                        positions(part.tokens);
   std::vector<float> features = part.features;
   std::iota(positions.begin(), positions.end(), 0);
   if (edits) {
-    edits->edit_tokens(tokens, model_.vocabulary());
-    if (hidden) edits->edit_tokens(whole, model_.vocabulary());
+    edit_tokens(*edits, watch.lengths(), tokens);
+    if (hidden) edit_tokens(*edits, watch.lengths(), whole);
     edits->edit_positions(positions);
     if (!features.empty()) edits->edit_features(features);
   }
@@ -220,10 +244,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
   context_.natural = !edits || edits->empty();
   for (auto& metric : metrics_) metric->begin(context_);
   if (!edits || !edits->edits(0, Point::effective)) effective_.clear();
-  if (snapshot) {
-    first_map_.assign(context_.layers * context_.heads * T * T, 0.0f);
-    mean_map_.assign(first_map_.size(), 0.0f);
-  }
+  if (snapshot) clear_maps();
   std::optional<DonorStates> donors;
   if (edits) edits->check_donors(batch_.batch);
   if (edits && !edits->donor_points().empty()) {
@@ -234,15 +255,15 @@ void Prober::measure(bool snapshot, Edits* edits) {
   Watch watch(*this, snapshot);
   for (int64_t begin = 0; begin < batch_.batch; begin += size) {
     Batch part = part_of_batch(begin, std::min(size, batch_.batch - begin));
-    if (edits) edits->begin(begin, batch_.batch);
+    if (edits) edits->begin(begin, lengths_);
     const bool hidden = !part.whole.empty();
     if (hidden) {
       std::swap(part.inputs, part.whole);
-      watch.look_at(part, true, false);
+      watch.look_at(part, begin, true, false);
       run(part, false, watch, edits);
       std::swap(part.inputs, part.whole);
     }
-    watch.look_at(part, !hidden, true);
+    watch.look_at(part, begin, !hidden, true);
     run(part, hidden, watch, edits);
     watch.first_part_done();
   }
@@ -256,7 +277,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
 // Kept from one edited pass to the next: nothing changes the model between them.
 const std::vector<float>& Prober::effective() {
   if (effective_.empty())
-    effective_ = effective_encodings(model_, sequences(), batch_.batch, batch_.features);
+    effective_ = effective_encodings(model_, sequences(), lengths_, batch_.features);
   return effective_;
 }
 
@@ -278,6 +299,24 @@ void Prober::keep_donors(DonorStates& donors) {
     }
     model_.forward(tape, input);
   }
+}
+
+// NaN where the first sequence, or every one, has padding; else 0.
+void Prober::clear_maps() {
+  const int64_t T = context_.tokens, maps = context_.layers * context_.heads;
+  map_shares_.clear();
+  for (int64_t t = 0; t < T; ++t)
+    map_shares_.push_back(1.0f / static_cast<float>(std::ranges::count_if(
+                                     lengths_, [&](int64_t n) { return n > t; })));
+  first_map_.assign(maps * T * T, std::nanf(""));
+  mean_map_.assign(first_map_.size(), std::nanf(""));
+  for (int64_t map = 0; map < maps; ++map)
+    for (int64_t i = 0; i < T; ++i) {
+      const int64_t at = (map * T + i) * T;
+      if (i < lengths_[0]) std::fill_n(&first_map_[at], lengths_[0], 0.0f);
+      const int64_t most = std::ranges::max(lengths_);
+      if (i < most) std::fill_n(&mean_map_[at], most, 0.0f);
+    }
 }
 
 void Prober::leave_out(int64_t layer, bool snapshot) {
@@ -302,26 +341,31 @@ const std::vector<float>* Prober::find(std::string_view name) const {
 
 std::vector<SeriesSpec> Prober::snapshot_series() {
   const std::vector<std::string> axes = {"layer", "head", "query", "key"};
-  return {{"snapshot", "pattern", axes, "1", "attention weights",
-           "A[i,k] of the first probe sequence; 0 where the mask hides, NaN without attention"},
-          {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
-           "A[i,k], mean over the probe sequences"}};
+  return {
+      {"snapshot", "pattern", axes, "1", "attention weights",
+       "A[i,k] of the first probe sequence; 0 where the mask hides, NaN without attention and of "
+       "padding"},
+      {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
+       "A[i,k], mean over the probe sequences"}};
 }
 
 std::vector<float> Prober::key_visibility() const {
   const int64_t T = context_.tokens, B = batch_.batch;
+  const auto queries =
+      static_cast<double>(std::accumulate(lengths_.begin(), lengths_.end(), int64_t{0}));
   std::vector<float> shares(context_.layers * T, std::nanf(""));
   for (int64_t l = 0; l < context_.layers; ++l) {
     if (!model_.config().has_attention(l)) continue;
+    const std::vector<VisibleKeys> visible = model_.visible_keys(l, {sequences(), B, T});
     std::vector<int64_t> seen(T, 0);
-    for (const VisibleKeys& keys : model_.visible_keys(l, {sequences(), B, T})) {
-      check_stop();
-      for (const KeyRange& range : keys.ranges())
-        for (int64_t k = range.begin; k < range.end; ++k) ++seen[k];
-    }
+    for (int64_t b = 0; b < B; ++b)
+      for (int64_t i = 0; i < lengths_[b]; ++i) {
+        check_stop();
+        for (const KeyRange& range : visible[b * T + i].ranges())
+          for (int64_t k = range.begin; k < range.end; ++k) ++seen[k];
+      }
     for (int64_t k = 0; k < T; ++k)
-      shares[l * T + k] =
-          static_cast<float>(static_cast<double>(seen[k]) / static_cast<double>(B * T));
+      shares[l * T + k] = static_cast<float>(static_cast<double>(seen[k]) / queries);
   }
   return shares;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,9 @@ namespace waiver {
 /// Measures metrics on a fixed batch of the dataset's probe split. Uses its own memory and changes
 /// neither the model nor the training. Where the data masks tokens (masked_token), what happens in
 /// the blocks is measured on the unmasked sequences, so that every query is the token that its role
-/// refers to, and losses and risks on the same sequences with tokens masked.
+/// refers to, and losses and risks on the same sequences with tokens masked. Padding is no part of
+/// a sequence: none of its queries and keys counts, and a position that only some sequences have is
+/// measured on those.
 class Prober {
  public:
   /// REQUIRES: model and data outlive the prober; data is open.
@@ -51,14 +54,14 @@ class Prober {
   const std::vector<float>& value(std::string_view name) const { return *find(name); }
 
   /// Attention weights [layer, head, query, key] of the first probe sequence, and their mean over
-  /// all; valid after `measure(true)`.
+  /// all that have both; NaN for padding; valid after `measure(true)`.
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
   const Dataset& data() const { return data_; }
   /// The memory of its passes.
   const Arena& arena() const { return arena_; }
-  /// How many of the queries see key k, including its own: share, mean over the probe sequences,
-  /// [layer, key]; NaN in a block without attention.
+  /// How many of the queries of all probe sequences see key k, including its own: a share, [layer,
+  /// key]; NaN in a block without attention.
   std::vector<float> key_visibility() const;
   /// The tokens of the first probe sequence, as people read them.
   std::vector<std::string> snapshot_tokens() const;
@@ -67,6 +70,9 @@ class Prober {
   const std::vector<int32_t>& sequences() const {
     return batch_.whole.empty() ? batch_.inputs : batch_.whole;
   }
+
+  /// How many of their tokens come before the padding, [B].
+  const std::vector<int64_t>& lengths() const { return lengths_; }
 
   /// What is to be predicted, −1: nothing, [B·T].
   const std::vector<int32_t>& targets() const { return batch_.targets; }
@@ -85,6 +91,9 @@ class Prober {
   const std::vector<float>* values_of(size_t series) const {
     return &sources_[series].first->values()[sources_[series].second];
   }
+  void edit_tokens(const Edits& edits, std::span<const int64_t> lengths,
+                   std::vector<int32_t>& tokens) const;
+  void clear_maps();
   void leave_out(int64_t layer, bool snapshot);
   void keep_donors(DonorStates& donors);
 
@@ -92,6 +101,7 @@ class Prober {
   const Dataset& data_;
   ProbeConfig config_;
   Batch batch_;
+  std::vector<int64_t> lengths_;
   ProbeContext context_;
   Arena arena_;
   std::vector<std::unique_ptr<Metric>> metrics_;
@@ -100,7 +110,8 @@ class Prober {
       sources_;  // of each series: its metric, and its number there
   bool of_gradients_ = false;
   std::vector<float> first_map_, mean_map_;
-  std::vector<float> effective_;  // encodings, once they are wanted
+  std::vector<float> map_shares_;  // of a sequence in the mean of a map, by position
+  std::vector<float> effective_;   // encodings, once they are wanted
 };
 
 }  // namespace waiver

@@ -51,11 +51,11 @@ std::string continue_with_unit(Log& log, int64_t step) {
   return last != unit ? last : "";
 }
 
-Log begin(const std::filesystem::path& path, const Config& config, const LogStart& start,
-          std::string& other_unit) {
+Log begin(const std::filesystem::path& path, const Config& config, const Dataset& data,
+          const LogStart& start, std::string& other_unit) {
   if (start.step == 0) {
     if (std::filesystem::exists(path)) check_own(Log::open(path), start);
-    return new_log(path, config, start.identity);
+    return new_log(path, config, data, start.identity);
   }
   if (!std::filesystem::exists(path))
     throw UsageError(path.string(),
@@ -98,7 +98,7 @@ std::vector<SeriesSpec> training_series(const Objective& objective) {
       {"timing", "probe_seconds", {}, "s", "time in probes", "since this process began to train"}};
 }
 
-Log::Axes log_axes(const Config& config) {
+Log::Axes log_axes(const Config& config, const Dataset& data) {
   const ModelConfig& m = config.model;
   Log::Axes axes = {{"layer", m.layers},
                     {"head", m.heads},
@@ -106,14 +106,15 @@ Log::Axes log_axes(const Config& config) {
                     {"query", m.context},
                     {"key", m.context},
                     {"event", std::ssize(event_kinds(config.probe))},
-                    {"query_role", std::ssize(query_role_names(*config.data))},
-                    {"key_role", std::ssize(key_role_names(*config.data))}};
+                    {"query_role", std::ssize(query_role_names(data))},
+                    {"key_role", std::ssize(key_role_names(data))}};
   if (const int64_t added = m.added_keys()) axes["added"] = added;
   return axes;
 }
 
-Log new_log(const std::filesystem::path& path, const Config& config, const std::string& identity) {
-  Log log = Log::create(path, log_axes(config), to_yaml(config), identity);
+Log new_log(const std::filesystem::path& path, const Config& config, const Dataset& data,
+            const std::string& identity) {
+  Log log = Log::create(path, log_axes(config, data), to_yaml(config), identity);
   log.set_attribute(kPrecision, std::string(word(config.model.precision)));
   if (config.model.precision == Precision::bfloat16)
     log.set_attribute(kUnit, to_text(bfloat16_unit()));
@@ -138,16 +139,15 @@ void define_probe(Log& log, const Prober& prober) {
   for (const SeriesSpec& spec : prober.series()) log.define(spec);
   if (has_roles(prober.data())) name_roles(log, prober.data());
   const auto visibility = prober.key_visibility();
-  log.set(
-      {"probe",
-       "key_visibility",
-       {"layer", "key"},
-       "1",
-       "key visibility",
-       "share of the queries that see the key, including its own, mean over sequences; NaN without "
-       "attention",
-       between(0, 1)},
-      std::span<const float>(visibility));
+  log.set({"probe",
+           "key_visibility",
+           {"layer", "key"},
+           "1",
+           "key visibility",
+           "share of the queries of all sequences that see the key, including its own; NaN without "
+           "attention",
+           between(0, 1)},
+          std::span<const float>(visibility));
 }
 
 Log::Row row_of(const Prober::Values& values) {
@@ -166,7 +166,7 @@ Log::Row row_of(const std::vector<std::pair<std::string, double>>& numbers) {
 
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                const LogStart& start)
-    : log_(begin(path, config, start, other_unit_)) {
+    : log_(begin(path, config, prober.data(), start, other_unit_)) {
   if (start.step > 0) return;
   for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;

@@ -9,8 +9,8 @@
 
 namespace waiver {
 
-/// The vectors of all T positions at one point, in one sequence and head; in a query's row of a map
-/// they are numbers, one per key.
+/// The vectors of all positions at one point, in one sequence and head, without its padding; in a
+/// query's row of a map they are numbers, one per key.
 struct Lane {
   float* now = nullptr;           // vector of position t at now + t · stride, to be edited
   const float* before = nullptr;  // as it was before the edit; [T, width], contiguous

@@ -79,10 +79,39 @@ void Edits::resolve_all(const PositionNames& names) {
   for (size_t i = 0; i < configs_.size(); ++i) edits_.push_back(resolve(configs_[i], i, names));
 }
 
-void Edits::begin(int64_t sequence, int64_t sequences) {
+void Edits::begin(int64_t sequence, std::span<const int64_t> lengths) {
   first_ = sequence;
-  sequences_ = sequences;
+  sequences_ = std::ssize(lengths);
+  lengths_.assign(lengths.begin(), lengths.end());
   if (one_by_one()) resolve_all(names_[sequence]);
+  check_padding();
+}
+
+// Positions that an edit names are tokens in the sequence that it is for, or in all of them; those
+// of donors, in all.
+void Edits::check_padding() const {
+  const int64_t shortest = std::ranges::min(lengths_);
+  const int64_t own = one_by_one() ? lengths_[first_] : shortest;
+  for (size_t i = 0; i < edits_.size(); ++i) {
+    const Resolved& e = edits_[i];
+    const bool donates = e.config.edit->donor() > 0;
+    std::vector<std::pair<int64_t, int64_t>> named;  // and how many tokens there are
+    for (const auto* list : {&e.config.positions, &e.config.queries})
+      if (!list->empty())
+        for (const int64_t t : list == &e.config.queries ? e.queries : e.positions)
+          named.emplace_back(t, own);
+    if (donates && e.config.edit->from().empty())
+      for (const int64_t t : e.positions) named.emplace_back(t, shortest);
+    for (size_t b = 0; donates && b < e.donor_from.size(); ++b)
+      named.emplace_back(e.donor_from[b], one_by_one() ? lengths_[b] : shortest);
+    if (!donates && e.from >= 0) named.emplace_back(e.from, own);
+    for (const auto& [t, tokens] : named)
+      if (t >= tokens)
+        throw UsageError(
+            fmt::format("edits[{}]", i),
+            fmt::format("position {} is padding in a sequence of {} tokens", t, tokens),
+            fmt::format("Edit positions below {}, or take longer sequences.", tokens));
+  }
 }
 
 void Edits::check_donors(int64_t sequences) const {
@@ -221,17 +250,19 @@ void Edits::apply(const Resolved& edit, int64_t layer, Point point, const Tensor
   const int64_t sequences = map ? t.dim(0) : t.dim(0) / S;
   parallel_tiles(sequences * H * rows, [&](int64_t index) {
     const int64_t query = index % rows, head = index / rows % H, b = index / rows / H;
+    const int64_t count = length(point, b);
     if (H > 1 && std::ranges::count(edit.heads, head) == 0) return;
-    if (map && std::ranges::count(edit.queries, query) == 0) return;
+    if (map && (query >= count || std::ranges::count(edit.queries, query) == 0)) return;
     float* now = map ? t.data + ((b * H + head) * S + sinks + query) * S + sinks
                      : t.row(b * S + sinks) + head * width;
     const int64_t stride = map ? 1 : t.stride();
-    std::vector<float> before(T * width);
-    for (int64_t p = 0; p < T; ++p) std::copy_n(now + p * stride, width, &before[p * width]);
+    std::vector<float> before(count * width);
+    for (int64_t p = 0; p < count; ++p) std::copy_n(now + p * stride, width, &before[p * width]);
     std::vector<int64_t> positions = edit.positions;
+    std::erase_if(positions, [&](int64_t p) { return p >= count; });
     if (info.kind == PointKind::scores)  // what the mask hides stays hidden
       std::erase_if(positions, [&](int64_t p) { return std::isinf(before[p]); });
-    Lane lane{now, before.data(), stride, width, T, head, map ? query : -1};
+    Lane lane{now, before.data(), stride, width, count, head, map ? query : -1};
     int64_t from = edit.from;
     std::vector<float> donor;
     if (const int64_t further = edit.config.edit->donor(); further > 0) {

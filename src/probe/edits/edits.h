@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,8 @@ class DonorStates : public Intervention {
 };
 
 /// Edits as an intervention. The ids at `tokens` and `positions` are edited before the pass, by the
-/// caller. What the mask hides stays hidden. Edits are applied in the order given; each sees the
-/// result of those before it.
+/// caller. What the mask hides stays hidden, and padding stays as it is. Edits are applied in the
+/// order given; each sees the result of those before it.
 class Edits : public Intervention {
  public:
   /// For sequences of `tokens` tokens. Throws UsageError for impossible edits: unknown points,
@@ -61,8 +62,10 @@ class Edits : public Intervention {
   bool empty() const { return configs_.empty(); }
   /// Whether sequences must pass one by one.
   bool one_by_one() const { return names_.size() > 1; }
-  /// Says which sequence of the batch, which has `sequences`, is the first of the next pass.
-  void begin(int64_t sequence, int64_t sequences);
+  /// Says how many tokens the sequences of the batch have, without padding, and which of them is
+  /// the first of the next pass. Without it all have as many as there are. Throws UsageError where
+  /// an edit names a position that is padding in one of the sequences, or needs one of another.
+  void begin(int64_t sequence, std::span<const int64_t> lengths);
   /// Throws UsageError for an edit whose other sequence, in a batch of `sequences`, is the same
   /// one.
   void check_donors(int64_t sequences) const;
@@ -96,6 +99,11 @@ class Edits : public Intervention {
   void apply_to_ids(Point point, std::vector<int32_t>& ids, int64_t end) const;
 
   void resolve_all(const PositionNames& names);
+  void check_padding() const;
+  /// How many tokens sequence b of the pass has; at `positions`, all have the same.
+  int64_t length(Point point, int64_t b) const {
+    return lengths_.empty() || point == Point::positions ? tokens_ : lengths_[first_ + b];
+  }
 
   ModelConfig model_;
   int64_t tokens_;
@@ -104,6 +112,7 @@ class Edits : public Intervention {
   std::vector<Resolved> edits_;  // of the current sequence, or of all
   const DonorStates* donors_ = nullptr;
   int64_t first_ = 0, sequences_ = 1;  // of the pass, and of the batch
+  std::vector<int64_t> lengths_;       // of its sequences; empty: no padding
 };
 
 }  // namespace waiver

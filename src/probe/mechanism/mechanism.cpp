@@ -1,5 +1,7 @@
 #include "probe/mechanism/mechanism.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -127,7 +129,7 @@ std::vector<PositionNames> Subject::names(const Key& other) const {
     const int64_t k = other.at[b];
     beside.at[b] = k - 1 == waiver.at[b] || k == 0 ? k + 1 : k - 1;
     if (beside.at[b] == waiver.at[b]) ++beside.at[b];
-    beside.at[b] = std::min(beside.at[b], passes.tokens() - 1);
+    beside.at[b] = std::min(beside.at[b], passes.length(static_cast<int64_t>(b)) - 1);
   }
   return names_of({{"waiver", waiver}, {"other", other}, {"beside", beside}});
 }
@@ -219,6 +221,15 @@ std::string refuse_mechanism(const ModelConfig& model) {
                     : "";
 }
 
+void refuse_shortest(int64_t tokens) {
+  throw UsageError(
+      "model.attention.mask.padding",
+      fmt::format("before its padding, the shortest sequence of the probe batch has {} token{}, "
+                  "too few to compare",
+                  tokens, tokens == 1 ? "" : "s"),
+      "The mechanism tests need two keys that every sequence has and many queries see.");
+}
+
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds) {
   if (const std::string reason = refuse_mechanism(model.config()); !reason.empty())
@@ -237,6 +248,7 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
     s.candidates.push_back(key);
     s.places.push_back(k);
   }
+  if (s.candidates.size() < 2) refuse_shortest(passes.shortest());
   find_waiver(s);
   stand_aside(s);
   choose_others(s);

@@ -105,5 +105,8 @@ FollowRates follow_rates(Subject& subject);
 
 /// Why the mechanism of such a model cannot be asked for, or an empty string.
 std::string refuse_mechanism(const ModelConfig& model);
+/// Throws the UsageError that the shortest sequence of the probe batch, which has this many tokens,
+/// has too few of them.
+[[noreturn]] void refuse_shortest(int64_t tokens);
 
 }  // namespace waiver

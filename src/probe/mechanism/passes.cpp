@@ -41,7 +41,7 @@ class Passes::Sequences : public Metric {
       const auto at = [&](int64_t q, int64_t k) {
         return (((q * L + view.layer) * H + h) * c_.sequences + first + b) * T + k;
       };
-      for (int64_t k = 0; k < T; ++k) {
+      for (int64_t k = 0; k < view.length(b); ++k) {
         if (middle != 0) value_ratio[at(0, k)] = norms[k] / middle;
         for (int64_t q = 0; q < queries_; ++q) {
           const Viewers& seen = viewers[(b * queries_ + q) * T + k];
@@ -86,7 +86,9 @@ std::vector<HeadIndex> Passes::all_heads() const {
 std::vector<int64_t> Passes::candidates() const {
   const std::vector<float> all = prober_.key_visibility();
   const auto first = all.begin() + all_heads().front().layer * tokens();
-  return candidate_keys(std::vector<double>(first, first + tokens()));
+  std::vector<int64_t> keys = candidate_keys(std::vector<double>(first, first + tokens()));
+  std::erase_if(keys, [&](int64_t k) { return k >= shortest(); });
+  return keys;
 }
 
 std::vector<Key> Passes::roles() const {
@@ -97,7 +99,7 @@ std::vector<Key> Passes::roles() const {
     for (int64_t b = 0; b < sequences(); ++b) {
       const int32_t* inputs = &prober_.sequences()[b * tokens()];
       std::vector<int64_t> places;
-      for (int64_t t = 0; t < tokens(); ++t)
+      for (int64_t t = 0; t < length(b); ++t)
         if (data().key_role(inputs, t) == role) places.push_back(t);
       if (places.size() == 1) key.at.push_back(places.front());
     }

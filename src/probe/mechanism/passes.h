@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,11 @@ class Passes {
   int64_t sequences() const { return std::ssize(prober_.sequences()) / tokens(); }
   /// Every head of every block that has attention.
   std::vector<HeadIndex> all_heads() const;
-  /// The keys that many queries see (candidate_keys), in the first block with attention.
+  /// How many tokens sequence b has, and the shortest, without padding.
+  int64_t length(int64_t b) const { return prober_.lengths()[b]; }
+  int64_t shortest() const { return std::ranges::min(prober_.lengths()); }
+  /// The keys of all sequences that many queries see (candidate_keys), in the first block with
+  /// attention.
   std::vector<int64_t> candidates() const;
   /// Roles that exactly one token of every sequence has as a key, each at several places.
   std::vector<Key> roles() const;

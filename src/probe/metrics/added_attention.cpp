@@ -24,11 +24,12 @@ class AddedAttention : public Metric {
     means_.assign(c_.layers * c_.heads * 2 * c_.added, {});
   }
   void layer(const LayerView& view) override {
-    const int64_t T = c_.tokens, A = c_.added;
+    const int64_t A = c_.added;
     reduce_heads(view, c_.heads, 2 * A, means_, [&](int64_t b, int64_t h, Mean* row) {
+      const int64_t n = view.length(b);
       std::vector<double> sums(A, 0.0);
-      for (int64_t i = 0; i < T; ++i) {
-        const double whole = divisor(view, b, h, i) * static_cast<double>(T);
+      for (int64_t i = 0; i < n; ++i) {
+        const double whole = divisor(view, b, h, i) * static_cast<double>(n);
         for (int64_t a = 0; a < A; ++a) sums[a] += view.added_row(b, h, i)[a] / whole;
       }
       for (int64_t a = 0; a < A; ++a) {

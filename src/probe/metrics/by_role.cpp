@@ -9,7 +9,7 @@ std::vector<Viewers> count_viewers(const LayerView& view, const Dataset& data, i
   const int64_t T = view.batch->tokens;
   std::vector<Viewers> out(view.batch->batch * queries * T);
   parallel_tiles(view.batch->batch, [&](int64_t b) {
-    for (int64_t i = 0; i < T; ++i) {
+    for (int64_t i = 0; i < view.length(b); ++i) {
       const VisibleKeys& keys = view.visible(b, i);
       for_entries_of(data.query_role(&view.batch->inputs[b * T], i), queries, [&](int64_t q) {
         for (const KeyRange& range : keys.ranges())
@@ -31,7 +31,7 @@ std::vector<double> received_by_role(const LayerView& view, const ProbeContext& 
   const bool shares = context.model->config().attention.normalizer->shares();
   const float* A = view.map(view.pattern, b, h);
   std::vector<double> sums(queries * T, 0.0);
-  for (int64_t i = 0; i < T; ++i) {
+  for (int64_t i = 0; i < view.length(b); ++i) {
     const double divisor =
         shares ? 1.0
                : proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);

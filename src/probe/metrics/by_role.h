@@ -13,7 +13,8 @@ struct Viewers {
   double uniform = 0;  // Σ 1 / (tokens they see)
 };
 
-/// Of every sequence, entry of query_role (of which there are `queries`) and key, [B, Q, T].
+/// Of every sequence, entry of query_role (of which there are `queries`) and key, [B, Q, T]; nobody
+/// sees padding.
 std::vector<Viewers> count_viewers(const LayerView& view, const Dataset& data, int64_t queries);
 
 /// Σ A[i,k] over the same queries in one head of one sequence, [Q, T]; where weights are not

@@ -27,7 +27,7 @@ class DeltaLogit : public Metric {
     reduce_heads(view, c_.heads, V, means_, [&](int64_t b, int64_t h, Mean* row) {
       const float* s = view.map(view.scores, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
-      for (int64_t t = 2; t < T; ++t) {
+      for (int64_t t = 2; t < view.length(b); ++t) {
         if (c_.data->query_role(inputs, t) != kPlain || !view.visible(b, t).contains(0)) continue;
         Mean others;
         for (const KeyRange& keys : view.visible(b, t).ranges())

@@ -30,11 +30,12 @@ class GradientSink : public Metric {
     const int64_t T = c_.tokens;
     std::vector<double> norms(T);
     for (int64_t b = 0; b < batch.batch; ++b) {
+      const int64_t n = c_.data->length(&batch.inputs[b * T], T);
       double total = 0;
-      for (int64_t t = 0; t < T; ++t) total += norms[t] = norm(grad.row(b * T + t), c_.width);
-      for (int64_t t = 0; t < T; ++t)
+      for (int64_t t = 0; t < n; ++t) total += norms[t] = norm(grad.row(b * T + t), c_.width);
+      for (int64_t t = 0; t < n; ++t)
         if (const double others = total - norms[t]; others != 0)
-          means_[layer * T + t].add(norms[t] / (others / static_cast<double>(T - 1)));
+          means_[layer * T + t].add(norms[t] / (others / static_cast<double>(n - 1)));
     }
   }
   void finish() override { values_ = {values_of(means_)}; }

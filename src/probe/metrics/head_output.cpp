@@ -43,14 +43,14 @@ class HeadOutput : public Metric {
  private:
   // Over the queries of sequence b, of head h's output.
   double mean_norm(const LayerView& view, int64_t b, int64_t h) const {
-    const int64_t T = c_.tokens, D = c_.head_width;
+    const int64_t T = c_.tokens, n = view.length(b), D = c_.head_width;
     Scratch memory;
-    float* out = memory.floats(T * D);
-    gemm(Op::plain, Op::plain, T, D, T, 1.0f, view.map(view.pattern, b, h), T, view.value(b, 0, h),
+    float* out = memory.floats(n * D);
+    gemm(Op::plain, Op::plain, n, D, n, 1.0f, view.map(view.pattern, b, h), T, view.value(b, 0, h),
          view.qkv.stride(), 0.0f, out, D);
     double sum = 0;
-    for (int64_t i = 0; i < T; ++i) sum += norm(out + i * D, D);
-    return sum / static_cast<double>(T);
+    for (int64_t i = 0; i < n; ++i) sum += norm(out + i * D, D);
+    return sum / static_cast<double>(n);
   }
 
   ProbeContext c_;

@@ -42,16 +42,17 @@ class MassiveActivations : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, C = c_.width;
     reduce_heads(view, 1, kSizes + T, means_, [&](int64_t b, int64_t, Mean* row) {
+      const int64_t n = view.length(b);
       const float* h = view.resid.row(b * T);
-      std::vector<double> sizes(T * C), largest(3, std::nan(""));
-      for (int64_t i = 0; i < T * C; ++i) sizes[i] = std::abs(h[i]);
+      std::vector<double> sizes(n * C), largest(3, std::nan(""));
+      for (int64_t i = 0; i < n * C; ++i) sizes[i] = std::abs(h[i]);
       std::partial_sort_copy(sizes.begin(), sizes.end(), largest.begin(), largest.end(),
                              std::greater<>());
       const double middle = median(sizes);
       for (int64_t i = 0; i < 3; ++i) row[i].add(largest[i]);
       row[3].add(middle);
       if (middle != 0) row[4].add(largest[0] / middle);
-      for (int64_t t = 0; t < T; ++t) {
+      for (int64_t t = 0; t < n; ++t) {
         const float* x = h + t * C;
         row[kSizes + t].add(static_cast<double>(std::count_if(x, x + C, [&](float value) {
           return std::abs(value) > 100 && std::abs(value) > 1000 * middle;

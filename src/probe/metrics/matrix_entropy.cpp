@@ -39,7 +39,8 @@ class MatrixEntropy : public Metric {
     const int64_t T = c_.tokens;
     reduce_heads(view, 1, 1, means_, [&](int64_t b, int64_t, Mean* row) {
       const Tensor& x = view.resid;
-      add_entropy(squared_singular_values(x.row(b * T), T, c_.width, x.stride()), *row);
+      add_entropy(squared_singular_values(x.row(b * T), view.length(b), c_.width, x.stride()),
+                  *row);
     });
   }
   void finish() override { values_ = {values_of(means_)}; }

@@ -26,23 +26,26 @@ struct ProbeContext {
 };
 
 /// What one block showed on a part of the probe batch, without its sink tokens; valid only during
-/// the call.
+/// the call. Whatever belongs to padding is undefined.
 struct LayerView {
   int64_t layer = 0;
-  const Batch* batch = nullptr;  // B sequences
-  Tensor qkv;                    // [B·T, 3HD]; it and the maps are empty without attention
-  Tensor scores, pattern;        // [B, H, T, T]
-  Tensor attention_added;        // [B·T, C] to the stream; empty without attention
-  Tensor resid;                  // [B·T, C]
-  Tensor added;                  // [B, H, T, A] weights of the added keys: sink tokens, then the
-                                 // slot; empty where there are none
+  const Batch* batch = nullptr;      // B sequences
+  std::span<const int64_t> lengths;  // [B] of each, without the padding at its end; empty: none has
+  Tensor qkv;                        // [B·T, 3HD]; it and the maps are empty without attention
+  Tensor scores, pattern;            // [B, H, T, T]
+  Tensor attention_added;            // [B·T, C] to the stream; empty without attention
+  Tensor resid;                      // [B·T, C]
+  Tensor added;  // [B, H, T, A] weights of the added keys: sink tokens, then the
+                 // slot; empty where there are none
   std::span<const double> added_value_norms;   // [H, A] ‖W_O^h v_*‖ of the added keys
   std::span<const VisibleKeys> seen;           // [B·T]; empty without attention
   std::span<const double> received;            // [B, H, T] Σ_i A[i,k]; empty without attention
   std::span<const double> value_norms;         // [B, H, T] ‖v_k‖; empty without attention
   std::span<const double> output_value_norms;  // [B, H, T] ‖W_O^h v_k‖; empty without attention
 
-  /// The keys that query i of sequence b sees.
+  /// How many tokens of sequence b come before its padding, which is neither query nor key.
+  int64_t length(int64_t b) const { return lengths.empty() ? batch->tokens : lengths[b]; }
+  /// The keys that query i of sequence b sees. REQUIRES: i < length(b).
   const VisibleKeys& visible(int64_t b, int64_t i) const { return seen[b * batch->tokens + i]; }
 
   /// The query, key and value [D] of head h at token t of sequence b; those of the next token lie

@@ -66,7 +66,7 @@ class Outliers : public Metric {
     const Tensor& x = of_attention_ ? view.attention_added : view.resid;
     const int64_t T = c_.tokens;
     reduce_heads(view, 1, 2, means_, [&](int64_t b, int64_t, Mean* row) {
-      const Moments m = moments(x.row(b * T), T * c_.width);
+      const Moments m = moments(x.row(b * T), view.length(b) * c_.width);
       row[0].add(m.largest);
       row[1].add(m.kurtosis);
     });

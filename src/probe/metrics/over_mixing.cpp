@@ -24,12 +24,13 @@ class OverMixing : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, C = c_.width;
     reduce_heads(view, 1, 1, means_, [&](int64_t b, int64_t, Mean* row) {
+      const int64_t n = view.length(b);
       std::vector<double> mean(C, 0.0);
-      for (int64_t t = 0; t < T; ++t)
+      for (int64_t t = 0; t < n; ++t)
         for (int64_t c = 0; c < C; ++c)
-          mean[c] += view.resid.row(b * T + t)[c] / static_cast<double>(T);
+          mean[c] += view.resid.row(b * T + t)[c] / static_cast<double>(n);
       double sum = 0;
-      for (int64_t t = 0; t < T; ++t)
+      for (int64_t t = 0; t < n; ++t)
         for (int64_t c = 0; c < C; ++c) {
           const double d = view.resid.row(b * T + t)[c] - mean[c];
           sum += d * d;

@@ -40,22 +40,23 @@ class Keys : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens, D = c_.head_width, pitch = view.qkv.stride();
     reduce_heads(view, c_.heads, 3 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
+      const int64_t n = view.length(b);
       const float *q = view.query(b, 0, h), *k = view.key(b, 0, h);
       Scratch memory;
-      float* dots = memory.floats(T * T);
-      gemm(Op::plain, Op::transposed, T, T, D, 1.0f, q, pitch, k, pitch, 0.0f, dots, T);
-      std::vector<double> key_norms(T);
-      std::vector<Mean> projections(T);  // of a key on the directions of its queries
-      for (int64_t t = 0; t < T; ++t) {
+      float* dots = memory.floats(n * n);
+      gemm(Op::plain, Op::transposed, n, n, D, 1.0f, q, pitch, k, pitch, 0.0f, dots, n);
+      std::vector<double> key_norms(n);
+      std::vector<Mean> projections(n);  // of a key on the directions of its queries
+      for (int64_t t = 0; t < n; ++t) {
         const double query_norm = norm(q + t * pitch, D);
         row[t].add(query_norm);
         row[T + t].add(key_norms[t] = norm(k + t * pitch, D));
         if (query_norm == 0) continue;
         for (const KeyRange& keys : view.visible(b, t).ranges())
           for (int64_t j = keys.begin; j < keys.end; ++j)
-            projections[j].add(dots[t * T + j] * (1.0 / query_norm));
+            projections[j].add(dots[t * n + j] * (1.0 / query_norm));
       }
-      for (int64_t t = 0; t < T; ++t)
+      for (int64_t t = 0; t < n; ++t)
         if (projections[t].count > 0 && key_norms[t] != 0)
           row[2 * T + t].add(projections[t].value() / key_norms[t]);
     });

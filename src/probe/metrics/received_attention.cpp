@@ -44,7 +44,7 @@ class ReceivedAttention : public Metric {
     reduce_heads(view, c_.heads, 4 * T, means_, [&](int64_t b, int64_t h, Mean* row) {
       std::vector<double> all(T), own(T);
       add_weights(view, b, h, all.data(), own.data());
-      for (int64_t k = 0; k < T; ++k) {
+      for (int64_t k = 0; k < view.length(b); ++k) {
         const Viewers& seen = viewers[b * T + k];
         const double whole = seen.count + (view.visible(b, k).contains(k) ? 1 : 0);
         const double others = all[k] - own[k], inclusive = all[k] / whole;
@@ -65,7 +65,7 @@ class ReceivedAttention : public Metric {
     const int64_t T = view.batch->tokens;
     const float* A = view.map(view.pattern, b, h);
     std::copy_n(view.received_by_keys(b, h), T, all);
-    for (int64_t k = 0; k < T; ++k) own[k] = A[k * T + k];
+    for (int64_t k = 0; k < view.length(b); ++k) own[k] = A[k * T + k];
   }
 
  private:
@@ -93,18 +93,19 @@ class ProxyAttention : public ReceivedAttention {
  protected:
   void add_weights(const LayerView& view, int64_t b, int64_t h, double* all,
                    double* own) const override {
-    const int64_t T = view.batch->tokens, added = view.added ? view.added.dim(3) : 0;
+    const int64_t T = view.batch->tokens, n = view.length(b),
+                  added = view.added ? view.added.dim(3) : 0;
     const float* A = view.map(view.pattern, b, h);
     Scratch memory;
     float* shares = memory.floats(T * T);
-    for (int64_t i = 0; i < T; ++i) {
+    for (int64_t i = 0; i < n; ++i) {
       const double divisor =
           proxy_divisor(A + i * T, T, added > 0 ? view.added_row(b, h, i) : nullptr, added);
       for (int64_t k = 0; k < T; ++k)
         shares[i * T + k] = static_cast<float>(A[i * T + k] / divisor);
     }
     add_columns(view, b, shares, all);
-    for (int64_t k = 0; k < T; ++k) own[k] = shares[k * T + k];
+    for (int64_t k = 0; k < n; ++k) own[k] = shares[k * T + k];
   }
 };
 
@@ -131,7 +132,7 @@ class BosAttention : public Metric {
     reduce_heads(view, c_.heads, 1, means_, [&](int64_t b, int64_t h, Mean* mean) {
       const float* A = view.map(view.pattern, b, h);
       const int32_t* inputs = &view.batch->inputs[b * T];
-      for (int64_t t = 0; t < T; ++t)
+      for (int64_t t = 0; t < view.length(b); ++t)
         if (c_.data->query_role(inputs, t) == kPlain) mean->add(A[t * T]);
     });
   }

@@ -28,7 +28,7 @@ std::vector<std::vector<float>> values_of_each(const std::vector<Mean>& means, i
 
 void add_columns(const LayerView& view, int64_t b, const float* map, double* sums) {
   const int64_t T = view.batch->tokens;
-  for (int64_t i = 0; i < T; ++i)
+  for (int64_t i = 0; i < view.length(b); ++i)
     for (const KeyRange& keys : view.visible(b, i).ranges())
       for (int64_t k = keys.begin; k < keys.end; ++k) sums[k] += map[i * T + k];
 }
@@ -64,7 +64,7 @@ ValueNorms value_norms(const LayerView& view, const Transformer& model) {
 
 double median_value_norm(const LayerView& view, int64_t b, int64_t h) {
   const double* norms = view.of_values(view.output_value_norms, b, h);
-  std::vector<double> sorted(norms, norms + view.batch->tokens);
+  std::vector<double> sorted(norms, norms + view.length(b));
   return median(sorted);
 }
 

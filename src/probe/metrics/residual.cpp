@@ -25,14 +25,15 @@ class Residual : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
     reduce_heads(view, 1, 3 * T, means_, [&](int64_t b, int64_t, Mean* row) {
-      std::vector<double> norms(T);
+      const int64_t n = view.length(b);
+      std::vector<double> norms(n);
       double total = 0;
-      for (int64_t t = 0; t < T; ++t) {
+      for (int64_t t = 0; t < n; ++t) {
         total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
         row[t].add(norms[t]);
       }
-      for (int64_t t = 0; T > 1 && t < T; ++t) {
-        const double others = (total - norms[t]) / static_cast<double>(T - 1);
+      for (int64_t t = 0; n > 1 && t < n; ++t) {
+        const double others = (total - norms[t]) / static_cast<double>(n - 1);
         row[T + t].add(norms[t] - others);
         if (others != 0) row[2 * T + t].add(norms[t] / others);
       }

@@ -50,7 +50,7 @@ class Roles : public Metric {
       const std::vector<double> sums = received_by_role(view, c_, queries_, b, h);
       std::vector<Mean> alpha(both), enrichment(both);
       for (int64_t q = 0; q < queries_; ++q)
-        for (int64_t k = 0; k < T; ++k) {
+        for (int64_t k = 0; k < view.length(b); ++k) {
           const Viewers& seen = viewers[(b * queries_ + q) * T + k];
           if (seen.count == 0) continue;
           const int64_t at = q * keys_ + key_role(view, b, k);
@@ -86,12 +86,11 @@ class Roles : public Metric {
   }
 
   void add_values(const LayerView& view, int64_t b, int64_t h, Mean* row) const {
-    const int64_t T = c_.tokens;
     const double *raw = view.of_values(view.value_norms, b, h),
                  *out = view.of_values(view.output_value_norms, b, h);
     const double middle = median_value_norm(view, b, h);
     std::vector<Mean> means(3 * keys_);
-    for (int64_t k = 0; k < T; ++k) {
+    for (int64_t k = 0; k < view.length(b); ++k) {
       const int64_t role = key_role(view, b, k);
       means[role].add(raw[k]);
       means[keys_ + role].add(out[k]);
@@ -136,13 +135,14 @@ class RoleResidual : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
     reduce_heads(view, 1, 2 * keys_, means_, [&](int64_t b, int64_t, Mean* row) {
-      std::vector<double> norms(T);
+      const int64_t n = view.length(b);
+      std::vector<double> norms(n);
       double total = 0;
-      for (int64_t t = 0; t < T; ++t) total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
+      for (int64_t t = 0; t < n; ++t) total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
       std::vector<Mean> means(2 * keys_);
-      for (int64_t t = 0; t < T; ++t) {
+      for (int64_t t = 0; t < n; ++t) {
         const int64_t role = c_.data->key_role(&view.batch->inputs[b * T], t);
-        const double others = (total - norms[t]) / static_cast<double>(T - 1);
+        const double others = n > 1 ? (total - norms[t]) / static_cast<double>(n - 1) : 0;
         means[role].add(norms[t]);
         if (others != 0) means[keys_ + role].add(norms[t] / others);
       }

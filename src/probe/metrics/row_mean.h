@@ -15,7 +15,7 @@ class RowMean : public Metric {
   void layer(const LayerView& view) override {
     reduce_heads(view, c_.heads, 1, means_, [&](int64_t b, int64_t h, Mean* mean) {
       const float* A = view.map(view.pattern, b, h);
-      for (int64_t i = 0; i < c_.tokens; ++i)
+      for (int64_t i = 0; i < view.length(b); ++i)
         mean->add(of_row(A + i * c_.tokens, view.visible(b, i)));
     });
   }

@@ -35,15 +35,16 @@ class Values : public Metric {
       const double *raw = view.of_values(view.value_norms, b, h),
                    *norms = view.of_values(view.output_value_norms, b, h),
                    *received = view.received_by_keys(b, h);
-      std::vector<double> given(T);
+      const int64_t n = view.length(b);
+      std::vector<double> given(n);
       double total = 0;
-      for (int64_t t = 0; t < T; ++t) {
+      for (int64_t t = 0; t < n; ++t) {
         row[t].add(raw[t]);
         row[T + t].add(norms[t]);
         total += given[t] = received[t] * norms[t];
       }
       const double middle = median_value_norm(view, b, h);
-      for (int64_t t = 0; t < T; ++t) {
+      for (int64_t t = 0; t < n; ++t) {
         if (middle != 0) row[2 * T + t].add(norms[t] / middle);
         if (total != 0) row[3 * T + t].add(given[t] / total);
       }

@@ -1,5 +1,7 @@
 #include "probe/metrics/waiver_score.h"
 
+#include <cmath>
+
 #include "probe/metrics/metric.h"
 #include "probe/shares.h"
 
@@ -26,10 +28,12 @@ class WaiverScore : public Metric {
   void combine(const Found& found) override {
     const auto& alpha = *found(as_shares("received_attention", found));
     const auto& enrichment = *found(as_shares("enrichment", found));
-    const auto& ratio = *found("value_ratio");
+    const auto &ratio = *found("value_ratio"), &norm = *found("value_norm");
     std::vector<float> score(alpha.size());
     for (size_t i = 0; i < score.size(); ++i)
-      score[i] = static_cast<float>(classify(thresholds_, alpha[i], enrichment[i], ratio[i]));
+      score[i] = std::isnan(norm[i])
+                     ? norm[i]  // no sequence has this key
+                     : static_cast<float>(classify(thresholds_, alpha[i], enrichment[i], ratio[i]));
     values_ = {score};
   }
 

@@ -90,8 +90,12 @@ std::string allowed_at(const std::string& axis) {
 std::string refuse_name(const std::string& axis, const std::string& name, const Config& config) {
   const bool of_keys = axis == "key_role";
   if (!of_keys && axis != "query_role") return {};
-  const std::vector<std::string> names =
-      of_keys ? key_role_names(*config.data) : query_role_names(*config.data);
+  const auto names_of = [&](const Dataset& data) {
+    return of_keys ? key_role_names(data) : query_role_names(data);
+  };
+  std::vector<std::string> names = names_of(*config.data);
+  if (std::ranges::find(names, name) != names.end()) return {};
+  names = names_of(*open_data(config));  // some have names from files
   if (std::ranges::find(names, name) != names.end()) return {};
   return fmt::format("expected {}, found \"{}\"", join_or(names), name);
 }
@@ -105,7 +109,7 @@ std::string refuse(const std::string& axis, const std::string& entry, const Conf
     return contains(kNumbered, axis)
                ? fmt::format("expected {}, found \"{}\"", allowed_at(axis), entry)
                : refuse_name(axis, entry, config);
-  const Log::Axes sizes = log_axes(config);
+  const Log::Axes sizes = log_axes(config, *config.data);
   const auto size = sizes.find(axis);
   if (*number >= 0 && (size == sizes.end() || *number < size->second)) return {};
   if (size == sizes.end()) return fmt::format("expected {}, found {}", allowed_at(axis), entry);

@@ -49,7 +49,7 @@ class SinkShare : public Measure {
   static void check_entry(const std::string& axis, int64_t entry, const Config& config,
                           const Complain& complain) {
     if (entry == kNone) return;
-    const Log::Axes axes = log_axes(config);
+    const Log::Axes axes = log_axes(config, *config.data);
     const auto size = axes.find(axis);
     if (size == axes.end() || size->second == 0)
       complain(axis, fmt::format("the runs have no {} keys", axis), "");
