@@ -139,7 +139,7 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
 std::string probe_report(const Log& log, int64_t width) {
   const LastProbe probe(log);
   Table losses{{{Align::left, 14}, {.gap = 1, .wraps = true}}, {}};
-  for (const char* name : {"loss", "max_error", "backcopy_risk", "bigram_risk"})
+  for (const char* name : {"loss", "output_distance", "max_error", "backcopy_risk", "bigram_risk"})
     if (probe.has(name)) {
       const double value = probe.read(name)[0];
       const std::string unit = std::isnan(value) ? "1" : log.spec("probe", name).units;
