@@ -34,7 +34,8 @@ const Case kCases[] = {
     {"causal", ", slot: key_value", ", position: rope, sink_tokens: 2"},
     {"causal", ", normalizer: sigmoid, slot: key_value", ", position: learned", true},
     {"bidirectional", ", bias: all", ", position: learned, sink_tokens: 1", true},
-    {"bidirectional", ", normalizer: relu", ", position: alibi"}};
+    {"bidirectional", ", normalizer: relu", ", position: alibi"},
+    {"bidirectional", "", ", position: rope, output: {kind: hidden}"}};
 
 Measured measured(const Case& c, const Dataset& data, int64_t context, int64_t sequences,
                   Edits* edits = nullptr) {
@@ -43,7 +44,8 @@ Measured measured(const Case& c, const Dataset& data, int64_t context, int64_t s
   probe.batch = sequences;
   probe.sink_threshold = 0.15;
   Prober prober(*model, data, probe, 0, edits ? When::training : When::on_demand);
-  prober.measure(false, edits);
+  prober.measure();
+  if (edits) prober.measure(false, edits);
   Measured out;
   for (const auto& [name, values] : prober.values()) out[name] = *values;
   return out;
@@ -66,7 +68,8 @@ double weight_of(const std::string& name, const Case& c, const std::vector<int32
     targets += 1;
     triggers += at >= 0 && data.query_role(x.data(), at) != kPlain;
   }
-  if (name == "attention_entropy" || name == "first_argmax_share") return queries;
+  if (name == "attention_entropy" || name == "first_argmax_share" || name == "output_distance")
+    return queries;
   if (name == "bos_attention") return plain;
   if (name == "delta_logit") {
     double sinks = 0;  // no two tokens are the same
@@ -217,6 +220,7 @@ TEST_CASE("a position that no sequence has is NaN, and nobody sees its key") {
 TEST_CASE("the loss is the mean over the targets that are no padding") {
   const auto all = sequences_of(kLengths);
   for (const Case& c : kCases) {
+    if (contains(c.more, "hidden")) continue;
     CAPTURE(c.mask);
     const auto data = padded(all, c.masked);
     const auto model = c.model(T, *data);
@@ -238,36 +242,38 @@ TEST_CASE("the loss is the mean over the targets that are no padding") {
 }
 
 TEST_CASE("edits of a padded batch do what they do to its sequences cut to their lengths") {
-  const std::vector<int64_t> lengths = {9, 13, 5, 8};
-  const auto all = sequences_of(lengths);
-  const Case c = {"bidirectional", "", ", position: rope"};
-  const auto measured_loss = [&](const Dataset& data, int64_t context, int64_t sequences,
-                                 const EditConfig& edit) {
-    Edits edits({edit}, padded_model(context, c.mask, c.attention, c.more), context);
-    return measured(c, data, context, sequences, &edits).at("loss")[0];
-  };
-  const auto check = [&](const EditConfig& edit) {
-    CAPTURE(edit.edit.name());
-    CAPTURE(edit.at[0]);
-    double sum = 0, count = 0;
-    for (const std::vector<int32_t>& x : all) {
-      const double targets = weight_of("loss", c, x);
-      sum += targets * measured_loss(*padded({x}), std::ssize(x), 1, edit);
-      count += targets;
-    }
-    CHECK(measured_loss(*padded(all), T, std::ssize(all), edit) ==
-          doctest::Approx(sum / count).epsilon(1e-5));
-  };
-  for (const char* at : {"blocks.0.attn.v", "blocks.0.resid", "embed"})
-    for (const char* rule : {"zero", "mean", "permute", "noise", "shuffle"}) {
-      check({{at}, Kind<EditRule>(rule)});
-      check({{at}, Kind<EditRule>(rule), {"1", "3"}});
-      check({{at}, Kind<EditRule>(rule), {}, {"0"}});
-    }
-  check({{"tokens"}, Kind<EditRule>("shuffle")});
-  check({{"blocks.*.attn.scores"}, Kind<EditRule>("mean")});
-  check({{"blocks.*.attn.scores"}, Kind<EditRule>("hide"), {"2"}, {}, {"0", "3"}});
-  check({{"blocks.*.attn.pattern"}, Kind<EditRule>("redirect"), {"4"}});
+  const auto all = sequences_of({9, 13, 5, 8});
+  for (const auto& [output, series] :
+       {std::pair{"", "loss"}, {", output: {kind: hidden}", "output_distance"}}) {
+    CAPTURE(series);
+    const Case c = {"bidirectional", "", std::string(", position: rope") + output};
+    const auto cost = [&, name = series](const Dataset& data, int64_t context, int64_t sequences,
+                                         const EditConfig& edit) {
+      Edits edits({edit}, padded_model(context, c.mask, c.attention, c.more), context);
+      return measured(c, data, context, sequences, &edits).at(name)[0];
+    };
+    const auto check = [&, name = series](const EditConfig& edit) {
+      CAPTURE(edit.edit.name());
+      CAPTURE(edit.at[0]);
+      double sum = 0, count = 0;
+      for (const std::vector<int32_t>& x : all) {
+        const double weight = weight_of(name, c, x);
+        sum += weight * cost(*padded({x}), std::ssize(x), 1, edit);
+        count += weight;
+      }
+      CHECK(same(cost(*padded(all), T, std::ssize(all), edit), sum / count));
+    };
+    for (const char* at : {"blocks.0.attn.v", "blocks.0.resid", "embed"})
+      for (const char* rule : {"zero", "mean", "permute", "noise", "shuffle"}) {
+        check({{at}, Kind<EditRule>(rule)});
+        check({{at}, Kind<EditRule>(rule), {"1", "3"}});
+        check({{at}, Kind<EditRule>(rule), {}, {"0"}});
+      }
+    check({{"tokens"}, Kind<EditRule>("shuffle")});
+    check({{"blocks.*.attn.scores"}, Kind<EditRule>("mean")});
+    check({{"blocks.*.attn.scores"}, Kind<EditRule>("hide"), {"2"}, {}, {"0", "3"}});
+    check({{"blocks.*.attn.pattern"}, Kind<EditRule>("redirect"), {"4"}});
+  }
 }
 
 TEST_CASE("an edit that names padding, or makes some, is refused") {
@@ -434,8 +440,7 @@ TEST_CASE("neither padding nor special tokens are masked, or drawn at random") {
   SetFields fields(SetFields::Values{{"token", "21"}});
   beyond->options(fields);
   CHECK(error_of([&] { beyond->apply(open(), 0); }) ==
-        "train.objective.token: 21 is not a token id of this data. Ids go up to 20; -1: a new id "
-        "after those.");
+        "train.objective.token: 21 is not a token id of this data. Ids go up to 20.");
 
   const auto data = open();
   CHECK(data->front() == std::vector<int32_t>{1});
@@ -475,6 +480,16 @@ TEST_CASE("padded rows can be trained on, and what cannot be measured is refused
   const Ended fine = train({"--overwrite"});
   REQUIRE_MESSAGE(fine.status == 0, fine.output);
   for (const char* verb : {"eval", "probe"}) CHECK(run_program({verb, out}).status == 0);
+  std::vector<int64_t> two;  // rows whose last positions are all padding
+  for (int64_t i = 0; i < 64; ++i) two.push_back(i % 8 < 5 ? 3 + i % 7 : 0);
+  put_bytes(folder / "two.npy", npy_of(two, 8));
+  const Ended probed = run_program(
+      {"probe", out, "data.train=" + rows, "data.validation=" + (folder / "two.npy").string()});
+  const size_t layer = probed.output.find("\n0  ", probed.output.find("residual ratio"));
+  REQUIRE_MESSAGE(layer != std::string::npos, probed.output);
+  const std::string line =
+      probed.output.substr(layer + 1, probed.output.find('\n', layer + 1) - layer);
+  CHECK_MESSAGE(!contains(line, "–"), line);
   put_bytes(folder / "zero.yaml",
             "arms: [{name: zero, edits: [{at: [blocks.*.attn.v], edit: zero, positions: "
             "[waiver]}]}]\n");

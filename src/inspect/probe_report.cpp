@@ -108,7 +108,8 @@ std::string layer_table(const LastProbe& probe, int64_t width) {
                  "massive", "entropy", "mixing"}};
   for (int64_t l = 0; l < std::ssize(entropy); ++l) {
     double count = 0;
-    for (int64_t t = 0; t < T; ++t) count += massive[l * T + t];
+    for (int64_t t = 0; t < T; ++t)
+      if (const double here = massive[l * T + t]; !std::isnan(here)) count += here;
     table.rows.push_back({std::to_string(l), largest(ratio, l, T), largest(sink, l, T),
                           number_cell(kurtosis[l], 2), number_cell(top[l], 2),
                           number_cell(activation[l], 1), number_cell(count, 1),

@@ -43,8 +43,7 @@ class OutputDistance : public Metric {
     if (c_.natural) natural_.insert(natural_.end(), h.data, h.data + h.size());
     std::vector<Mean> rows(batch.batch);
     parallel_tiles(batch.batch, [&](int64_t b) {
-      const int64_t length =
-          length_without(c_.model->config().attention.mask->padding(), &batch.inputs[b * T], T);
+      const int64_t length = c_.data->length(&batch.inputs[b * T], T);
       for (int64_t n = b * T; n < b * T + length; ++n) {
         const double distance =
             c_.natural ? 0.0 : cosine_distance(h.row(n), &natural_[done_ + n * C], C);

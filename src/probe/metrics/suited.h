@@ -30,12 +30,15 @@ inline constexpr Suited unnormalized_added_keys = {
     },
     "models with sink tokens or a slot whose normalizer's weights are not shares"};
 
-inline constexpr Suited next_token_task = {
-    [](const ModelConfig&, const Dataset& data) { return data.is_task() && data.mask_token() < 0; },
-    "tasks, next_token"};
+inline constexpr Suited next_token_task = {[](const ModelConfig& model, const Dataset& data) {
+                                             return model.gives_logits() && data.is_task() &&
+                                                    data.mask_token() < 0;
+                                           },
+                                           "tasks, next_token"};
 
-inline constexpr Suited masked_task = {[](const ModelConfig&, const Dataset& data) {
-                                         return data.is_task() && data.mask_token() >= 0;
+inline constexpr Suited masked_task = {[](const ModelConfig& model, const Dataset& data) {
+                                         return model.gives_logits() && data.is_task() &&
+                                                data.mask_token() >= 0;
                                        },
                                        "tasks, masked_token"};
 
