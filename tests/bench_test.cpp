@@ -117,6 +117,7 @@ TEST_CASE("every kind of the registries is a switch, set as on the command line"
   check_kinds<Optimizer>(settings, "train.optimizer", "adamw");
   // Numbers change values; what changes the work has a row, by its own name or within a kind.
   const std::set<std::string> no_work = {"model.input",
+                                         "model.output.kind",
                                          "model.init.kind",
                                          "model.dedicated.into",
                                          "model.position.strong.at",

@@ -179,10 +179,10 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
       // keys that do not fit together
       {"model: {width: 100, heads: 3}\n",
        "a.yaml:1:16: model.width: 100 is not divisible by model.heads (3). Every head has width / "
-       "heads channels."},
+       "heads channels, unless model.head_width says how many."},
       {"model:\n  heads: 3\n",
        "a.yaml:1:1: model.width: 128 is not divisible by model.heads (3). Every head has width / "
-       "heads channels."},
+       "heads channels, unless model.head_width says how many."},
       {"model: {width: 9, heads: 3, position: rope}\n",
        "a.yaml:1:39: model.position: rope rotates pairs of channels, but a head of width 3 has an "
        "odd number of them."},
@@ -478,7 +478,7 @@ TEST_CASE("a bad override is named as it was written") {
   }
   CHECK(complaint("model:\n  width: 64\n", {"model.heads=3"}) ==
         "a.yaml:2:10: model.width: 64 is not divisible by model.heads (3). Every head has width / "
-        "heads channels.");
+        "heads channels, unless model.head_width says how many.");
 }
 
 TEST_CASE("all errors are reported at once, in the order of the file, overrides last") {

@@ -27,7 +27,7 @@ struct Weights {
     set.add("square", {5, 5}, Init::normal(1));
     set.add("vector", {5}, Init::normal(1));
     set.add("stack", {2, 3, 4}, Init::normal(1));
-    set.add("blocks.0.attn.qkv.weight", {6, 18}, Init::normal(1));
+    set.add("blocks.0.attn.qkv.weight", {6, 18}, Init::normal(1)).parts = {6, 6, 6};
     set.add("blocks.0.mlp.up.weight", {6, 70}, Init::normal(1));
     set.add("blocks.0.mlp.down.weight", {70, 6}, Init::normal(1));
     set.allocate(3);

@@ -16,13 +16,15 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t T = 7, B = 3, V = 11, R = 2, H = 2, C = 12;
+constexpr int64_t T = 7, B = 3, V = 11, R = 2, H = 2, D = 8, C = 12;
 
 // With all that a point may be of.
 ModelConfig config_of(int64_t sinks) {
   ModelConfig config;
   config.layers = 2;
   config.heads = H;
+  config.kv_heads = 1;
+  config.head_width = D;
   config.width = C;
   config.context = T;
   config.mlp.width = 24;
@@ -31,10 +33,10 @@ ModelConfig config_of(int64_t sinks) {
   return config;
 }
 
-// `[B·S, 3C]`, in numbers.
+// `[B·S, 3HD]`, in numbers.
 std::vector<int64_t> extents(std::string_view shape, int64_t sinks) {
-  const std::map<char, int64_t> letters = {{'B', B}, {'T', T}, {'S', sinks + T},
-                                           {'H', H}, {'C', C}, {'V', V}};
+  const std::map<char, int64_t> letters = {{'B', B}, {'T', T}, {'S', sinks + T}, {'H', H},
+                                           {'D', D}, {'C', C}, {'V', V}};
   std::vector<int64_t> out = {1};
   for (const char c : shape) {
     if (c == ',') out.push_back(1);

@@ -212,6 +212,62 @@ TEST_CASE("what a published config asks for and Waiver lacks is refused by name"
   }
 }
 
+// Whether it is one clean sentence, or several.
+bool is_sentence(const std::string& text) {
+  return text.size() > 10 && text.size() < 2000 && text.back() == '.' &&
+         std::ranges::none_of(text, [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return (byte < 0x20 && c != '\n') || byte == 0x7f;
+         });
+}
+
+TEST_CASE("any other value in a published config gives a model or a sentence") {
+  const Json values[] = {nullptr,
+                         "",
+                         "\x1b[31m\n",
+                         "absolute",
+                         -1,
+                         0,
+                         1,
+                         3,
+                         2.5,
+                         1e300,
+                         true,
+                         false,
+                         4294967296,
+                         1e18,
+                         9223372036854775807,
+                         Json::array(),
+                         Json::object(),
+                         Json{{"rope_type", "yarn"}},
+                         Json{{"factor", -1}, {"type", "linear"}}};
+  int64_t refused = 0, read = 0;
+  for (const fs::path& fixture : folders_in(kFixtures)) {
+    const Changed changed(fixture.filename().string());
+    const std::string before = read_file(changed.path / "config.json");
+    Json known = parse_json(before);
+    for (const char* more : {"rope_scaling", "rope_parameters", "sliding_window", "layer_types",
+                             "head_dim", "quantization_config", "partial_rotary_factor"})
+      known[more] = nullptr;
+    for (const auto& [key, value] : known.items())
+      for (const Json& other : values) {
+        INFO(fixture.filename(), ": ", key, " = ", json_text(other));
+        write_atomically(changed.path / "config.json", before);
+        changed.config(key, other);
+        try {
+          import_folder(changed.path);
+          ++read;
+        } catch (const UsageError& error) {
+          CHECK(is_sentence(error.what()));
+          ++refused;
+        }
+      }
+  }
+  MESSAGE(refused, " refused, ", read, " read");
+  CHECK(refused > 1000);
+  CHECK(read > 1000);
+}
+
 TEST_CASE("a masked-token model needs the id of its mask token") {
   const HubFolder folder = HubFolder::open(kFixtures / "bert-hub");
   CHECK_THROWS_WITH_AS(
@@ -295,8 +351,10 @@ TEST_CASE("an encoder without a head is probed by the distance of its output") {
   CHECK(probed.status == 0);
   CHECK(probed.output.find("output_distance") != std::string::npos);
   const fs::path spec = place / "swap.yaml";
-  write_atomically(spec, "arms: {zero: [{at: \"blocks.0.attn.v\", edit: zero, positions: [0]}]}\n");
+  write_atomically(
+      spec, "arms: [{name: zero, edits: [{at: blocks.0.attn.v, edit: zero, positions: [0]}]}]\n");
   const Ended changed = ran({"intervene", run, spec.string()});
+  INFO(changed.output);
   CHECK(changed.status == 0);
   CHECK(changed.output.find("Δoutput_distance") != std::string::npos);
   const Ended trained = run_program({"train", run + "/config.yaml", "--out", run + "-more"});

@@ -115,9 +115,9 @@ TEST_CASE("every error of a study and of its runs is found before anything start
        "s.yaml:4:24: model.positon: unknown key. Did you mean model.position?"},
       {"base: base.yaml\ngrid: {model.width: [8, 9], model.heads: [2, 4]}\n",
        "s.yaml:2:25: model.width: 9 is not divisible by model.heads (2). Every head has width / "
-       "heads channels.\n"
+       "heads channels, unless model.head_width says how many.\n"
        "s.yaml:2:25: model.width: 9 is not divisible by model.heads (4). Every head has width / "
-       "heads channels."},
+       "heads channels, unless model.head_width says how many."},
       {"base: base.yaml\nset: {model: {position: {base: 5}}}\n"
        "grid: {model.position.kind: [rope, alibi]}\n",
        "s.yaml:2:26: model.position.base: only kind rope has it; the kind here is alibi."},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/statistics/order.h"
 #include "probe/mechanism/mechanism.h"
 
 // W7, W8 and W10: whether a waiver can be made where there was none.
@@ -46,9 +47,11 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
   const std::vector<HeadIndex> all = s.passes.all_heads();
   const std::vector<EditConfig> edits = alone(s, last);
-  const double up = rise(s, edits), control = rise(s, alone(s, last, "beside"));
+  const double control = rise(s, alone(s, last, "beside"));
+  std::vector<double> rises;
   // In the heads that attend to it most, as many as those that have the waiver.
   const double ratio = s.over_others(edits, [&](const Key& other, const Pass& pass) {
+    rises.push_back(s.enrichment(pass, all, other) / s.enrichment(s.natural, all, other));
     std::vector<HeadIndex> strongest = all;
     std::ranges::stable_sort(strongest, [&](const HeadIndex& a, const HeadIndex& b) {
       return s.received(pass, a, other) > s.received(pass, b, other);
@@ -56,6 +59,7 @@ static Finding try_self_only(Subject& s, const FollowRates&) {
     strongest.resize(s.heads.size());
     return s.value_ratio(pass, strongest, other);
   });
+  const double up = median(rises);
   return {judge(up >= kSelfOnly.rise && ratio < kSelfOnly.small,
                 up < kSelfOnly.rise && ratio >= kSelfOnly.small),
           {{"rise", up}, {"r_V", ratio}, {"control_rise", control}}};
@@ -80,11 +84,16 @@ constexpr struct {
 static Finding try_self_only_early(Subject& s, const FollowRates&) {
   const int64_t last = last_attending(s);
   const double whole = rise(s, alone(s, last)) - 1;
-  int64_t enough = last;
-  for (int64_t l = last; l >= 0; --l) {
-    const std::vector<EditConfig> edits = alone(s, l);
-    if (edits.front().at.empty()) break;
-    if (rise(s, edits) - 1 >= kEarly.most * whole) enough = l;
+  // By halves: in more layers the mask does no less.
+  int64_t low = 0, enough = last;
+  while (low < enough) {
+    const int64_t middle = (low + enough) / 2;
+    const std::vector<EditConfig> edits = alone(s, middle);
+    const bool acts = !edits.front().at.empty();
+    if (acts && rise(s, edits) - 1 >= kEarly.most * whole)
+      enough = middle;
+    else
+      low = middle + 1;
   }
   Finding out{judge(enough <= s.onset_layer(), true),
               {{"layer", static_cast<double>(enough)},
@@ -124,6 +133,7 @@ static Finding try_feature_patch(Subject& s, const FollowRates&) {
                                                   : point_name(-1, Point::embed)};
   // Features of zeros, for which learned vectors stand in, have no noise or permutation.
   const bool empty = inputs && s.passes.without_features(s.waiver);
+  std::vector<double> ratios;  // of the pass with the waiver's own features
   const auto share = [&](const char* rule) -> double {
     const bool random = inputs && rule != std::string_view("patch");
     if (random && empty) return NAN;
@@ -131,13 +141,11 @@ static Finding try_feature_patch(Subject& s, const FollowRates&) {
         make_edit(random ? std::vector<std::string>{point.back()} : point, rule, {"other"},
                   {{"from", "waiver"}})};
     return s.over_others(edits, [&](const Key& other, const Pass& pass) {
+      if (rule == std::string_view("patch")) ratios.push_back(s.value_ratio(pass, other));
       return s.enrichment(pass, other) / s.enrichment(s.natural, s.waiver);
     });
   };
-  const double own = share("patch");
-  const double ratio =
-      s.over_others({make_edit(point, "patch", {"other"}, {{"from", "waiver"}})},
-                    [&](const Key& other, const Pass& pass) { return s.value_ratio(pass, other); });
+  const double own = share("patch"), ratio = median(ratios);
   return {judge(own >= kPatch.share && ratio < kPatch.small,
                 own < kPatch.share && ratio >= kPatch.small),
           {{"share", own},
