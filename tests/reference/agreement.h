@@ -127,7 +127,7 @@ double distance(const A& x, const B& y) {
   return scale > 0 ? worst / scale : worst;
 }
 
-// Weights moved by an eighth of the step to which bfloat16 rounds, which decides which way some
+// Weights moved by a sixteenth of the step to which bfloat16 rounds, which decides which way some
 // numbers go: norms and regressions may magnify that.
 constexpr int kDraws = 8;
 inline Weights<double> moved(const Pair& pair, int draw) {
