@@ -120,7 +120,7 @@ TEST_CASE("a config that is no JSON object is refused with the place") {
   CHECK(contains(with("{\"b\": {\"a\": 1, \"a\": 2}}"), "has the key \"a\" twice in one object"));
   CHECK(contains(with("{\"a\": NaN}"), "breaks off at line 1, column 7, with"));
   CHECK(contains(with("{\"a\": 1e400}"), "holds the number \"1e400\", which is too large"));
-  CHECK(contains(with(std::string("\0\1\2", 3)), "a byte that no text has, at line 1, column 1"));
+  CHECK(contains(with(std::string("\0\1\2", 3)), "a zero byte, at line 1, column 1"));
   CHECK(contains(with("{\"a\": " + std::string(1000000, '[')), "nested deeper than 20 levels"));
   CHECK(contains(with("{\"a\": \"" + std::string(11 << 20, 'x') + "\"}"), "more than 10.0 MiB"));
   put_bytes(folder / "a/config.json", "{\"a\": {\"b\": 1}, \"c\": {\"b\": 1}}");

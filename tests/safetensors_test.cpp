@@ -103,7 +103,7 @@ TEST_CASE("what could be read in two ways, or not to the end, is refused with it
   CHECK(contains(header("{\"a\":" + one + ",\"a\":" + one + "}"), "has the key \"a\" twice"));
   CHECK(contains(header(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})"),
                  "has the key \"dtype\" twice in one object"));
-  CHECK(contains(header(std::string("{\"a\":") + one + "}" + '\0'), "a byte that no text has"));
+  CHECK(contains(header(std::string("{\"a\":") + one + "}" + '\0'), "a zero byte"));
   CHECK(contains(header("{\"a\xff\":" + one + "}"), "at line 1, column 4"));
   CHECK(contains(header("{\n \"a\": nul}"), "breaks off at line 2"));
   CHECK(contains(header("{\"a\":" + one + "} {}"), "breaks off"));

@@ -100,8 +100,8 @@ class StrictReader : public nlohmann::json_sax<Json> {
 Json parse_strict_json(const std::string& where, std::string_view text, size_t deepest) {
   StrictReader reader(where, text, deepest);
   // The parser would take a zero byte for the end.
-  if (const size_t at = first_non_text(text); at != text.npos)
-    reader.refuse("holds a byte that no text has, at " + line_and_column(text, at));
+  if (const size_t at = text.find('\0'); at != text.npos)
+    reader.refuse("holds a zero byte, at " + line_and_column(text, at));
   Json::sax_parse(text, &reader);
   return reader.result();
 }
