@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "cli/options.h"
 #include "cli/paths.h"
@@ -11,7 +12,7 @@
 #include "core/output.h"
 #include "inspect/mechanism_report.h"
 #include "inspect/mechanism_series.h"
-#include "inspect/probe_report.h"
+#include "inspect/probe_run.h"
 #include "probe/mechanism/series.h"
 #include "probe/metrics/docs.h"
 #include "run/directory.h"
@@ -26,6 +27,7 @@ namespace {
 struct ProbeCall {
   Target target;
   std::string tokens = "natural", bos = "keep", out;
+  std::optional<Given> given;
   bool overwrite = false;
   bool mechanism = false, all_checkpoints = false;
 };
@@ -64,14 +66,26 @@ std::string all_checkpoints(const ProbeCall& options) {
   return text;
 }
 
+// Refuses what is about the data's own sequences.
+void check_given(const ProbeCall& options) {
+  const char* option = options.given->text ? "--text" : "--token-file";
+  if (options.tokens == "random" || options.bos == "drop")
+    throw UsageError(option, "the tokens that it gives are taken as they are",
+                     "Omit --tokens and --bos.");
+  if (options.all_checkpoints)
+    throw UsageError(option, "all checkpoints are tested on the data's own sequences",
+                     "Omit --all-checkpoints, and give one checkpoint.");
+}
+
 void probe(const ProbeCall& options) {
+  if (options.given) check_given(options);
   if (!options.out.empty()) check_output(options.out, options.overwrite);
   const bool natural = options.tokens == "natural" && options.bos == "keep";
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
                      "Omit --tokens and --bos.");
   if (options.all_checkpoints) return print_result(all_checkpoints(options));
-  if (options.mechanism && is_sweep(options.target.path)) {
+  if (options.mechanism && !options.given && is_sweep(options.target.path)) {
     if (!options.out.empty() || !options.target.overrides.empty())
       throw UsageError(
           "--mechanism",
@@ -81,23 +95,10 @@ void probe(const ProbeCall& options) {
     return;
   }
   require_run(options.target.path, "probe");
-  const SavedModel saved =
-      load_saved(options.target.path, options.target.overrides, {.probes = true});
-  ProbeTokens tokens;
-  if (options.tokens == "random") tokens.content = ProbeTokens::Content::random;
-  if (options.bos == "drop") tokens.bos = ProbeTokens::Bos::drop;
-  Log log = probe_saved(saved, tokens, options.out);
-  std::string mechanism;
-  if (options.mechanism) {
-    const Mechanism found = mechanism_of(saved);
-    write_mechanism(log, {saved.step, found});
-    mechanism = "\n" + to_text(found, terminal_width());
-  }
-  if (!options.out.empty()) log.flush();
-  print_result("{} (step {})\n{} sequences of {}, tokens {}, bos {}\n\n{}{}",
-               saved.checkpoint.string(), saved.step, saved.config.probe.batch,
-               saved.config.model.context, options.tokens, options.bos,
-               probe_report(log, terminal_width()), mechanism);
+  ProbeRequest request{{}, options.given, options.mechanism, options.out};
+  if (options.tokens == "random") request.tokens.content = ProbeTokens::Content::random;
+  if (options.bos == "drop") request.tokens.bos = ProbeTokens::Bos::drop;
+  print_result(probe_run(options.target.path, options.target.overrides, request, terminal_width()));
 }
 
 }  // namespace
@@ -116,6 +117,21 @@ void add_probe(Verb& program) {
            "keep, or drop: the tokens that every sequence begins with become random ones")
       .among({"keep", "drop"})
       .shows_default();
+  auto given = std::make_shared<std::string>();
+  const Option text =
+      verb.add(
+              "--text", *given,
+              "a text to look at instead of the data's probe batch: one sequence, in the tokens of "
+              "the data, between those that all its sequences begin and end with; shown token by "
+              "token")
+          .type("TEXT");
+  const Option file =
+      verb.add("--token-file", *given,
+               "the same of token ids, taken as they are: a .npy file of one sequence, or of "
+               "several (two axes); without a header uint16, or uint32 where the vocabulary has "
+               "more than 65,536")
+          .type("FILE")
+          .excludes(text);
   verb.add("--mechanism", options->mechanism,
            "determine what selects the waiver and test W1 to W10; given a sweep's folder, on all "
            "its finished runs");
@@ -129,7 +145,11 @@ void add_probe(Verb& program) {
       "--list", [] { return metric_docs() + mechanism_docs(); },
       "print every series with its formula instead; needs no run");
   add_threads(verb);
-  verb.runs([options] { probe(*options); });
+  verb.runs([options, given, text, file] {
+    if (text.given()) options->given = Given{*given, {}};
+    if (file.given()) options->given = Given{{}, *given};
+    probe(*options);
+  });
 }
 
 }  // namespace waiver

@@ -126,6 +126,8 @@ class Dataset {
   virtual bool fixed(int64_t /*t*/) const { return false; }
   /// The tokens with which every sequence begins.
   virtual std::vector<int32_t> front() const { return {}; }
+  /// The last tokens that are put after every sequence.
+  virtual std::vector<int32_t> back() const { return {}; }
   /// The mask token, or −1 where no tokens are masked.
   virtual int32_t mask_token() const { return -1; }
 };

@@ -29,6 +29,7 @@ class FramedDataset : public Dataset {
   TokenRange content() const final { return content_; }
   bool fixed(int64_t t) const final { return place(t) >= 0; }
   std::vector<int32_t> front() const final;
+  std::vector<int32_t> back() const final { return std::vector<int32_t>(last_, last_token_); }
   std::string text(int32_t token) const final;
   /// first: the first tokens, or the one at position 0; separator: the last token, where there is
   /// one; those of the data's own, which come before all of these where a token has two; other.

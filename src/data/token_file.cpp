@@ -28,11 +28,13 @@ using namespace std::string_view_literals;
 constexpr char kFormats[] =
     "Token files are .npy arrays of integers, or without a header raw uint16 or uint32 numbers "
     "(data.format).";
+constexpr char kNpy[] = "A .npy file says itself what its numbers are: numpy.save(path, ids).";
+
 /// One file of tokens.
 class TokenFile {
  public:
   TokenFile(const std::string& key, const std::string& path, int64_t vocabulary)
-      : key_(key), path_(path), vocabulary_(vocabulary) {}
+      : key_(key), path_(path), vocabulary_(vocabulary), of_config_(key.starts_with("data.")) {}
 
   TokenArray parse(std::string_view bytes, TokenFormat format) const {
     if (bytes.starts_with("\x93NUMPY"sv)) return parse_npy(bytes);
@@ -46,9 +48,15 @@ class TokenFile {
     throw UsageError(key_, fmt::format("the file {} {}", path_, what), hint);
   }
 
-  static const char* hint_for(std::string_view kind) {
-    if (kind == "text") return "For text there is data.kind: text.";
-    if (kind.find("llm.c") == kind.npos) return kFormats;
+  // What to do, where that is up to the data's config.
+  const char* in_config(const char* hint) const { return of_config_ ? hint : kNpy; }
+
+  const char* hint_for(std::string_view kind) const {
+    if (kind == "text")
+      return of_config_ ? "For text there is data.kind: text."
+                        : "scripts/make_tokens.py turns text into ids.";
+    if (kind.find("llm.c") == kind.npos) return in_config(kFormats);
+    if (!of_config_) return kNpy;
     return "`tail -c +1025 FILE` prints what follows its header; data.format says how wide those "
            "numbers are: uint16, or uint32 for Llama 3.";
   }
@@ -61,8 +69,9 @@ class TokenFile {
       T id;
       std::memcpy(&id, bytes.data() + i * sizeof(T), sizeof(T));
       if (std::cmp_less(id, 0) || std::cmp_greater_equal(id, vocabulary_))
-        refuse(fmt::format("does not fit: token {} is {}, {} data.vocabulary = {}", i, id,
-                           std::cmp_less(id, 0) ? "below 0, not in" : "beyond", vocabulary_),
+        refuse(fmt::format("does not fit: token {} is {}, {} {}{}", i, id,
+                           std::cmp_less(id, 0) ? "below 0, not in" : "beyond",
+                           of_config_ ? "data.vocabulary = " : "the vocabulary of ", vocabulary_),
                fmt::format("Ids are 0 … {}.", vocabulary_ - 1));
       tokens[i] = static_cast<int32_t>(id);
     }
@@ -130,7 +139,7 @@ class TokenFile {
     while (!shape.empty()) {
       uint64_t& extent = out.extents.emplace_back();
       const auto [end, error] = std::from_chars(shape.data(), shape.data() + shape.size(), extent);
-      if (error != std::errc{}) refuse("has a .npy header without a shape", kFormats);
+      if (error != std::errc{}) refuse("has a .npy header without a shape", in_config(kFormats));
       shape.remove_prefix(end - shape.data());
       shape.remove_prefix(std::min(shape.find_first_not_of(", "), shape.size()));
     }
@@ -159,12 +168,13 @@ class TokenFile {
     if (bytes.size() % width != 0)
       refuse(fmt::format("does not fit: its {} bytes are not a whole number of {} tokens",
                          bytes.size(), word(format)),
-             kFormats);
+             in_config(kFormats));
     if (looks_twice_as_wide(bytes, width))
       refuse(fmt::format("has 0 at every second place, so its numbers have {} bytes, not {}",
                          2 * width, width),
-             wide ? kFormats
-                  : "Write data.format: uint32. If these zeros are intended, give a .npy file.");
+             in_config(wide ? kFormats
+                            : "Write data.format: uint32. If these zeros are intended, give a "
+                              ".npy file."));
     return wide ? read<uint32_t>(bytes) : read<uint16_t>(bytes);
   }
 
@@ -190,6 +200,7 @@ class TokenFile {
   const std::string& key_;
   const std::string& path_;
   int64_t vocabulary_;
+  bool of_config_;  // whether the file is named by a key of the config
 };
 
 const TokenFile::Type TokenFile::kTypes[8] = {

@@ -37,6 +37,7 @@ class WrappedDataset : public Dataset {
   TokenRange content() const override { return data_->content(); }
   bool fixed(int64_t t) const override { return data_->fixed(t); }
   std::vector<int32_t> front() const override { return data_->front(); }
+  std::vector<int32_t> back() const override { return data_->back(); }
   int32_t mask_token() const override { return data_->mask_token(); }
   int32_t padding() const override { return data_->padding(); }
 

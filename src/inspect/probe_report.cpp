@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/printable.h"
 #include "core/text/table.h"
 #include "probe/metrics/waiver_score.h"
 #include "probe/shares.h"
@@ -25,11 +26,8 @@ class LastProbe {
     return log_.read_rows("probe", name, rows_ - 1, rows_).values;
   }
   int64_t axis(const std::string& name) const { return log_.axes().at(name); }
-  /// A token of the first probe sequence, as it can be shown on a line.
-  std::string token(int64_t position) const {
-    const std::string& text = tokens_[position];
-    return text == "\n" ? "\\n" : text == " " ? "\" \"" : text;
-  }
+  /// A token of the first probe sequence.
+  std::string token(int64_t position) const { return token_cell(tokens_[position]); }
 
  private:
   const Log& log_;
@@ -122,6 +120,11 @@ std::string layer_table(const LastProbe& probe, int64_t width) {
 }
 
 }  // namespace
+
+std::string token_cell(const std::string& text) {
+  constexpr size_t most = 24;
+  return text == " " ? "\" \"" : printable(text, most);
+}
 
 Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
                 const std::filesystem::path& path) {

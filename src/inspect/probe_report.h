@@ -13,6 +13,9 @@ namespace waiver {
 Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
                 const std::filesystem::path& path);
 
+/// A token as a table shows it: on one line, and shortened where it is long.
+std::string token_cell(const std::string& text);
+
 /// The last row of /probe for people: for every head its strongest key and the verdict on it; for
 /// every layer what stands out in the residual stream; losses. Fitted to `width` as by Table's
 /// to_text.

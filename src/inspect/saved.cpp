@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "data/given.h"
 #include "run/identity.h"
 #include "train/checkpoint.h"
 
@@ -31,6 +32,10 @@ Found find_checkpoint(const fs::path& path) {
                      "this checkpoint belongs to another run than the folder it is in",
                      "Move it away, or give its own path to inspect it anyway.");
   return found;
+}
+
+std::string name_of_config(const Found& found) {
+  return "the config in " + (found.checkpoint / "model.safetensors").string();
 }
 
 // The data of a checkpoint: what it learned from, unless the overrides name other data, which is
@@ -62,13 +67,46 @@ void check_context(const ModelConfig& trained, const ModelConfig& now) {
           "Longer texts need an encoding of queries and keys, such as rope, or none.");
 }
 
+// The config of a checkpoint. No step is made: train.batch has been derived from train.tokens
+// already, and a context need not divide it.
+Config changed(const Found& found, std::vector<std::string> overrides) {
+  overrides.insert(overrides.begin(), "train.tokens=0");
+  return parse_config(found.info.config, name_of_config(found), overrides);
+}
+
+// Puts the chosen sequences in place of the data's, if the model takes them.
+void put_in_place(SavedModel& saved, const Found& found, const Config& trained,
+                  std::vector<std::string> overrides, Reading reading, ChosenTokens chosen) {
+  const int64_t count = chosen.tokens.sequences(), T = chosen.tokens.length;
+  for (const char* key : {"model.context=", "probe.batch="})
+    for (const std::string& override : overrides)
+      if (override.starts_with(key))
+        throw UsageError(override, chosen.from + " says how many tokens there are", "Omit it.");
+  overrides.push_back(fmt::format("model.context={}", T));
+  overrides.push_back(fmt::format("probe.batch={}", count));
+  overrides.push_back("probe.mechanism=[]");  // which may need longer sequences
+  try {
+    saved.config = changed(found, overrides);
+    check_context(trained.model, saved.config.model);
+    // What a task draws at a place may depend on where its sequences end.
+    if (saved.data->is_task()) saved.data = open_own(found, trained, saved.config, overrides);
+    saved.data = given_sequences(std::move(saved.data), std::move(chosen.tokens),
+                                 saved.config.model.attention.mask->prefix());
+    require_memory(saved.config, *saved.data, reading);
+  } catch (const UsageError& problem) {
+    throw UsageError(chosen.from,
+                     fmt::format("this model does not take {} of {} tokens: {}",
+                                 count == 1 ? "a sequence" : fmt::format("{} sequences", count), T,
+                                 problem.what()));
+  }
+}
+
 }  // namespace
 
 SavedWeights load_weights(const std::string& path) {
   const Found found = find_checkpoint(path);
-  const std::string name = "the config in " + (found.checkpoint / "model.safetensors").string();
-  SavedWeights out{found.checkpoint, found.info.step, parse_config(found.info.config, name).model,
-                   nullptr};
+  SavedWeights out{found.checkpoint, found.info.step,
+                   parse_config(found.info.config, name_of_config(found)).model, nullptr};
   if (out.config.takes_features())
     throw UsageError(found.checkpoint.string(), "its model takes features and has no vocabulary");
   out.model = std::make_unique<Transformer>(out.config, found.info.vocabulary, 0);
@@ -77,23 +115,21 @@ SavedWeights load_weights(const std::string& path) {
 }
 
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
-                      Reading reading) {
+                      Reading reading, const ChooseTokens& choose) {
   SavedModel saved;
   const Found found = find_checkpoint(path);
-  const CheckpointInfo& info = found.info;
   saved.checkpoint = found.checkpoint;
-  saved.step = info.step;
-  const std::string name = "the config in " + (saved.checkpoint / "model.safetensors").string();
-  // No step is made: train.batch has been derived from train.tokens already, and a context need not
-  // divide it.
-  std::vector<std::string> changes = {"train.tokens=0"};
-  changes.insert(changes.end(), overrides.begin(), overrides.end());
-  saved.config = parse_config(info.config, name, changes);
-  const Config trained = parse_config(info.config, name);
+  saved.step = found.info.step;
+  saved.config = changed(found, overrides);
+  const Config trained = parse_config(found.info.config, name_of_config(found));
   check_context(trained.model, saved.config.model);
   saved.data = open_own(found, trained, saved.config, overrides);
-  if (reading.validates || reading.probes) require_validation(*saved.data);
-  require_memory(saved.config, *saved.data, reading);
+  if (choose) {
+    put_in_place(saved, found, trained, overrides, reading, choose(saved.config, *saved.data));
+  } else {
+    if (reading.validates || reading.probes) require_validation(*saved.data);
+    require_memory(saved.config, *saved.data, reading);
+  }
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));
   load_checkpoint(saved.checkpoint, saved.model->parameters(), nullptr);

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
+#include "data/token_file.h"
 #include "model/transformer.h"
 #include "run/memory.h"
 
@@ -20,15 +22,26 @@ struct SavedModel {
   std::unique_ptr<Transformer> model;
 };
 
+/// Sequences of token ids to look at instead of those of the data, and where they come from, for
+/// messages.
+struct ChosenTokens {
+  std::string from;
+  TokenArray tokens;  // at least one sequence
+};
+/// Chooses them once the data is open.
+using ChooseTokens = std::function<ChosenTokens(const Config&, const Dataset&)>;
+
 /// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
 /// config; a shorter model.context takes the first rows of a position table. Throws Error where the
 /// checkpoint is missing or damaged, where the context is longer than the encoding allows, and
 /// where the data's files are not those that the model learned from, unless the overrides name them
 /// (data.path=FILE): tokens are then matched by their strings. Throws UsageError before anything is
 /// computed where its intended use needs data and there is none, and where it cannot fit into
-/// memory.
+/// memory. With a choice, model.context and probe.batch are those of the chosen sequences, which
+/// are then all that the data gives; throws UsageError, naming where they come from, where the
+/// model does not take so many tokens.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
-                      Reading reading);
+                      Reading reading, const ChooseTokens& choose = {});
 
 /// A trained model alone, as it was trained.
 struct SavedWeights {

@@ -1,0 +1,41 @@
+#include "inspect/probe_run.h"
+
+#include <fmt/format.h>
+
+#include "inspect/mechanism_report.h"
+#include "inspect/mechanism_series.h"
+#include "inspect/probe_report.h"
+
+namespace waiver {
+namespace {
+
+std::string described(const ProbeTokens& tokens, const SavedModel& saved) {
+  return fmt::format("{} sequences of {}, tokens {}, bos {}", saved.config.probe.batch,
+                     saved.config.model.context,
+                     tokens.content == ProbeTokens::Content::natural ? "natural" : "random",
+                     tokens.bos == ProbeTokens::Bos::keep ? "keep" : "drop");
+}
+
+}  // namespace
+
+std::string probe_run(const std::string& path, const std::vector<std::string>& overrides,
+                      const ProbeRequest& request, int64_t width) {
+  const std::optional<Given>& given = request.given;
+  const SavedModel saved =
+      given ? load_given(path, overrides, *given) : load_saved(path, overrides, {.probes = true});
+  if (given && request.mechanism) check_mechanism(saved);
+  Log log = probe_saved(saved, request.tokens, request.out);
+  std::string mechanism;
+  if (request.mechanism) {
+    const Mechanism found = mechanism_of(saved);
+    write_mechanism(log, {saved.step, found});
+    mechanism = "\n" + to_text(found, width);
+  }
+  if (!request.out.empty()) log.flush();
+  return fmt::format("{} (step {})\n{}\n\n{}{}{}", saved.checkpoint.string(), saved.step,
+                     given ? described(*given, saved) : described(request.tokens, saved),
+                     given ? sequence_table(saved, log, width) + "\n" : "",
+                     probe_report(log, width), mechanism);
+}
+
+}  // namespace waiver

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inspect/given.h"
+#include "probe/probe_batch.h"
+
+namespace waiver {
+
+/// What a trained model is probed on, and what for.
+struct ProbeRequest {
+  ProbeTokens tokens;          // of the data's probe batch
+  std::optional<Given> given;  // instead of it
+  bool mechanism = false;
+  std::filesystem::path out;  // a log of every series; empty: none
+};
+
+/// Probes the model of a run or a checkpoint, writes the log where one is wanted, and returns what
+/// people read, fitted to `width` as by Table's to_text. Throws as load_saved, load_given and the
+/// mechanism tests do.
+std::string probe_run(const std::string& path, const std::vector<std::string>& overrides,
+                      const ProbeRequest& request, int64_t width = 0);
+
+}  // namespace waiver
