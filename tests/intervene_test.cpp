@@ -323,5 +323,5 @@ TEST_CASE("the ready specs can be read for a small model, and none of their arms
     for (const InterventionArm& arm : spec.arms) CHECK_FALSE(arm.edits.empty());
     ++count;
   }
-  CHECK(count == 6);
+  CHECK(count == 7);
 }
