@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
 
 #include "cli/paths.h"
 #include "cli/verbs.h"
@@ -20,8 +22,17 @@ namespace {
 struct ImportCall {
   std::string folder, out;
   int64_t step = 0;
+  std::optional<int64_t> mask_token;
   ImportOptions options;
 };
+
+// The name of a folder, however it is written: `.`, `models/x/`.
+std::string name_of(const std::string& folder) {
+  std::error_code ignored;
+  fs::path path = fs::weakly_canonical(folder, ignored);
+  if (path.filename().empty()) path = path.parent_path();
+  return path.filename().string();
+}
 
 // `llama: 30 layers, 9 heads over 3 of keys and values, …`.
 std::string described(const ImportedModel& imported) {
@@ -37,11 +48,11 @@ std::string described(const ImportedModel& imported) {
 
 void import(const ImportCall& call) {
   const HubFolder folder = HubFolder::open(call.folder);
-  fs::path name = fs::path(call.folder).lexically_normal();
-  if (name.filename().empty()) name = name.parent_path();
+  ImportOptions options = call.options;
+  if (call.mask_token) options.mask_token = *call.mask_token;
   const std::string out =
-      call.out.empty() ? (fs::path("runs") / name.filename()).string() : call.out;
-  const ImportedModel imported = import_published(folder, call.options);
+      call.out.empty() ? (fs::path("runs") / name_of(call.folder)).string() : call.out;
+  const ImportedModel imported = import_published(folder, options);
   const fs::path checkpoint = save_imported(imported, out, call.step);
   print_result("{}\n{}\n", described(imported), checkpoint.string());
   print_result(
@@ -75,8 +86,9 @@ void add_import(Verb& program) {
            "the step of training that it is from; further ones may go into the same folder")
       .between(int64_t{0}, int64_t{1} << 40)
       .shows_default();
-  verb.add("--mask-token", call->options.mask_token,
+  verb.add("--mask-token", call->mask_token,
            "of a masked-token model: the id of the mask token; default: as tokenizer.json says")
+      .between(int64_t{0}, int64_t{1} << 30)
       .type("ID");
   verb.add("--strings", call->options.strings,
            "a JSON list of token strings by id, as scripts/make_tokens.py writes it: tables and "

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inspect/published/decoders.h"
 #include "inspect/published/links.h"
 
@@ -46,7 +48,7 @@ void refuse_variants(const HubConfig& c) {
 }
 
 Json read_head(const Published& published, const EncoderKin& kin, const std::string& activation) {
-  if (!published.has_head(kin.head, false)) return {{"kind", "hidden"}};
+  if (!published.has_head(std::string(kin.dense) + ".weight", false)) return {{"kind", "hidden"}};
   return {
       {"transform", is_roberta(kin) ? "gelu" : activation},
       {"tied", published.tied(kin.head,
@@ -57,7 +59,11 @@ Json read_head(const Published& published, const EncoderKin& kin, const std::str
 Json read_encoder(const Published& published, const EncoderKin& kin) {
   const HubConfig& c = published.config;
   refuse_variants(c);
-  const int64_t padding = c.count("pad_token_id", kin.padding),
+  // Without one, no token is padding; RoBERTa's positions need it.
+  const bool none = c.states("pad_token_id") && !c.has("pad_token_id");
+  if (none && is_roberta(kin))
+    c.refuse("pad_token_id", "positions are counted from it, so it is needed");
+  const int64_t padding = none ? -1 : c.count("pad_token_id", kin.padding),
                 positions = c.count("max_position_embeddings", 512),
                 unused = unused_positions(kin, padding);
   if (positions <= unused)
@@ -124,19 +130,20 @@ Json write_encoder(const ModelConfig& m, const FieldTexts::Texts& texts, int64_t
                    const EncoderKin& kin) {
   const std::string name = is_roberta(kin) ? "Roberta" : "Bert";
   const int64_t padding = m.attention.mask->padding();
-  return {{"architectures", {name + (m.gives_logits() ? "ForMaskedLM" : "Model")}},
-          {"model_type", kin.name},
-          {"vocab_size", V},
-          {"hidden_size", m.width},
-          {"num_hidden_layers", m.layers},
-          {"num_attention_heads", m.heads},
-          {"intermediate_size", m.mlp.width},
-          {"hidden_act", activation_name(m.mlp.kind.name())},
-          {"max_position_embeddings", m.context + unused_positions(kin, padding)},
-          {"type_vocab_size", m.token_types.count},
-          {"layer_norm_eps", parse_json(text_or(texts, "norm.eps", "1e-12"))},
-          {"pad_token_id", padding >= 0 ? Json(padding) : Json()},
-          {"tie_word_embeddings", m.output.tied}};
+  return {
+      {"architectures", {name + (m.gives_logits() ? "ForMaskedLM" : "Model")}},
+      {"model_type", kin.name},
+      {"vocab_size", V},
+      {"hidden_size", m.width},
+      {"num_hidden_layers", m.layers},
+      {"num_attention_heads", m.heads},
+      {"intermediate_size", m.mlp.width},
+      {"hidden_act", activation_name(m.mlp.kind.name())},
+      {"max_position_embeddings", m.context + unused_positions(kin, padding)},
+      {"type_vocab_size", std::max<int64_t>(1, m.token_types.count)},  // 0 would be refused there
+      {"layer_norm_eps", parse_json(text_or(texts, "norm.eps", "1e-12"))},
+      {"pad_token_id", padding >= 0 ? Json(padding) : Json()},
+      {"tie_word_embeddings", m.output.tied}};
 }
 
 template <const EncoderKin& kin>
@@ -153,7 +160,7 @@ Family encoder_family() {
           {"*embeddings.position_ids", "*pooler.dense.*", "cls.seq_relationship.*"},
           {{"LayerNorm.weight", "LayerNorm.gamma"},
            {"LayerNorm.bias", "LayerNorm.beta"},
-           {kin.bias, kin.other_bias}}};
+           {kin.bias, kin.other_bias, true}}};
 }
 
 }  // namespace

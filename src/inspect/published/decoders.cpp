@@ -30,7 +30,7 @@ const std::array<Activations, 3>& activations() {
 bool Published::has_head(const std::string& head, bool tied_by_default) const {
   const std::vector<std::string> named = config.words("architectures");
   if (named.empty())
-    return tensors.has(head) || config.flag("tie_word_embeddings", tied_by_default);
+    return tensors.has(head) || (tied_by_default && config.flag("tie_word_embeddings", true));
   return std::ranges::any_of(named, [](const std::string& name) {
     return name.find("LMHead") != name.npos || name.find("ForCausalLM") != name.npos ||
            name.find("ForMaskedLM") != name.npos;
@@ -48,6 +48,11 @@ Json decoder_json(const DecoderSizes& sizes) {
           {"heads", sizes.heads},
           {"width", sizes.width},
           {"context", sizes.context}};
+}
+
+void require_causal(const HubConfig& config) {
+  if (!config.flag("is_causal", true))
+    config.refuse("is_causal", "decoders are read as causal models only");
 }
 
 Json read_decoder_output(const Published& model, const std::string& head,

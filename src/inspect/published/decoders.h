@@ -17,6 +17,9 @@ struct DecoderSizes {
 /// The sizes of a config's block `model`.
 Json decoder_json(const DecoderSizes& sizes);
 
+/// Throws UsageError where a decoder's queries see later tokens.
+void require_causal(const HubConfig& config);
+
 /// Its block `output`: hidden where the tensors have no head and none is promised.
 Json read_decoder_output(const Published& model, const std::string& head,
                          const std::string& embedding, bool tied_by_default);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/files.h"
@@ -16,11 +17,18 @@ namespace waiver {
 namespace fs = std::filesystem;
 namespace {
 
-// What a trained model does not depend on.
+// What a trained model depends on: not how its weights began, nor the precision of its products.
 FieldTexts::Texts settings_of(ModelConfig model) {
   model.init = {};
   model.dropout = {};
-  return FieldTexts::of(std::move(model));
+  model.precision = Precision::float32;
+  if (model.kv_heads == model.heads) model.kv_heads = 0;
+  if (model.head_width * model.heads == model.width) model.head_width = 0;
+  FieldTexts::Texts out = FieldTexts::of(std::move(model));
+  std::erase_if(out, [](const auto& setting) {
+    return setting.first.ends_with(".std") || setting.first.ends_with("strong.at");
+  });
+  return out;
 }
 
 // Our settings that the family cannot say, or says otherwise.
@@ -40,6 +48,7 @@ struct Attempt {
   Json config;
   std::vector<Link> links;
   std::vector<std::string> unsaid;
+  bool refused = false;  // what it wrote cannot be read back at all
 };
 
 Attempt attempt(const Family& family, const ModelConfig& model, int64_t vocabulary) {
@@ -58,6 +67,7 @@ Attempt attempt(const Family& family, const ModelConfig& model, int64_t vocabula
     if (out.unsaid.empty()) out.links = family.links(model, vocabulary);
   } catch (const UsageError& reason) {
     out.unsaid.push_back(reason.problem());
+    out.refused = true;
   }
   return out;
 }
@@ -75,8 +85,8 @@ Attempt best_attempt(const SavedWeights& saved, const std::string& wanted) {
   if (tried.empty())
     throw UsageError("--family", fmt::format("'{}' is not a family that Waiver writes", wanted),
                      fmt::format("It writes {}.", fmt::join(known, ", ")));
-  const Attempt& nearest =
-      *std::ranges::min_element(tried, {}, [](const Attempt& a) { return a.unsaid.size(); });
+  const Attempt& nearest = *std::ranges::min_element(
+      tried, {}, [](const Attempt& a) { return std::pair(a.refused, a.unsaid.size()); });
   constexpr size_t kShown = 3;
   std::vector<std::string> shown = nearest.unsaid;
   shown.resize(std::min(shown.size(), kShown));
@@ -104,11 +114,15 @@ std::map<std::string, std::pair<Shape, std::vector<float>>> tensors_of(
 
 }  // namespace
 
-std::string export_published(const SavedWeights& saved, const std::string& folder,
+std::string export_published(const SavedWeights& saved, const std::string& place,
                              const std::string& family) {
+  fs::path folder = fs::path(place).lexically_normal();
+  if (folder.filename().empty()) folder = folder.parent_path();
+  if (folder.empty()) throw UsageError("--out", "it names no folder", "Give --out FOLDER.");
   const Attempt found = best_attempt(saved, family);
-  if (fs::exists(folder))
-    throw UsageError(folder, "there is something already", "Choose another place with --out.");
+  if (fs::symlink_status(folder).type() != fs::file_type::not_found)
+    throw UsageError(folder.string(), "there is something already",
+                     "Choose another place with --out.");
   auto tensors = tensors_of(*saved.model, found.links);
   std::vector<NamedTensor> named;
   for (auto& [name, tensor] : tensors)

@@ -38,7 +38,7 @@ struct Published {
   const TensorNames& tensors;
 
   /// Whether it is published with an output layer: config.json names such an architecture, or,
-  /// where it names none, the layer is there or tied.
+  /// where it names none, `head` is there, or tied in a family whose layers are tied by default.
   bool has_head(const std::string& head, bool tied_by_default) const;
   /// Whether the output layer is the embedding: config.json says so, and no `head` of other numbers
   /// is there, as in transformers.
@@ -63,6 +63,7 @@ struct Family {
   /// What names may end in instead.
   struct Alias {
     std::string_view ending, other;
+    bool only_tied = false;  // where the output layer is the embedding
   };
   std::vector<Alias> aliases = {};
 };

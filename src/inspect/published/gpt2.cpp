@@ -8,6 +8,7 @@ namespace {
 
 Json read_gpt2(const Published& published) {
   const HubConfig& c = published.config;
+  require_causal(c);
   if (!c.flag("scale_attn_weights", true))
     c.refuse("scale_attn_weights", "scores are divided by √D here");
   if (c.flag("scale_attn_by_inverse_layer_idx", false))

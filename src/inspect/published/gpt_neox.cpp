@@ -14,6 +14,7 @@ constexpr char kEmbedOut[] = "embed_out.weight";
 
 Json read_gpt_neox(const Published& published) {
   const HubConfig& c = published.config;
+  require_causal(c);
   const int64_t width = c.count("hidden_size"), heads = c.count("num_attention_heads"),
                 context = c.count("max_position_embeddings", 2048);
   if (heads == 0 || width < heads)

@@ -21,6 +21,7 @@ class HubConfig {
   bool has(std::string_view key) const;
   /// Whether a key is there, be it null.
   bool states(std::string_view key) const { return json_.contains(std::string(key)); }
+  bool empty() const { return json_.empty(); }
   /// A whole number ≥ 0.
   int64_t count(std::string_view key, std::optional<int64_t> missing = {}) const;
   double number(std::string_view key, std::optional<double> missing = {}) const;

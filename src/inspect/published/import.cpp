@@ -102,11 +102,13 @@ ImportedModel import_published(const HubFolder& folder, const ImportOptions& opt
   const HubConfig config((folder.path() / "config.json").string(), folder.config());
   const Family& family = family_of(config);
   refuse_quantized(config);
-  const FamilyTensors tensors(folder, family);
+  FamilyTensors tensors(folder, family);
   const TensorNames names = tensors.names();
   const Json model = family.read({config, names});
   const int64_t vocabulary = config.count("vocab_size");
   const bool predicts = model.at("output").value("kind", "logits") == "logits";
+  if (options.mask_token >= 0 && !(family.masked_token && predicts))
+    throw UsageError("--mask-token", "this model predicts no masked tokens", "Leave it out.");
   const Json objective =
       family.masked_token && predicts ? objective_of(folder, options, vocabulary) : Json();
   ImportedModel out{std::string(family.name),
@@ -114,7 +116,8 @@ ImportedModel import_published(const HubFolder& folder, const ImportOptions& opt
                     {{}, strings_of(options.strings, vocabulary)},
                     nullptr};
   const std::vector<Link> links = family.links(out.config.model, vocabulary);
-  tensors.check(links, out.config.model.output.tied);
+  if (!out.config.model.output.tied) tensors.untie();
+  tensors.check(links);
   out.model = std::make_unique<Transformer>(out.config.model, vocabulary, 0);
   tensors.read(links, out.model->parameters());
   return out;
@@ -137,11 +140,21 @@ fs::path save_imported(const ImportedModel& imported, const std::string& directo
   }
   RunDirectory run(plan, imported.config, imported.data);
   run.begin(imported.config, step);
-  save_checkpoint(run.path("checkpoints"),
-                  {step, to_yaml(imported.config), run.identity(), imported.data.to_json()},
-                  imported.model->parameters(), nullptr);
-  run.set_status("done");
-  return list_checkpoints(fs::path(directory) / "checkpoints").back();
+  try {
+    const fs::path saved =
+        save_checkpoint(run.path("checkpoints"),
+                        {step, to_yaml(imported.config), run.identity(), imported.data.to_json()},
+                        imported.model->parameters(), nullptr);
+    run.set_status("done");
+    return run.readable(saved.string());
+  } catch (const Error& problem) {
+    const std::string what = run.readable(problem.what());
+    try {
+      run.set_status("failed: " + what);
+    } catch (const Error&) {  // the first failure matters more
+    }
+    throw Error(run.readable(problem.where()), run.readable(problem.problem()), "", problem.kind());
+  }
 }
 
 }  // namespace waiver

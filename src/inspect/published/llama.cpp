@@ -12,27 +12,23 @@ namespace {
 // What Llama, Qwen2 and Mistral differ in.
 struct Kin {
   const char* name;
-  const char* architecture;
-  int64_t kv_heads;  // where num_key_value_heads is absent; 0: as many as heads
+  const char* architecture;  // without ForCausalLM or Model
+  int64_t kv_heads;          // where num_key_value_heads is absent; 0: as many as heads
 };
-constexpr Kin kLlama{"llama", "LlamaForCausalLM", 0}, kQwen2{"qwen2", "Qwen2ForCausalLM", 32},
-    kMistral{"mistral", "MistralForCausalLM", 8};
+constexpr Kin kLlama{"llama", "Llama", 0}, kQwen2{"qwen2", "Qwen2", 32},
+    kMistral{"mistral", "Mistral", 8};
 
 // Of Qwen2: only layers from max_window_layers on have the window; layer_types names each.
 int64_t read_window_of_qwen2(const HubConfig& c, int64_t layers) {
   if (!c.flag("use_sliding_window", false)) return 0;
-  std::vector<std::string> types = c.words("layer_types");
-  if (types.empty()) {
-    const int64_t first = std::min(c.count("max_window_layers", 28), layers);
-    types.assign(layers, "sliding_attention");
-    std::fill_n(types.begin(), first, "full_attention");
-  }
-  const auto windowed = std::ranges::count(types, "sliding_attention");
+  const std::vector<std::string> types = c.words("layer_types");
+  int64_t windowed = layers - std::min(c.count("max_window_layers", 28), layers);
+  if (!types.empty()) windowed = std::ranges::count(types, "sliding_attention");
   if (windowed == 0) return 0;
-  if (windowed < std::ssize(types))
+  if (windowed < layers)
     c.refuse("use_sliding_window",
              fmt::format("{} of {} layers have a window, but here all layers have the same mask",
-                         windowed, types.size()));
+                         windowed, layers));
   return c.count("sliding_window", 4096);
 }
 
@@ -44,11 +40,14 @@ int64_t read_window(const HubConfig& c, const Kin& kin, int64_t layers) {
 
 Json read_kin(const Published& published, const Kin& kin) {
   const HubConfig& c = published.config;
+  require_causal(c);
   const int64_t width = c.count("hidden_size"), heads = c.count("num_attention_heads"),
                 context =
                     c.count("max_position_embeddings", kin.name == kLlama.name ? 2048 : 32768),
                 layers = c.count("num_hidden_layers");
   if (heads == 0) c.refuse("num_attention_heads", "a model without heads has no attention");
+  if (width % heads != 0)
+    c.refuse("hidden_size", fmt::format("{} is not a multiple of the {} heads", width, heads));
   const int64_t kv_heads =
       c.count("num_key_value_heads",
               kin.kv_heads > 0 && !c.states("num_key_value_heads") ? kin.kv_heads : heads);
@@ -100,7 +99,9 @@ std::vector<Link> links_of_llama(const ModelConfig& m, int64_t V) {
 }
 
 Json write_kin(const ModelConfig& m, const FieldTexts::Texts& texts, int64_t V, const Kin& kin) {
-  Json c = {{"architectures", {kin.architecture}}, {"model_type", kin.name}};
+  Json c = {{"architectures",
+             {kin.architecture + std::string(m.gives_logits() ? "ForCausalLM" : "Model")}},
+            {"model_type", kin.name}};
   c["vocab_size"] = V;
   c["hidden_size"] = m.width;
   c["intermediate_size"] = m.mlp.width;

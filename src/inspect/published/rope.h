@@ -8,7 +8,8 @@ namespace waiver {
 /// The keys that a family has for RoPE before transformers 5, and the share of each head that is
 /// rotated where config.json does not say.
 struct RopeKeys {
-  std::string base = "rope_theta", fraction = "partial_rotary_factor";
+  std::string base = "rope_theta";
+  std::string fraction = {};  // empty: the whole head is rotated
   double missing_fraction = 1.0;
 };
 

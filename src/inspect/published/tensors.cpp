@@ -19,10 +19,10 @@ std::string where(const HubFolder& folder, const std::string& stored) {
 }  // namespace
 
 // The family's own name first; each with and without the prefix.
-std::vector<std::string> FamilyTensors::spellings(const std::string& name) const {
+std::vector<std::string> FamilyTensors::spellings(const std::string& name, bool all) const {
   std::vector<std::string> out = {name};
   for (const Family::Alias& alias : family_.aliases)
-    if (name.ends_with(alias.ending))
+    if (name.ends_with(alias.ending) && (tied_ || !alias.only_tied || all))
       out.push_back(name.substr(0, name.size() - alias.ending.size()) + std::string(alias.other));
   for (size_t i = 0, full = out.size(); i < full; ++i)
     if (out[i].starts_with(family_.prefix)) out.push_back(out[i].substr(family_.prefix.size()));
@@ -52,7 +52,7 @@ TensorNames FamilyTensors::names() const {
           [this](const std::string& a, const std::string& b) { return same(a, b); }};
 }
 
-void FamilyTensors::check(const std::vector<Link>& links, bool tied) const {
+void FamilyTensors::check(const std::vector<Link>& links) const {
   for (const Link& link : links) {
     const std::string name = stored(link.tensor);
     if (name.empty())
@@ -69,16 +69,16 @@ void FamilyTensors::check(const std::vector<Link>& links, bool tied) const {
           where(folder_, name),
           fmt::format("its numbers are {}; F32, F16 and BF16 can be read", entry.dtype));
   }
-  refuse_surplus(links, tied);
+  refuse_surplus(links);
 }
 
-void FamilyTensors::refuse_surplus(const std::vector<Link>& links, bool tied) const {
+void FamilyTensors::refuse_surplus(const std::vector<Link>& links) const {
   std::set<std::string> known;
   for (const Link& link : links) {
-    for (const std::string& spelling : spellings(link.tensor)) known.insert(spelling);
-    refuse_other_copy(link.tensor, tied);
+    for (const std::string& spelling : spellings(link.tensor, true)) known.insert(spelling);
+    refuse_other_copy(link.tensor);
   }
-  if (tied)
+  if (tied_)
     for (const std::string& spelling : spellings(std::string(family_.head))) known.insert(spelling);
   for (const std::string& name : folder_.names()) {
     if (known.contains(name)) continue;
@@ -92,10 +92,10 @@ void FamilyTensors::refuse_surplus(const std::vector<Link>& links, bool tied) co
 }
 
 // One tensor in two spellings. Where the output layer is not tied, transformers uses the first.
-void FamilyTensors::refuse_other_copy(const std::string& name, bool tied) const {
+void FamilyTensors::refuse_other_copy(const std::string& name) const {
   const std::string used = stored(name);
   for (const std::string& spelling : spellings(name))
-    if (tied && spelling != used && folder_.find(spelling) && numbers(spelling) != numbers(used))
+    if (tied_ && spelling != used && folder_.find(spelling) && numbers(spelling) != numbers(used))
       throw UsageError(where(folder_, spelling),
                        fmt::format("it holds other numbers than {}, and is the same tensor", used));
 }
