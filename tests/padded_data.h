@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "config/config.h"
-#include "data/padded.h"
+#include "data/wrapped/padded.h"
 #include "datasets.h"
 #include "model/transformer.h"
 

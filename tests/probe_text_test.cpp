@@ -4,7 +4,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "data/given.h"
+#include "data/wrapped/given.h"
 #include "datasets.h"
 #include "distance.h"
 #include "imported.h"

@@ -10,7 +10,7 @@
 #include "config/writer.h"
 #include "core/memory.h"
 #include "core/tensor.h"
-#include "data/padded.h"
+#include "data/wrapped/padded.h"
 #include "probe/mechanism/mechanism.h"
 #include "probe/probe_batch.h"
 #include "train/trainer.h"

@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "data/objective.h"
-#include "data/wrapped.h"
+#include "data/wrapped/wrapped.h"
 
 namespace waiver {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "data/objective.h"
-#include "data/wrapped.h"
+#include "data/wrapped/wrapped.h"
 
 namespace waiver {
 namespace {

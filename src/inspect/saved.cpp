@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "data/given.h"
+#include "data/wrapped/given.h"
 #include "run/identity.h"
 #include "train/checkpoint.h"
 

@@ -1,8 +1,8 @@
-#include "data/given.h"
+#include "data/wrapped/given.h"
 
 #include <algorithm>
 
-#include "data/wrapped.h"
+#include "data/wrapped/wrapped.h"
 
 namespace waiver {
 namespace {

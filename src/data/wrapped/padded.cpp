@@ -1,8 +1,8 @@
-#include "data/padded.h"
+#include "data/wrapped/padded.h"
 
 #include <algorithm>
 
-#include "data/wrapped.h"
+#include "data/wrapped/wrapped.h"
 
 namespace waiver {
 namespace {
