@@ -36,6 +36,10 @@ def run(*command) -> None:
         sys.exit(2)
 
 
+def digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Study:
     """The steps of a study, each skipped where its result is there."""
 
@@ -51,8 +55,20 @@ class Study:
             run(*command)
         return self.out / name
 
-    def prepare(self) -> pathlib.Path:
+    def claim_folder(self) -> None:
+        """What is in the folder was made for this study and this text, or the study ends here."""
         self.out.mkdir(parents=True, exist_ok=True)
+        mark, made_for = self.out / "study.json", {"study": {key: self.spec[key] for key in self.spec if key != "claims"},
+                                                    "text_sha256": digest(self.text),
+                                                    "intervention_sha256": digest(ROOT / self.spec["intervention"])}
+        if mark.exists() and json.loads(mark.read_text()) != made_for:
+            print(f"{self.out}: what is here was made for another text or study. Remove it, or choose another place with --out.",
+                  file=sys.stderr)
+            sys.exit(2)
+        mark.write_text(json.dumps(made_for) + "\n")
+
+    def prepare(self) -> pathlib.Path:
+        self.claim_folder()
         hub = self.make("hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
         frame = [part for end in ("first", "last") if end in self.spec for part in (f"--{end}", self.spec[end])]
         self.make("text.npy", self.python, ROOT / "scripts/make_tokens.py", hub, self.text, *frame, "--length",
@@ -205,7 +221,7 @@ def main() -> None:
     files = study.measure()
     arms = Arms(files["arms"], study.spec["waiver"])
     ways = ways_of(arms)
-    record = {"model": study.spec["model"], "text_sha256": hashlib.sha256(options.text.read_bytes()).hexdigest(),
+    record = {"model": study.spec["model"], "text_sha256": digest(options.text),
               "sequences": study.spec["sequences"], "length": study.spec["length"],
               "claims": judge(arms, ways, study.spec["claims"]), "ways": ways,
               "left": {arm: arms.left(arm) for arm in arms.names}, "gone": arms.share("ordinary token, first id absent", None),

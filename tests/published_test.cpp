@@ -184,6 +184,15 @@ TEST_CASE("what a published config asks for and Waiver lacks is refused by name"
        "has default, linear, llama3 and yarn."},
       {"qwen2", "rope_scaling", Json{{"rope_type", "linear"}, {"factor", "2"}},
        "M/config.json: rope_scaling.factor: expected a number, found \"2\"."},
+      {"qwen2", "partial_rotary_factor", 0.5,
+       "M/config.json: partial_rotary_factor: this family rotates whole heads. Write 1, or leave "
+       "it "
+       "out."},
+      {"qwen2", "rope_scaling",
+       Json{{"rope_type", "yarn"}, {"factor", 2.0}, {"attention_factor", 0}},
+       "M/config.json: rope_scaling.attention_factor: it must be above 0."},
+      {"qwen2", "is_causal", false,
+       "M/config.json: is_causal: decoders are read as causal models only."},
       {"gpt2-hub", "activation_function", "quick_gelu",
        "M/config.json: activation_function: 'quick_gelu' is not an activation that Waiver has. It "
        "has gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, "
@@ -209,8 +218,7 @@ TEST_CASE("what a published config asks for and Waiver lacks is refused by name"
       {"bert-hub", "vocab_size", 2.5,
        "M/config.json: vocab_size: expected a whole number ≥ 0, found 2.5."},
       {"mistral", "num_attention_heads", 5,
-       "M/config.json, as a config of Waiver:1:67: model.kv_heads: 5 query heads cannot share 2 "
-       "heads of keys and values evenly. It divides model.heads."}};
+       "M/config.json: hidden_size: 16 is not a multiple of the 5 heads."}};
   for (const Refused& refused : all) {
     const Changed changed(refused.fixture);
     changed.config(refused.key, refused.value);
@@ -274,6 +282,19 @@ TEST_CASE("any other value in a published config gives a model or a sentence") {
   CHECK(read > 1000);
 }
 
+std::string config_with(const std::string& fixture, const std::string& key, const Json& value) {
+  const Changed changed(fixture);
+  changed.config(key, value);
+  return to_yaml(import_folder(changed.path).config);
+}
+
+TEST_CASE("keys that outweigh others do so here as well") {
+  CHECK(contains(config_with("llama-llama3-old", "original_max_position_embeddings", 128),
+                 "original_context: 128"));
+  CHECK(config_with("qwen2", "rope_scaling", Json::object()) == config_with("qwen2", "x", 1));
+  CHECK(contains(config_with("bert-padded", "pad_token_id", nullptr), "padding: -1"));
+}
+
 TEST_CASE("a masked-token model needs the id of its mask token") {
   const HubFolder folder = HubFolder::open(kFixtures / "bert-hub");
   CHECK_THROWS_WITH_AS(
@@ -285,6 +306,9 @@ TEST_CASE("a masked-token model needs the id of its mask token") {
       UsageError);
   CHECK_THROWS_WITH_AS(import_published(folder, {.mask_token = 40}),
                        "--mask-token: 40 is not one of the model's 40 token ids.", UsageError);
+  CHECK_THROWS_WITH_AS(import_published(HubFolder::open(kFixtures / "mistral"), {.mask_token = 4}),
+                       "--mask-token: this model predicts no masked tokens. Leave it out.",
+                       UsageError);
   const Changed named("bert-hub");
   write_atomically(named.path / "tokenizer.json",
                    R"({"added_tokens": [{"id": 3, "content": "[MASK]"}]})");
