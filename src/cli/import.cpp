@@ -41,9 +41,12 @@ std::string described(const ImportedModel& imported) {
       m.key_heads() == m.heads
           ? fmt::format("{} heads", m.heads)
           : fmt::format("{} heads over {} of keys and values", m.heads, m.key_heads());
-  return fmt::format("{}: {} layers, {}, width {}, context {}, vocabulary {}, {} parameters",
+  const std::string strings = imported.data.words.empty()
+                                  ? ""
+                                  : fmt::format(", {} with strings", imported.data.words.size());
+  return fmt::format("{}: {} layers, {}, width {}, context {}, vocabulary {}{}, {} parameters",
                      imported.family, m.layers, heads, m.width, m.context,
-                     imported.model->vocabulary(), imported.model->parameters().count());
+                     imported.model->vocabulary(), strings, imported.model->parameters().count());
 }
 
 void import(const ImportCall& call) {

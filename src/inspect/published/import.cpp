@@ -69,23 +69,6 @@ Json objective_of(const HubFolder& folder, const ImportOptions& options, int64_t
   return {{"kind", "masked_token"}, {"token", token}};
 }
 
-std::vector<std::string> strings_of(const std::string& file, int64_t vocabulary) try {
-  if (file.empty()) return {};
-  const Json list = read_json(file);
-  if (!list.is_array()) throw Error(file, "it does not hold a JSON list of token strings");
-  std::vector<std::string> out;
-  for (const Json& item : list) {
-    if (!item.is_string()) throw Error(file, fmt::format("entry {} is not a string", out.size()));
-    out.push_back(item.get<std::string>());
-  }
-  if (std::ssize(out) > vocabulary)
-    throw Error(
-        file, fmt::format("it has {} strings, but the model {} token ids", out.size(), vocabulary));
-  return out;
-} catch (const Error& error) {
-  throw UsageError(error.where(), error.problem());
-}
-
 // All of it, so that one pass finds whatever is wrong.
 Config config_of(const HubConfig& published, const Json& model, const Json& objective,
                  int64_t vocabulary) {
@@ -94,6 +77,13 @@ Config config_of(const HubConfig& published, const Json& model, const Json& obje
   Config out = parse_config(json_text(config), published.where() + ", as a config of Waiver");
   out.original.clear();
   return out;
+}
+
+// The strings that a file gives the tokens, as data with such a file has them.
+std::vector<std::string> strings_of(const Config& config, const std::string& file) {
+  if (file.empty()) return {};
+  const std::vector<std::string> setting = {"data.strings=" + json_text(Json(file))};
+  return open_data(parse_config(to_yaml(config), "the imported config", setting))->words();
 }
 
 }  // namespace
@@ -111,10 +101,9 @@ ImportedModel import_published(const HubFolder& folder, const ImportOptions& opt
     throw UsageError("--mask-token", "this model predicts no masked tokens", "Leave it out.");
   const Json objective =
       family.masked_token && predicts ? objective_of(folder, options, vocabulary) : Json();
-  ImportedModel out{std::string(family.name),
-                    config_of(config, model, objective, vocabulary),
-                    {{}, strings_of(options.strings, vocabulary)},
-                    nullptr};
+  ImportedModel out{
+      std::string(family.name), config_of(config, model, objective, vocabulary), {}, nullptr};
+  out.data.words = strings_of(out.config, options.strings);
   const std::vector<Link> links = family.links(out.config.model, vocabulary);
   if (!out.config.model.output.tied) tensors.untie();
   tensors.check(links);
@@ -128,15 +117,11 @@ fs::path save_imported(const ImportedModel& imported, const std::string& directo
   plan.directory = directory;
   plan.resume = is_run(directory);
   if (plan.resume) {
-    const fs::path checkpoints = fs::path(directory) / "checkpoints";
-    for (const fs::path& saved : list_checkpoints(checkpoints)) {
+    for (const fs::path& saved : list_checkpoints(fs::path(directory) / "checkpoints"))
       if (checkpoint_step(saved) == step)
         throw UsageError(saved.string(), "this step is already there",
                          "Give another --step, or another place with --out.");
-      if (read_checkpoint_info(saved).data != imported.data.to_json())
-        throw UsageError(saved.string(), "its token strings are not those that are given here",
-                         "Give the same --strings, or another place with --out.");
-    }
+    check_same_words(IdentityFile::read(directory).data, imported.data, directory);
   }
   RunDirectory run(plan, imported.config, imported.data);
   run.begin(imported.config, step);
