@@ -96,7 +96,7 @@ class MaskedToken : public Objective {
     v.field({"random", "share of them that become a random token (10 %); the rest stay (10 %)",
              between(0, 1)},
             shares_.random);
-    v.field({"token", "the id of the mask token, one of the data's; −1: a new one after them",
+    v.field({"token", "the id of the mask token, one of the data's; -1: a new one after them",
              at_least(-1)},
             shares_.token);
   }

@@ -148,7 +148,7 @@ void DropoutConfig::visit(FieldVisitor& v) {
 void TokenTypesConfig::visit(FieldVisitor& v) {
   v.field({"count", "how many types there are; 0: none", between(0, 64)}, count);
   v.field({"separator",
-           "the id of the token after which the next type begins; −1: all tokens have the first "
+           "the id of the token after which the next type begins; -1: all tokens have the first "
            "type",
            at_least(-1)},
           separator);
