@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Asks a published model by which way it selects its waiver: one study, experiments/published/NAME.yaml, with one command.
 
     scripts/published.py experiments/published/minilm-l6.yaml [--text FILE] [--out DIR] [--python PYTHON]
@@ -61,7 +61,8 @@ class Study:
         mark, made_for = self.out / "study.json", {"study": {key: self.spec[key] for key in self.spec if key != "claims"},
                                                     "text_sha256": digest(self.text),
                                                     "intervention_sha256": digest(ROOT / self.spec["intervention"])}
-        if mark.exists() and json.loads(mark.read_text()) != made_for:
+        unmarked = not mark.exists() and any(self.out.iterdir())
+        if unmarked or (mark.exists() and json.loads(mark.read_text()) != made_for):
             print(f"{self.out}: what is here was made for another text or study. Remove it, or choose another place with --out.",
                   file=sys.stderr)
             sys.exit(2)

@@ -102,7 +102,9 @@ double worst_difference(const ImportedModel& imported, const Expected& expected)
 TEST_CASE("published models compute what transformers computes") {
   for (const fs::path& folder : all_folders()) {
     INFO(folder);
-    CHECK(worst_difference(import_folder(folder), Expected(folder)) < kTolerance);
+    const double off = worst_difference(import_folder(folder), Expected(folder));
+    MESSAGE(folder.filename().string(), ": ", off);
+    CHECK(off < kTolerance);
   }
 }
 
