@@ -25,7 +25,8 @@ struct Setup {
   std::map<std::string, std::vector<float>> measured;
 
   explicit Setup(const std::string& mask, const std::string& encoding = "rope",
-                 const std::function<void(ModelConfig&)>& change = {}) {
+                 const std::function<void(ModelConfig&)>& change = {},
+                 const WaiverThresholds& thresholds = {}) {
     config.layers = L;
     config.heads = H;
     config.width = C;
@@ -39,6 +40,7 @@ struct Setup {
     ProbeConfig probe;
     probe.batch = B;
     probe.sink_threshold = 0.1;
+    probe.waiver = thresholds;
     Prober prober(*model, *data, probe, 7, When::on_demand);
     prober.measure();
     for (const auto& [name, values] : prober.values()) measured[name] = *values;

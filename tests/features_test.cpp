@@ -52,5 +52,5 @@ TEST_CASE("real-valued answers: squared and largest error, and no metric that ne
       count += 1;
     }
   CHECK(measured.at("bos_attention")[0] == near(bos / count));
-  CHECK(prober.snapshot_tokens()[0] == "<s>");
+  CHECK(prober.tokens_of(0)[0] == "<s>");
 }

@@ -157,6 +157,24 @@ TEST_CASE("every error of a spec is reported at once, with its place, arm and ne
         "\"x\".");
 }
 
+TEST_CASE("points of a block L make an arm for every block, with the number in its name") {
+  const Log log = effects_of(
+      "positions: {waiver: 0}\n"
+      "arms:\n"
+      "  - {name: no MLP, edits: [{at: blocks.L.mlp.out, edit: zero}]}\n"
+      "  - {name: no MLP in the second block, edits: [{at: [blocks.1.mlp.out], edit: zero}]}\n"
+      "  - {name: no block, edits: [{at: [blocks.L.attn.out, blocks.L.mlp.out], edit: zero}]}\n");
+  CHECK(log.strings("spec", "arm_name") ==
+        Strings{"no MLP 0", "no MLP 1", "no MLP in the second block", "no block 0", "no block 1"});
+  CHECK(same_bits(of_arm(log, "loss", 1), of_arm(log, "loss", 2)));
+  CHECK_FALSE(same_bits(of_arm(log, "loss", 0), of_arm(log, "loss", 1)));
+  CHECK(spec_complaint("arms:\n  - {name: a 1, edits: []}\n"
+                       "  - {name: a, edits: [{at: blocks.L.resid, edit: zero}]}\n") ==
+        "s.yaml:3:5: arms[1].name: two arms are called \"a 1\".");
+  CHECK(spec_complaint("arms:\n  - {name: a, edits: [{at: blocks.L.x, edit: zero}]}\n")
+            .starts_with("s.yaml:2:23: arms.a 0.edits[0]: [blocks.0.x] matches no point"));
+}
+
 TEST_CASE("an arm without edits has the bits of the natural pass, in every series") {
   const Log log = effects_of(kHide);
   const auto names = log.names("natural");
@@ -323,5 +341,5 @@ TEST_CASE("the ready specs can be read for a small model, and none of their arms
     for (const InterventionArm& arm : spec.arms) CHECK_FALSE(arm.edits.empty());
     ++count;
   }
-  CHECK(count == 7);
+  CHECK(count == 8);
 }

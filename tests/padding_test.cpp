@@ -94,13 +94,16 @@ class OneByOne {
     const bool by_position =
         !spec.axes.empty() && (spec.axes.back() == "position" || spec.axes.back() == "key" ||
                                spec.axes.back() == "query");
+    const bool by_sequence = std::ranges::count(spec.axes, "sequence") > 0;
     std::vector<double> sums(size, 0.0), weights(size, 0.0);
     for (size_t b = 0; b < all_.size(); ++b) {
       const std::vector<float>& own = alone_[b].at(spec.name);
       const auto n = std::ssize(all_[b]);
       const double weight = weight_of(spec.name, case_, all_[b]);
       for (int64_t i = 0; i < std::ssize(own); ++i) {
-        const int64_t at = by_position ? i / n * T + i % n : i;
+        int64_t row = i / n;  // of a layer, or of a head
+        if (by_sequence) row = row * std::ssize(all_) + static_cast<int64_t>(b);
+        const int64_t at = by_position ? row * T + i % n : i;
         if (std::isnan(own[i])) continue;
         sums[at] += weight * own[i];
         weights[at] += weight;

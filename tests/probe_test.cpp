@@ -230,7 +230,7 @@ TEST_CASE("masked_token: blocks are measured on unmasked sequences, losses on ma
       if (i != 3) alpha += whole.at(0, Point::attn_pattern)[(b * T + i) * T + 3] / (B * (T - 1.0));
   CHECK(measured.at("received_attention")[3] == near(alpha));
   CHECK((*prober.snapshot()[0].second)[5] == whole.at(0, Point::attn_pattern)[5]);
-  CHECK(prober.snapshot_tokens()[4] == data->text(batch.whole[4]));
+  CHECK(prober.tokens_of(0)[4] == data->text(batch.whole[4]));
 
   double loss = 0, count = 0, risk[2] = {}, each[2] = {};
   for (int64_t n = 0; n < B * T; ++n) {

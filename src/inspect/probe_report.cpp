@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "core/text/printable.h"
 #include "core/text/table.h"
@@ -131,12 +132,17 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
   prober.measure();
-  Log log = new_log(path, saved.config, *saved.data);
+  const int64_t sequences = saved.config.probe.batch;
+  Log log = new_log(path, saved.config, *saved.data, {}, {{"sequence", sequences}});
   define_probe(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
-  const auto first = prober.snapshot_tokens();
+  std::vector<std::string> all;
+  for (int64_t b = 0; b < sequences; ++b)
+    std::ranges::copy(prober.tokens_of(b), std::back_inserter(all));
+  const std::span<const std::string> texts(all);
   log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
-          std::span<const std::string>(first));
+          texts.first(saved.config.model.context));
+  log.set({"probe", "sequence_tokens", {"sequence", "position"}, "1", "tokens", "of each"}, texts);
   return log;
 }
 
@@ -150,7 +156,7 @@ std::string probe_report(const Log& log, int64_t width) {
       losses.rows.push_back({name, number_cell(value, 6) + (unit == "1" ? "" : " " + unit)});
     }
   return head_table(probe, waiver_places(log), width) + "\n" + layer_table(probe, width) + "\n" +
-         to_text(losses, width);
+         element_table(log, width) + "\n" + to_text(losses, width);
 }
 
 }  // namespace waiver

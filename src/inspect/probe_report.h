@@ -16,9 +16,14 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
 /// A token as a table shows it: on one line, and shortened where it is long.
 std::string token_cell(const std::string& text);
 
+/// The waiver elements of the last row of /probe, each in its own sequence: the first position and
+/// every other token that is one somewhere, by how many sequences have it; in which layers, in how
+/// many heads at once, and what it shows there.
+std::string element_table(const Log& log, int64_t width = 0);
+
 /// The last row of /probe for people: for every head its strongest key and the verdict on it; for
-/// every layer what stands out in the residual stream; losses. Fitted to `width` as by Table's
-/// to_text.
+/// every layer what stands out in the residual stream; waiver elements by token; losses. Fitted to
+/// `width` as by Table's to_text.
 std::string probe_report(const Log& log, int64_t width = 0);
 
 }  // namespace waiver

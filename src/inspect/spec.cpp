@@ -17,6 +17,7 @@ namespace waiver {
 namespace {
 
 constexpr char kMissing[] = "missing; it has no default";
+constexpr char kEachLayer[] = "blocks.L.";
 constexpr char kPositionsDoc[] =
     "names that edits may use for positions; `waiver` may be omitted, and is then the key that the "
     "strongest head attends to most in the natural pass";
@@ -118,16 +119,51 @@ InterventionArm read_arm(Node item, size_t index, const EditReader& reader,
   return arm;
 }
 
+// Puts a number for the L of `blocks.L.` in the points of an arm's edits; whether there is one.
+bool number_layer(Node& arm, int64_t layer) {
+  bool found = false;
+  const auto number = [&](Node& point) {
+    if (!point.is_scalar() || !point.scalar.starts_with(kEachLayer)) return;
+    point.scalar.replace(0, std::size(kEachLayer) - 1, fmt::format("blocks.{}.", layer));
+    found = true;
+  };
+  Node::Entry* edits = arm.find("edits");
+  if (!edits) return false;
+  for (Node& edit : edits->value.items)
+    if (Node::Entry* at = edit.find("at")) {
+      number(at->value);
+      for (Node& point : at->value.items) number(point);
+    }
+  return found;
+}
+
+// An arm, or where its points leave the block open, one for each block with its number in the name.
+std::vector<Node> arms_of(const Node& item, int64_t layers) {
+  std::vector<Node> arms;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    Node arm = item;
+    if (!number_layer(arm, layer)) return {item};
+    if (Node::Entry* name = arm.find("name"); name && name->value.is_scalar())
+      name->value.scalar += fmt::format(" {}", layer), name->value.quoted = true;
+    arms.push_back(std::move(arm));
+  }
+  return arms;
+}
+
 std::vector<InterventionArm> read_arms(const std::vector<Node>& items, const EditReader& reader,
                                        Complaints& complaints) {
   std::vector<InterventionArm> arms;
   std::set<std::string> names;
-  for (size_t i = 0; i < items.size(); ++i) {
-    arms.push_back(read_arm(items[i], i, reader, complaints));
-    if (const std::string& name = arms.back().name; !name.empty() && !names.insert(name).second)
-      complaints.add(items[i].place, fmt::format("arms[{}].name", i),
-                     fmt::format("two arms are called \"{}\"", name));
-  }
+  for (size_t i = 0; i < items.size(); ++i)
+    for (const Node& item : arms_of(items[i], reader.model.layers)) {
+      Complaints own;
+      arms.push_back(read_arm(item, i, reader, own));
+      if (const std::string& name = arms.back().name; !name.empty() && !names.insert(name).second)
+        own.add(item.place, fmt::format("arms[{}].name", i),
+                fmt::format("two arms are called \"{}\"", name));
+      complaints.add(own);
+      if (!own.empty()) break;  // what is wrong in one block is wrong in all
+    }
   return arms;
 }
 

@@ -29,8 +29,10 @@ struct InterventionSpec {
 ///   positions: {waiver: 0, other: 5}  names that edits may use. `waiver` may be omitted: it is
 ///                                     then the key that the most attention goes to
 ///   arms: [{name: zero, edits: [{at: [blocks.*.attn.v], edit: zero, positions: [waiver]}]}]
-/// `at` may be a single text. Overrides (`positions.other=7`) come last. Throws one UsageError that
-/// lists everything wrong, including edits that do not suit this model or its vocabulary.
+/// `at` may be a single text. An arm whose points begin with `blocks.L.` stands for one arm a
+/// block, whose number ends its name. Overrides (`positions.other=7`) come last. Throws one
+/// UsageError that lists everything wrong, including edits that do not suit this model or its
+/// vocabulary.
 InterventionSpec load_intervention(const std::string& path, std::span<const std::string> overrides,
                                    const ModelConfig& model, int64_t vocabulary);
 

@@ -76,6 +76,7 @@ int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const Dataset& 
       {"position", m.context},
       {"query", m.context},
       {"key", m.context},
+      {"sequence", config.batch},
       {"added", m.added_keys()},
       {"event", std::ssize(event_kinds(config))}};
   int64_t size = 1;

@@ -43,6 +43,7 @@ class Prober::Watch : public Capture {
   // for is measured.
   void look_at(const Batch& batch, int64_t begin, bool blocks, bool logits) {
     view_.batch = &batch;
+    view_.begin = begin;
     view_.lengths = std::span(prober_.lengths_).subspan(begin, batch.batch);
     blocks_ = blocks;
     logits_ = logits;
@@ -370,10 +371,10 @@ std::vector<float> Prober::key_visibility() const {
   return shares;
 }
 
-std::vector<std::string> Prober::snapshot_tokens() const {
+std::vector<std::string> Prober::tokens_of(int64_t sequence) const {
   std::vector<std::string> out;
   for (int64_t t = 0; t < context_.tokens; ++t) {
-    std::string text = data_.text(sequences()[t]);
+    std::string text = data_.text(sequences()[sequence * context_.tokens + t]);
     // A single byte that is not a character cannot be part of a UTF-8 string.
     if (const auto byte = static_cast<unsigned char>(text[0]);
         text.size() == 1 && (byte == 0 || byte >= 0x80))

@@ -63,8 +63,8 @@ class Prober {
   /// How many of the queries of all probe sequences see key k, including its own: a share, [layer,
   /// key]; NaN in a block without attention.
   std::vector<float> key_visibility() const;
-  /// The tokens of the first probe sequence, as people read them.
-  std::vector<std::string> snapshot_tokens() const;
+  /// The tokens of a probe sequence, as people read them.
+  std::vector<std::string> tokens_of(int64_t sequence) const;
 
   /// The probe sequences with nothing masked, [B·T].
   const std::vector<int32_t>& sequences() const {

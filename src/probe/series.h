@@ -11,8 +11,9 @@ namespace waiver {
 struct SeriesSpec {
   std::string group;  // train, eval, probe, snapshot
   std::string name;
-  std::vector<std::string> axes;  // after step: of layer, head, position, query, key, added
-  std::string units;              // "1" for shares and ratios, "nat", …
+  std::vector<std::string>
+      axes;           // after step: of layer, head, sequence, position, query, key, added
+  std::string units;  // "1" for shares and ratios, "nat", …
   std::string long_name;
   std::string description;  // formula and source
   Range range = {};         // where its values can lie, up to rounding and NaN

@@ -113,8 +113,10 @@ Log::Axes log_axes(const Config& config, const Dataset& data) {
 }
 
 Log new_log(const std::filesystem::path& path, const Config& config, const Dataset& data,
-            const std::string& identity) {
-  Log log = Log::create(path, log_axes(config, data), to_yaml(config), identity);
+            const std::string& identity, const Log::Axes& more) {
+  Log::Axes axes = log_axes(config, data);
+  axes.insert(more.begin(), more.end());
+  Log log = Log::create(path, axes, to_yaml(config), identity);
   log.set_attribute(kPrecision, std::string(word(config.model.precision)));
   if (config.model.precision == Precision::bfloat16)
     log.set_attribute(kUnit, to_text(bfloat16_unit()));
@@ -175,7 +177,7 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
     for (const SeriesSpec& spec : mechanism_series()) log_.define(spec);
   if (config.probe.snapshots.empty()) return;
   for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
-  const auto tokens = prober.snapshot_tokens();
+  const auto tokens = prober.tokens_of(0);
   log_.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
            std::span<const std::string>(tokens));
 }

@@ -15,9 +15,10 @@ namespace waiver {
 std::vector<SeriesSpec> training_series(const Objective& objective);
 /// The axes of a run's series. Data that is not open may lack roles whose names come from files.
 Log::Axes log_axes(const Config& config, const Dataset& data);
-/// A new log with these axes, and the precision and this machine's unit for it as attributes.
+/// A new log with these axes and `more`, and the precision and this machine's unit for it as
+/// attributes.
 Log new_log(const std::filesystem::path& path, const Config& config, const Dataset& data,
-            const std::string& identity = {});
+            const std::string& identity = {}, const Log::Axes& more = {});
 /// Declares the series that the prober measures, and writes how many queries see each key, and the
 /// names of roles where the data has some: /roles/query_role_name, key_role_name.
 void define_probe(Log& log, const Prober& prober);

@@ -10,14 +10,6 @@
 
 namespace waiver {
 
-std::vector<int64_t> candidate_keys(std::span<const double> visibility) {
-  const double enough = *std::max_element(visibility.begin(), visibility.end()) / 4;
-  std::vector<int64_t> keys;
-  for (int64_t k = 0; k < std::ssize(visibility); ++k)
-    if (visibility[k] > enough) keys.push_back(k);
-  return keys;
-}
-
 std::vector<WaiverPlace> waiver_places(std::span<const double> received_attention,
                                        std::span<const double> visibility, int64_t layers,
                                        int64_t heads) {

@@ -23,12 +23,6 @@ struct WaiverPlace {
   std::string key_name() const;
 };
 
-/// The keys seen by more than a quarter as many queries as the most visible key, from the
-/// visibility [T] of one block: a mean over a few queries is no evidence of a sink. Hence the first
-/// three quarters of the keys under a causal mask, and all keys in a bidirectional model. None
-/// where the visibility is NaN, as in blocks without attention.
-std::vector<int64_t> candidate_keys(std::span<const double> visibility);
-
 /// For every head, layer by layer, the candidate that received the most attention, the first among
 /// equals: α [L, H, T], visibility [L, T]. The key is −1 where no candidate has an α: in blocks
 /// without attention, or where every query sees only its own token.

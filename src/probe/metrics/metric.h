@@ -29,6 +29,7 @@ struct ProbeContext {
 /// the call. Whatever belongs to padding is undefined.
 struct LayerView {
   int64_t layer = 0;
+  int64_t begin = 0;                 // number of its first sequence in the probe batch
   const Batch* batch = nullptr;      // B sequences
   std::span<const int64_t> lengths;  // [B] of each, without the padding at its end; empty: none has
   Tensor qkv;                        // [B·T, 3HD]; it and the maps are empty without attention

@@ -16,6 +16,9 @@ namespace waiver {
   METRIC(delta_logit)         \
   METRIC(values)              \
   METRIC(waiver_score)        \
+  METRIC(waiver_anywhere)     \
+  METRIC(elements)            \
+  METRIC(element_states)      \
   METRIC(roles)               \
   METRIC(role_residual)       \
   METRIC(head_output)         \

@@ -1,5 +1,6 @@
 #include "probe/metrics/waiver_score.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "probe/metrics/metric.h"
@@ -57,6 +58,15 @@ std::string_view verdict_text(Verdict verdict) {
   return verdict == Verdict::waiver      ? "waiver"
          : verdict == Verdict::sink_only ? "sink only"
                                          : "neither";
+}
+
+std::vector<int64_t> candidate_keys(std::span<const double> visibility) {
+  std::vector<int64_t> keys;
+  if (visibility.empty()) return keys;
+  const double enough = *std::ranges::max_element(visibility) / 4;
+  for (int64_t k = 0; k < std::ssize(visibility); ++k)
+    if (visibility[k] > enough) keys.push_back(k);
+  return keys;
 }
 
 RegisteredMetric waiver_score_metric() { return {"waiver_score", make_metric<WaiverScore>}; }
