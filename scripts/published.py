@@ -6,15 +6,14 @@
 
 Makes the model's folder from its Python package and imports it (or trains one here), makes sequences from the text, probes them
 and as many random ones, tests the mechanism, edits the pass, and judges the study's claims. What is there already is not made
-again. Writes the numbers to experiments/published/NAME.json and the figure to experiments/figures/NAME.png; --table prints what
-all studies found side by side. PYTHON has the packages that scripts/hub_folder.py and scripts/make_tokens.py need; this script
+again. Writes the numbers to published/NAME.json and the figure to figures/NAME.png in experiments/ (--results); --table prints what
+all studies there found side by side. PYTHON has the packages that scripts/hub_folder.py and scripts/make_tokens.py need; this script
 needs Debian's h5py, matplotlib and yaml.
 """
 import argparse
 import hashlib
 import json
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -23,11 +22,11 @@ import yaml
 
 import published_claims as claims
 from published_effects import BOTH_GONE, Arms, Elements, blocks_of, by_role, mechanism_of, ways_of
+from published_eviction import Eviction
 from published_figure import draw
 from published_table import table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-WAIVER = ROOT / "build/release/waiver"
 INTERVENTIONS = ROOT / "experiments/interventions"
 FEW = 16  # sequences, where every layer is taken out in turn
 
@@ -55,6 +54,7 @@ class Study:
 
     def __init__(self, options):
         self.name, self.python, self.text = options.study.stem, options.python, options.text
+        self.waiver = options.waiver
         self.spec = yaml.safe_load(options.study.read_text())
         self.out = options.out or ROOT / "runs/published" / self.name
         self.trained = "trained" in self.spec
@@ -92,7 +92,7 @@ class Study:
         self.claim_folder()
         if self.trained:
             keys = self.spec.get("seed_keys", ["seed.init", "seed.data"])
-            return [Subject(self, self.make(self.out / f"seed-{seed}", WAIVER, "train", ROOT / self.spec["trained"], *self.spec["set"],
+            return [Subject(self, self.make(self.out / f"seed-{seed}", self.waiver, "train", ROOT / self.spec["trained"], *self.spec["set"],
                                             *(f"{key}={seed}" for key in keys), "--out", self.out / f"seed-{seed}"), [], f"-{seed}")
                     for seed in self.spec["seeds"]]
         hub = self.make(self.out / "hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
@@ -100,7 +100,7 @@ class Study:
         strings = self.out / "strings.json"
         words = json.loads(strings.read_text())
         special = [words.index(self.spec[end]) for end in ("first", "last") if end in self.spec]
-        model = self.make(self.out / "run", WAIVER, "import", hub, "--out", self.out / "run", "--strings", strings)
+        model = self.make(self.out / "run", self.waiver, "import", hub, "--out", self.out / "run", "--strings", strings)
         return [Subject(self, model, [f"model.context={self.spec['length']}", f"data.validation={text}", f"data.special={special}"], "")]
 
 
@@ -113,7 +113,7 @@ class Subject:
 
     def file(self, name: str, verb: str, *rest) -> pathlib.Path:
         out = self.study.out / f"{name}{self.suffix}.h5"
-        return self.study.make(out, WAIVER, verb, self.model, *rest, "--out", out)
+        return self.study.make(out, self.study.waiver, verb, self.model, *rest, "--out", out)
 
     def probe(self, name: str, *options) -> pathlib.Path:
         return self.file(name, "probe", *self.data, *self.batch, *options)
@@ -136,23 +136,13 @@ class Subject:
                                         "arms": [{"name": "taken out", "edits": [{"at": points, "edit": "zero"}]}]}))
         return self.arms("taken_out", spec)
 
-    def cache(self) -> dict:
-        """Losses with a cache that evicts, with and without the first position: the rows of `waiver eval --window`."""
-        out, how = self.study.out / "cache.txt", self.spec["cache"]
-        if not out.exists():
-            few = self.study.out / "few.npy"
-            np.save(few, np.load(self.study.out / "text.npy")[:FEW])
-            out.write_text(run(WAIVER, "eval", self.model, self.data[0], f"data.validation={few}", "--window", how["window"],
-                               "--keep", how["keep"]))
-        rows = {}
-        for line in out.read_text().splitlines():
-            found = re.match(r"\s*(full|window .*?|mean of those at random)\s{2,}(\S.*)", line)
-            if found:
-                rows[found[1]] = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", found[2])]
-        window = f"window {how['window']}"
-        name = {"full": "full", window: "window", f"{window} and {how['keep']}": "window and first",
-                "mean of those at random": "window and one at random"}
-        return {name[row]: numbers[0] for row, numbers in rows.items() if row in name}
+    def cache(self, elements: Elements) -> dict:
+        """Losses with a cache that evicts, with and without the first position, and with and without each text's own waiver."""
+        how, texts = self.spec["cache"], np.load(self.study.out / "text.npy")
+        out = self.study.out / "cache"
+        out.mkdir(exist_ok=True)
+        eviction = Eviction(lambda *rest: run(self.study.waiver, "eval", self.model, self.data[0], *rest), out, how["window"])
+        return {"first": eviction.first(texts[:FEW]), "secondary": eviction.secondary(texts, elements, how["texts"])}
 
     def measure(self) -> dict:
         """Everything that the study asks of this model, with verdicts."""
@@ -172,7 +162,7 @@ class Subject:
         if spec.get("blocks", True):
             record["blocks"] = blocks_of(self.arms("blocks", INTERVENTIONS / "blocks.yaml", [f"probe.batch={FEW}"]))
         if "cache" in spec:
-            record["cache"] = self.cache()
+            record["cache"] = self.cache(elements)
         if "B34" in wanted:
             found["B34"] = claims.b34(elements, wanted["B34"])
         if "B35" in wanted:
@@ -204,6 +194,8 @@ def arguments():
     parser.add_argument("--text", type=pathlib.Path, default=ROOT / "data/tinyshakespeare.txt")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "experiments")
+    parser.add_argument("--waiver", type=pathlib.Path, default=ROOT / "build/release/waiver", help="the program")
     options = parser.parse_args()
     if options.table == (options.study is not None):
         parser.error("give a study, or --table")
@@ -214,7 +206,7 @@ def arguments():
 
 def main() -> None:
     options = arguments()
-    records = ROOT / "experiments/published"
+    records = options.results / "published"
     if options.table:
         print(table({path.stem: json.loads(path.read_text()) for path in sorted(records.glob("*.json"))}))
         return
@@ -229,12 +221,12 @@ def main() -> None:
     target = records / f"{study.name}.json"
     target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     if not study.trained:
-        draw(record, ROOT / "experiments/figures" / f"{study.name}.png")
+        draw(record, options.results / "figures" / f"{study.name}.png")
     for seed, one in (record["seeds"] if study.trained else {"": record}).items():
         for claim, found in one["claims"].items():
             print(f"{claim}{' seed ' + seed if seed else ''} {found['verdict']:10} " +
                   ", ".join(f"{key} {found[key]}" for key in found if key != "verdict"))
-    print(f"{target.relative_to(ROOT)}")
+    print(target)
 
 
 if __name__ == "__main__":

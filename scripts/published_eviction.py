@@ -1,0 +1,55 @@
+"""What eviction from the KV cache costs a model of a study, with and without each waiver: `waiver eval --window`."""
+import pathlib
+import re
+
+import numpy as np
+
+from published_effects import Elements
+
+
+def parsed(text: str, window: int, keep: str) -> dict:
+    """The mean losses of the queries that have lost keys, in nat, from the table of `waiver eval`."""
+    name = {"full": "full", f"window {window}": "window", f"window {window} and {keep}": "kept", "mean of those at random": "random"}
+    found = {}
+    for line in text.splitlines():
+        row = re.match(r"(\S.*?)\s{2,}([-+.\d].*)", line)
+        if row and row[1] in name:
+            numbers = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", row[2])]
+            found[name[row[1]]] = numbers[1 if row[1] == "full" else 2]
+    return found
+
+
+class Eviction:
+    """Evaluations of one model with a cache of `window` tokens and positions that stay, each kept as a text file in `out`."""
+
+    def __init__(self, evaluate, out: pathlib.Path, window: int):
+        self.evaluate, self.out, self.window = evaluate, out, window
+
+    def losses(self, name: str, texts: np.ndarray, keep: list[int]) -> dict:
+        kept = ",".join(map(str, keep))
+        report = self.out / f"{name}.{kept}.txt"
+        if not report.exists():
+            tokens = self.out / f"{name}.npy"
+            np.save(tokens, texts)
+            report.write_text(self.evaluate(f"data.validation={tokens}", "--window", self.window, "--keep", kept))
+        return parsed(report.read_text(), self.window, ", ".join(map(str, keep)))
+
+    def first(self, texts: np.ndarray) -> dict:
+        """With and without the first position."""
+        return self.losses("few", texts, [0])
+
+    def secondary(self, texts: np.ndarray, elements: Elements, most: int) -> dict:
+        """The same for the strongest waiver of each text beside the first position, in texts that have one: means over `most`
+        texts, and the share of what the window loses that each recovers."""
+        strength = np.nansum(elements.waivers, axis=0)
+        strength[:, 0] = 0
+        strength[:, -self.window:] = 0  # these are never evicted
+        chosen = [text for text in np.argsort(-strength.max(axis=1), kind="stable")[:most] if strength[text].max() > 0]
+        rows = []
+        for text in chosen:
+            key, one = int(strength[text].argmax()), texts[text:text + 1]
+            alone, both = (self.losses(f"text-{text}", one, keep) for keep in ([key], [0, key]))
+            rows.append({"full": alone["full"], "window": alone["window"], "first": self.losses(f"text-{text}", one, [0])["kept"],
+                         "waiver": alone["kept"], "both": both["kept"], "random": alone["random"]})
+        means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+        return {"texts": len(rows), **means}

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Tests of scripts/published.py: its claims on planted numbers, and a whole study of a model trained here.
+
+The environment names the program: WAIVER_PROGRAM. Skipped (exit status 77) where Python packages are missing.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+try:
+    import numpy as np
+    import h5py
+    import yaml
+    import published_claims as claims
+    from published_effects import Arms, Elements, runs
+    from published_eviction import Eviction
+    from published_figure import draw
+    from published_table import table
+except ImportError as missing:
+    debian = "/usr/bin/python3"  # which has the packages that scripts/setup.sh installs
+    if os.path.exists(debian) and not os.path.samefile(debian, sys.executable):
+        os.execv(debian, [debian, *sys.argv])
+    print(f"skipped: no Python package {missing.name} for {sys.executable}")
+    sys.exit(77)
+
+LAYERS, TEXTS, LENGTH = 8, 10, 12
+
+
+def elements(**planted) -> Elements:
+    """No element but those planted: arrays [layer, text, position]."""
+    found = Elements.__new__(Elements)
+    found.tokens = np.full((TEXTS, LENGTH), "word", dtype=object)
+    zeros = {name: np.zeros((LAYERS, TEXTS, LENGTH)) for name in ("waivers", "attention", "value_ratio", "residual_ratio", "cosine",
+                                                                   "massive")}
+    zeros["cosine"][:, :, 0] = 1
+    vars(found).update(zeros | planted)
+    return found
+
+
+class Claims(unittest.TestCase):
+    B34 = {"texts": 0.5, "refuted_below": 0.1, "weak_share": 0.8, "weak": [".", "\n"]}
+
+    def test_massive_activations_on_weak_tokens(self):
+        planted = elements()
+        planted.massive[:, :, 0] = 1  # the first position is no secondary element
+        self.assertEqual(claims.b34(planted, self.B34)["verdict"], "refuted")
+        planted.massive[2:5, :6, 3] = 1
+        self.assertEqual(claims.b34(planted, self.B34)["verdict"], "undecided")  # on words
+        planted.tokens[:5, 3] = "\\n"  # as the log writes a newline
+        found = claims.b34(planted, self.B34)
+        self.assertEqual((found["verdict"], found["texts with one"], found["layers"]), ("supported", 0.6, "2–4"))
+        self.assertAlmostEqual(found["of these places on weak tokens"], 5 / 6)
+        self.assertEqual(found["tokens"], {"\\n": 5, "word": 1})
+
+    def test_the_norm_sets_how_long_a_token_lasts(self):
+        claim = {"cosine": 0.9, "texts": 0.1, "spearman": 0.5, "refuted_below": 0.2}
+        self.assertEqual(claims.b35(elements(), claim)["verdict"], "refuted")  # no token at all
+        for sign, verdict in ((1, "supported"), (-1, "refuted")):
+            planted = elements()
+            for text in range(TEXTS):
+                life = 1 + text % 5
+                planted.cosine[2:2 + life, text, 4] = 0.95
+                planted.residual_ratio[:, text, 4] = 10 + sign * life
+                planted.attention[:, text, 4] = life
+            found = claims.b35(planted, claim)
+            self.assertEqual((found["verdict"], found["places"]), (verdict, TEXTS))
+            self.assertAlmostEqual(found["norm and life"], sign)
+
+    def test_place_or_token(self):
+        claim = {"stays": 0.9, "refuted_below": 0.1}
+        natural, bare = elements(), elements()
+        bare.massive[3, :, 0] = 1
+        natural.massive[3, :, 0] = 1
+        self.assertEqual(claims.b36(natural, bare, claim)["verdict"], "refuted")  # it follows the place
+        natural.massive[3, :5, 1] = 1
+        self.assertEqual(claims.b36(natural, bare, claim)["verdict"], "undecided")
+        natural.massive[3, :, 1] = 1
+        self.assertEqual(claims.b36(natural, bare, claim)["verdict"], "supported")
+
+    def test_separators(self):
+        claim = {"attention": 0.5, "refuted_below": 0.1}
+        for most, verdict in ((0.6, "supported"), (0.3, "undecided"), (0.05, "refuted")):
+            roles = {"[CLS]": {"attention": [0.2, 0.1]}, "[SEP]": {"attention": [0.01, most]}}
+            self.assertEqual(claims.b38(roles, claim)["verdict"], verdict)
+
+    def test_ranks(self):
+        self.assertEqual(claims.ranks(np.array([3.0, 1, 3, 7])).tolist(), [2.5, 1, 2.5, 4])
+        self.assertAlmostEqual(claims.spearman(np.array([1.0, 2, 3, 4]), np.array([1.0, 8, 27, 64])), 1)
+        self.assertTrue(np.isnan(claims.spearman(np.array([1.0, 1]), np.array([1.0, 2]))))
+        self.assertEqual(runs([False, True, True, False, True]), "1–2, 4")
+
+    def test_secondary_waivers_by_token(self):
+        planted = elements()
+        planted.waivers[:, :, 0] = 2
+        planted.tokens[:, 5] = " the"
+        planted.waivers[3:5, :4, 5] = 3
+        planted.waivers[7, 0, 5] = 1
+        found = planted.by_token()
+        self.assertEqual([(e["token"], e["texts"], e["layers"], e["heads"]) for e in found], [(" the", 4, "3–4, 7", 3)])
+        self.assertEqual(planted.texts_with_secondary(), [0, 0, 0, 0.4, 0.4, 0, 0, 0.1])
+
+
+class EvictionOfWaivers(unittest.TestCase):
+    REPORT = """validation loss   1.728310 nat  (640 sequences of 64)
+
+                                    all targets           queries 4 … 11         recovery
+full                                2.000000              3.000000
+window 4                            2.500000   +0.500000  {window}   +1.500000
+window 4 and {kept}                     2.100000   +0.100000  {loss}   +0.100000      92.3 %
+window 4 and 9, at random           2.400000   +0.400000  4.300000   +1.300000       1.7 %
+mean of those at random             2.400000   +0.400000  4.250000   +1.250000       3.4 %
+"""
+
+    def test_each_waiver_is_kept_alone_and_with_the_first(self):
+        planted, asked = elements(), []
+        planted.waivers[:, :, 0] = 2
+        planted.waivers[2, 1, 3] = 5
+        planted.waivers[2, 4, 6] = 1
+        planted.waivers[2, 5, 11] = 1  # within the window of the last queries
+
+        def evaluate(*options):
+            keep = options[options.index("--keep") + 1]
+            asked.append(keep)
+            loss = {"0": "3.100000", "3": "4.000000", "6": "4.200000"}.get(keep, "3.050000")
+            return self.REPORT.format(kept=keep.replace(",", ", "), loss=loss, window="4.500000")
+
+        with tempfile.TemporaryDirectory() as folder:
+            eviction = Eviction(evaluate, pathlib.Path(folder), 4)
+            texts = np.zeros((TEXTS, LENGTH), "<u4")
+            self.assertEqual(eviction.first(texts), {"full": 3.0, "window": 4.5, "kept": 3.1, "random": 4.25})
+            found = eviction.secondary(texts, planted, 8)
+            self.assertEqual(found, {"texts": 2, "full": 3.0, "window": 4.5, "first": 3.1, "waiver": 4.1, "both": 3.05, "random": 4.25})
+            self.assertEqual(asked, ["0", "3", "0,3", "0", "6", "0,6", "0"])
+            eviction.secondary(texts, planted, 8)
+            self.assertEqual(len(asked), 7)  # what is there is not done again
+
+
+STUDY = """
+trained: tests/scripts/tiny.yaml
+set: [train.steps=4]
+seeds: [0, 1]
+sequences: 4
+other: 5
+waiver: {attention: 0.01, enrichment: 0.1, value_ratio: 5}
+claims:
+  W17: {heads: 0.25, refuted_below: 0.05, follow: 0.8}
+  W18: {suffices: 0.5, needed: 0.2, gone: 0.05}
+"""
+CONFIG = """
+model: {layers: 2, heads: 2, width: 16, context: 16, mlp: {width: 24}, position: learned}
+train: {steps: 4, batch: 4, eval: {every: 0}}
+probe: {every: 0}
+"""
+
+
+class WholeStudy(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.at = pathlib.Path(self.folder.name)
+        (self.at / "config.yaml").write_text(CONFIG)
+        for name in ("published", "figures"):
+            (self.at / name).mkdir()
+
+    def study(self, text: str = STUDY) -> subprocess.CompletedProcess:
+        (self.at / "tiny.yaml").write_text(text.replace("tests/scripts/tiny.yaml", str(self.at / "config.yaml")))
+        return subprocess.run([sys.executable, str(ROOT / "scripts/published.py"), str(self.at / "tiny.yaml"), "--waiver",
+                               os.environ["WAIVER_PROGRAM"], "--out", str(self.at / "run"), "--results", str(self.at)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def test_a_study_goes_from_training_to_verdicts_and_is_not_done_twice(self):
+        first = self.study()
+        self.assertEqual(first.returncode, 0, first.stdout)
+        path = self.at / "published/tiny.json"
+        record = json.loads(path.read_text())
+        self.assertEqual(list(record["seeds"]), ["0", "1"])
+        for case in record["seeds"].values():
+            self.assertEqual(list(case["claims"]), ["W17", "W18"])
+            self.assertEqual(len(case["blocks"]["cost"]), 2)
+            self.assertEqual(len(case["mechanism"]["hypotheses"]), 10)
+            self.assertGreater(sum(case["waivers"]), 0)
+        lines = table({"tiny": record}).splitlines()
+        self.assertEqual(lines[0], "| | tiny |")
+        self.assertTrue(all(line.count(" | ") == 1 for line in lines[2:]), lines)
+
+        path.unlink()
+        again = self.study()
+        self.assertEqual(json.loads(path.read_text()), record)
+        self.assertNotIn(" train ", again.stdout)
+
+    def test_another_study_does_not_take_its_folder(self):
+        self.assertEqual(self.study().returncode, 0)
+        other = self.study(STUDY.replace("sequences: 4", "sequences: 3"))
+        self.assertEqual(other.returncode, 2)
+        self.assertIn("what is here was made for another text or study", other.stdout)
+
+    def test_a_step_that_fails_ends_it_in_its_own_words(self):
+        failed = self.study(STUDY.replace("other: 5", "other: 99"))
+        self.assertEqual(failed.returncode, 2)
+        self.assertIn("positions.other", failed.stdout)
+        self.assertFalse((self.at / "published/tiny.json").exists())
+
+    def test_the_figure_is_drawn_with_and_without_secondary_waivers(self):
+        self.assertEqual(self.study().returncode, 0)
+        case = next(iter(json.loads((self.at / "published/tiny.json").read_text())["seeds"].values()))
+        for tokens in (case["secondary"]["tokens"], []):
+            case["secondary"]["tokens"] = tokens
+            draw({"model": "tiny", **case}, self.at / "figures/tiny.png")
+            self.assertGreater((self.at / "figures/tiny.png").stat().st_size, 10000)
+
+
+if __name__ == "__main__":
+    unittest.main()
