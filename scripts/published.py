@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 import published_claims as claims
-from published_effects import BOTH_GONE, Arms, Elements, blocks_of, by_role, mechanism_of, ways_of
+from published_effects import BOTH_GONE, WAYS, Arms, Elements, blocks_of, by_role, mechanism_of, runs, ways_of
 from published_eviction import Eviction
 from published_figure import draw
 from published_table import table
@@ -144,6 +144,24 @@ class Subject:
         eviction = Eviction(lambda *rest: run(self.study.waiver, "eval", self.model, self.data[0], *rest), out, how["window"])
         return {"first": eviction.first(texts[:FEW]), "secondary": eviction.secondary(texts, elements, how["texts"])}
 
+    def secondary(self, elements: Elements) -> list[dict]:
+        """What the strongest waiver of each of some texts beside the first position follows, to a place 8 tokens on or back."""
+        texts, found = np.load(self.study.out / "text.npy"), []
+        out = self.study.out / "secondary"
+        out.mkdir(exist_ok=True)
+        end = texts.shape[1] * 3 // 4
+        for text, key in elements.strongest(self.spec["secondary"], end):
+            one, effects = out / f"text-{text}.npy", out / f"text-{text}.h5"
+            np.save(one, texts[text:text + 1])
+            places = [f"positions.waiver={key}", f"positions.other={key + 8 if key + 8 < end else key - 8}"]
+            self.study.make(effects, self.study.waiver, "intervene", self.model, INTERVENTIONS / "crossed.yaml", *places, self.data[0],
+                            f"data.validation={one}", *self.data[2:], "probe.batch=1", "--out", effects)
+            arms = Arms(effects, self.spec["waiver"])
+            natural = arms.waivers("natural")[:, :, key].any(axis=1)
+            found.append({"text": text, "position": key, "token": str(elements.tokens[text, key]), "layers": runs(natural),
+                          "follow": {way: arms.follow(how["moved"]) for way, how in WAYS.items()}})
+        return found
+
     def measure(self) -> dict:
         """Everything that the study asks of this model, with verdicts."""
         wanted, spec = self.spec["claims"], self.spec
@@ -161,6 +179,8 @@ class Subject:
             record["random"] = by_role(self.probe("random", "--tokens", "random"))
         if spec.get("blocks", True):
             record["blocks"] = blocks_of(self.arms("blocks", INTERVENTIONS / "blocks.yaml", [f"probe.batch={FEW}"]))
+        if "secondary" in spec:
+            record["secondary"]["follow"] = self.secondary(elements)
         if "cache" in spec:
             record["cache"] = self.cache(elements)
         if "B34" in wanted:

@@ -132,6 +132,14 @@ class Elements:
                           "heads": int(self.waivers[of_token].max()), **medians})
         return sorted(found, key=lambda entry: (-entry["texts"], entry["token"]))[:most]
 
+    def strongest(self, most: int, end: int) -> list[tuple[int, int]]:
+        """The strongest waiver of each text between its first position and `end`, of at most so many texts: (text, position)."""
+        strength = np.nansum(self.waivers, axis=0)
+        strength[:, 0] = 0
+        strength[:, end:] = 0
+        texts = np.argsort(-strength.max(axis=1), kind="stable")[:most]
+        return [(int(text), int(strength[text].argmax())) for text in texts if strength[text].max() > 0]
+
     def texts_with_secondary(self) -> list[float]:
         """Per layer, the share of texts with a waiver beside the first position."""
         return (self.waivers[:, :, 1:] > 0).any(axis=2).mean(axis=1).tolist()
@@ -150,8 +158,11 @@ def by_role(file: pathlib.Path) -> dict:
 
 
 def mechanism_of(file: pathlib.Path) -> dict:
-    """The verdicts of the mechanism tests, and what the waiver follows."""
+    """The verdicts of the mechanism tests, what the waiver follows, and what edits of its value cost."""
     group = h5py.File(file)["mechanism"]
+
+    def numbers(prefix: str, names: list[str]) -> dict:
+        return {name: float(np.ravel(group[prefix + name][()])[-1]) for name in names if prefix + name in group}
 
     def words(name: str) -> str:
         text = str(group[name].attrs["description"]) if "description" in group[name].attrs else ""
@@ -159,6 +170,8 @@ def mechanism_of(file: pathlib.Path) -> dict:
         return codes[str(int(np.ravel(group[name][()])[-1]))]
 
     return {"selected by": words("selected_by"),
-            "follows": {name: float(np.ravel(group[f"follows_{name}"][()])[-1])
-                        for name in ("encoding", "content", "both", "effective")},
+            "follows": numbers("follows_", ["encoding", "content", "both", "effective"]),
+            "cost": numbers("loss_", ["zero", "hide", "mean", "noise", "donor", "foreign"]),
+            "numbers": numbers("", ["rho", "dose", "dose_effective", "W4_replaced", "W7_rise", "W8_layer", "W8_onset_layer",
+                                    "W10_share", "W10_r_V"]),
             "hypotheses": {f"W{i}": words(f"W{i}") for i in range(1, 11)}}

@@ -41,13 +41,9 @@ class Eviction:
     def secondary(self, texts: np.ndarray, elements: Elements, most: int) -> dict:
         """The same for the strongest waiver of each text beside the first position, in texts that have one: means over `most`
         texts, and the share of what the window loses that each recovers."""
-        strength = np.nansum(elements.waivers, axis=0)
-        strength[:, 0] = 0
-        strength[:, -self.window:] = 0  # these are never evicted
-        chosen = [text for text in np.argsort(-strength.max(axis=1), kind="stable")[:most] if strength[text].max() > 0]
         rows = []
-        for text in chosen:
-            key, one = int(strength[text].argmax()), texts[text:text + 1]
+        for text, key in elements.strongest(most, texts.shape[1] - self.window):  # later ones are never evicted
+            one = texts[text:text + 1]
             alone, both = (self.losses(f"text-{text}", one, keep) for keep in ([key], [0, key]))
             rows.append({"full": alone["full"], "window": alone["window"], "first": self.losses(f"text-{text}", one, [0])["kept"],
                          "waiver": alone["kept"], "both": both["kept"], "random": alone["random"]})

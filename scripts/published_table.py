@@ -12,7 +12,7 @@ def spread(values: list) -> str:
     values = [value for value in values if value is not None]
     if not values:
         return "–"
-    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    low, high = (f"{round(value, 2) + 0.0:.2f}" for value in (min(values), max(values)))  # no -0.00
     return low if low == high else f"{low} to {high}"
 
 
@@ -39,10 +39,16 @@ def secondary(case: dict) -> str:
     return ", ".join(shown) or "none"
 
 
-def hypotheses(case: dict) -> str:
-    of = case["mechanism"]["hypotheses"]
-    return "; ".join(f"{outcome}: {', '.join(names)}" for outcome in dict.fromkeys(of.values()) if outcome != "does not apply"
-                     for names in [[name for name, here in of.items() if here == outcome]])
+def hypotheses(all_cases: list[dict]) -> str:
+    """`supported: W1, W2 (2 of 3); refuted: W2 (1 of 3)`."""
+    found = [case["mechanism"]["hypotheses"] for case in all_cases]
+    parts = []
+    for outcome in ("supported", "refuted", "undecided", "position-selected", "mask-selected", "mixed"):
+        counts = {name: sum(of[name] == outcome for of in found) for name in found[0]}
+        names = [name if count == len(found) else f"{name} ({count} of {len(found)})" for name, count in counts.items() if count]
+        if names:
+            parts.append(f"{outcome}: {', '.join(names)}")
+    return "; ".join(parts)
 
 
 def rows_of(record: dict) -> list[str]:
@@ -63,7 +69,7 @@ def rows_of(record: dict) -> list[str]:
                    for name in ("position id", "token")),
         spread([claim["W18"]["left where both are gone"] for claim in claims]),
         alike([case["mechanism"]["selected by"] for case in all_cases]),
-        alike([hypotheses(case) for case in all_cases]),
+        hypotheses(all_cases),
         alike([writers(case) for case in all_cases]),
         alike([secondary(case) for case in all_cases]),
         alike([claim["W17"]["verdict"] for claim in claims]),
