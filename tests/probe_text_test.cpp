@@ -219,8 +219,9 @@ TEST_CASE("of a long text the table shows the positions that receive the most, i
 TEST_CASE("a key that few queries see is shown only where too few are seen by many") {
   Probed run;
   run.train("{kind: bigram_backcopy}");
-  const SavedModel saved =
-      load_given(run.path("run"), {}, {"the dog that the cat bit ran to the hill", {}});
+  SavedModel saved = open_given(run.path("run"), {},
+                                {"the dog that the cat bit ran to the hill", {}}, {.probes = true});
+  load_model(saved);
   Log log = probe_saved(saved, {}, run.path("x.h5"));
   std::vector<std::pair<std::string, std::vector<float>>> values;
   for (const std::string& name : log.names("probe"))
