@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/strict_json.h"
+#include "core/stop.h"
 #include "inspect/published/family.h"
 #include "inspect/published/tensors.h"
 #include "run/directory.h"
@@ -141,6 +142,8 @@ void check_place(const ImportedModel& imported, const std::string& directory, in
 
 fs::path save_imported(const ImportedModel& imported, const std::string& directory, int64_t step) {
   check_place(imported, directory, step);
+  check_stop();
+  const Uninterrupted whole;
   RunPlan plan;
   plan.directory = directory;
   plan.resume = is_run(directory);

@@ -40,7 +40,8 @@ ImportedModel import_published(const HubFolder& folder, const ImportOptions& opt
 void check_place(const ImportedModel& imported, const std::string& directory, int64_t step);
 /// Saves it as the checkpoint of `step` of the run `directory`, which is created, or exists and has
 /// the same config and token strings, but not that step; returns the checkpoint's folder. Throws
-/// UsageError, before anything is written, where it is something else.
+/// UsageError, before anything is written, where it is something else, and Stopped where a stop is
+/// due by then; a later one is held off until all of it is saved.
 std::filesystem::path save_imported(const ImportedModel& imported, const std::string& directory,
                                     int64_t step);
 
