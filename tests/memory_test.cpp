@@ -213,6 +213,15 @@ TEST_CASE("what edits keep of other sequences and of encodings is counted") {
   validation_loss(model, *data, {0, 5, 5}, arena);
   const int64_t effective = probes("zero", "blocks.0.effective") - plain;
   CHECK(effective == static_cast<int64_t>(arena.used()));
+
+  // One arm after the other: many take no more than one.
+  std::vector<EditConfig> donor(1);
+  donor[0].at = {"blocks.*.resid"};
+  donor[0].edit.set("donor");
+  const Reading one{.arms = {donor}}, many{.arms = {200, donor}};
+  const int64_t most = 2 * estimate_memory(config, *data, one, kPlenty).total();
+  CHECK(estimate_memory(config, *data, many, most).probes ==
+        estimate_memory(config, *data, one, most).probes);
 }
 
 TEST_CASE(

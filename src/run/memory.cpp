@@ -234,22 +234,28 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, const Readi
   use.program = resident() + kWork;
   std::vector<MemoryUse> parts(1, use);
   parts[0].loading = bytes_of({reading.checkpoint}, 1) + largest_parameter(model);
-  const auto add = [&](int64_t MemoryUse::*what, int64_t bytes) {
+  const auto add = [&](int64_t MemoryUse::*what, const std::function<int64_t()>& bytes) {
+    const Rehearsal alone(most);  // the parts are never in memory together
     parts.push_back(use);
-    parts.back().*what = bytes;
+    parts.back().*what = bytes();
+    return parts.back().*what;
   };
-  const int64_t rows = config.train.batch / config.train.accumulate;
-  add(&MemoryUse::activations,
-      forward_memory(model, reading.validates ? std::max<int64_t>(1, rows) : 1));
   const auto probe = [&](When which) {
-    return probe_memory(model, data, config.probe, which).metrics();
+    return add(&MemoryUse::probes,
+               [&] { return probe_memory(model, data, config.probe, which).metrics(); });
   };
+  const int64_t rows =
+      reading.validates ? std::max<int64_t>(1, config.train.batch / config.train.accumulate) : 1;
+  add(&MemoryUse::activations, [&] { return forward_memory(model, rows); });
   const bool risks = reading.validates && (data.is_task() || data.features() > 0);
-  if (reading.measures || risks) add(&MemoryUse::probes, probe(When::training));
-  if (reading.probes) add(&MemoryUse::probes, probe(When::on_demand));
-  if (reading.mechanism) add(&MemoryUse::probes, mechanism_memory(model, data, config.probe));
+  const bool measures = reading.measures || risks || !reading.arms.empty();
+  const int64_t measured = measures ? probe(When::training) : 0;
+  if (reading.probes) probe(When::on_demand);
+  if (reading.mechanism)
+    add(&MemoryUse::probes, [&] { return mechanism_memory(model, data, config.probe); });
   for (const auto& arm : reading.arms)
-    add(&MemoryUse::probes, probe(When::training) + edits_memory(model, config.probe.batch, arm));
+    add(&MemoryUse::probes,
+        [&] { return measured + edits_memory(model, config.probe.batch, arm); });
   return *std::ranges::max_element(parts, {}, &MemoryUse::total);
 }
 
