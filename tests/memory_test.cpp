@@ -51,6 +51,14 @@ Config small(const std::string& more, const Strings& overrides = {}) {
 
 constexpr int64_t kPlenty = int64_t{1} << 40;
 
+// What delta_logit keeps: a mean of every token, in each head of all layers and of a part's
+// sequences.
+int64_t kept(const Config& config, const Dataset& data) {
+  const ModelConfig& m = config.model;
+  constexpr int64_t mean = 16;
+  return mean * (m.layers + Prober::part_size(m, config.probe.batch)) * m.heads * data.vocabulary();
+}
+
 }  // namespace
 
 TEST_CASE("a rehearsal gives out as much as a step takes, to the byte") {
@@ -99,7 +107,7 @@ TEST_CASE("a rehearsal gives out as much as a probe takes, to the byte") {
     for (const auto& [name, numbers] : prober.snapshot()) maps += 4 * std::ssize(*numbers);
     const auto pass = static_cast<int64_t>(prober.arena().used());
     const int64_t gradients = 4 * std::ssize(model.parameters().grads());
-    const int64_t found = use.probes - maps;
+    const int64_t found = use.probes - maps - kept(config, *data);
     if (data->mask_token() < 0)
       CHECK((found == pass || found == pass + gradients));
     else  // two passes, of which the last is not the greatest
@@ -141,21 +149,119 @@ TEST_CASE("what a saved model takes is exact to the byte, without what only trai
     CAPTURE(more);
     const Config config = small(more, {"probe.batch=5"});
     const auto data = open_data(config);
-    const MemoryUse use = estimate_memory(config, *data, {true, true}, kPlenty);
     const Transformer model(config.model, data->vocabulary(), 0);
+    const auto estimate = [&](const Reading& reading) {
+      const MemoryUse use = estimate_memory(config, *data, reading, kPlenty);
+      CHECK(use.moments + use.batch + use.log + use.saving == 0);
+      return use;
+    };
     Arena arena;
     const int64_t part = config.train.batch / config.train.accumulate;
     validation_loss(model, *data, {0, part, part}, arena);
-    CHECK(use.activations == static_cast<int64_t>(arena.used()));
-    Prober prober(model, *data, config.probe, 0, When::on_demand);
-    prober.measure();
-    const auto pass = static_cast<int64_t>(prober.arena().used());
+    const MemoryUse evaluated = estimate({.validates = true});
+    // A task's risks come after it, where they take more.
+    CHECK((evaluated.activations == static_cast<int64_t>(arena.used()) ||
+           evaluated.probes > static_cast<int64_t>(arena.used())));
     const int64_t gradients = 4 * std::ssize(model.parameters().grads());
-    if (data->mask_token() < 0)
-      CHECK((use.probes == pass || use.probes == pass + gradients));
-    else  // two passes, of which the last is not the greatest
-      CHECK(use.probes >= pass);
-    CHECK(use.moments + use.batch + use.log + use.saving == 0);
+    for (const When which : {When::training, When::on_demand}) {
+      Prober prober(model, *data, config.probe, 0, which);
+      prober.measure();
+      const auto pass = static_cast<int64_t>(prober.arena().used());
+      const bool all = which == When::on_demand;
+      const int64_t found =
+          estimate({.measures = !all, .probes = all}).probes - kept(config, *data);
+      if (data->mask_token() < 0)
+        CHECK((found == pass || found == pass + gradients));
+      else  // two passes, of which the last is not the greatest
+        CHECK(found >= pass);
+    }
+  }
+}
+
+TEST_CASE("reading a model takes as much as the part of it that takes the most") {
+  const Config config = small("model: {position: learned}\n", {"probe.batch=5"});
+  const auto data = open_data(config);
+  const auto total = [&](const Reading& reading) {
+    return estimate_memory(config, *data, reading, kPlenty).total();
+  };
+  constexpr int64_t slack = 1 << 20;  // of the program itself, from one moment to the next
+  const int64_t probed = total({.probes = true}), tested = total({.mechanism = true}),
+                both = total({.probes = true, .mechanism = true});
+  CHECK(std::abs(both - std::max(probed, tested)) <= slack);
+  constexpr int64_t files = int64_t{1} << 30;
+  const MemoryUse loading = estimate_memory(config, *data, {.checkpoint = files}, kPlenty);
+  CHECK(loading.loading >= files);
+  CHECK(loading.activations == 0);
+}
+
+TEST_CASE("what edits keep of other sequences and of encodings is counted") {
+  const Config config = small("model: {position: learned}\n", {"probe.batch=5"});
+  const auto data = open_data(config);
+  const ModelConfig& m = config.model;
+  const auto probes = [&](const char* rule, const std::string& at) {
+    std::vector<EditConfig> edits(1);
+    edits[0].at = {at};
+    edits[0].edit.set(rule);
+    return estimate_memory(config, *data, {.arms = {edits}}, kPlenty).probes;
+  };
+  const int64_t plain = probes("zero", "blocks.*.attn.v");
+  const int64_t numbers = 5 * m.context * m.width;  // of the probe batch
+  CHECK(probes("donor", "blocks.0.resid") - plain == 4 * numbers);
+  CHECK(probes("donor", "blocks.*.attn.v") - plain == 4 * m.layers * numbers);
+  const Transformer model(m, data->vocabulary(), 0);
+  Arena arena;
+  validation_loss(model, *data, {0, 5, 5}, arena);
+  const int64_t effective = probes("zero", "blocks.0.effective") - plain;
+  CHECK(effective == static_cast<int64_t>(arena.used()));
+
+  // One arm after the other: many take no more than one.
+  std::vector<EditConfig> donor(1);
+  donor[0].at = {"blocks.*.resid"};
+  donor[0].edit.set("donor");
+  const Reading one{.arms = {donor}}, many{.arms = {200, donor}};
+  const int64_t most = 2 * estimate_memory(config, *data, one, kPlenty).total();
+  CHECK(estimate_memory(config, *data, many, most).probes ==
+        estimate_memory(config, *data, one, most).probes);
+}
+
+TEST_CASE(
+    "a verb that reads a model tells beforehand, beside its result, how much memory it takes") {
+  const Folder folder;
+  // So large that what the system rounds does not count.
+  const std::string config = folder.write(
+      "c.yaml",
+      "model: {layers: 3, heads: 2, width: 512, context: 96, position: rope, norm: rms, "
+      "mlp: {kind: swiglu, width: 2048}}\n"
+      "data: {kind: unigram, tokens: 5000}\ntrain: {steps: 0}\nprobe: {every: 0, batch: 16}\n");
+  const std::string spec = folder.write(
+      "s.yaml",
+      "arms: [{name: a, edits: [{at: [blocks.*.resid], edit: donor, positions: [3]}]}]\n");
+  const std::string run = folder.path("run");
+  REQUIRE(run_program({"train", config, "--out", run}).status == 0);
+  const std::string hub = folder.path("hub");
+  const Ended exported = run_program({"export", run, "--out", hub});
+  REQUIRE_MESSAGE(exported.status == 0, exported.output);
+  const std::string notices = folder.path("notices");
+  const Program::Limits apart = {.prepare = [&] {
+    dup2(open(notices.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+  }};
+  for (const Strings& verb : {Strings{"probe", run},
+                              {"intervene", run, spec},
+                              {"import", hub, "--out", folder.path("imported")}}) {
+    CAPTURE(verb.front());
+    const Ended ended = run_program(verb, apart);
+    const std::string notice = file_text(notices);
+    REQUIRE_MESSAGE(ended.status == 0, notice);
+    CHECK(notice.starts_with("Memory: about "));
+    CHECK_FALSE(contains(ended.output, "Memory"));
+#if !defined(__SANITIZE_ADDRESS__)
+    const double told = std::stod(notice.substr(14)) * 0x1p20;
+    const auto taken = static_cast<double>(ended.peak);
+    CAPTURE(told);
+    CAPTURE(taken);
+    CHECK(told >= 0.9 * taken);
+    CHECK(told <= 1.25 * taken);
+#endif
   }
 }
 

@@ -31,11 +31,13 @@ TEST_CASE("what cannot be printed is an error with a sentence, and no abort") {
     CAPTURE(verb[0]);
     const Ended full = run_program(verb, {.prepare = [] { into("/dev/full", STDOUT_FILENO); }});
     CHECK(full.status == 1);
-    CHECK(full.output ==
-          "standard output: the output cannot be written: No space left on device.\n");
+    // A probe has said before how much memory it takes.
+    CHECK(full.output.ends_with(
+        "standard output: the output cannot be written: No space left on device.\n"));
     const Ended closed = run_program(verb, {.prepare = [] { close(STDOUT_FILENO); }});
     CHECK(closed.status == 1);
-    CHECK(closed.output == "standard output: the output cannot be written: Bad file descriptor.\n");
+    CHECK(closed.output.ends_with(
+        "standard output: the output cannot be written: Bad file descriptor.\n"));
   }
 }
 

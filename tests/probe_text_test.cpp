@@ -1,116 +1,12 @@
-// `waiver probe` of sequences that its user gives, a text or token ids.
-#include <doctest/doctest.h>
-
+// `waiver probe --text`: a text that its user gives.
 #include <cmath>
-#include <sstream>
 
-#include "data/wrapped/given.h"
-#include "datasets.h"
-#include "distance.h"
-#include "imported.h"
+#include "given_probe.h"
 #include "inspect/given.h"
 #include "inspect/probe_report.h"
-#include "npy.h"
-#include "padded_data.h"
-#include "program.h"
 #include "run/events.h"
-#include "run/log_file.h"
 
 namespace waiver {
-namespace {
-
-const std::string kModel =
-    "model: {layers: 2, heads: 2, width: 16, context: 16, position: rope, mlp: {width: 24}}\n";
-
-/// A folder with runs, and what a probe of them printed and wrote.
-class Probed {
- public:
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  int64_t entries() const { return folder_.entries(); }
-  void put(const std::string& name, const std::string& bytes) const {
-    put_bytes(folder_ / name, bytes);
-  }
-  void train(const std::string& data, const std::string& train = "",
-             const std::string& model = kModel) const {
-    put("c.yaml", model + "data: " + data + "\ntrain: {steps: 20, batch: 4, eval: {every: 0}" +
-                      train + "}\nprobe: {every: 20, first: [], batch: 3}\n");
-    const Ended ended = run_program({"train", path("c.yaml"), "--out", path("run")});
-    REQUIRE_MESSAGE(ended.status == 0, ended.output);
-  }
-  Ended probe(std::vector<std::string> more) const {
-    more.insert(more.begin(), {"probe", path("run")});
-    return run_program(more);
-  }
-  /// The log of a probe that succeeds; `printed` is what it printed.
-  Log log(std::vector<std::string> more) {
-    more.insert(more.end(), {"--out", path("probe.h5"), "--overwrite"});
-    const Ended ended = probe(more);
-    REQUIRE_MESSAGE(ended.status == 0, ended.output);
-    printed = ended.output;
-    return Log::open(path("probe.h5"));
-  }
-  void refuses(const std::vector<std::string>& more, const std::string& message) const {
-    std::vector<std::string> command = more;
-    command.insert(command.end(), {"--out", path("none.h5")});
-    const int64_t before = entries();
-    const Ended ended = probe(command);
-    CHECK(ended.status == 2);
-    CHECK_MESSAGE(contains(ended.output, message), ended.output);
-    CHECK(entries() == before);
-  }
-
-  std::string printed;
-
- private:
-  TemporaryFolder folder_;
-};
-
-using Names = std::vector<std::string>;
-
-std::string joined(const Names& pieces, size_t begin, size_t end) {
-  std::string out;
-  for (size_t i = begin; i < end; ++i) out += pieces[i];
-  return out;
-}
-
-/// Every series of two probes is the same to the bit, and undefined in the first where it is among
-/// `without`.
-void check_same(const Log& given, const Log& natural, const Names& without = {}) {
-  CHECK(given.names("probe") == natural.names("probe"));
-  CHECK(given.strings("probe", "tokens") == natural.strings("probe", "tokens"));
-  for (const std::string& name : natural.names("probe")) {
-    if (name == "tokens") continue;
-    CAPTURE(name);
-    const std::vector<double> own = given.read("probe", name).values;
-    if (std::ranges::count(without, name) > 0)
-      CHECK(std::ranges::all_of(own, [](double x) { return std::isnan(x); }));
-    else
-      CHECK(same_numbers(own, natural.read("probe", name).values));
-  }
-}
-
-/// The cells of the table along the sequence, by position.
-std::map<int64_t, Names> table_of(const std::string& printed) {
-  std::map<int64_t, Names> out;
-  std::istringstream lines(printed.substr(printed.find("\nposition ") + 1));
-  std::string line;
-  for (std::getline(lines, line); std::getline(lines, line) && line.starts_with("  ");) {
-    std::istringstream in(line);
-    const Names cells{std::istream_iterator<std::string>(in), {}};
-    out[std::stoll(cells[0])] = cells;
-  }
-  return out;
-}
-
-const std::string kText =
-    "A waiver is a place to put attention that is due to nothing in particular. ";
-std::string text_of(int64_t times) {
-  std::string out;
-  for (int64_t i = 0; i < times; ++i) out += kText;
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("a text that is the data's own gives the numbers of the data's probe") {
   for (const char* options : {"tokenizer: byte, last: 1", "tokenizer: char, first: 2, last: 2",
@@ -219,8 +115,9 @@ TEST_CASE("of a long text the table shows the positions that receive the most, i
 TEST_CASE("a key that few queries see is shown only where too few are seen by many") {
   Probed run;
   run.train("{kind: bigram_backcopy}");
-  const SavedModel saved =
-      load_given(run.path("run"), {}, {"the dog that the cat bit ran to the hill", {}});
+  SavedModel saved = open_given(run.path("run"), {},
+                                {"the dog that the cat bit ran to the hill", {}}, {.probes = true});
+  load_model(saved);
   Log log = probe_saved(saved, {}, run.path("x.h5"));
   std::vector<std::pair<std::string, std::vector<float>>> values;
   for (const std::string& name : log.names("probe"))
@@ -284,127 +181,6 @@ TEST_CASE("options about the data's own sequences do not go with given ones") {
   run.refuses({"--text", "the", "--token-file", "x.npy"}, "--text excludes --token-file");
   run.refuses({"--token-file", ""}, "--token-file: ");
 }
-
-namespace {
-
-const std::vector<std::string> kStrings = {"[PAD]", "[CLS]", "[SEP]", " the", " cat", ",",
-                                           "sat",   "\n",    "",      " .",   "x"};
-
-// Rows of 8 ids, the same at the beginning.
-std::vector<int64_t> rows(int64_t count) {
-  std::vector<int64_t> ids;
-  for (int64_t r = 0; r < count; ++r)
-    for (const int64_t id : {int64_t{1}, 3 + r % 2, int64_t{5}, 6 + r % 3, int64_t{9}, int64_t{10},
-                             int64_t{12}, int64_t{2}})
-      ids.push_back(id);
-  return ids;
-}
-
-}  // namespace
-
-TEST_CASE("an imported run without data is probed on token ids, which are shown as words") {
-  Probed run;
-  import_fresh(run.path("run"), kModel + "data: {kind: tokens, vocabulary: 14}\n", kStrings);
-  const std::vector<int64_t> ids = rows(4);
-  run.put("rows.npy", npy_of(ids, 8));
-  run.put("one.npy", npy_of({ids.begin(), ids.begin() + 8}));
-  run.put("raw.bin", raw<uint16_t>({ids.begin(), ids.begin() + 8}));
-
-  const Log natural =
-      run.log({"data.validation=" + run.path("rows.npy"), "probe.batch=4", "model.context=8"});
-  check_same(run.log({"--token-file", run.path("rows.npy")}), natural);
-  CHECK(contains(run.printed, "\n4 sequences of 8 tokens, as in " + run.path("rows.npy") +
-                                  "; nothing is added\n"));
-  CHECK(contains(run.printed,
-                 "Tokens and roles are those of the first sequence, numbers means over 4.\n"));
-
-  const Log one =
-      run.log({"data.validation=" + run.path("rows.npy"), "probe.batch=1", "model.context=8"});
-  for (const char* file : {"one.npy", "raw.bin"}) {
-    CAPTURE(file);
-    check_same(run.log({"--token-file", run.path(file)}), one);
-    CHECK(contains(run.printed, "\n1 sequence of 8 tokens, as in "));
-  }
-  const auto table = table_of(run.printed);
-  CHECK(table.size() == 8);
-  CHECK(table.at(0)[1] == "[CLS]");
-  CHECK(table.at(1)[1] == "the");
-  CHECK(table.at(2)[2] == "punctuation");
-  CHECK(table.at(6)[1] == "12");
-
-  run.refuses({"--text", "the cat"},
-              "--text: this run's data is of token ids, and what makes them is not known. "
-              "scripts/make_tokens.py turns text into ids, which --token-file takes.");
-  run.refuses({}, "data.validation: this run has no data of its own.");
-}
-
-TEST_CASE("files that are none of token ids are refused, in the words of the command line") {
-  Probed run;
-  import_fresh(run.path("run"), kModel + "data: {kind: tokens, vocabulary: 14}\n");
-  const auto refuses = [&](const std::string& bytes, const std::string& message) {
-    run.put("x", bytes);
-    run.refuses({"--token-file", run.path("x")}, message);
-  };
-  refuses(npy_of({1, 14, 2}), "--token-file: the file " + run.path("x") +
-                                  " does not fit: token 1 is 14, beyond the vocabulary of 14. Ids "
-                                  "are 0 … 13.");
-  refuses(npy_of({1}), "--token-file: a sequence of 1 token is too short");
-  refuses(npy_of({1, 2, 3}, 1), "--token-file: a sequence of 1 token is too short");
-  refuses(npy_of({}), "--token-file: there are no tokens.");
-  refuses("", "--token-file: there are no tokens.");
-  refuses(text_of(2), "is text. scripts/make_tokens.py turns text into ids.");
-  refuses(raw<uint32_t>({1, 2, 3, 4, 5, 6, 7, 8}),
-          "so its numbers have 4 bytes, not 2. A .npy file says itself");
-  refuses("abc", "are not a whole number of uint16 tokens. A .npy file says itself");
-  run.refuses({"--token-file", run.path("nothing")}, "--token-file: " + run.path("nothing"));
-  run.refuses({"--token-file", run.path("run")}, "--token-file: ");
-}
-
-TEST_CASE("given rows are padded as the data's are, and the padding is not shown") {
-  for (const char* kind : {"causal", "bidirectional"}) {
-    CAPTURE(kind);
-    Probed run;
-    const bool masked = kind == std::string("bidirectional");
-    import_fresh(
-        run.path("run"),
-        "model: {layers: 2, heads: 2, width: 16, context: 16, position: rope, mlp: {width: "
-        "24}, attention: {mask: {kind: " +
-            std::string(kind) + ", padding: 0}}}\ndata: {kind: tokens, vocabulary: 14}\n" +
-            (masked ? "train: {objective: masked_token}\n" : ""),
-        kStrings);
-    std::vector<int64_t> ids = rows(3);
-    for (const int64_t at : {5, 6, 7, 15}) ids[at] = 0;
-    run.put("rows.npy", npy_of(ids, 8));
-    const Log natural =
-        run.log({"data.validation=" + run.path("rows.npy"), "probe.batch=3", "model.context=8"});
-    const Log given = run.log({"--token-file", run.path("rows.npy")});
-    check_same(given, natural, masked ? Names{"loss", "gradient_sink"} : Names{});
-    CHECK(contains(run.printed, "\nBefore the padding, [PAD]: 5 … 8 tokens\n"));
-    CHECK(table_of(run.printed).size() == 5);  // of the first sequence
-    const std::string none = "No token is masked, so the loss over masked tokens does not apply\n";
-    CHECK(contains(run.printed, none) == masked);
-    const Ended mechanism = run.probe({"--token-file", run.path("rows.npy"), "--mechanism"});
-    CHECK(mechanism.status == (masked ? 2 : 0));
-    CHECK(contains(mechanism.output,
-                   masked ? "--mechanism: its tests compare losses over masked" : "selected by"));
-  }
-}
-
-TEST_CASE("several given sequences have the mechanism that they have as data") {
-  Probed run;
-  import_fresh(run.path("run"), kModel + "data: {kind: tokens, vocabulary: 14}\n", kStrings);
-  run.put("rows.npy", npy_of(rows(6), 8));
-  const Log natural = run.log({"data.validation=" + run.path("rows.npy"), "probe.batch=6",
-                               "model.context=8", "--mechanism"});
-  const Log given = run.log({"--token-file", run.path("rows.npy"), "--mechanism"});
-  for (const std::string& name : natural.names("mechanism")) {
-    if (name == "key_name") continue;
-    CAPTURE(name);
-    CHECK(
-        same_numbers(given.read("mechanism", name).values, natural.read("mechanism", name).values));
-  }
-}
-
 TEST_CASE("a masked_token run is probed on the text as it stands") {
   Probed run;
   run.train("{kind: bigram_backcopy, last: 1}", ", objective: masked_token",
@@ -431,65 +207,6 @@ TEST_CASE("a model without attention has a table without it") {
   CHECK(table.at(1)[3] == "–");
   CHECK(table.at(1)[6] != "–");
   CHECK(contains(run.printed, "\nand 17 other positions\n"));
-}
-
-TEST_CASE("token ids of a task need neither its first token nor its last") {
-  Probed run;
-  run.train("{kind: bigram_backcopy, last: 1}");
-  run.put("ids.npy", npy_of({1, 2, 3, 4, 5}));
-  const Log log = run.log({"--token-file", run.path("ids.npy")});
-  CHECK(log.strings("probe", "tokens").size() == 5);
-  CHECK(log.axes().at("position") == 5);
-  CHECK(std::isfinite(log.read("probe", "bigram_risk").values[0]));
-  run.put("ids.npy", npy_of({1, 2, 68, 4}));  // of 68 ids
-  run.refuses({"--token-file", run.path("ids.npy")},
-              "token 2 is 68, beyond the vocabulary of 68. Ids are 0 … 67.");
-  for (const int64_t many :
-       {1 << 20, (1 << 20) + 1}) {  // too much for any memory, and for any model
-    run.put("ids.npy", npy_of(std::vector<int64_t>(many, 1)));
-    run.refuses(
-        {"--token-file", run.path("ids.npy")},
-        fmt::format("--token-file: this model does not take a sequence of {} tokens: ", many));
-  }
-}
-
-TEST_CASE("a model of features takes neither text nor ids") {
-  Probed run;
-  run.put("one.npy", npy_of({1, 2, 3}));
-  run.train("{kind: trigger_average, features: 8}", ", objective: regression",
-            "model: {layers: 1, width: 8, context: 12, input: features, position: none, mlp: "
-            "{kind: none}, norm: {kind: none}}\n");
-  run.refuses({"--text", "1 2"}, "--text: this model takes features, which are no tokens.");
-  run.refuses({"--token-file", run.path("one.npy")},
-              "--token-file: this model takes features, which are no tokens.");
-}
-
-TEST_CASE("given sequences are those of every split, predicted where a prefix and padding allow") {
-  const std::vector<std::vector<int32_t>> all = sequences_of({6, 4, 1});
-  TokenArray tokens{{}, 6};
-  for (const std::vector<int32_t>& x : all)
-    for (size_t t = 0; t < 6; ++t) tokens.ids.push_back(t < x.size() ? x[t] : kPad);
-  for (const int64_t prefix : {0, 1, 3, 6}) {
-    CAPTURE(prefix);
-    const auto data = given_sequences(padded(all), tokens, prefix);
-    CHECK(data->validation_windows(6) == 3);
-    for (const Split split : {Split::train, Split::validation, Split::probe}) {
-      CHECK(data->has(split));
-      const Batch batch = batch_of(*data, 4, 6, 0, split);
-      for (int64_t n = 0; n < 4 * 6; ++n) {
-        const std::vector<int32_t>& x = all[n / 6 % 3];
-        const int64_t t = n % 6;
-        CHECK(batch.inputs[n] == (t < std::ssize(x) ? x[t] : kPad));
-        const bool predicted = t + 1 < std::ssize(x) && t + 1 >= prefix;
-        CHECK(batch.targets[n] == (predicted ? x[t + 1] : -1));
-      }
-    }
-  }
-  const auto masked = given_sequences(padded(all, true), tokens, 0);
-  const Batch batch = batch_of(*masked, 3, 6, 0, Split::probe);
-  CHECK(batch.whole.empty());
-  CHECK(count_targets(batch.targets) == 0);
-  CHECK(batch.inputs == tokens.ids);
 }
 
 }  // namespace waiver

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,7 +16,8 @@
 
 /// What a run of the program printed and how it ended.
 struct Ended {
-  int status = -1;  // exit status; 128 + n for signal n
+  int status = -1;   // exit status; 128 + n for signal n
+  int64_t peak = 0;  // the most memory that it had, in bytes
   std::string output;
 };
 
@@ -82,7 +84,9 @@ class Program {
   // Whether the program has ended.
   bool reap(int how) {
     int status = 0;
-    if (ended_.status < 0 && waitpid(pid_, &status, how) == pid_) {
+    rusage used{};
+    if (ended_.status < 0 && wait4(pid_, &status, how, &used) == pid_) {
+      ended_.peak = int64_t{used.ru_maxrss} * 1024;
       ended_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       ended_.output = file_text(output_);
     }

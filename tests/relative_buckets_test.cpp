@@ -6,8 +6,8 @@
 #include <map>
 
 #include "core/fields/set_fields.h"
-#include "core/natural.h"
 #include "model/position/encoding.h"
+#include "model/position/natural.h"
 #include "reference/encoding.h"
 
 using namespace waiver;

@@ -6,6 +6,7 @@
 #include "core/signals.h"
 #include "core/threads.h"
 #include "data/token_file.h"
+#include "inspect/published/import.h"
 #include "runs.h"
 
 using namespace waiver;
@@ -201,6 +202,28 @@ TEST_CASE("the reading of large data is left between its parts") {
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(WEXITSTATUS(status) == std::ssize(ways));
+}
+
+TEST_CASE("an import that is to stop before it saves leaves nothing") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "run").string();
+  const auto hub = HubFolder::open(WAIVER_SOURCE_DIR "/tests/published/fixtures/gpt_neox-hub");
+  const ImportedModel imported = import_published(hub, {});
+  const pid_t child = fork();  // a request lasts as long as the process
+  if (child == 0) {
+    request_stop(SIGINT);
+    try {
+      save_imported(imported, out, 0);
+    } catch (const Stopped&) {
+      _exit(std::filesystem::exists(out) ? 1 : 0);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
+  save_imported(imported, out, 0);
+  CHECK(std::filesystem::exists(out + "/checkpoints/step-00000000"));
 }
 
 TEST_CASE("a stopped sweep continues where it was, and a stopped run counts as neither") {

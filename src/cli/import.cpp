@@ -55,7 +55,10 @@ void import(const ImportCall& call) {
   if (call.mask_token) options.mask_token = *call.mask_token;
   const std::string out =
       call.out.empty() ? (fs::path("runs") / name_of(call.folder)).string() : call.out;
-  const ImportedModel imported = import_published(folder, options);
+  ImportedModel imported = open_published(folder, options);
+  check_place(imported, out, call.step);
+  tell(imported.memory);
+  load_published(imported, folder);
   const fs::path checkpoint = save_imported(imported, out, call.step);
   print_result("{}\n{}\n", described(imported), checkpoint.string());
   print_result(

@@ -46,11 +46,14 @@ void intervene(const InterveneCall& options) {
   std::vector<std::string> of_config, of_spec;
   for (const std::string& o : options.overrides)
     (o.starts_with("positions.") ? of_spec : of_config).push_back(o);
-  const SavedModel saved = load_saved(options.run, of_config, {.validates = true, .probes = true});
+  SavedModel saved = open_saved(options.run, of_config, {.measures = true});
   require_file(options.spec);
   const InterventionSpec spec =
-      load_intervention(options.spec, of_spec, saved.config.model, saved.model->vocabulary());
+      load_intervention(options.spec, of_spec, saved.config.model, saved.data->vocabulary());
   const fs::path path = output_place(options);
+  require_memory(saved, reading_for(spec));
+  tell(saved.memory);
+  load_model(saved);
   const Effects effects = measure_effects(saved, spec);
   print_result(effects_table(saved, spec, effects, terminal_width()));
   if (options.out.empty()) make_folder(path.parent_path());

@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/memory.h"
 #include "core/output.h"
 #include "core/signals.h"
 #include "core/stop.h"
@@ -57,6 +58,7 @@ int main(int argc, char** argv) {
   waiver::hold_standard_streams();
   waiver::take_signals();
   waiver::ignore_file_size_signal();
+  waiver::return_freed_memory();
   try {
     waiver::set_threads(waiver::threads());
     return waiver::run_command_line(argc, argv, WAIVER_VERSION, add_verbs);

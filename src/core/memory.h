@@ -10,6 +10,9 @@ int64_t memory_limit();
 /// How much it uses now.
 int64_t resident();
 
+/// From now on large blocks that are freed go back to the system at once.
+void return_freed_memory();
+
 /// The peak memory of this process, in bytes; and starting the count afresh, where the system
 /// allows it.
 int64_t peak_resident();

@@ -48,6 +48,7 @@ void print_result(std::string_view text) {
 
 void print_progress(std::string_view text) noexcept { write_text(STDOUT_FILENO, text); }
 void print_error(std::string_view text) noexcept { write_text(STDERR_FILENO, text); }
+void print_notice(std::string_view text) noexcept { write_text(STDERR_FILENO, text); }
 
 int64_t terminal_width() {
   winsize size{};

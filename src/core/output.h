@@ -15,10 +15,12 @@ void print_result(fmt::format_string<T...> format, T&&... values) {
   print_result(std::string_view(fmt::format(format, std::forward<T>(values)...)));
 }
 
-/// Writes progress to standard output, and what went wrong to standard error. Text that cannot be
+/// Writes progress to standard output, and what went wrong to standard error, as well as what a
+/// verb says besides its result, which a pipe or a file then gets alone. Text that cannot be
 /// written is lost: work continues without its watchers.
 void print_progress(std::string_view text) noexcept;
 void print_error(std::string_view text) noexcept;
+void print_notice(std::string_view text) noexcept;
 
 /// The number of columns of the terminal on standard output; 0 where it is not a terminal or does
 /// not say.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/padding.h"
 
 namespace waiver {
 
@@ -22,9 +23,7 @@ int32_t TokenRange::operator()(double u) const {
 }
 
 int64_t Dataset::length(const int32_t* inputs, int64_t T) const {
-  const int32_t fill = padding();
-  while (T > 0 && inputs[T - 1] == fill) --T;
-  return T;
+  return length_without(padding(), inputs, T);
 }
 
 std::vector<int32_t> Dataset::encode(std::string_view text) const {

@@ -90,21 +90,20 @@ std::string described_text(const SavedModel& saved) {
 
 }  // namespace
 
-SavedModel load_given(const std::string& path, const std::vector<std::string>& overrides,
-                      const Given& given) {
+SavedModel open_given(const std::string& path, const std::vector<std::string>& overrides,
+                      const Given& given, const Reading& reading) {
   const std::string from = given.text ? kText : kTokenFile;
-  return load_saved(
-      path, overrides, {.probes = true}, [&](const Config& config, const Dataset& data) {
-        if (data.features() > 0)
-          throw UsageError(from, "this model takes features, which are no tokens",
-                           "Omit it: the data's probe batch is measured.");
-        ChosenTokens chosen{from, given.text ? tokens_of_text(*given.text, config, data)
-                                             : tokens_of_file(given.file, data)};
-        if (chosen.tokens.ids.empty()) throw UsageError(from, "there are no tokens");
-        if (chosen.tokens.length < 2)
-          throw UsageError(from, "a sequence of 1 token is too short: it needs 2 or more");
-        return chosen;
-      });
+  return open_saved(path, overrides, reading, [&](const Config& config, const Dataset& data) {
+    if (data.features() > 0)
+      throw UsageError(from, "this model takes features, which are no tokens",
+                       "Omit it: the data's probe batch is measured.");
+    ChosenTokens chosen{from, given.text ? tokens_of_text(*given.text, config, data)
+                                         : tokens_of_file(given.file, data)};
+    if (chosen.tokens.ids.empty()) throw UsageError(from, "there are no tokens");
+    if (chosen.tokens.length < 2)
+      throw UsageError(from, "a sequence of 1 token is too short: it needs 2 or more");
+    return chosen;
+  });
 }
 
 void check_mechanism(const SavedModel& saved) {

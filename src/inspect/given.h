@@ -15,14 +15,14 @@ struct Given {
   std::string file;
 };
 
-/// Loads a model for a probe of these sequences, for which a run needs no data of its own. A text
+/// Opens a model for a probe of these sequences, for which a run needs no data of its own. A text
 /// is one sequence, in the tokens of the data, between those that all its sequences begin with and
 /// its last tokens. A file holds one sequence or several, taken as they are: what parse_tokens
 /// reads, or without a header uint16, uint32 where the vocabulary needs it. Throws UsageError where
 /// the text has no tokens (data of kind tokens, features), where an id is not one, where there are
-/// fewer than 2 tokens or more than the model takes, and as load_saved does.
-SavedModel load_given(const std::string& path, const std::vector<std::string>& overrides,
-                      const Given& given);
+/// fewer than 2 tokens or more than the model takes, and as open_saved does.
+SavedModel open_given(const std::string& path, const std::vector<std::string>& overrides,
+                      const Given& given, const Reading& reading);
 
 /// Throws UsageError where these sequences are not enough for the mechanism tests.
 void check_mechanism(const SavedModel& saved);

@@ -68,6 +68,12 @@ const std::vector<float>& Effects::of(const Values& values, std::string_view nam
   return values[std::ranges::find(series, name, &SeriesSpec::name) - series.begin()];
 }
 
+Reading reading_for(const InterventionSpec& spec) {
+  Reading reading{.measures = true};
+  for (const InterventionArm& arm : spec.arms) reading.arms.push_back(arm.edits);
+  return reading;
+}
+
 Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec) {
   const ModelConfig& model = saved.config.model;
   Prober prober(*saved.model, *saved.data, saved.config.probe,

@@ -26,6 +26,9 @@ struct Effects {
   const std::vector<float>& of(const Values& values, std::string_view name) const;
 };
 
+/// What a model is read for that such a spec is run on.
+Reading reading_for(const InterventionSpec& spec);
+
 /// Throws UsageError where the waiver must be found but no block has attention, or where two names
 /// turn out to denote one position.
 Effects measure_effects(const SavedModel& saved, const InterventionSpec& spec);

@@ -22,7 +22,9 @@ std::vector<MechanismAt> mechanism_of_checkpoints(const fs::path& run) {
   std::vector<MechanismAt> out;
   for (const fs::path& checkpoint : checkpoints) {
     check_stop();
-    const SavedModel saved = load_saved(checkpoint.string(), {}, {.probes = true});
+    SavedModel saved = open_saved(checkpoint.string(), {}, {.mechanism = true});
+    if (out.empty()) tell(saved.memory);
+    load_model(saved);
     out.push_back({saved.step, mechanism_of(saved)});
   }
   return out;

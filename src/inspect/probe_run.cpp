@@ -21,9 +21,12 @@ std::string described(const ProbeTokens& tokens, const SavedModel& saved) {
 std::string probe_run(const std::string& path, const std::vector<std::string>& overrides,
                       const ProbeRequest& request, int64_t width) {
   const std::optional<Given>& given = request.given;
-  const SavedModel saved =
-      given ? load_given(path, overrides, *given) : load_saved(path, overrides, {.probes = true});
+  const Reading reading{.probes = true, .mechanism = request.mechanism};
+  SavedModel saved =
+      given ? open_given(path, overrides, *given, reading) : open_saved(path, overrides, reading);
   if (given && request.mechanism) check_mechanism(saved);
+  tell(saved.memory);
+  load_model(saved);
   Log log = probe_saved(saved, request.tokens, request.out);
   std::string mechanism;
   if (request.mechanism) {

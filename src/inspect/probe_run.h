@@ -18,9 +18,9 @@ struct ProbeRequest {
   std::filesystem::path out;  // a log of every series; empty: none
 };
 
-/// Probes the model of a run or a checkpoint, writes the log where one is wanted, and returns what
-/// people read, fitted to `width` as by Table's to_text. Throws as load_saved, load_given and the
-/// mechanism tests do.
+/// Tells how much memory it takes, probes the model of a run or a checkpoint, writes the log where
+/// one is wanted, and returns what people read, fitted to `width` as by Table's to_text. Throws as
+/// open_saved, open_given and the mechanism tests do.
 std::string probe_run(const std::string& path, const std::vector<std::string>& overrides,
                       const ProbeRequest& request, int64_t width = 0);
 

@@ -76,7 +76,7 @@ Config changed(const Found& found, std::vector<std::string> overrides) {
 
 // Puts the chosen sequences in place of the data's, if the model takes them.
 void put_in_place(SavedModel& saved, const Found& found, const Config& trained,
-                  std::vector<std::string> overrides, Reading reading, ChosenTokens chosen) {
+                  std::vector<std::string> overrides, const Reading& reading, ChosenTokens chosen) {
   const int64_t count = chosen.tokens.sequences(), T = chosen.tokens.length;
   for (const char* key : {"model.context=", "probe.batch="})
     for (const std::string& override : overrides)
@@ -92,7 +92,7 @@ void put_in_place(SavedModel& saved, const Found& found, const Config& trained,
     if (saved.data->is_task()) saved.data = open_own(found, trained, saved.config, overrides);
     saved.data = given_sequences(std::move(saved.data), std::move(chosen.tokens),
                                  saved.config.model.attention.mask->prefix());
-    require_memory(saved.config, *saved.data, reading);
+    require_memory(saved, reading);
   } catch (const UsageError& problem) {
     throw UsageError(chosen.from,
                      fmt::format("this model does not take {} of {} tokens: {}",
@@ -114,8 +114,8 @@ SavedWeights load_weights(const std::string& path) {
   return out;
 }
 
-SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
-                      Reading reading, const ChooseTokens& choose) {
+SavedModel open_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      const Reading& reading, const ChooseTokens& choose) {
   SavedModel saved;
   const Found found = find_checkpoint(path);
   saved.checkpoint = found.checkpoint;
@@ -127,12 +127,27 @@ SavedModel load_saved(const std::string& path, const std::vector<std::string>& o
   if (choose) {
     put_in_place(saved, found, trained, overrides, reading, choose(saved.config, *saved.data));
   } else {
-    if (reading.validates || reading.probes) require_validation(*saved.data);
-    require_memory(saved.config, *saved.data, reading);
+    if (reading.needs_data()) require_validation(*saved.data);
+    require_memory(saved, reading);
   }
+  return saved;
+}
+
+void require_memory(SavedModel& saved, Reading reading) {
+  reading.checkpoint = checkpoint_memory(saved.checkpoint);
+  saved.memory = require_memory(saved.config, *saved.data, reading);
+}
+
+void load_model(SavedModel& saved) {
   saved.model = std::make_unique<Transformer>(saved.config.model, saved.data->vocabulary(),
                                               static_cast<uint64_t>(saved.config.seed.init));
   load_checkpoint(saved.checkpoint, saved.model->parameters(), nullptr);
+}
+
+SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      const Reading& reading) {
+  SavedModel saved = open_saved(path, overrides, reading);
+  load_model(saved);
   return saved;
 }
 

@@ -19,7 +19,8 @@ struct SavedModel {
   int64_t step = 0;
   Config config;
   std::unique_ptr<Dataset> data;
-  std::unique_ptr<Transformer> model;
+  MemoryUse memory = {};                         // of what it is read for
+  std::unique_ptr<Transformer> model = nullptr;  // once it is loaded
 };
 
 /// Sequences of token ids to look at instead of those of the data, and where they come from, for
@@ -31,7 +32,7 @@ struct ChosenTokens {
 /// Chooses them once the data is open.
 using ChooseTokens = std::function<ChosenTokens(const Config&, const Dataset&)>;
 
-/// Loads a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
+/// Opens a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
 /// config; a shorter model.context takes the first rows of a position table. Throws Error where the
 /// checkpoint is missing or damaged, where the context is longer than the encoding allows, and
 /// where the data's files are not those that the model learned from, unless the overrides name them
@@ -40,8 +41,16 @@ using ChooseTokens = std::function<ChosenTokens(const Config&, const Dataset&)>;
 /// memory. With a choice, model.context and probe.batch are those of the chosen sequences, which
 /// are then all that the data gives; throws UsageError, naming where they come from, where the
 /// model does not take so many tokens.
+SavedModel open_saved(const std::string& path, const std::vector<std::string>& overrides,
+                      const Reading& reading, const ChooseTokens& choose = {});
+/// Determines anew how much memory an open one takes, now that it is known better what for. Throws
+/// as open_saved does.
+void require_memory(SavedModel& saved, Reading reading);
+/// Reads the weights of one that is open. Throws Error where the checkpoint is damaged.
+void load_model(SavedModel& saved);
+/// Both.
 SavedModel load_saved(const std::string& path, const std::vector<std::string>& overrides,
-                      Reading reading, const ChooseTokens& choose = {});
+                      const Reading& reading);
 
 /// A trained model alone, as it was trained.
 struct SavedWeights {

@@ -5,6 +5,7 @@
 
 #include "autograd/ops/ops.h"
 #include "probe/events/event.h"
+#include "probe/metrics/reduce.h"
 #include "probe/prober.h"
 #include "probe/roles.h"
 
@@ -86,46 +87,93 @@ int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const Dataset& 
   return size;
 }
 
-// What the mechanism tests take: a pass of their own prober, α and E for each query role and r_V of
-// every key of every sequence, as measured, in the natural pass and in an edited one, and the
-// values of donors.
-int64_t mechanism_bytes(const ModelConfig& m, const Dataset& data, int64_t batch, int64_t pass) {
-  const int64_t numbers = 2 * std::ssize(query_role_names(data)) + 1;
-  const int64_t keys = Shape{m.layers, m.heads, batch, m.context}.size();
-  return Shape{3, keys, numbers, sizeof(double)}.size() +
-         Shape{m.layers, batch, m.context, m.width, sizeof(float)}.size() + pass;
-}
+/// Counts what is kept of donors.
+class Donors : public Intervention {
+ public:
+  explicit Donors(std::vector<PlacedPoint> points) : points_(std::move(points)) {}
+  bool edits(int64_t layer, Point point) const override {
+    return std::ranges::count(points_, PlacedPoint{layer, point}) > 0;
+  }
+  void edit(int64_t, Point, const Tensor& t) override { numbers += t.size(); }
+
+  int64_t numbers = 0;
+
+ private:
+  std::vector<PlacedPoint> points_;
+};
 
 }  // namespace
+
+int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* change) {
+  const int64_t T = model.config().context;
+  const auto count = static_cast<size_t>(Shape{rows, T}.size());
+  Arena given, arena;
+  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
+  Tape tape(arena, false);
+  Input input{tokens, rows, T};
+  input.intervention = change;
+  model.forward(tape, input);
+  return static_cast<int64_t>(arena.used());
+}
 
 ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,
                          When which) {
   ProbeMemory out;
-  if (config.every == 0 && which == When::training) return out;
   const ModelConfig& m = model.config();
+  const int64_t rows = Prober::part_size(m, config.batch);
   bool gradients = false;
   for (const RegisteredMetric& entry : metrics()) {
     if (entry.when > which) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
+    // Of each head all layers', and while a layer is measured those of each of its sequences.
+    if (entry.name == "delta_logit")
+      out.kept = Shape{m.layers + rows, m.heads, data.vocabulary(), sizeof(Mean)}.size();
     const std::unique_ptr<Metric> metric = entry.make();
     gradients |= metric->of_gradients();
     for (const SeriesSpec& series : metric->series())
       out.row += row_size(series, m, data, config) * static_cast<int64_t>(sizeof(float));
   }
-  const int64_t rows = Prober::part_size(m, config.batch);
   if (data.mask_token() >= 0)
     out.pass = std::max(pass_bytes(model, rows, {true, false}, false),
                         pass_bytes(model, rows, {false, true}, gradients));
   else
     out.pass = pass_bytes(model, rows, {}, gradients);
   if (gradients) out.gradients = std::ssize(model.parameters().grads()) * sizeof(float);
-  if (which == When::training && !config.mechanism.empty())
-    out.mechanism = mechanism_bytes(m, data, config.batch, out.pass);
   if (!config.snapshots.empty()) {
     out.map = 2 * Shape{m.layers, m.heads, m.context, m.context, sizeof(float)}.size();
     out.maps = out.map;
   }
   return out;
+}
+
+int64_t mechanism_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config) {
+  const ModelConfig& m = model.config();
+  // α and E for each query role and r_V of every key of every sequence: as measured, in the natural
+  // pass and in an edited one; and the values of donors.
+  const int64_t numbers = 2 * std::ssize(query_role_names(data)) + 1;
+  const int64_t keys = Shape{m.layers, m.heads, config.batch, m.context}.size();
+  const int64_t kept = Shape{3, keys, numbers, sizeof(double)}.size();
+  std::vector<EditConfig> edits(2);
+  edits[0].at = {in_every_block(Point::attn_v)};
+  edits[0].edit.set("donor");
+  edits[1].at = {point_name(0, Point::effective)};
+  return probe_memory(model, data, config, When::always).metrics() + kept +
+         edits_memory(model, config.batch, edits);
+}
+
+int64_t edits_memory(const Transformer& model, int64_t batch, std::span<const EditConfig> edits) {
+  std::vector<PlacedPoint> donors;
+  bool effective = false;
+  for (const EditConfig& edit : edits)
+    for (const PlacedPoint& point : edit.points(model.config())) {
+      effective |= point.point == Point::effective;
+      if (edit.edit->donor() > 0 && point.point != Point::effective) donors.push_back(point);
+    }
+  const int64_t encodings = effective ? forward_memory(model, batch) : 0;
+  if (donors.empty()) return encodings;
+  Donors kept(std::move(donors));
+  forward_memory(model, 1, &kept);
+  return encodings + Shape{batch, kept.numbers, sizeof(float)}.size();
 }
 
 }  // namespace waiver

@@ -12,6 +12,7 @@
 #include "autograd/ops/ops.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/output.h"
 #include "core/rehearsal.h"
 #include "model/transformer.h"
 #include "probe/probe_memory.h"
@@ -50,6 +51,12 @@ void rehearse_step(const Config& config, const Transformer& model, MemoryUse& us
                          : squared_error(tape, output, answers, tokens));
   use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
   use.activations = static_cast<int64_t>(arena.used()) - use.logits;
+}
+
+int64_t largest_parameter(const Transformer& model) {
+  int64_t most = 0;
+  for (const Parameter& p : model.parameters().all()) most = std::max(most, p.shape.size());
+  return most * kFloat;
 }
 
 // A step's batch, and the parts that validation uses.
@@ -161,14 +168,21 @@ MemoryUse require(const Config& config, const char* what, const Estimate& estima
 std::string memory_text(int64_t bytes) { return amount(static_cast<double>(bytes)); }
 
 int64_t MemoryUse::total() const {
-  return weights + moments + activations + batch + logits + probes + log + saving + program;
+  return weights + moments + activations + batch + logits + probes + log + saving + loading +
+         program;
 }
 
 std::string MemoryUse::text() const {
-  std::vector<std::pair<int64_t, std::string>> parts = {
-      {weights, "weights"}, {moments, "moments"}, {activations, "activations"},
-      {batch, "batch"},     {logits, "logits"},   {probes, "probes"},
-      {log, "log"},         {saving, "saving"},   {program, "program and data"}};
+  std::vector<std::pair<int64_t, std::string>> parts = {{weights, "weights"},
+                                                        {moments, "moments"},
+                                                        {activations, "activations"},
+                                                        {batch, "batch"},
+                                                        {logits, "logits"},
+                                                        {probes, "probes"},
+                                                        {log, "log"},
+                                                        {saving, "saving"},
+                                                        {loading, "loading"},
+                                                        {program, "program and data"}};
   std::ranges::stable_sort(parts, std::greater<>(), [](const auto& part) { return part.first; });
   const auto whole = static_cast<double>(total());
   const Unit unit(whole);
@@ -190,12 +204,14 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   use.moments = rehearsal.taken() - use.weights;
   rehearse_step(config, model, use);
   use.batch = batch_bytes(config);
-  const ProbeMemory probe = probe_memory(model, data, config.probe);
-  use.probes = probe.pass + probe.gradients + probe.maps + probe.mechanism;
+  ProbeMemory probe;
+  if (config.probe.every > 0) probe = probe_memory(model, data, config.probe);
+  use.probes = probe.metrics() + probe.maps;
+  if (config.probe.every > 0 && !config.probe.mechanism.empty())
+    use.probes += mechanism_memory(model, data, config.probe);
   use.log = log_bytes(config, probe);
-  // A growing string has up to twice its contents; the state exists as HDF5's image, its copy, and
-  // that with the seal.
-  use.saving = 2 * bytes_of({use.parameters});
+  // The state exists as HDF5's image, its copy, and that with the seal.
+  use.saving = bytes_of({use.parameters});
   for (const Optimizer::State& state : optimizer->state())
     use.saving += 3 * bytes_of({std::ssize(state.values)});
   use.program = resident() + kWork;
@@ -208,34 +224,66 @@ MemoryUse require_memory(const Config& config, const Dataset& data) {
   });
 }
 
-MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading reading,
+MemoryUse estimate_memory(const Config& config, const Dataset& data, const Reading& reading,
                           int64_t most) {
   const Rehearsal rehearsal(most);
   MemoryUse use;
   const Transformer model(config.model, data.vocabulary(), 0);
   use.parameters = model.parameters().count();
   use.weights = rehearsal.taken();
-  const int64_t T = config.model.context;
-  const int64_t part = config.train.batch / config.train.accumulate;
-  const int64_t rows = reading.validates ? std::max<int64_t>(1, part) : 1;
-  const auto count = static_cast<size_t>(Shape{rows, T}.size());
-  Arena given, arena;
-  Tape tape(arena, false);
-  const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
-  model.forward(tape, {tokens, rows, T});
-  use.activations = static_cast<int64_t>(arena.used());
-  if (reading.probes) {
-    const ProbeMemory probe = probe_memory(model, data, config.probe, When::on_demand);
-    use.probes = probe.pass + probe.gradients;
-  }
   use.program = resident() + kWork;
+  std::vector<MemoryUse> parts(1, use);
+  parts[0].loading = bytes_of({reading.checkpoint}, 1) + largest_parameter(model);
+  const auto add = [&](int64_t MemoryUse::*what, const std::function<int64_t()>& bytes) {
+    const Rehearsal alone(most);  // the parts are never in memory together
+    parts.push_back(use);
+    parts.back().*what = bytes();
+    return parts.back().*what;
+  };
+  const auto probe = [&](When which) {
+    return add(&MemoryUse::probes,
+               [&] { return probe_memory(model, data, config.probe, which).metrics(); });
+  };
+  const int64_t rows =
+      reading.validates ? std::max<int64_t>(1, config.train.batch / config.train.accumulate) : 1;
+  add(&MemoryUse::activations, [&] { return forward_memory(model, rows); });
+  const bool risks = reading.validates && (data.is_task() || data.features() > 0);
+  const bool measures = reading.measures || risks || !reading.arms.empty();
+  const int64_t measured = measures ? probe(When::training) : 0;
+  if (reading.probes) probe(When::on_demand);
+  if (reading.mechanism)
+    add(&MemoryUse::probes, [&] { return mechanism_memory(model, data, config.probe); });
+  for (const auto& arm : reading.arms)
+    add(&MemoryUse::probes,
+        [&] { return measured + edits_memory(model, config.probe.batch, arm); });
+  return *std::ranges::max_element(parts, {}, &MemoryUse::total);
+}
+
+MemoryUse require_memory(const Config& config, const Dataset& data, const Reading& reading) {
+  return require(config, "this model", [&](const Config& other, int64_t most) {
+    return estimate_memory(other, data, reading, most);
+  });
+}
+
+MemoryUse estimate_import(const Config& config, int64_t vocabulary, int64_t most) {
+  const Rehearsal rehearsal(most);
+  MemoryUse use;
+  const Transformer model(config.model, vocabulary, 0);
+  use.parameters = model.parameters().count();
+  use.weights = rehearsal.taken();
+  use.program = resident() + kWork;
+  use.saving = bytes_of({use.parameters});
   return use;
 }
 
-void require_memory(const Config& config, const Dataset& data, Reading reading) {
-  require(config, "this model", [&](const Config& other, int64_t most) {
-    return estimate_memory(other, data, reading, most);
+MemoryUse require_import(const Config& config, int64_t vocabulary) {
+  return require(config, "this model", [&](const Config& other, int64_t most) {
+    return estimate_import(other, vocabulary, most);
   });
+}
+
+void tell(const MemoryUse& memory, const std::string& of) {
+  print_notice(fmt::format("Memory{}{}: {}.\n", of.empty() ? "" : " of ", of, memory.text()));
 }
 
 }  // namespace waiver

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
+#include "probe/edits/edits.h"
 
 namespace waiver {
 
@@ -21,6 +23,7 @@ struct MemoryUse {
   int64_t probes = 0;       // the pass over the probe batch, and maps of snapshots
   int64_t log = 0;          // log.h5, held in memory whole, and its copy while it is written
   int64_t saving = 0;       // a checkpoint's bytes, while it is written
+  int64_t loading = 0;      // or while it is read
   int64_t program = 0;      // the program with its libraries, and the data, which is already open
 
   int64_t total() const;
@@ -36,13 +39,28 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
 /// run cannot fit into the memory that this process may use.
 MemoryUse require_memory(const Config& config, const Dataset& data);
 
-/// What a saved model is loaded for, besides single sequences.
+/// What a saved model is loaded for, besides single sequences: one after the other.
 struct Reading {
-  bool validates = false;
-  bool probes = false;  // with every metric
+  int64_t checkpoint = 0;  // bytes that its files take while they are read (train/checkpoint.h)
+  bool validates = false;  // and takes a task's risks
+  bool measures = false;   // the metrics of training
+  bool probes = false;     // every metric
+  bool mechanism = false;
+  std::vector<std::vector<EditConfig>> arms = {};  // the metrics of training under such edits
+
+  bool needs_data() const { return validates || measures || probes || mechanism; }
 };
-/// The same for a saved model: what its passes take, without what only training needs.
-MemoryUse estimate_memory(const Config& config, const Dataset& data, Reading reading, int64_t most);
-void require_memory(const Config& config, const Dataset& data, Reading reading);
+/// The same for a saved model: what the part that takes the most takes, without what only training
+/// needs.
+MemoryUse estimate_memory(const Config& config, const Dataset& data, const Reading& reading,
+                          int64_t most);
+MemoryUse require_memory(const Config& config, const Dataset& data, const Reading& reading);
+
+/// The same for a published model that is saved as a run's.
+MemoryUse estimate_import(const Config& config, int64_t vocabulary, int64_t most);
+MemoryUse require_import(const Config& config, int64_t vocabulary);
+
+/// `Memory: about 123 MiB: …`, as a notice (core/output.h); `of` says of what.
+void tell(const MemoryUse& memory, const std::string& of = {});
 
 }  // namespace waiver

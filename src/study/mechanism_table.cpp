@@ -35,8 +35,12 @@ std::vector<GroupMechanism> find_all(const fs::path& folder) {
   for (const SweepIndex::Run& run : SweepIndex::read(folder).runs) {
     const fs::path place = folder / run.name;
     if (run_status(place) != "done") continue;
-    if (groups.empty() || groups.back().name != run.group) groups.push_back({run.group, {}});
-    const SavedModel saved = load_saved(place.string(), {}, {.probes = true});
+    SavedModel saved = open_saved(place.string(), {}, {.mechanism = true});
+    if (groups.empty() || groups.back().name != run.group) {
+      groups.push_back({run.group, {}});
+      tell(saved.memory, run.group);
+    }
+    load_model(saved);
     groups.back().runs.push_back({run.seed, mechanism_of(saved)});
   }
   return groups;

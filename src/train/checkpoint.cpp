@@ -274,6 +274,15 @@ CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& paramet
   return files.info;
 }
 
+int64_t checkpoint_memory(const fs::path& checkpoint) {
+  const auto bytes = [&](const char* name) {
+    std::error_code missing;
+    const auto size = fs::file_size(checkpoint / name, missing);
+    return missing ? 0 : static_cast<int64_t>(size);
+  };
+  return bytes(kModel) + 2 * bytes(kState);  // HDF5 copies what it opens
+}
+
 CheckpointInfo read_checkpoint_info(const fs::path& checkpoint) {
   return open_files(checkpoint).info;
 }

@@ -43,6 +43,9 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
 CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer);
 
+/// The bytes that these two take besides the parameters.
+int64_t checkpoint_memory(const std::filesystem::path& checkpoint);
+
 /// Step and config only, with the same checks of the files.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
 

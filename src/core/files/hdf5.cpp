@@ -85,6 +85,7 @@ H5File H5File::open(fs::path path) {
     throw Error(path.string(), "its checksum is wrong, so the file is truncated or damaged");
   const Handle access = memory_access();
   H5Pset_file_image(access, bytes.data(), bytes.size());
+  std::string().swap(bytes);  // HDF5 copies its copy once more
   const hid_t file = H5Fopen(fresh_name().c_str(), H5F_ACC_RDWR, access);
   if (file < 0) fail(path, "", "the file is truncated or damaged");
   return {file, std::move(path), sealed};

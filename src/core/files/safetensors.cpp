@@ -51,7 +51,11 @@ std::string safetensors_bytes(const fs::path& path, const std::vector<NamedTenso
                               const std::map<std::string, std::string>& metadata) {
   const std::string header = header_text(path, tensors, metadata);
   const uint64_t length = header.size();
-  std::string bytes(reinterpret_cast<const char*>(&length), kLengthBytes);
+  size_t size = kLengthBytes + header.size();
+  for (const auto& [name, tensor] : tensors) size += tensor.size() * sizeof(float);
+  std::string bytes;
+  bytes.reserve(size);
+  bytes.append(reinterpret_cast<const char*>(&length), kLengthBytes);
   bytes += header;
   for (const auto& [name, tensor] : tensors)
     bytes.append(reinterpret_cast<const char*>(tensor.data), tensor.size() * sizeof(float));

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/strict_json.h"
+#include "core/stop.h"
 #include "inspect/published/family.h"
 #include "inspect/published/tensors.h"
 #include "run/directory.h"
@@ -18,6 +19,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kLongestJson = int64_t{100} << 20;
+
+HubConfig config_in(const HubFolder& folder) {
+  return {(folder.path() / "config.json").string(), folder.config()};
+}
 
 const Family& family_of(const HubConfig& config) {
   const std::string name = config.word("model_type");
@@ -88,8 +93,8 @@ std::vector<std::string> strings_of(const Config& config, const std::string& fil
 
 }  // namespace
 
-ImportedModel import_published(const HubFolder& folder, const ImportOptions& options) {
-  const HubConfig config((folder.path() / "config.json").string(), folder.config());
+ImportedModel open_published(const HubFolder& folder, const ImportOptions& options) {
+  const HubConfig config = config_in(folder);
   const Family& family = family_of(config);
   refuse_quantized(config);
   FamilyTensors tensors(folder, family);
@@ -101,28 +106,47 @@ ImportedModel import_published(const HubFolder& folder, const ImportOptions& opt
     throw UsageError("--mask-token", "this model predicts no masked tokens", "Leave it out.");
   const Json objective =
       family.masked_token && predicts ? objective_of(folder, options, vocabulary) : Json();
-  ImportedModel out{
-      std::string(family.name), config_of(config, model, objective, vocabulary), {}, nullptr};
+  ImportedModel out{std::string(family.name), config_of(config, model, objective, vocabulary), {}};
   out.data.words = strings_of(out.config, options.strings);
-  const std::vector<Link> links = family.links(out.config.model, vocabulary);
   if (!out.config.model.output.tied) tensors.untie();
-  tensors.check(links);
-  out.model = std::make_unique<Transformer>(out.config.model, vocabulary, 0);
-  tensors.read(links, out.model->parameters());
+  tensors.check(family.links(out.config.model, vocabulary));
+  out.memory = require_import(out.config, vocabulary);
   return out;
 }
 
+void load_published(ImportedModel& imported, const HubFolder& folder) {
+  const HubConfig config = config_in(folder);
+  const Family& family = family_of(config);
+  const int64_t vocabulary = config.count("vocab_size");
+  const ModelConfig& model = imported.config.model;
+  FamilyTensors tensors(folder, family);
+  if (!model.output.tied) tensors.untie();
+  imported.model = std::make_unique<Transformer>(model, vocabulary, 0);
+  tensors.read(family.links(model, vocabulary), imported.model->parameters());
+}
+
+ImportedModel import_published(const HubFolder& folder, const ImportOptions& options) {
+  ImportedModel out = open_published(folder, options);
+  load_published(out, folder);
+  return out;
+}
+
+void check_place(const ImportedModel& imported, const std::string& directory, int64_t step) {
+  if (!is_run(directory)) return;
+  for (const fs::path& saved : list_checkpoints(fs::path(directory) / "checkpoints"))
+    if (checkpoint_step(saved) == step)
+      throw UsageError(saved.string(), "this step is already there",
+                       "Give another --step, or another place with --out.");
+  check_same_words(IdentityFile::read(directory).data, imported.data, directory);
+}
+
 fs::path save_imported(const ImportedModel& imported, const std::string& directory, int64_t step) {
+  check_place(imported, directory, step);
+  check_stop();
+  const Uninterrupted whole;
   RunPlan plan;
   plan.directory = directory;
   plan.resume = is_run(directory);
-  if (plan.resume) {
-    for (const fs::path& saved : list_checkpoints(fs::path(directory) / "checkpoints"))
-      if (checkpoint_step(saved) == step)
-        throw UsageError(saved.string(), "this step is already there",
-                         "Give another --step, or another place with --out.");
-    check_same_words(IdentityFile::read(directory).data, imported.data, directory);
-  }
   RunDirectory run(plan, imported.config, imported.data);
   run.begin(imported.config, step);
   try {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/padding.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -90,11 +91,6 @@ void Mask::settle(int64_t layer, int64_t sinks) {
   sinks_ = sinks;
   if (!layers_.empty() && std::find(layers_.begin(), layers_.end(), layer) == layers_.end())
     self_only_.clear();
-}
-
-int64_t length_without(int64_t padding, const int32_t* tokens, int64_t length) {
-  while (length > 0 && tokens[length - 1] == padding) --length;
-  return length;
 }
 
 void find_documents(const int32_t* tokens, int64_t batch, int64_t length, const Mask& mask,

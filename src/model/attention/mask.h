@@ -49,9 +49,6 @@ class Mask : public KeyMask {
   std::vector<int64_t> self_only_, layers_;
 };
 
-/// How many of a sequence's tokens [T] come before the padding at its end.
-int64_t length_without(int64_t padding, const int32_t* tokens, int64_t length);
-
 /// The document of each token: they end with the mask's separator, which belongs to the one it
 /// ends; the padding at the end of a sequence is one of its own.
 /// tokens [B·T]; documents [B·(sinks + T)], counted with the sink tokens, which belong to none.

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/natural.h"
 #include "model/position/encoding.h"
+#include "model/position/natural.h"
 
 namespace waiver {
 namespace {

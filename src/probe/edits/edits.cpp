@@ -64,6 +64,15 @@ void EditConfig::visit(FieldVisitor& v) {
   v.field({"heads", "at points with heads, which ones; empty: all", at_least(0)}, heads);
 }
 
+std::vector<PlacedPoint> EditConfig::points(const ModelConfig& model) const {
+  std::vector<PlacedPoint> out = points_of(model, &PointInfo::edited);
+  std::erase_if(out, [&](const PlacedPoint& point) {
+    return std::ranges::none_of(
+        at, [&](const std::string& wanted) { return matches(wanted, point.name()); });
+  });
+  return out;
+}
+
 Edits::Edits(std::vector<EditConfig> edits, const ModelConfig& model, int64_t tokens,
              const PositionNames& names)
     : Edits(std::move(edits), model, tokens, std::vector<PositionNames>{names}) {}
@@ -133,12 +142,9 @@ std::vector<PlacedPoint> Edits::donor_points() const {
 }
 
 std::vector<PlacedPoint> Edits::points_at(const EditConfig& edit, const std::string& where) const {
-  std::vector<PlacedPoint> found;
-  for (const PlacedPoint& at : points_of(model_, &PointInfo::edited)) {
+  std::vector<PlacedPoint> found = edit.points(model_);
+  for (const PlacedPoint& at : found) {
     const std::string name = at.name();
-    if (!std::ranges::any_of(edit.at, [&](const auto& wanted) { return matches(wanted, name); }))
-      continue;
-    found.push_back(at);
     const PointInfo& point = about(at.point);
     if (!edit.edit->suits(point.kind))
       throw UsageError(where, fmt::format("{} makes no sense at {}", edit.edit.name(), name),

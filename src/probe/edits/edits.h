@@ -22,6 +22,8 @@ struct EditConfig {
   std::vector<int64_t> heads = {};          // empty: all
 
   void visit(FieldVisitor& v);
+  /// The points of the model that it names.
+  std::vector<PlacedPoint> points(const ModelConfig& model) const;
 };
 
 using PositionNames = std::map<std::string, int64_t>;
