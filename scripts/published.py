@@ -157,9 +157,11 @@ class Subject:
             self.study.make(effects, self.study.waiver, "intervene", self.model, INTERVENTIONS / "crossed.yaml", *places, self.data[0],
                             f"data.validation={one}", *self.data[2:], "probe.batch=1", "--out", effects)
             arms = Arms(effects, self.spec["waiver"])
-            natural = arms.waivers("natural")[:, :, key].any(axis=1)
-            found.append({"text": text, "position": key, "token": str(elements.tokens[text, key]), "layers": runs(natural),
-                          "follow": {way: arms.follow(how["moved"]) for way, how in WAYS.items()}})
+            natural = arms.waivers("natural")[:, :, key]
+            found.append({"text": text, "position": key, "token": str(elements.tokens[text, key]), "layers": runs(natural.any(axis=1)),
+                          "follow": {way: arms.follow(how["moved"]) for way, how in WAYS.items()},
+                          "left without": {way: float(arms.waivers(how["without"])[:, :, key][natural].mean())
+                                           for way, how in WAYS.items() if how["without"]}})
         return found
 
     def measure(self) -> dict:

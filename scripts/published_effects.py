@@ -77,10 +77,9 @@ def ways_of(arms: Arms) -> dict:
 
 def blocks_of(arms: Arms) -> dict:
     """What taking out each block does: its cost, and how many of the waivers behind it are left; the same for its MLP at the first
-    place alone, with the residual ratio there after the last block but one that has a waiver."""
-    natural = arms.waivers("natural")[:, :, arms.place(ELEMENT)].any(axis=1)
-    layers = len(natural)
-    read_at = int(np.flatnonzero(natural)[-1]) if natural.any() else layers - 1
+    place alone, with the residual ratio there after the layer in which it is largest."""
+    norm = arms.read("natural", "residual_ratio")[:, arms.place(ELEMENT)]
+    layers, read_at = len(norm), int(np.argmax(norm))
     out = {key: [] for key in ("cost", "left behind", "left behind without MLP", "left behind without MLP elsewhere", "norm")}
     for block in range(layers):
         behind = slice(block + 1, None)
@@ -92,7 +91,7 @@ def blocks_of(arms: Arms) -> dict:
         out["left behind without MLP elsewhere"].append(arms.left(control, behind))
         out["norm"].append(float(arms.read(mlp, "residual_ratio")[read_at, arms.place(ELEMENT)]))
     out["norm read after layer"] = read_at
-    out["natural norm"] = float(arms.read("natural", "residual_ratio")[read_at, arms.place(ELEMENT)])
+    out["natural norm"] = float(norm[read_at])
     return out
 
 

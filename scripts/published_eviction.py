@@ -7,15 +7,15 @@ import numpy as np
 from published_effects import Elements
 
 
-def parsed(text: str, window: int, keep: str) -> dict:
+def parsed(text: str, window: int) -> dict:
     """The mean losses of the queries that have lost keys, in nat, from the table of `waiver eval`."""
-    name = {"full": "full", f"window {window}": "window", f"window {window} and {keep}": "kept", "mean of those at random": "random"}
+    name = {"full": "full", f"window {window}": "window", "mean of those at random": "random"}
     found = {}
     for line in text.splitlines():
-        row = re.match(r"(\S.*?)\s{2,}([-+.\d].*)", line)
-        if row and row[1] in name:
+        row = re.match(r"(full|window .*?|mean of .*?)\s{2,}([-+.\d].*)", line)
+        if row and (row[1] in name or not row[1].endswith("at random")):
             numbers = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", row[2])]
-            found[name[row[1]]] = numbers[1 if row[1] == "full" else 2]
+            found[name.get(row[1], "kept")] = numbers[1 if row[1] == "full" else 2]
     return found
 
 
@@ -32,7 +32,7 @@ class Eviction:
             tokens = self.out / f"{name}.npy"
             np.save(tokens, texts)
             report.write_text(self.evaluate(f"data.validation={tokens}", "--window", self.window, "--keep", kept))
-        return parsed(report.read_text(), self.window, ", ".join(map(str, keep)))
+        return parsed(report.read_text(), self.window)
 
     def first(self, texts: np.ndarray) -> dict:
         """With and without the first position."""

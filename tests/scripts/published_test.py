@@ -128,7 +128,7 @@ mean of those at random             2.400000   +0.400000  4.250000   +1.250000  
             keep = options[options.index("--keep") + 1]
             asked.append(keep)
             loss = {"0": "3.100000", "3": "4.000000", "6": "4.200000"}.get(keep, "3.050000")
-            return self.REPORT.format(kept=keep.replace(",", ", "), loss=loss, window="4.500000")
+            return self.REPORT.format(kept=keep.replace(",", " … "), loss=loss, window="4.500000")
 
         with tempfile.TemporaryDirectory() as folder:
             eviction = Eviction(evaluate, pathlib.Path(folder), 4)
