@@ -87,14 +87,17 @@ class Study:
         return self.make(self.out / name, self.python, ROOT / "scripts/make_tokens.py", self.out / "hub", self.text, *frame,
                          "--length", self.spec["length"] - missing, "--out", self.out / name, *strings)
 
+    def train(self, seed: int) -> pathlib.Path:
+        """The run of a seed; one that was interrupted goes on, and one that is done stays as it is."""
+        seeds = [f"{key}={seed}" for key in self.spec.get("seed_keys", ["seed.init", "seed.data"])]
+        run(self.waiver, "train", ROOT / self.spec["trained"], *self.spec["set"], *seeds, "--out", self.out / f"seed-{seed}", "--resume")
+        return self.out / f"seed-{seed}"
+
     def subjects(self) -> list["Subject"]:
         """The models that are asked: the published one, or one for each seed."""
         self.claim_folder()
         if self.trained:
-            keys = self.spec.get("seed_keys", ["seed.init", "seed.data"])
-            return [Subject(self, self.make(self.out / f"seed-{seed}", self.waiver, "train", ROOT / self.spec["trained"], *self.spec["set"],
-                                            *(f"{key}={seed}" for key in keys), "--out", self.out / f"seed-{seed}"), [], f"-{seed}")
-                    for seed in self.spec["seeds"]]
+            return [Subject(self, self.train(seed), [], f"-{seed}") for seed in self.spec["seeds"]]
         hub = self.make(self.out / "hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
         text = self.tokens("text.npy", True)
         strings = self.out / "strings.json"

@@ -189,10 +189,12 @@ class WholeStudy(unittest.TestCase):
         self.assertEqual(lines[0], "| | tiny |")
         self.assertTrue(all(line.count(" | ") == 1 for line in lines[2:]), lines)
 
+        made = {file: file.stat().st_mtime_ns for file in (self.at / "run").glob("*.h5")}
+        self.assertEqual(len(made), 2 * 4)
         path.unlink()
-        again = self.study()
+        self.assertEqual(self.study().returncode, 0)
         self.assertEqual(json.loads(path.read_text()), record)
-        self.assertNotIn(" train ", again.stdout)
+        self.assertEqual({file: file.stat().st_mtime_ns for file in made}, made)
 
     def test_another_study_does_not_take_its_folder(self):
         self.assertEqual(self.study().returncode, 0)
