@@ -188,6 +188,7 @@ class Subject:
             record["secondary"]["follow"] = self.secondary(elements)
         if "cache" in spec:
             record["cache"] = self.cache(elements)
+            found["W13"] = claims.w13(record["cache"], wanted["W13"])
         if "B34" in wanted:
             found["B34"] = claims.b34(elements, wanted["B34"])
         if "B35" in wanted:

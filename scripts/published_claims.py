@@ -27,6 +27,19 @@ def w18(arms: Arms, ways: dict, claim: dict) -> dict:
             "left where both are gone": gone, "layers that need it": needed}
 
 
+def w13(cache: dict, claim: dict) -> dict:
+    """A cache must keep a waiver, not position 0: how much of what the window loses the first position recovers, a text's own
+    waiver alone, and other positions."""
+    def recovery(losses: dict, name: str) -> float:
+        return (losses["window"] - losses[name]) / (losses["window"] - losses["full"])
+    first, secondary = cache["first"], cache["secondary"]
+    waivers = [recovery(first, "kept"), recovery(secondary, "waiver")]
+    others = [recovery(first, "random"), recovery(secondary, "random")]
+    return {"verdict": undecided(min(waivers) >= claim["recovery"] and max(others) < claim["random"],
+                                 max(waivers) < claim["recovery"] or max(others) >= claim["random"]),
+            "first position": waivers[0], "a text's own waiver": waivers[1], "at random": max(others)}
+
+
 def b34(elements: Elements, claim: dict) -> dict:
     """Massive activations beside the first position stand on tokens of weak meaning."""
     here = elements.massive > 0

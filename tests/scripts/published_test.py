@@ -83,6 +83,14 @@ class Claims(unittest.TestCase):
         natural.massive[3, :, 1] = 1
         self.assertEqual(claims.b36(natural, bare, claim)["verdict"], "supported")
 
+    def test_what_a_cache_must_keep(self):
+        claim = {"recovery": 0.8, "random": 0.2}
+        for kept, own, other, verdict in ((1.1, 1.1, 1.9, "supported"), (1.1, 1.5, 1.9, "undecided"), (1.5, 1.5, 1.9, "refuted"),
+                                          (1.1, 1.1, 1.5, "refuted")):
+            losses = {"full": 1.0, "window": 2.0, "random": other}
+            cache = {"first": losses | {"kept": kept}, "secondary": losses | {"waiver": own}}
+            self.assertEqual(claims.w13(cache, claim)["verdict"], verdict)
+
     def test_separators(self):
         claim = {"attention": 0.5, "refuted_below": 0.1}
         for most, verdict in ((0.6, "supported"), (0.3, "undecided"), (0.05, "refuted")):
