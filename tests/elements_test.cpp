@@ -163,6 +163,6 @@ TEST_CASE("probe lists waiver elements by token") {
             .starts_with("position 0                3  0–1                    2"));
   CHECK(low.output.find(" other tokens\n") != low.output.npos);
   const Log log = Log::open(folder.path("p.h5"));
-  CHECK(std::ssize(log.strings("probe", "sequence_tokens")) == 3 * 16);
+  CHECK(std::ssize(log.strings("sequences", "tokens")) == 3 * 16);
   CHECK(log.axes().at("sequence") == 3);
 }

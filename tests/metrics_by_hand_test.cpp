@@ -159,7 +159,9 @@ TEST_CASE("where every query sees only itself, nothing that needs others is defi
     c.attention.mask->options(fields);
   });
   CHECK(undefined(all) == std::set<std::string>{"received_attention", "enrichment", "delta_logit",
-                                                "role_received_attention", "role_enrichment"});
+                                                "role_received_attention", "role_enrichment",
+                                                "element_waivers", "element_sinks",
+                                                "element_attention", "element_value_ratio"});
   for (const float score : all.at("waiver_score")) CHECK(score == 0);
 }
 

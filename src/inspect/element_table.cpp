@@ -22,7 +22,7 @@ struct OneToken {
 };
 
 // `3–9, 12–29`.
-std::string runs_text(const std::set<int64_t>& numbers) {
+std::string ranges_text(const std::set<int64_t>& numbers) {
   std::string text;
   for (auto at = numbers.begin(); at != numbers.end();) {
     const int64_t from = *at;
@@ -38,7 +38,7 @@ std::string runs_text(const std::set<int64_t>& numbers) {
 class ByToken {
  public:
   explicit ByToken(const Log& log)
-      : tokens_(log.strings("probe", "sequence_tokens")),
+      : tokens_(log.strings("sequences", "tokens")),
         B_(log.axes().at("sequence")),
         T_(log.axes().at("key")),
         waivers_(last(log, "element_waivers")),
@@ -93,7 +93,7 @@ std::string element_table(const Log& log, int64_t width) {
     auto& [token, at] = rows[i];
     table.rows.push_back(
         {token.empty() ? "position 0" : token_cell(token), std::to_string(at.sequences.size()),
-         runs_text(at.layers), number_cell(at.heads, 0), number_cell(median(at.attention), 3),
+         ranges_text(at.layers), number_cell(at.heads, 0), number_cell(median(at.attention), 3),
          number_cell(median(at.value_ratio), 3), number_cell(median(at.residual_ratio), 2),
          number_cell(median(at.cosine), 3)});
   }

@@ -142,7 +142,8 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   const std::span<const std::string> texts(all);
   log.set({"probe", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
           texts.first(saved.config.model.context));
-  log.set({"probe", "sequence_tokens", {"sequence", "position"}, "1", "tokens", "of each"}, texts);
+  log.set({"sequences", "tokens", {"sequence", "position"}, "1", "tokens", "of all of them"},
+          texts);
   return log;
 }
 

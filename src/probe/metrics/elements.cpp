@@ -95,7 +95,7 @@ class Elements : public Metric {
  public:
   std::vector<SeriesSpec> series() const override {
     const std::vector<std::string> axes = {"layer", "sequence", "key"};
-    const std::string many = "; NaN where few queries see the key";
+    const std::string many = "; NaN where few queries see the key, or none but its own";
     return {{"", "element_waivers", axes, "1", "heads with a waiver here",
              "in how many heads the key is a waiver element by its α_k, E_k and r_V in this "
              "sequence" +
@@ -106,7 +106,8 @@ class Elements : public Metric {
             {"", "element_attention", axes, "1", "largest received attention",
              "the largest α_k over heads, in this sequence" + many, at_least(0)},
             {"", "element_value_ratio", axes, "1", "value ratio there",
-             "r_V in the head with the largest α_k" + many, at_least(0)}};
+             "r_V, ‖W_O^h v_k‖ ÷ its median over tokens, in the head with the largest α_k" + many,
+             at_least(0)}};
   }
   bool of_attention() const override { return true; }
   void begin(const ProbeContext& context) override {
@@ -152,7 +153,7 @@ class ElementStates : public Metric {
         {"", "element_residual_ratio", axes, "1", "residual ratio in a sequence",
          "‖h[k]‖ ÷ mean over t ≠ k of ‖h[t]‖ of the residual stream after the block", at_least(0)},
         {"", "element_cosine", axes, "1", "cosine with the first position",
-         "cos(h[k], h[0]) of the residual stream after the block", between(-1, 1)},
+         "h[k]·h[0] ÷ (‖h[k]‖ ‖h[0]‖) of the residual stream after the block", between(-1, 1)},
         {"", "element_massive", axes, "1", "massive activations in a sequence",
          "how many channels have |h| > 100 and |h| > 1000 × the median of |h| in the sequence (Sun "
          "et al., 2402.17762)",
