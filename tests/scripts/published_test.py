@@ -3,6 +3,7 @@
 
 The environment names the program: WAIVER_PROGRAM. Skipped (exit status 77) where Python packages are missing.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -17,11 +18,11 @@ try:
     import numpy as np
     import h5py
     import yaml
-    import published_claims as claims
-    from published_effects import Arms, Elements, runs
-    from published_eviction import Eviction
-    from published_figure import draw
-    from published_table import table
+    from published_study import claims
+    from published_study.effects import ELEMENT, Arms, Elements, blocks_of, runs, ways_of
+    from published_study.eviction import Eviction
+    from published_study.figure import draw
+    from published_study.table import table
 except ImportError as missing:
     debian = "/usr/bin/python3"  # which has the packages that scripts/setup.sh installs
     if os.path.exists(debian) and not os.path.samefile(debian, sys.executable):
@@ -85,10 +86,10 @@ class Claims(unittest.TestCase):
 
     def test_what_a_cache_must_keep(self):
         claim = {"recovery": 0.8, "random": 0.2}
-        for kept, own, other, verdict in ((1.1, 1.1, 1.9, "supported"), (1.1, 1.5, 1.9, "undecided"), (1.5, 1.5, 1.9, "refuted"),
+        for kept, own, other, verdict in ((1.1, 1.1, 1.9, "supported"), (1.1, 1.5, 1.9, "undecided"), (1.5, 1.0, 1.9, "undecided"),
                                           (1.1, 1.1, 1.5, "refuted")):
             losses = {"full": 1.0, "window": 2.0, "random": other}
-            cache = {"first": losses | {"kept": kept}, "secondary": losses | {"waiver": own}}
+            cache = {"first": losses | {"kept": kept}, "secondary": {"3–9": losses | {"waiver": 1.0}, "12": losses | {"waiver": own}}}
             self.assertEqual(claims.w13(cache, claim)["verdict"], verdict)
 
     def test_separators(self):
@@ -112,6 +113,104 @@ class Claims(unittest.TestCase):
         found = planted.by_token()
         self.assertEqual([(e["token"], e["texts"], e["layers"], e["heads"]) for e in found], [(" the", 4, "3–4, 7", 3)])
         self.assertEqual(planted.texts_with_secondary(), [0, 0, 0, 0.4, 0.4, 0, 0, 0.1])
+
+
+DEFINITION = {"attention": 0.3, "enrichment": 3, "value_ratio": 0.5}
+NAMES = ["another id", "another token", "ordinary token", "first id absent", "ordinary token, first id absent", "self-only row"]
+
+
+class WaysOfSelection(unittest.TestCase):
+    """Effects of arms with planted waivers: 3 layers of 2 heads, 6 keys, the first place 0, the other 4."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.paths = (pathlib.Path(folder.name) / f"arms-{i}.h5" for i in itertools.count())
+
+    def arms(self, waivers: dict[str, list], names: list[str] = NAMES, **series) -> Arms:
+        """`waivers`: of each arm, and of the natural pass, the (layer, key) that is a waiver in both heads."""
+        def numbers(places):
+            alpha = np.full((3, 2, 6), 0.1)
+            for layer, key in places:
+                alpha[layer, :, key] = 0.6
+            return {"received_attention": alpha, "enrichment": alpha * 10, "value_ratio": 1 - alpha,
+                    "waiver_anywhere": (alpha > 0.3).any(axis=2).astype(float), "loss": 1.0, "residual_ratio": np.ones((3, 6))}
+        path = next(self.paths)
+        with h5py.File(path, "w") as file:
+            file["spec/arm_name"] = np.array([name.encode() for name in names])
+            file["spec/position_name"] = np.array([b"waiver", b"other"])
+            file["spec/position"] = np.array([0, 4])
+            natural = numbers(waivers["natural"])
+            for name, value in natural.items():
+                file[f"natural/{name}"] = value
+                file[f"arms/{name}"] = np.stack([series.get(name, {}).get(arm, numbers(waivers.get(arm, []))[name]) for arm in names])
+        return Arms(path, DEFINITION)
+
+    W17 = {"heads": 0.25, "refuted_below": 0.05, "follow": 0.8}
+    W18 = {"suffices": 0.5, "needed": 0.2, "gone": 0.05}
+
+    def verdict(self, arms: Arms) -> dict:
+        return claims.w18(arms, ways_of(arms), self.W18)
+
+    def test_what_follows(self):
+        arms = self.arms({"natural": [(1, 0), (2, 0)], "another id": [(1, 4), (2, 4)], "another token": [(1, 0), (2, 4)]})
+        self.assertAlmostEqual(arms.follow("another id"), 1)
+        self.assertAlmostEqual(arms.follow("another token"), 0.5)
+        found = claims.w17(arms, ways_of(arms), self.W17)
+        self.assertEqual((found["verdict"], found["share of heads"]), ("supported", 2 / 3))
+
+    def test_a_self_only_row_is_none_of_the_ways_of_the_paper(self):
+        arms = self.arms({"natural": [(1, 0)], "self-only row": [(1, 4)], "another id": [(1, 0)], "another token": [(1, 0)]})
+        self.assertEqual(claims.w17(arms, ways_of(arms), self.W17)["verdict"], "undecided")
+
+    def test_two_ways_that_each_suffice(self):
+        natural = [(1, 0), (2, 0)]
+        arms = self.arms({"natural": natural, "ordinary token": natural, "first id absent": [(2, 0)]})
+        found = self.verdict(arms)
+        self.assertEqual((found["verdict"], found["layers where both suffice"]), ("supported", [2]))
+        self.assertEqual(found["suffices alone in"], {"position id": [1, 2], "token": [2]})
+        self.assertEqual(found["layers that need it"], {"position id": [1], "token": []})
+
+    def test_neither_way_suffices(self):
+        self.assertEqual(self.verdict(self.arms({"natural": [(1, 0)]}))["verdict"], "refuted")
+
+    def test_a_further_way_hides_both(self):
+        everywhere = {name: [(1, 0)] for name in ["natural", *NAMES]}
+        found = self.verdict(self.arms(everywhere))
+        self.assertEqual((found["verdict"], found["layers where both suffice"], found["left where both are gone"]),
+                         ("undecided", [], 1))
+
+    def test_what_texts_have_by_themselves_counts_as_left(self):
+        gone = "ordinary token, first id absent"
+        arms = self.arms({"natural": [(1, 0)], "ordinary token": [(1, 0)], "first id absent": [(1, 0)]},
+                         waiver_anywhere={gone: np.full((3, 2), 0.25)})
+        self.assertEqual((self.verdict(arms)["verdict"], arms.left(gone), arms.left(gone, place=ELEMENT)), ("undecided", 0.25, 0))
+
+    def test_without_a_waiver_nothing_can_be_told(self):
+        self.assertEqual(self.verdict(self.arms({"natural": []}))["verdict"], "undecided")
+
+    def test_the_block_that_writes_it(self):
+        names = [f"{name} {block}" for block in range(3)
+                 for name in ("no block", "no MLP at the waiver, block", "no MLP at the other, block")]
+        natural = [(1, 0), (2, 0)]
+        waivers = {name: natural for name in ["natural", *names]} | {"no MLP at the waiver, block 0": [(2, 3)], "no block 1": [(1, 0)]}
+        norm = np.ones((3, 6))
+        norm[2, 0] = 9
+        arms = self.arms(waivers, names, loss={"no block 1": 3.0}, residual_ratio={name: norm for name in names[2:]})
+        found = blocks_of(arms)
+        self.assertEqual(found["cost"], [0, 2, 0])
+        self.assertEqual(found["left"][:2], [1, 0])
+        self.assertEqual(found["left without MLP"][:2], [0, 1])
+        self.assertEqual(found["left anywhere without MLP"][0], 0.5)  # layer 2 has one at another key
+        self.assertEqual(found["left by band without MLP"], [[0, 1, 1]])
+        self.assertEqual([(band.start, band.stop) for band in arms.bands()], [(1, 3)])
+
+    def test_layers_taken_out(self):
+        claim = {"factor": 100, "refuted_below": 10}
+        for loss, verdict in ((1 + np.log(200), "supported"), (1 + np.log(50), "undecided"), (1.5, "refuted")):
+            arms = self.arms({"natural": [(0, 0), (2, 0)], "taken out": [(0, 0)]}, ["taken out"], loss={"taken out": loss})
+            found = claims.b37(arms, [1], claim)
+            self.assertEqual((found["verdict"], found["waivers behind them left"], found["waivers before them left"]), (verdict, 0, 1))
 
 
 class EvictionOfWaivers(unittest.TestCase):
@@ -142,10 +241,15 @@ mean of those at random             2.400000   +0.400000  4.250000   +1.250000  
             eviction = Eviction(evaluate, pathlib.Path(folder), 4)
             texts = np.zeros((TEXTS, LENGTH), "<u4")
             self.assertEqual(eviction.first(texts), {"full": 3.0, "window": 4.5, "kept": 3.1, "random": 4.25})
-            found = eviction.secondary(texts, planted, 8)
+            strongest = planted.strongest(8, LENGTH - 4)
+            self.assertEqual(strongest, [(1, 3), (4, 6)])
+            self.assertEqual(planted.strongest(8, LENGTH, slice(3, 5)), [])
+            found = eviction.secondary(texts, strongest)
+            each = found.pop("each")
             self.assertEqual(found, {"texts": 2, "full": 3.0, "window": 4.5, "first": 3.1, "waiver": 4.1, "both": 3.05, "random": 4.25})
-            self.assertEqual(asked, ["0", "3", "0,3", "0", "6", "0,6", "0"])
-            eviction.secondary(texts, planted, 8)
+            self.assertEqual([(row["text"], row["position"], row["waiver"]) for row in each], [(1, 3, 4.0), (4, 6, 4.2)])
+            self.assertEqual(asked, ["0", "0", "3", "0,3", "0", "6", "0,6"])
+            eviction.secondary(texts, strongest)
             self.assertEqual(len(asked), 7)  # what is there is not done again
 
 
@@ -203,6 +307,18 @@ class WholeStudy(unittest.TestCase):
         self.assertEqual(self.study().returncode, 0)
         self.assertEqual(json.loads(path.read_text()), record)
         self.assertEqual({file: file.stat().st_mtime_ns for file in made}, made)
+
+    def test_a_study_file_is_checked_before_anything_is_done(self):
+        for text, words in (("", "expected keys"), (STUDY.replace("sequences: 4", ""), "sequences: missing"),
+                            (STUDY.replace("seeds: [0, 1]", "seeds: 3"), "seeds: expected list, found 3"),
+                            (STUDY + "typo: 1\n", "typo: unknown key"), (STUDY + "  W99: {}\n", "claims.W99: unknown claim"),
+                            (STUDY.replace("follow: 0.8", "folow: 0.8"), "claims.W17.follow: missing"),
+                            (STUDY + "  B37: {factor: 2, refuted_below: 1}\n", "rests on taken_out"), ("a: [", "this is no YAML")):
+            found = self.study(text)
+            self.assertEqual(found.returncode, 2, text)
+            self.assertIn(words, found.stdout)
+            self.assertNotIn("Traceback", found.stdout)
+            self.assertFalse((self.at / "run").exists())
 
     def test_another_study_does_not_take_its_folder(self):
         self.assertEqual(self.study().returncode, 0)

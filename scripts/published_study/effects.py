@@ -41,21 +41,34 @@ class Arms:
         moved, whole = (after - before)[:, :, other][heads].sum(), (before[:, :, first] - before[:, :, other])[heads].sum()
         return float(moved / whole) if heads.any() else float("nan")
 
+    def natural_heads(self) -> np.ndarray:
+        """The heads with a waiver in the untouched model, [layer, head]."""
+        return self.waivers("natural").any(axis=2)
+
+    def with_one(self, arm: str, place: str | None) -> np.ndarray:
+        """How far each head has a waiver, [layer, head]: at a place, whether it has one in the means over texts; anywhere, the
+        same or the share of texts that have one by themselves, whichever is more."""
+        now = self.waivers(arm)
+        if place is not None:
+            return now[:, :, self.place(place)].astype(float)
+        return np.maximum(now.any(axis=2), self.read(arm, "waiver_anywhere"))
+
     def share(self, arm: str, place: str | None) -> list[float]:
         """Per layer: of the heads with a waiver in the untouched model, those that have one at the place (or anywhere)."""
-        natural = self.waivers("natural").any(axis=2)
-        now = self.waivers(arm)
-        now = now.any(axis=2) if place is None else now[:, :, self.place(place)]
-        return [float(now[l][heads].mean()) if heads.any() else float("nan") for l, heads in enumerate(natural)]
+        now = self.with_one(arm, place)
+        return [float(now[layer][heads].mean()) if heads.any() else float("nan")
+                for layer, heads in enumerate(self.natural_heads())]
 
-    def left(self, arm: str, layers: slice = slice(None)) -> float:
-        """The share of those heads that have one anywhere, over these layers: in the means over texts, or in a text by itself,
-        whichever is more."""
-        natural = self.waivers("natural").any(axis=2)[layers]
-        if not natural.any():
-            return float("nan")
-        by_means, by_text = self.waivers(arm).any(axis=2)[layers], self.read(arm, "waiver_anywhere")[layers]
-        return float(max(by_means[natural].mean(), by_text[natural].mean()))
+    def left(self, arm: str, layers: slice = slice(None), place: str | None = None) -> float:
+        """The same over all of these layers together."""
+        heads = self.natural_heads()[layers]
+        return float(self.with_one(arm, place)[layers][heads].mean()) if heads.any() else float("nan")
+
+    def bands(self) -> list[slice]:
+        """The runs of layers that have a waiver in the untouched model."""
+        here = [False, *self.natural_heads().any(axis=1), False]
+        edges = [layer for layer in range(len(here) - 1) if here[layer] != here[layer + 1]]
+        return [slice(start, end) for start, end in zip(edges[::2], edges[1::2])]
 
 
 # Of each way: the arm in which it is all that is left and the place where, the arm that takes it away, and the one that moves it.
@@ -77,22 +90,24 @@ def ways_of(arms: Arms) -> dict:
 
 def blocks_of(arms: Arms) -> dict:
     """What taking out each block does: its cost, and how many of the waivers behind it are left; the same for its MLP at the first
-    place alone, with the residual ratio there after the layer in which it is largest."""
+    place alone, where the waivers of that place and those of any are counted apart, with the residual ratio there after the layer
+    in which it is largest."""
     norm = arms.read("natural", "residual_ratio")[:, arms.place(ELEMENT)]
     layers, read_at = len(norm), int(np.argmax(norm))
-    out = {key: [] for key in ("cost", "left behind", "left behind without MLP", "left behind without MLP elsewhere", "norm")}
+    out = {key: [] for key in ("cost", "left", "left without MLP", "left anywhere without MLP", "left without MLP elsewhere", "norm")}
     for block in range(layers):
         behind = slice(block + 1, None)
         whole, mlp, control = (f"{name} {block}" for name in ("no block", "no MLP at the waiver, block",
                                                               "no MLP at the other, block"))
         out["cost"].append(arms.cost(whole) - arms.cost("natural"))
-        out["left behind"].append(arms.left(whole, behind))
-        out["left behind without MLP"].append(arms.left(mlp, behind))
-        out["left behind without MLP elsewhere"].append(arms.left(control, behind))
+        out["left"].append(arms.left(whole, behind, ELEMENT))
+        out["left without MLP"].append(arms.left(mlp, behind, ELEMENT))
+        out["left anywhere without MLP"].append(arms.left(mlp, behind))
+        out["left without MLP elsewhere"].append(arms.left(control, behind, ELEMENT))
         out["norm"].append(float(arms.read(mlp, "residual_ratio")[read_at, arms.place(ELEMENT)]))
-    out["norm read after layer"] = read_at
-    out["natural norm"] = float(norm[read_at])
-    return out
+    out["left by band without MLP"] = [[arms.left(f"no MLP at the waiver, block {block}", band, ELEMENT) for block in range(layers)]
+                                       for band in arms.bands()]
+    return out | {"norm read after layer": read_at, "natural norm": float(norm[read_at])}
 
 
 def runs(layers: np.ndarray) -> str:
@@ -111,29 +126,38 @@ class Elements:
     """The elements of each text by itself: [layer, text, position]."""
 
     def __init__(self, file: pathlib.Path):
-        probe = h5py.File(file)["probe"]
-        self.tokens = np.array([[token.decode() for token in row] for row in probe["sequence_tokens"][()]])
+        log = h5py.File(file)
+        probe = log["probe"]
+        self.tokens = np.array([[token.decode() for token in row] for row in log["sequences/tokens"][()]])
         self.waivers, self.attention, self.value_ratio, self.residual_ratio, self.cosine, self.massive = (
             probe[f"element_{name}"][-1]
             for name in ("waivers", "attention", "value_ratio", "residual_ratio", "cosine", "massive"))
 
     def by_token(self, most: int = 8) -> list[dict]:
-        """The waivers beside the first position, by token, those in most texts first."""
+        """The waivers beside the first position, by token, those in most texts first; `of first ones` and `of later ones`: how many
+        of the tokens that are the first of their kind in a text, and of the others, are waivers, where many queries see them."""
         here = self.waivers > 0
         here[:, :, 0] = False
+        judged = np.isfinite(self.waivers).any(axis=0)
+        judged[:, 0] = False
         found = []
         for token in np.unique(self.tokens[here.any(axis=0)]):
-            of_token = here & (self.tokens == token)
+            same = self.tokens == token
+            of_token, first = here & same, same & judged & (np.cumsum(same, axis=1) == 1)
+            later = same & judged & ~first
             texts = int(of_token.any(axis=(0, 2)).sum())
             medians = {name: float(np.median(getattr(self, name)[of_token]))
                        for name in ("attention", "value_ratio", "residual_ratio", "cosine")}
+            shares = {name: float(here.any(axis=0)[places].mean()) if places.any() else float("nan")
+                      for name, places in (("of first ones", first), ("of later ones", later))}
             found.append({"token": str(token), "texts": texts, "layers": runs(of_token.any(axis=(1, 2))),
-                          "heads": int(self.waivers[of_token].max()), **medians})
+                          "heads": int(self.waivers[of_token].max()), **medians, **shares})
         return sorted(found, key=lambda entry: (-entry["texts"], entry["token"]))[:most]
 
-    def strongest(self, most: int, end: int) -> list[tuple[int, int]]:
-        """The strongest waiver of each text between its first position and `end`, of at most so many texts: (text, position)."""
-        strength = np.nansum(self.waivers, axis=0)
+    def strongest(self, most: int, end: int, layers: slice = slice(None)) -> list[tuple[int, int]]:
+        """The strongest waiver of each text in these layers, between its first position and `end`, of at most so many texts:
+        (text, position)."""
+        strength = np.nansum(self.waivers[layers], axis=0)
         strength[:, 0] = 0
         strength[:, end:] = 0
         texts = np.argsort(-strength.max(axis=1), kind="stable")[:most]

@@ -4,8 +4,6 @@ import re
 
 import numpy as np
 
-from published_effects import Elements
-
 
 def parsed(text: str, window: int) -> dict:
     """The mean losses of the queries that have lost keys, in nat, from the table of `waiver eval`."""
@@ -31,21 +29,24 @@ class Eviction:
         if not report.exists():
             tokens = self.out / f"{name}.npy"
             np.save(tokens, texts)
-            report.write_text(self.evaluate(f"data.validation={tokens}", "--window", self.window, "--keep", kept))
+            part = report.with_suffix(".part")
+            part.write_text(self.evaluate(f"data.validation={tokens}", "--window", self.window, "--keep", kept))
+            part.rename(report)
         return parsed(report.read_text(), self.window)
 
     def first(self, texts: np.ndarray) -> dict:
         """With and without the first position."""
         return self.losses("few", texts, [0])
 
-    def secondary(self, texts: np.ndarray, elements: Elements, most: int) -> dict:
-        """The same for the strongest waiver of each text beside the first position, in texts that have one: means over `most`
-        texts, and the share of what the window loses that each recovers."""
+    def secondary(self, texts: np.ndarray, strongest: list[tuple[int, int]]) -> dict:
+        """The same for waivers of single texts beside the first position, (text, position): the loss with each kept alone, with
+        both, and means over the texts."""
         rows = []
-        for text, key in elements.strongest(most, texts.shape[1] - self.window):  # later ones are never evicted
+        for text, key in strongest:
             one = texts[text:text + 1]
-            alone, both = (self.losses(f"text-{text}", one, keep) for keep in ([key], [0, key]))
-            rows.append({"full": alone["full"], "window": alone["window"], "first": self.losses(f"text-{text}", one, [0])["kept"],
-                         "waiver": alone["kept"], "both": both["kept"], "random": alone["random"]})
+            first, alone, both = (self.losses(f"text-{text}", one, keep) for keep in ([0], [key], [0, key]))
+            rows.append({"full": alone["full"], "window": alone["window"], "first": first["kept"], "waiver": alone["kept"],
+                         "both": both["kept"], "random": alone["random"]})
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
-        return {"texts": len(rows), **means}
+        each = [{"text": text, "position": key, **row} for (text, key), row in zip(strongest, rows)]
+        return {"texts": len(rows), **means, "each": each}

@@ -1,5 +1,5 @@
 """What the studies of published models found, side by side, as Markdown."""
-from published_effects import runs
+from published_study.effects import runs
 
 
 def cases(record: dict) -> list[dict]:
@@ -27,11 +27,18 @@ def layers_where(values: list, holds) -> str:
     return runs([value is not None and holds(value) for value in values]) or "none"
 
 
+def alone(case: dict, way: str) -> str:
+    """Where a way suffices by itself; where nothing tells it from a further way, the layers that hide it."""
+    layers = [layer in case["claims"]["W18"]["suffices alone in"][way] for layer in range(len(case["gone"]))]
+    hidden = layers_where(case["gone"], lambda left: left >= 0.5)
+    return runs(layers) or (f"cannot be told ({hidden})" if hidden != "none" else "none")
+
+
 def writers(case: dict) -> str:
-    """The blocks without whose MLP at the first place fewer than half of the waivers behind them are left."""
+    """The blocks without whose MLP at the first place fewer than half of its waivers behind them are left."""
     if "blocks" not in case:
         return "–"
-    return layers_where(case["blocks"]["left behind without MLP"], lambda left: left < 0.5)
+    return layers_where(case["blocks"]["left without MLP"], lambda left: left < 0.5)
 
 
 def secondary(case: dict) -> str:
@@ -59,11 +66,11 @@ def rows_of(record: dict) -> list[str]:
 
     claims = [case["claims"] for case in all_cases]
     return [
-        alike([layers_where(case["waivers"], lambda share: share > 0) for case in all_cases]) +
-        f"; {spread([claim['W17']['share of heads'] for claim in claims])} of all heads",
+        alike([layers_where(case["waivers"], lambda share: share > 0) for case in all_cases]),
+        spread([claim["W17"]["share of heads"] for claim in claims]),
         " / ".join(spread(way(name, "follow")) for name in ("position id", "token", "mask")),
-        alike([layers_where(values, lambda share: share >= 0.5) for values in way("position id", "suffices")]),
-        alike([layers_where(values, lambda share: share >= 0.5) for values in way("token", "suffices")]),
+        alike([alone(case, "position id") for case in all_cases]),
+        alike([alone(case, "token") for case in all_cases]),
         alike([layers_where(values, lambda share: share >= 0.5) for values in way("mask", "suffices")]),
         " / ".join(alike([layers_where(values, lambda share: share < 0.2) for values in way(name, "without")])
                    for name in ("position id", "token")),
@@ -76,11 +83,11 @@ def rows_of(record: dict) -> list[str]:
         alike([claim["W18"]["verdict"] for claim in claims])]
 
 
-HEADINGS = ["layers with a waiver", "α that follows the position id / the token / a self-only row",
+HEADINGS = ["layers with a waiver", "share of all heads that have one", "α that follows the position id / the token / a self-only row",
             "the position id alone suffices in layers", "the token alone suffices in layers",
-            "a self-only row elsewhere suffices in layers", "needed in layers: position id / token",
+            "a self-only row elsewhere makes one there, beside the first place, in layers", "needed in layers: position id / token",
             "share of the waiver's heads left where token and id are gone", "`--mechanism`: selected by", "of W1 to W10",
-            "without the MLP of this block at the first place, most waivers behind it are gone",
+            "without the MLP of this block at the first place, most of its waivers behind are gone",
             "waivers beside the first position, by token and layers", "W17", "W18"]
 
 

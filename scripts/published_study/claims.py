@@ -1,7 +1,7 @@
 """The verdicts of a study of published models. Every claim is a function of what was read and of its thresholds."""
 import numpy as np
 
-from published_effects import BOTH_GONE, Arms, Elements, runs
+from published_study.effects import BOTH_GONE, Arms, Elements, runs
 
 
 def undecided(supported: bool, refuted: bool) -> str:
@@ -9,35 +9,38 @@ def undecided(supported: bool, refuted: bool) -> str:
 
 
 def w17(arms: Arms, ways: dict, claim: dict) -> dict:
-    """Both ways of the paper are seen: enough heads have a waiver, and one way takes its attention along."""
-    share = float(arms.waivers("natural").any(axis=2).mean())
-    follow = max(way["follow"] for way in ways.values())
+    """Both ways of the paper are seen: enough heads have a waiver, and position id or token takes its attention along."""
+    share = float(arms.natural_heads().mean())
+    follow = max(ways[way]["follow"] for way in ("position id", "token"))
     verdict = undecided(share >= claim["heads"] and follow >= claim["follow"], share < claim["refuted_below"])
     return {"verdict": verdict, "share of heads": share, "strongest follow rate": follow}
 
 
 def w18(arms: Arms, ways: dict, claim: dict) -> dict:
-    """Two ways each suffice in some layer, and none is left where both are gone."""
-    pair = [ways[way]["suffices"] for way in ("position id", "token")]
-    both = [layer for layer, values in enumerate(zip(*pair)) if all(value >= claim["suffices"] for value in values)]
-    gone = arms.left(BOTH_GONE)
-    needed = {way: [layer for layer, value in enumerate(ways[way]["without"]) if value < claim["needed"]]
-              for way in ("position id", "token")}
-    return {"verdict": "supported" if both and gone < claim["gone"] else "refuted", "layers where both suffice": both,
-            "left where both are gone": gone, "layers that need it": needed}
+    """Two ways each suffice in some layer, and none is left where both are gone. A way suffices where it alone is left, so where
+    waivers stand without token and id, by a further way, this cannot be told; nor where there are none to begin with."""
+    gone = arms.share(BOTH_GONE, None)
+    alone = {way: [layer for layer, value in enumerate(ways[way]["suffices"]) if value >= claim["suffices"] > gone[layer]]
+             for way in ("position id", "token")}
+    needed = {way: [layer for layer, value in enumerate(ways[way]["without"]) if value < claim["needed"]] for way in alone}
+    both = [layer for layer in alone["position id"] if layer in alone["token"]]
+    left = arms.left(BOTH_GONE)
+    return {"verdict": undecided(bool(both) and left < claim["gone"], not both and left < claim["gone"]),
+            "layers where both suffice": both, "suffices alone in": alone, "left where both are gone": left,
+            "layers that need it": needed}
 
 
 def w13(cache: dict, claim: dict) -> dict:
-    """A cache must keep a waiver, not position 0: how much of what the window loses the first position recovers, a text's own
-    waiver alone, and other positions."""
+    """A cache must keep a waiver, not position 0: how much of what the window loses the first position recovers, the texts' own
+    waivers of each band alone, and other positions."""
     def recovery(losses: dict, name: str) -> float:
         return (losses["window"] - losses[name]) / (losses["window"] - losses["full"])
-    first, secondary = cache["first"], cache["secondary"]
-    waivers = [recovery(first, "kept"), recovery(secondary, "waiver")]
-    others = [recovery(first, "random"), recovery(secondary, "random")]
-    return {"verdict": undecided(min(waivers) >= claim["recovery"] and max(others) < claim["random"],
-                                 max(waivers) < claim["recovery"] or max(others) >= claim["random"]),
-            "first position": waivers[0], "a text's own waiver": waivers[1], "at random": max(others)}
+    bands = {band: recovery(losses, "waiver") for band, losses in cache["secondary"].items()}
+    waivers = [recovery(cache["first"], "kept"), *bands.values()]
+    other = max(recovery(losses, "random") for losses in (cache["first"], *cache["secondary"].values()))
+    return {"verdict": undecided(min(waivers) >= claim["recovery"] and other < claim["random"],
+                                 max(waivers) < claim["recovery"] or other >= claim["random"]),
+            "first position": waivers[0], "a text's own waiver, by band": bands, "at random": other}
 
 
 def b34(elements: Elements, claim: dict) -> dict:
@@ -73,7 +76,7 @@ def b35(elements: Elements, claim: dict) -> dict:
     places = np.argwhere(like[middle].any(axis=0))
     texts = len({text for text, _ in places}) / like.shape[1]
     life = np.array([like[:, text, key].sum() for text, key in places])
-    norm = np.array([elements.residual_ratio[like[:, text, key], text, key].max() for text, key in places])
+    norm = np.array([elements.residual_ratio[middle, text, key].max() for text, key in places])
     seen = np.array([np.isfinite(elements.attention[:, text, key]).any() for text, key in places], bool)
     attention = np.array([np.nanmax(elements.attention[:, text, key]) if s else np.nan for (text, key), s in zip(places, seen)])
     with_life, with_attention = spearman(norm, life), spearman(norm[seen], attention[seen])
