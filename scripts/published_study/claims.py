@@ -1,7 +1,7 @@
 """The verdicts of a study of published models. Every claim is a function of what was read and of its thresholds."""
 import numpy as np
 
-from published_study.effects import BOTH_GONE, Arms, Elements, runs
+from published_study.effects import BOTH_GONE, ELEMENT, Arms, Elements, runs
 
 
 def undecided(supported: bool, refuted: bool) -> str:
@@ -108,8 +108,9 @@ def b37(out: Arms, layers: list[int], claim: dict) -> dict:
     name = out.names[0]
     factor = float(np.exp(out.cost(name) - out.cost("natural")))
     return {"verdict": undecided(factor >= claim["factor"], factor < claim["refuted_below"]), "perplexity times": factor,
-            "waivers behind them left": out.left(name, slice(max(layers) + 1, None)),
-            "waivers before them left": out.left(name, slice(0, min(layers)))}
+            "waivers behind them left": out.left(name, slice(max(layers) + 1, None), ELEMENT),
+            "of all, anywhere": out.left(name, slice(max(layers) + 1, None)),
+            "waivers before them left": out.left(name, slice(0, min(layers)), ELEMENT)}
 
 
 def b38(roles: dict, claim: dict) -> dict:

@@ -208,7 +208,7 @@ class WaysOfSelection(unittest.TestCase):
     def test_layers_taken_out(self):
         claim = {"factor": 100, "refuted_below": 10}
         for loss, verdict in ((1 + np.log(200), "supported"), (1 + np.log(50), "undecided"), (1.5, "refuted")):
-            arms = self.arms({"natural": [(0, 0), (2, 0)], "taken out": [(0, 0)]}, ["taken out"], loss={"taken out": loss})
+            arms = self.arms({"natural": [(0, 0), (1, 0), (2, 0)], "taken out": [(0, 0), (1, 0)]}, ["taken out"], loss={"taken out": loss})
             found = claims.b37(arms, [1], claim)
             self.assertEqual((found["verdict"], found["waivers behind them left"], found["waivers before them left"]), (verdict, 0, 1))
 

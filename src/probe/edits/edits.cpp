@@ -158,7 +158,7 @@ std::vector<PlacedPoint> Edits::points_at(const EditConfig& edit, const std::str
   if (found.empty())
     throw UsageError(where,
                      fmt::format("[{}] matches no point of this model", fmt::join(edit.at, ", ")),
-                     fmt::format("Points are {}, L a block's number or *.", point_list()));
+                     fmt::format("Points are {}; for L write a block's number, or * for all of them.", point_list()));
   return found;
 }
 
