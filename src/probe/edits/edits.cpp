@@ -156,9 +156,10 @@ std::vector<PlacedPoint> Edits::points_at(const EditConfig& edit, const std::str
       throw UsageError(where, fmt::format("{} has no heads", name));
   }
   if (found.empty())
-    throw UsageError(where,
-                     fmt::format("[{}] matches no point of this model", fmt::join(edit.at, ", ")),
-                     fmt::format("Points are {}; for L write a block's number, or * for all of them.", point_list()));
+    throw UsageError(
+        where, fmt::format("[{}] matches no point of this model", fmt::join(edit.at, ", ")),
+        fmt::format("Points are {}; for L write a block's number, or * for all of them.",
+                    point_list()));
   return found;
 }
 
