@@ -75,7 +75,7 @@ class Run {
     write_summary(log_->log(), config_.probe);
     flush();
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
-    std::string story = story_report(log_->log(), directory_.folder());
+    std::string story = story_report(log_->log(), directory_.folder(), selection_of(log_->log()));
     story.pop_back();  // the line's own end
     console_.line("\n" + story);
   }

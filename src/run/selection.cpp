@@ -31,6 +31,11 @@ std::optional<Selection> selection_of(const Log& log) {
                    studied_key(log, std::lround(last("position")), std::lround(last("key_role")))};
 }
 
+std::optional<Selection> newer(const std::optional<Selection>& a,
+                               const std::optional<Selection>& b) {
+  return !b || (a && a->step > b->step) ? a : b;
+}
+
 std::string selected_by_text(const Selection& s) {
   switch (s.by) {
     case SelectedBy::feature_distribution:

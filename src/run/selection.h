@@ -19,6 +19,10 @@ struct Selection {
 /// The newest row of /mechanism, in a run's log or in its mechanism.h5; none where there is none.
 std::optional<Selection> selection_of(const Log& log);
 
+/// The one of a later step, of equals b; none where there is neither.
+std::optional<Selection> newer(const std::optional<Selection>& a,
+                               const std::optional<Selection>& b);
+
 /// `position encoding and features`: of a mixed one, each that moves more of the attention than
 /// nothing (kFollow.none), alone or in addition to the other; where it is one, `features, in part`.
 std::string selected_by_text(const Selection& selection);

@@ -149,7 +149,7 @@ std::optional<Story> story_of(const Log& log, const ProbeConfig& config) {
   if (best->at.added < 0) best->enrichment = probe.at("enrichment", best->at);
   best->value_ratio = probe.at("value_ratio", best->at);
   if (best->at.key >= 0 && log.has("probe", kTokens))
-    best->token = log.strings("probe", kTokens)[best->at.key];
+    best->token = log.strings("probe", kTokens).at(static_cast<size_t>(best->at.key));
   return best;
 }
 

@@ -126,19 +126,15 @@ std::string story_report(const Log& log, const std::filesystem::path& folder,
   width = width > 0 ? std::min(width, kWidest) : kWidest;
   std::string text;
   if (const auto story = story_of(log, config.probe)) {
-    auto known = selection_of(log);
-    if (selection && (!known || selection->step >= known->step)) known = selection;
     text = folded(sentence_of(*story), width) + "\n" + plot_of(*story, width) + "\n" +
-           selection_text(*story, known, config.model, run, finished);
+           selection_text(*story, selection, config.model, run, finished);
   } else {
     text = folded(without_story(log, config), width) + "\n";
   }
   if (const auto steps = log.steps("train"); !steps.empty())
     text +=
         fmt::format("Time: {} until step {}\n", duration_text(logged_seconds(log)), steps.back());
-  return text + (finished ? fmt::format("Next: waiver probe {}\n", run)
-                          : fmt::format("Next: waiver train {} --out {} --resume\n",
-                                        shell_word((folder / "config.yaml").string()), run));
+  return finished ? text + fmt::format("Next: waiver probe {}\n", run) : text;
 }
 
 }  // namespace waiver
