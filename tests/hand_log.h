@@ -39,6 +39,17 @@ class HandLog {
     put("added_attention", (layer * H + head) * A + key, alpha);
     put("added_value_ratio", (layer * H + head) * A + key, ratio);
   }
+  // Of the tokens of the role `mark`; a log of which none is set has no roles.
+  void role(int64_t layer, int64_t head, const Curve& alpha, const Curve& enriched,
+            const Curve& ratio) {
+    has_roles = true;
+    const int64_t at = (layer * H + head) * kRoles + kRoles - 1;
+    put("role_received_attention", at, alpha);
+    put("role_enrichment", at, enriched);
+    put("role_value_ratio", at, ratio);
+  }
+  // The tokens that all sequences have.
+  void tokens(std::vector<std::string> names) { position_names = std::move(names); }
   void risk(const Curve& c) {
     has_risk = true;
     put("backcopy_risk", 0, c);
@@ -58,6 +69,8 @@ class HandLog {
                            {"query", T},
                            {"key", T},
                            {"event", 5},
+                           {"query_role", 1},
+                           {"key_role", kRoles},
                            {"added", has_added ? A : 0}},
                           "seed: {init: 0}\n");
     Log::Row row;
@@ -69,6 +82,13 @@ class HandLog {
     }
     log.set({"probe", "key_visibility", {"layer", "key"}, "1", "", ""},
             std::span<const float>(visibility));
+    const std::vector<std::string> roles = {"first", "other", "mark"};
+    if (has_roles)
+      log.set({"roles", "key_role_name", {"key_role"}, "1", "", ""},
+              std::span<const std::string>(roles));
+    if (!position_names.empty())
+      log.set({"probe", "position_name", {"position"}, "1", "", ""},
+              std::span<const std::string>(position_names));
     for (int64_t i = 0; i < N; ++i) {
       for (const auto& [at, curve] : curves)
         numbers[at.first][at.second] = static_cast<float>(curve[i]);
@@ -90,24 +110,38 @@ class HandLog {
     if (has_added)
       for (const char* name : {"added_attention", "added_value_ratio"})
         all.push_back({name, {"layer", "head", "added"}});
+    if (has_roles) {
+      for (const char* name : {"role_received_attention", "role_enrichment"})
+        all.push_back({name, {"layer", "head", "query_role", "key_role"}});
+      all.push_back({"role_value_ratio", {"layer", "head", "key_role"}});
+    }
     if (!proxy.empty())
       for (const char* name : {"received_attention", "enrichment"})
         all.push_back({proxy + name, per_key});
     return all;
   }
   float start(const std::string& name) const {
-    if (name == proxy + "received_attention" || name == "added_attention") return 0;
+    if (name == proxy + "received_attention" || name == "added_attention" ||
+        name == "role_received_attention")
+      return 0;
     return name == "received_attention" ? 0.9f : 1.0f;
   }
   static size_t size(const std::vector<std::string>& axes) {
     size_t out = 1;
     for (const std::string& axis : axes)
-      out *= axis == "layer" ? L : axis == "head" ? H : axis == "added" ? A : T;
+      out *= axis == "layer"        ? L
+             : axis == "head"       ? H
+             : axis == "added"      ? A
+             : axis == "query_role" ? 1
+             : axis == "key_role"   ? kRoles
+                                    : T;
     return out;
   }
   void put(const std::string& name, int64_t index, const Curve& c) { curves[{name, index}] = c; }
 
-  bool has_risk = false, has_added = false;
+  static constexpr int64_t kRoles = 3;  // the first two are no places of their own
+  bool has_risk = false, has_added = false, has_roles = false;
+  std::vector<std::string> position_names;
   std::string proxy;
   std::vector<float> visibility = std::vector<float>(L * T, 1.0f);
   std::map<std::pair<std::string, int64_t>, Curve> curves;

@@ -122,7 +122,7 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
   CHECK(run_program({"dance"}).status == 2);
   CHECK(run_program({}).status == 2);
   for (const char* verb :
-       {"train", "sweep", "eval", "intervene", "sample", "config", "bench", "doctor"})
+       {"train", "sweep", "eval", "intervene", "sample", "show", "config", "bench", "doctor"})
     CHECK(run_program({verb, "--help"}).status == 0);
 }
 

@@ -39,6 +39,7 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_probe(program);
   waiver::add_intervene(program);
   waiver::add_sample(program);
+  waiver::add_show(program);
   waiver::add_import(program);
   waiver::add_export(program);
   waiver::add_config(program);

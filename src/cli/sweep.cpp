@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
+#include "core/text/shell.h"
 #include "core/threads.h"
 #include "study/claims/claim.h"
 #include "study/sweep.h"
@@ -52,16 +53,6 @@ std::vector<size_t> chosen_runs(const std::string& text, size_t runs) {
   return chosen;
 }
 
-// A word as the shell reads it back.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=,:+@%-";
-  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
-
 // How this program sweeps the study into that folder.
 std::vector<std::string> command_of(const SweepCall& call, const std::string& program,
                                     const std::string& directory) {
@@ -79,7 +70,7 @@ void print_commands(const SweepCall& call, const SweepPlan& plan, size_t runs) {
     command.insert(command.end(),
                    {"--threads", std::to_string(std::max<int64_t>(1, threads() / call.jobs))});
   std::string text;
-  for (const std::string& word : command) text += quoted(word) + " ";
+  for (const std::string& word : command) text += shell_word(word) + " ";
   for (size_t i = 0; i < runs; ++i)
     if (plan.only.empty() || std::ranges::find(plan.only, i) != plan.only.end())
       print_result("{}--only {}\n", text, i + 1);

@@ -19,10 +19,16 @@ int64_t index_of(const Log& log, const std::string& series, const WaiverPlace& a
                          : axis == "head"       ? at.head
                          : axis == "query_role" ? 0  // all of them
                          : axis == "key_role"   ? at.role
+                         : axis == "added"      ? at.added
                                                 : at.key;
     index = index * log.axes().at(axis) + here;
   }
   return index;
+}
+
+// The one of the same quantity by added keys.
+std::string series_of_added(const std::string& series) {
+  return series == "received_attention" ? "added_attention" : "added_" + series;
 }
 
 int64_t find_onset_layer(const Log& log, ProbeValues& probe, const WaiverPlace& at,
@@ -74,7 +80,9 @@ const Log::Data& ProbeValues::all(const std::string& series) {
 
 std::vector<double> ProbeValues::at(const std::string& series, const WaiverPlace& place) {
   const std::string by_role = "role_" + series;
-  const std::string& name = place.role >= 0 && has(by_role) ? by_role : series;
+  const std::string name = place.added >= 0                  ? series_of_added(series)
+                           : place.role >= 0 && has(by_role) ? by_role
+                                                             : series;
   return all(name).over_rows(index_of(log_, name_of(name), place));
 }
 

@@ -39,7 +39,8 @@ class ProbeValues {
   bool has(const std::string& series) const { return log_.has("probe", series); }
   /// The whole series. REQUIRES: the log has it.
   const Log::Data& all(const std::string& series);
-  /// Its values at one place, probe by probe. REQUIRES: the log has the series.
+  /// Its values at one place, probe by probe. REQUIRES: the log has the series, for an added key
+  /// its attention and value ratio alone.
   std::vector<double> at(const std::string& series, const WaiverPlace& place);
 
  private:

@@ -24,6 +24,7 @@
 #include "run/log_file.h"
 #include "run/memory.h"
 #include "run/run_log.h"
+#include "run/story_report.h"
 #include "run/summary.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
@@ -74,6 +75,9 @@ class Run {
     write_summary(log_->log(), config_.probe);
     flush();
     console_.line(fmt::format("Done: {}", fmt::join(verdict(), ", ")));
+    std::string story = story_report(log_->log(), directory_.folder(), selection_of(log_->log()));
+    story.pop_back();  // the line's own end
+    console_.line("\n" + story);
   }
 
   /// Saves the state of the last whole step, where training has begun, and says so.

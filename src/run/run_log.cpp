@@ -135,6 +135,17 @@ void name_roles(Log& log, const Dataset& data) {
   name("key_role", key_role_names(data));
 }
 
+// The token of each position, where all sequences have the same.
+std::vector<std::string> common_tokens(const Prober& prober, int64_t sequences) {
+  std::vector<std::string> common = prober.tokens_of(0);
+  for (int64_t b = 1; b < sequences; ++b) {
+    const std::vector<std::string> other = prober.tokens_of(b);
+    for (size_t t = 0; t < common.size(); ++t)
+      if (common[t] != other[t]) common[t].clear();
+  }
+  return common;
+}
+
 }  // namespace
 
 void define_probe(Log& log, const Prober& prober) {
@@ -173,6 +184,14 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);
+  const auto names = common_tokens(prober, config.probe.batch);
+  log_.set({"probe",
+            "position_name",
+            {"position"},
+            "1",
+            "position name",
+            "the token that every probe sequence has there; empty where they differ"},
+           std::span<const std::string>(names));
   if (!config.probe.mechanism.empty())
     for (const SeriesSpec& spec : mechanism_series()) log_.define(spec);
   if (config.probe.snapshots.empty()) return;

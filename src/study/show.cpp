@@ -1,0 +1,269 @@
+#include "study/show.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "config/config.h"
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/files/json.h"
+#include "core/text/shell.h"
+#include "core/text/table.h"
+#include "run/directory.h"
+#include "run/story.h"
+#include "run/story_report.h"
+#include "study/index.h"
+#include "study/unfinished.h"
+
+namespace fs = std::filesystem;
+
+namespace waiver {
+namespace {
+
+constexpr int64_t kShownWidth = 80;
+
+/// A run with a log.
+struct ShownRun {
+  Log log;
+  Config config;
+  std::optional<Selection> selection;  // besides the log's own
+};
+
+SelectedBy selected_by_from(const std::string& text) {
+  for (const SelectedBy by : {SelectedBy::mask, SelectedBy::position_encoding,
+                              SelectedBy::feature_distribution, SelectedBy::mixed})
+    if (text == to_text(by)) return by;
+  return SelectedBy::nothing;
+}
+
+/// What a sweep's mechanism.json says of its runs, which it tested at their end.
+class SweepMechanism {
+ public:
+  explicit SweepMechanism(const fs::path& sweep) : file_(sweep / "mechanism.json") {
+    if (fs::exists(file_)) json_ = parse_json(read_file(file_));
+  }
+  std::optional<Selection> find(const SweepIndex::Run& run, int64_t step) const try {
+    if (json_.is_null()) return {};
+    for (const Json& group : json_.at("groups")) {
+      if (group.at("group") != run.group) continue;
+      for (const Json& one : group.at("runs"))
+        if (one.at("seed") == run.seed) return selection_from(one, step);
+    }
+    return {};
+  } catch (const Json::exception&) {
+    throw Error(file_.string(), "this is not what `waiver probe SWEEP --mechanism` writes",
+                "It is damaged: move it away, or ask anew.");
+  }
+
+ private:
+  static Selection selection_from(const Json& one, int64_t step) {
+    const auto share = [&](const char* name) {
+      const Json& x = one.at("follows").at(name);
+      return x.is_null() ? NAN : x.get<double>();
+    };
+    return {step,
+            selected_by_from(one.at("selected_by")),
+            share("encoding"),
+            share("content"),
+            share("both"),
+            one.at("key")};
+  }
+
+  fs::path file_;
+  Json json_;
+};
+
+// Throws Error where the log is damaged; REQUIRES: it is there.
+ShownRun open_run(const fs::path& run) {
+  Log log = Log::open(run / "log.h5");
+  Config config = parse_config(log.config(), log.path().string());
+  std::optional<Selection> selection;
+  if (fs::exists(run / kMechanismFile)) selection = selection_of(Log::open(run / kMechanismFile));
+  return {std::move(log), std::move(config), selection};
+}
+
+std::optional<Selection> newest(const ShownRun& run, const std::optional<Selection>& of_sweep) {
+  return newer(newer(selection_of(run.log), run.selection), of_sweep);
+}
+
+// Of a run in a sweep's folder.
+std::optional<Selection> selection_in_sweep(const fs::path& run, int64_t step) {
+  const fs::path whole = fs::weakly_canonical(run), sweep = whole.parent_path();
+  if (!is_sweep(sweep)) return {};
+  for (const SweepIndex::Run& each : SweepIndex::read(sweep).runs)
+    if (each.name == whole.filename()) return SweepMechanism(sweep).find(each, step);
+  return {};
+}
+
+[[noreturn]] void refuse_without_log(const fs::path& run) {
+  if (run_status(run.string()) == "done")
+    throw UsageError(run.string(), "this run has no log, as one that was imported",
+                     fmt::format("waiver probe {} looks at its model.", shell_word(run.string())));
+  throw UsageError(
+      run.string(),
+      fmt::format("this run has logged nothing yet ({})", unfinished_state(run, 0).first),
+      "Wait for its first probe, or continue it with waiver train … --resume.");
+}
+
+int64_t narrowed(int64_t width) { return width > 0 ? std::min(width, kShownWidth) : kShownWidth; }
+
+std::string folded_text(const std::string& text, int64_t width) {
+  return to_text({{{.wraps = true}}, {{text}}}, width);
+}
+
+// `240`; `240, gone`; `last 2 only`, of the probes; `none`.
+std::string emerged_text(const Story& s) {
+  if (!s.has_waiver()) return "none";
+  if (!s.when.emerged()) return fmt::format("last {} only", s.when.lasting);
+  return fmt::format("{}{}", s.when.onset, s.when.lasts() ? "" : ", gone");
+}
+
+std::string change_text(const std::vector<double>& series) {
+  return fmt::format("{} → {}", short_number(series.front()), short_number(series.back()));
+}
+
+/// The rows of a sweep.
+struct SweepStories {
+  Table finished{{{}, {.wraps = true}, {}, {.wraps = true}, {}, {}, {.wraps = true}},
+                 {{"run", "emerged", "head", "key", "attention", "value", "selected by"}},
+                 0,
+                 true};
+  Table unfinished{{{}, {.wraps = true}}, {}};
+  struct Group {
+    std::string name;
+    int64_t runs = 0;
+    std::vector<int64_t> onsets;
+  };
+  std::vector<Group> groups;
+  bool asked = false;  // whether any row says what selects
+
+  int64_t emerged() const {
+    int64_t count = 0;
+    for (const Group& group : groups) count += std::ssize(group.onsets);
+    return count;
+  }
+
+  void add(const SweepIndex::Run& run, const fs::path& place, const SweepMechanism& mechanism) {
+    try {
+      if (run_status(place.string()) == "done" && fs::exists(place / "log.h5"))
+        add_finished(run, open_run(place), mechanism);
+      else
+        add_unfinished(run, place);
+    } catch (const Error& problem) {
+      unfinished.rows.push_back({run.name, fmt::format("unreadable: {}", problem.what())});
+    }
+  }
+
+ private:
+  void add_unfinished(const SweepIndex::Run& run, const fs::path& place) {
+    if (!is_run(place) && fs::exists(place.parent_path() / "records" / (run.name + ".json"))) {
+      unfinished.rows.push_back({run.name, "only its record is here, not its log"});
+      return;
+    }
+    const auto steps = [&]() -> int64_t {
+      if (!fs::exists(place / "config.yaml")) return 0;
+      return load_config((place / "config.yaml").string(), {}).train.steps;
+    };
+    const auto [state, more] = unfinished_state(place, steps());
+    unfinished.rows.push_back(
+        {run.name, more.empty() ? state : fmt::format("{}: {}", state, more)});
+  }
+
+  void add_finished(const SweepIndex::Run& run, const ShownRun& shown,
+                    const SweepMechanism& mechanism) {
+    if (groups.empty() || groups.back().name != run.group) groups.push_back({run.group, 0, {}});
+    ++groups.back().runs;
+    const auto story = story_of(shown.log, shown.config.probe);
+    if (!story) {
+      finished.rows.push_back(
+          {run.name, Cell(shown.log.steps("probe").empty() ? "no probes" : "no attention", 6)});
+      return;
+    }
+    if (story->when.emerged()) groups.back().onsets.push_back(story->when.onset);
+    const auto selection = newest(shown, mechanism.find(run, story->steps.back()));
+    asked |= selection.has_value();
+    finished.rows.push_back(
+        {run.name, emerged_text(*story), fmt::format("{}.{}", story->at.layer, story->at.head),
+         story->at.key_name(), change_text(story->attention), change_text(story->value_ratio),
+         selection ? selected_by_text(*selection) : ""});
+  }
+};
+
+// `3 of 3, at step 240 (110 to 280)`
+std::string group_text(SweepStories::Group group) {
+  std::string text = fmt::format("{} of {}", group.onsets.size(), group.runs);
+  if (group.onsets.empty()) return text;
+  std::ranges::sort(group.onsets);
+  text += fmt::format(", at step {}", group.onsets[(group.onsets.size() - 1) / 2]);
+  if (group.onsets.front() != group.onsets.back())
+    text += fmt::format(" ({} to {})", group.onsets.front(), group.onsets.back());
+  return text;
+}
+
+// The rows, and in how many runs of each group one emerged.
+std::string finished_text(const SweepStories& all, int64_t width) {
+  Table table = all.finished;
+  if (!all.asked) {
+    table.columns.pop_back();
+    for (auto& row : table.rows) {
+      if (row.size() > 2) row.pop_back();
+      row.back().columns = std::min(row.back().columns, table.columns.size() - 1);
+    }
+  }
+  Table groups{{{}, {.wraps = true}}, {}, 2};
+  int64_t runs = 0;
+  for (const SweepStories::Group& group : all.groups) {
+    runs += group.runs;
+    groups.rows.push_back({group.name, group_text(group)});
+  }
+  const bool several = all.groups.size() > 1 && std::ssize(all.groups) < runs;
+  return to_text(table, width) +
+         fmt::format("\nA waiver element emerged in {} of {} finished runs{}\n", all.emerged(),
+                     runs, several ? ":" : ".") +
+         (several ? to_text(groups, width) : "");
+}
+
+}  // namespace
+
+std::string show_run(const fs::path& run, int64_t width) {
+  if (!fs::exists(run / "log.h5")) refuse_without_log(run);
+  const ShownRun shown = open_run(run);
+  const int64_t steps = shown.config.train.steps;
+  const auto probes = shown.log.steps("probe");
+  const int64_t last = probes.empty() ? 0 : probes.back();
+  const auto known = newest(shown, selection_in_sweep(run, last));
+  if (run_status(run.string()) == "done") return story_report(shown.log, run, known, true, width);
+  const auto [state, more] = unfinished_state(run, steps);
+  std::string text = folded_text(
+      fmt::format("This run is not finished: {}{}.", state, more.empty() ? "" : ", " + more),
+      narrowed(width));
+  if (!probes.empty()) text += fmt::format("Its last probe is of step {} of {}.\n", last, steps);
+  text += "\n" + story_report(shown.log, run, known, false, width);
+  if (state == "running") return text;
+  return text + fmt::format("Next: waiver train {} --out {} --resume\n",
+                            shell_word((run / "config.yaml").string()), shell_word(run.string()));
+}
+
+std::string show_sweep(const fs::path& sweep, int64_t width) {
+  const SweepIndex index = SweepIndex::read(sweep);
+  const SweepMechanism mechanism(sweep);
+  SweepStories all;
+  for (const SweepIndex::Run& run : index.runs) all.add(run, sweep / run.name, mechanism);
+  std::string text = all.groups.empty() ? "" : finished_text(all, narrowed(width)) + "\n";
+  if (!all.unfinished.rows.empty())
+    text += fmt::format("Not finished, {} of {} runs:\n{}\n", all.unfinished.rows.size(),
+                        index.runs.size(), to_text(all.unfinished, narrowed(width)));
+  const std::string folder = shell_word(sweep.string());
+  if (all.groups.empty())
+    return text + fmt::format("Next: waiver sweep STUDY --out {} --resume\n", folder);
+  if (all.emerged() > 0 && !all.asked)
+    text += fmt::format("What selects them: waiver probe {} --mechanism\n", folder);
+  return text + fmt::format("Next: waiver show {}\n",
+                            shell_word((sweep / all.finished.rows[1].front().text).string()));
+}
+
+}  // namespace waiver

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace waiver {
+
+/// What happened in a run, as its log tells it (run/story_report.h); what selects its waiver also
+/// from its mechanism.h5 and from the mechanism.json of the sweep that it belongs to. Of a run that
+/// is not finished, its state first. Throws UsageError where the run has no log.
+std::string show_run(const std::filesystem::path& run, int64_t width = 0);
+
+/// The same of a sweep, a row for each finished run: when a waiver element emerged, where, with
+/// what α and r_V at the first and the last probe, and what selects it; then in how many runs of
+/// each group; then the runs that are not finished, and why. A log that cannot be read is reported
+/// in its row.
+std::string show_sweep(const std::filesystem::path& sweep, int64_t width = 0);
+
+}  // namespace waiver
