@@ -39,7 +39,7 @@ def draw_blocks(axes, record: dict, layers: int) -> None:
     axes[0].plot(blocks["left"], marker="o", markersize=4, label="without the block")
     axes[0].plot(blocks["left without MLP"], marker="s", markersize=4, label="without its MLP at the first place")
     axes[0].plot(blocks["left without MLP elsewhere"], color="gray", linestyle="--", label="… at another place")
-    by_layer(axes[0], "share of the first place's waivers behind it that are left", layers)
+    by_layer(axes[0], "share of its waivers behind that are left", layers)
     axes[1].plot(blocks["norm"], marker="s", markersize=4, color="C1", label="without the block's MLP at the first place")
     axes[1].axhline(blocks["natural norm"], color="gray", linewidth=0.8, label="untouched")
     by_layer(axes[1], f"residual ratio of the first place after layer {blocks['norm read after layer']}", layers)
