@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <map>
 #include <set>
-#include <span>
+#include <tuple>
 #include <utility>
 
 #include "core/statistics/order.h"

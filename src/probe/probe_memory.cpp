@@ -5,7 +5,6 @@
 
 #include "autograd/ops/ops.h"
 #include "probe/events/event.h"
-#include "probe/metrics/reduce.h"
 #include "probe/prober.h"
 #include "probe/roles.h"
 
@@ -125,10 +124,8 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
   for (const RegisteredMetric& entry : metrics()) {
     if (entry.when > which) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
-    // Of each head all layers', and while a layer is measured those of each of its sequences.
-    if (entry.name == "delta_logit")
-      out.kept = Shape{m.layers + rows, m.heads, data.vocabulary(), sizeof(Mean)}.size();
     const std::unique_ptr<Metric> metric = entry.make();
+    out.held += metric->held(m, data, rows);
     gradients |= metric->of_gradients();
     for (const SeriesSpec& series : metric->series())
       out.row += row_size(series, m, data, config) * static_cast<int64_t>(sizeof(float));

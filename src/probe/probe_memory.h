@@ -11,14 +11,14 @@ namespace waiver {
 
 /// The memory that probing a model takes, in bytes, found without a pass: the pass of one part of
 /// the probe batch, the gradients that are restored where metrics look at gradients, what metrics
-/// keep for each token of the vocabulary, and the maps of a snapshot. `row` is what one probe adds
+/// hold besides their series, and the maps of a snapshot. `row` is what one probe adds
 /// to the log, `map` what one snapshot adds.
 struct ProbeMemory {
-  int64_t pass = 0, gradients = 0, kept = 0, maps = 0;
+  int64_t pass = 0, gradients = 0, held = 0, maps = 0;
   int64_t row = 0, map = 0;
 
   /// Without maps.
-  int64_t metrics() const { return pass + gradients + kept; }
+  int64_t metrics() const { return pass + gradients + held; }
 };
 // All of these throw TooLarge. REQUIRES: called in the rehearsal in which the model was built.
 

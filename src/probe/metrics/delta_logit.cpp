@@ -18,6 +18,10 @@ class DeltaLogit : public Metric {
              "tokens that occur (Guo et al., 2410.13835); NaN without such a query"}};
   }
   bool of_attention() const override { return true; }
+  // Of each head the means of all layers, and while a layer is measured those of each sequence.
+  int64_t held(const ModelConfig& m, const Dataset& data, int64_t at_once) const override {
+    return Shape{m.layers + at_once, m.heads, data.vocabulary(), sizeof(Mean)}.size();
+  }
   void begin(const ProbeContext& context) override {
     c_ = context;
     means_.assign(c_.layers * c_.heads * c_.data->vocabulary(), {});

@@ -168,18 +168,16 @@ class ElementStates : public Metric {
     parallel_tiles(view.batch->batch, [&](int64_t b) {
       const int64_t n = view.length(b), row = (view.layer * c_.sequences + view.begin + b) * T;
       const float* first = view.resid.row(b * T);
-      std::vector<double> norms(n), sizes(n * C);
-      double total = 0;
-      for (int64_t t = 0; t < n; ++t) total += norms[t] = norm(first + t * C, C);
+      const StreamNorms norms = stream_norms(view, b, C);
+      std::vector<double> sizes(n * C);
       std::transform(first, first + n * C, sizes.begin(), [](float x) { return std::abs(x); });
       const double middle = median(sizes);
       for (int64_t t = 0; t < n; ++t) {
         const float* h = first + t * C;
-        const double others = (total - norms[t]) / static_cast<double>(n - 1);
-        values_[0][row + t] = static_cast<float>(norms[t] / others);
-        values_[1][row + t] = static_cast<float>(dot(h, first, C) / (norms[t] * norms[0]));
-        values_[2][row + t] = static_cast<float>(std::count_if(
-            h, h + C, [&](float x) { return std::abs(x) > 100 && std::abs(x) > 1000 * middle; }));
+        const double own = norms.own[t], others = norms.others[t];
+        values_[0][row + t] = static_cast<float>(others != 0 ? own / others : std::nan(""));
+        values_[1][row + t] = static_cast<float>(dot(h, first, C) / (own * norms.own[0]));
+        values_[2][row + t] = static_cast<float>(massive_activations(h, C, middle));
       }
     });
   }

@@ -52,12 +52,8 @@ class MassiveActivations : public Metric {
       for (int64_t i = 0; i < 3; ++i) row[i].add(largest[i]);
       row[3].add(middle);
       if (middle != 0) row[4].add(largest[0] / middle);
-      for (int64_t t = 0; t < n; ++t) {
-        const float* x = h + t * C;
-        row[kSizes + t].add(static_cast<double>(std::count_if(x, x + C, [&](float value) {
-          return std::abs(value) > 100 && std::abs(value) > 1000 * middle;
-        })));
-      }
+      for (int64_t t = 0; t < n; ++t)
+        row[kSizes + t].add(static_cast<double>(massive_activations(h + t * C, C, middle)));
     });
   }
   void finish() override {

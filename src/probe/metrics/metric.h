@@ -84,6 +84,9 @@ class Metric {
   /// Whether it looks at attention: then it is not shown blocks without attention, and has NaN for
   /// them.
   virtual bool of_attention() const { return false; }
+  /// Bytes that it holds besides its series, where these are many: of a probe in which so many
+  /// sequences pass at once.
+  virtual int64_t held(const ModelConfig&, const Dataset&, int64_t /*at_once*/) const { return 0; }
   virtual void begin(const ProbeContext& context) = 0;
   virtual void layer(const LayerView&) {}
   /// [B·T, V], or the model's answers to features [B·T, C].

@@ -68,6 +68,24 @@ double median_value_norm(const LayerView& view, int64_t b, int64_t h) {
   return median(sorted);
 }
 
+StreamNorms stream_norms(const LayerView& view, int64_t b, int64_t width) {
+  const int64_t n = view.length(b);
+  StreamNorms out;
+  double total = 0;
+  for (int64_t t = 0; t < n; ++t) {
+    out.own.push_back(norm(view.resid.row(b * view.batch->tokens + t), width));
+    total += out.own.back();
+  }
+  for (const double own : out.own)
+    out.others.push_back(n > 1 ? (total - own) / static_cast<double>(n - 1) : std::nan(""));
+  return out;
+}
+
+int64_t massive_activations(const float* h, int64_t width, double middle) {
+  return std::count_if(h, h + width,
+                       [&](float x) { return std::abs(x) > 100 && std::abs(x) > 1000 * middle; });
+}
+
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer) {
   const ModelConfig& config = model.config();
   const int64_t H = config.heads, C = config.width, D = config.channels_per_head(),

@@ -42,6 +42,15 @@ struct ValueNorms {
 ValueNorms value_norms(const LayerView& view, const Transformer& model);
 /// The median of ‖W_O^h v_j‖ over the tokens j of a sequence, what a value ratio is divided by.
 double median_value_norm(const LayerView& view, int64_t b, int64_t h);
+/// ‖h[t]‖ of the tokens of a sequence in the residual stream, and the mean over its other tokens,
+/// NaN where there are none; [length(b)] each.
+struct StreamNorms {
+  std::vector<double> own, others;
+};
+StreamNorms stream_norms(const LayerView& view, int64_t b, int64_t width);
+/// How many of a token's numbers are massive activations: |h| > 100 and |h| > 1000 × `middle`, the
+/// median of |h| in its sequence (Sun et al., 2402.17762).
+int64_t massive_activations(const float* h, int64_t width, double middle);
 /// ‖W_O^h v_*‖ of the added keys of a block, [H, A]; no sequence influences them, so those of the
 /// sink tokens are in the first rows of qkv [B·S, 3HD].
 std::vector<double> added_value_norms(const Tensor& qkv, const Transformer& model, int64_t layer);

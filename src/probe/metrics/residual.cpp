@@ -25,17 +25,13 @@ class Residual : public Metric {
   void layer(const LayerView& view) override {
     const int64_t T = c_.tokens;
     reduce_heads(view, 1, 3 * T, means_, [&](int64_t b, int64_t, Mean* row) {
-      const int64_t n = view.length(b);
-      std::vector<double> norms(n);
-      double total = 0;
-      for (int64_t t = 0; t < n; ++t) {
-        total += norms[t] = norm(view.resid.row(b * T + t), c_.width);
-        row[t].add(norms[t]);
-      }
-      for (int64_t t = 0; n > 1 && t < n; ++t) {
-        const double others = (total - norms[t]) / static_cast<double>(n - 1);
-        row[T + t].add(norms[t] - others);
-        if (others != 0) row[2 * T + t].add(norms[t] / others);
+      const StreamNorms norms = stream_norms(view, b, c_.width);
+      for (int64_t t = 0; t < view.length(b); ++t) {
+        const double own = norms.own[t], others = norms.others[t];
+        row[t].add(own);
+        if (std::isnan(others)) continue;
+        row[T + t].add(own - others);
+        if (others != 0) row[2 * T + t].add(own / others);
       }
     });
   }
