@@ -70,12 +70,7 @@ std::string steps_text(int64_t count) {
 
 // When the value drained after attention rose; empty where either did not, for good.
 std::string lag_text(const Story& s) {
-  const bool added = s.enrichment.empty();
-  const int64_t rose = find_onset(s.steps, added ? s.attention : s.enrichment,
-                                  added ? s.thresholds.received_attention : s.thresholds.enrichment)
-                           .step,
-                drained =
-                    find_onset(s.steps, s.value_ratio, s.thresholds.value_ratio, Side::below).step;
+  const int64_t rose = s.attention_rose(), drained = s.value_drained();
   if (rose < 0 || drained < 0) return "";
   if (drained == s.steps.front()) return "; the value was small from the first probe on";
   if (drained == rose) return "; the value drained as attention rose";
@@ -125,6 +120,15 @@ std::string short_number(double x) {
   std::string text = fmt::format("{:.2f}", x);
   if (text.starts_with("0.")) return text.substr(1);
   return fmt::format("{:.1f}", x);
+}
+
+int64_t Story::attention_rose() const {
+  if (enrichment.empty()) return find_onset(steps, attention, thresholds.received_attention).step;
+  return find_onset(steps, enrichment, thresholds.enrichment).step;
+}
+
+int64_t Story::value_drained() const {
+  return find_onset(steps, value_ratio, thresholds.value_ratio, Side::below).step;
 }
 
 std::string Story::key_text() const {

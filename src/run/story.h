@@ -24,6 +24,10 @@ struct Story {
   std::vector<double> attention, enrichment, value_ratio;
 
   bool has_waiver() const { return when.emerged() || when.lasts(); }
+  /// The step at which attention rose: E above its threshold, for an added key α above its own, for
+  /// kPersistence probes; and at which the value drained: r_V below its own. −1: never.
+  int64_t attention_rose() const;
+  int64_t value_drained() const;
   /// ``position 0 (`<s>`)``, ``tokens of the role `trigger` ``, `added key 0`.
   std::string key_text() const;
 };
