@@ -13,7 +13,8 @@
 namespace waiver {
 namespace {
 
-constexpr int64_t kBudget = int64_t{4} << 20;  // bytes before compression
+constexpr int64_t kBudget = int64_t{4} << 20;     // bytes of α by position, before compression
+constexpr int64_t kMapBudget = int64_t{3} << 17;  // bytes of maps in the page
 constexpr int64_t kPositionSteps = 60, kLeastTokens = 32;
 
 Json rows_of(const std::vector<int64_t>& steps) { return whole_array(steps, {std::ssize(steps)}); }
@@ -140,10 +141,22 @@ std::vector<double> cropped(const std::vector<double>& maps, int64_t tokens, int
   return out;
 }
 
+// The first `count` queries and keys of all maps.
+Json packed_maps(const Log& log, const std::vector<double>& maps, const std::vector<int64_t>& steps,
+                 int64_t count) {
+  const std::vector<double> kept = cropped(maps, log.axes().at("key"), count);
+  const std::vector<int64_t> shape{std::ssize(steps), log.axes().at("layer"), log.axes().at("head"),
+                                   count, count};
+  return are_shares(kept) ? share_array(kept, shape) : rounded_array(kept, shape);
+}
+
+int64_t size_of(const Json& packed) {
+  return std::ssize(packed.at("data").get_ref<const std::string&>());
+}
+
 }  // namespace
 
-Json story_data(const Log& log, const Story& story) {
-  ProbeValues probe(log);
+Json story_data(const Log& log, ProbeValues& probe, const Story& story) {
   const int64_t S = std::ssize(story.steps);
   Json out = {{"place",
                {{"layer", story.at.layer},
@@ -166,8 +179,7 @@ Json story_data(const Log& log, const Story& story) {
   return out;
 }
 
-Json strongest_data(const Log& log) {
-  ProbeValues probe(log);
+Json strongest_data(const Log& log, ProbeValues& probe) {
   const int64_t S = std::ssize(log.steps("probe")), L = log.axes().at("layer"),
                 H = log.axes().at("head"), T = log.axes().at("key");
   const auto &alpha = probe.all("received_attention").values,
@@ -197,8 +209,7 @@ Json strongest_data(const Log& log) {
           {"value_ratio", drained.json()}};
 }
 
-Json position_data(const Log& log) {
-  ProbeValues probe(log);
+Json position_data(const Log& log, ProbeValues& probe) {
   const std::vector<int64_t> steps = log.steps("probe");
   const std::vector<double>& alpha = probe.all("received_attention").values;
   const int64_t row = std::ssize(alpha) / std::max<int64_t>(std::ssize(steps), 1);
@@ -219,21 +230,27 @@ Json position_data(const Log& log) {
 Json snapshot_data(const Log& log) {
   const std::vector<int64_t> steps = log.steps("snapshot");
   if (steps.empty()) return nullptr;
-  const int64_t S = std::ssize(steps), L = log.axes().at("layer"), H = log.axes().at("head"),
-                T = log.axes().at("key");
-  const auto most =
-      static_cast<int64_t>(std::sqrt(static_cast<double>(kBudget) / double(2 * S * L * H)));
-  const int64_t count = std::min(T, std::max(kLeastTokens, most));
+  const int64_t T = log.axes().at("key");
+  const std::vector<double> mean = log.read("snapshot", "pattern_mean").values;
+  int64_t count = T;
+  Json packed = packed_maps(log, mean, steps, count);
+  for (int64_t size = size_of(packed); size > kMapBudget && count > kLeastTokens;
+       size = size_of(packed)) {
+    const double share = std::sqrt(static_cast<double>(kMapBudget) / static_cast<double>(size));
+    count = std::clamp(static_cast<int64_t>(0.98 * share * static_cast<double>(count)),
+                       kLeastTokens, count - 1);
+    packed = packed_maps(log, mean, steps, count);
+  }
   std::vector<std::string> tokens = log.strings("snapshot", "tokens");
   tokens.resize(static_cast<size_t>(count));
-  Json out = {{"steps", rows_of(steps)}, {"tokens", tokens}, {"of", T}, {"count", count}};
+  Json out = {{"steps", rows_of(steps)},
+              {"tokens", tokens},
+              {"of", T},
+              {"count", count},
+              {"pattern_mean", std::move(packed)},
+              {"pattern", packed_maps(log, log.read("snapshot", "pattern").values, steps, count)}};
   if (const Json norms = value_norms(log, steps, count); !norms.is_null())
     out["value_norm"] = norms;
-  for (const char* name : {"pattern", "pattern_mean"}) {
-    const std::vector<double> maps = cropped(log.read("snapshot", name).values, T, count);
-    const std::vector<int64_t> shape{S, L, H, count, count};
-    out[name] = are_shares(maps) ? share_array(maps, shape) : rounded_array(maps, shape);
-  }
   return out;
 }
 

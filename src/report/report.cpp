@@ -44,10 +44,9 @@ Json probed_data(const ReportRequest& request) {
   tell(saved.memory);
   load_model(saved);
   const Log log = probe_saved(saved, {}, request.file(), Maps::keep);
-  Json data = run_data(log, {request.path, "", {}, request.file()});
-  data["missing"].push_back(
-      fmt::format("Looked at once, at step {}: {}.", saved.step, described(*request.given, saved)));
-  return data;
+  const std::string looked_at =
+      fmt::format("looked at once, at step {}: {}", saved.step, described(*request.given, saved));
+  return run_data(log, {request.path, "", looked_at, {}, request.file()});
 }
 
 void check_file(const fs::path& file) {
@@ -69,7 +68,8 @@ Json report_data(const ReportRequest& request) {
   if (!fs::exists(path / "log.h5")) refuse_without_log(path);
   const Log log = Log::open(path / "log.h5");
   const Config config = parse_config(log.config(), log.path().string());
-  return run_data(log, {path, state_of(path, config), saved_selection(log, path), request.file()});
+  return run_data(log,
+                  {path, state_of(path, config), "", saved_selection(log, path), request.file()});
 }
 
 void write_report(const ReportRequest& request) {

@@ -17,14 +17,22 @@ namespace fs = std::filesystem;
 namespace waiver {
 namespace {
 
-std::string what_was_trained(const Config& c) {
-  return fmt::format(
-      "{} layer{} × {} head{}, width {}, context {}, position {}, normalizer {} · {} · {} steps of "
-      "{} sequences, {} · seeds {} (init), {} (data)",
-      c.model.layers, c.model.layers == 1 ? "" : "s", c.model.heads, c.model.heads == 1 ? "" : "s",
-      c.model.width, c.model.context, c.model.position.name(), c.model.attention.normalizer.name(),
-      c.data.name(), c.train.steps, c.train.batch, c.train.optimizer.name(), c.seed.init,
-      c.seed.data);
+std::string counted(int64_t count, const char* word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+std::string model_line(const Config& c) {
+  return fmt::format("{} × {}, width {}, context {}, position {}, mask {}, normalizer {}",
+                     counted(c.model.layers, "layer"), counted(c.model.heads, "head"),
+                     c.model.width, c.model.context, c.model.position.name(),
+                     c.model.attention.mask.name(), c.model.attention.normalizer.name());
+}
+
+std::string training_line(const Config& c) {
+  return fmt::format("{}, {}, {} of {}, {}, seeds {} (init) and {} (data)", c.data.name(),
+                     c.train.objective.name(), counted(c.train.steps, "step"),
+                     counted(c.train.batch, "sequence"), c.train.optimizer.name(), c.seed.init,
+                     c.seed.data);
 }
 
 // The series of a group that have no axis but the step: {steps, series: [{name, label, units,
@@ -55,7 +63,7 @@ Json checkpoints(const RunPage& run) {
   return out;
 }
 
-std::vector<std::string> missing_parts(const Log& log, const Config& config) {
+std::vector<std::string> missing_parts(const Log& log, const Config& config, const RunPage& run) {
   std::vector<std::string> out;
   if (config.probe.every == 0)
     out.push_back("This run has no probes (probe.every: 0): nothing is known of its attention.");
@@ -63,8 +71,8 @@ std::vector<std::string> missing_parts(const Log& log, const Config& config) {
     out.push_back("There is no probe in the log yet.");
   else if (log.steps("snapshot").empty())
     out.push_back("There are no attention maps: no step of probe.snapshots was reached.");
-  if (log.steps("train").empty() && log.steps("eval").empty())
-    out.push_back("There is no loss in the log: it is of a model that was looked at, not trained.");
+  if (run.looked_at.empty() && log.steps("train").empty())
+    out.push_back("There is no training loss in the log yet.");
   return out;
 }
 
@@ -73,7 +81,8 @@ void add_selection(Json& out, const Config& config, const Story& story, const Ru
   if (run.selection) {
     out["selected_by"] = selected_by_text(*run.selection);
     out["selection_of"] = fmt::format("{}, step {}", run.selection->key, run.selection->step);
-  } else if (story.has_waiver() && run.state.empty() && refuse_mechanism(config.model).empty()) {
+  } else if (story.has_waiver() && run.state.empty() && run.looked_at.empty() &&
+             refuse_mechanism(config.model).empty()) {
     out["ask"] = fmt::format("waiver probe {} --mechanism --all-checkpoints",
                              shell_word(run.folder.string()));
   }
@@ -85,10 +94,12 @@ Json run_data(const Log& log, const RunPage& run) {
   const Config config = parse_config(log.config(), log.path().string());
   const fs::path whole = fs::absolute(run.folder).lexically_normal();
   Json out = {{"kind", "run"},
+              {"trained", run.looked_at.empty()},
               {"name", (whole.has_filename() ? whole : whole.parent_path()).filename().string()},
-              {"what", what_was_trained(config)},
+              {"what", model_line(config) + " · " +
+                           (run.looked_at.empty() ? training_line(config) : run.looked_at)},
               {"state", run.state},
-              {"missing", missing_parts(log, config)},
+              {"missing", missing_parts(log, config, run)},
               {"layers", config.model.layers},
               {"heads", config.model.heads},
               {"context", config.model.context},
@@ -96,9 +107,10 @@ Json run_data(const Log& log, const RunPage& run) {
   if (const auto story = story_of(log, config.probe)) {
     out["sentence"] = sentence_of(*story);
     add_selection(out, config, *story, run);
-    out["story"] = story_data(log, *story);
-    out["strongest"] = strongest_data(log);
-    out["positions"] = position_data(log);
+    ProbeValues probe(log);
+    out["story"] = story_data(log, probe, *story);
+    out["strongest"] = strongest_data(log, probe);
+    out["positions"] = position_data(log, probe);
     out["position_names"] = log.has("probe", "position_name")
                                 ? log.strings("probe", "position_name")
                                 : std::vector<std::string>();

@@ -14,7 +14,8 @@ namespace waiver {
 /// What is known of a run besides its log.
 struct RunPage {
   std::filesystem::path folder;
-  std::string state;  // of one that is not finished, a sentence; else empty
+  std::string state;      // of one that is not finished, a sentence; else empty
+  std::string looked_at;  // of a model that was probed for the page, on what; else empty
   std::optional<Selection> selection;
   std::filesystem::path page;  // the page's file: links are relative to its folder
 };

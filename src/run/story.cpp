@@ -164,6 +164,12 @@ std::string sentence_of(const Story& s) {
                        : s.at.key >= 0 ? "position " + s.at.key_name()
                                        : s.at.key_name(),
                        short_number(s.attention.back()), shortcoming(s));
+  if (s.steps.size() == 1)
+    return fmt::format(
+        "At step {} there is a waiver element in layer {}, head {}, at {}: attention {}, value "
+        "ratio {}.",
+        s.steps.front(), s.at.layer, s.at.head, s.key_text(), short_number(s.attention.front()),
+        short_number(s.value_ratio.front()));
   return fmt::format("{} in layer {}, head {}, at {}: attention {} → {}, value ratio {} → {}{}.{}",
                      beginning_of(s), s.at.layer, s.at.head, s.key_text(),
                      short_number(s.attention.front()), short_number(s.attention.back()),

@@ -37,8 +37,8 @@ std::optional<Story> story_of(const Log& log, const ProbeConfig& config);
 
 /// The story as a sentence, or two: where and when the waiver element emerged, from what attention
 /// and value ratio at the first probe to what at the last, and how long after α rose (E above its
-/// threshold) the value drained (r_V below its own), each for kPersistence probes; or that there is
-/// none.
+/// threshold) the value drained (r_V below its own), each for kPersistence probes; of a single
+/// probe, what is there; or that there is none.
 std::string sentence_of(const Story& story);
 
 /// `.49`, `1.0`; `undefined` for NaN.

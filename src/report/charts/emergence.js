@@ -17,9 +17,15 @@ function emergence_panels(data) {
   });
 }
 
+// Of a model that was looked at once there are no curves.
+function curves_missing(data, otherwise) {
+  if (!data.story || data.story.steps.length > 1) return otherwise;
+  return data.trained ? "There is one probe only: no curve yet." : null;
+}
+
 chart({
   id: "emergence", title: "Emergence",
-  missing: (data) => (data.story ? "" : data.sentence),
+  missing: (data) => curves_missing(data, data.story ? "" : data.sentence),
   draw(frame, data) {
     const all = emergence_panels(data);
     panels(frame, all, {least: 270});

@@ -28,7 +28,7 @@ chart({
       ["verdict", verdict, verdict_colour, null],
     ];
     const columns = frame.width > 480 ? 2 : 1, width = (frame.width - 20 * (columns - 1)) / columns;
-    const cell = Math.min(46, (width - 34) / heads), tall = Math.max(10, Math.min(34, 300 / layers)), height = tall * layers;
+    const cell = Math.min(46, (width - 64) / heads), tall = Math.max(10, Math.min(34, 300 / layers)), height = tall * layers;
     frame.size(Math.ceil(4 / columns) * (height + 84));
     const words = (l, h) => `layer ${l}, head ${h}, ${own ? `position ${data.strongest.position.at(row, l, h)}` : story.place.key}, step ${step}\n` +
       `α ${short(alpha(l, h))} · E ${short(enrichment(l, h))} · r_V ${short(ratio(l, h))}\n${VERDICTS[verdict(l, h)] || "no attention"}`;

@@ -21,7 +21,7 @@ function loss_panels(data) {
 
 chart({
   id: "loss", title: "Loss and gradient",
-  missing: (data) => (loss_panels(data).length ? "" : "There is no loss in the log."),
+  missing: (data) => (!data.trained ? null : loss_panels(data).length ? "" : "There is no loss in the log."),
   draw(frame, data) {
     const all = loss_panels(data);
     panels(frame, all, {least: 270});

@@ -22,7 +22,7 @@ function norm_panels(data) {
 
 chart({
   id: "norms", title: "Value, key and residual norms",
-  missing: (data) => (data.story && norm_panels(data).length ? "" : "The log has no norms of this key."),
+  missing: (data) => curves_missing(data, data.story && norm_panels(data).length ? "" : "The log has no norms of this key."),
   draw(frame, data) {
     const all = norm_panels(data);
     panels(frame, all, {least: 290});

@@ -27,7 +27,7 @@ chart({
         dot.node().addEventListener("pointerleave", () => tip.hide());
       });
     });
-    frame.svg.append("g").attr("class", "axis").attr("transform", `translate(0,${groups.length * row + 16})`).call(d3.axisBottom(x).ticks(Math.max(2, Math.floor((right - left) / 70))).tickSizeOuter(0));
+    frame.svg.append("g").attr("class", "axis").attr("transform", `translate(0,${groups.length * row + 16})`).call(step_axis(x, Math.max(2, Math.floor((right - left) / 70))));
     frame.sub("Training step at which a waiver element emerged: dot, a run; bar, the setting's median; band, its range over those in which one did.");
     frame.table(["setting", "seed", "emerged at step"], () => data.runs.map((r) => [r.group, r.seed, r.onset >= 0 ? r.onset : r.onset === undefined ? r.state : "never"]));
   },

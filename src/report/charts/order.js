@@ -26,7 +26,7 @@ chart({
       });
       top += block(group);
     }
-    frame.svg.append("g").attr("class", "axis").attr("transform", `translate(0,${top + 4})`).call(d3.axisBottom(x).ticks(Math.max(2, Math.floor((right - left) / 70))).tickSizeOuter(0));
+    frame.svg.append("g").attr("class", "axis").attr("transform", `translate(0,${top + 4})`).call(step_axis(x, Math.max(2, Math.floor((right - left) / 70))));
     frame.svg.append("text").attr("class", "unit").attr("x", right + 24).attr("y", 12).attr("text-anchor", "middle").text("never");
     frame.sub(`Median step over the seeds with its ${Math.round(100 * data.events.level)} % bootstrap interval, at the head and key with the most attention at the end.`);
     frame.table(["setting", "event", "median step", "low", "high"], () => groups.flatMap((g) => g.events.map((e) => [g.name, EVENT_WORDS[e.name] || e.name, ...[e.step, e.low, e.high].map((v) => (Number.isFinite(v) ? v : "never"))])));

@@ -19,6 +19,7 @@ chart({
     const search = element(frame.tools, "input", {type: "search", placeholder: "filter", "aria-label": "filter the runs", id: "filter"});
     const box = element(frame.box, "div", {class: "scroll", tabindex: "0"}), table = element(box, "table", {id: "runs_table"});
     const head = element(element(table, "thead"), "tr"), body = element(table, "tbody");
+    const is_number = ([name, of]) => name !== "seed" && data.runs.some((r) => typeof of(r) === "number");
     const columns = RUN_COLUMNS.filter(([name, of]) => name === "run" || data.runs.some((r) => of(r) !== ""));
     let sorted = null, down = false;
     const fill = () => {
@@ -27,8 +28,8 @@ chart({
       body.replaceChildren();
       for (const run of rows) {
         const line = element(body, "tr", {title: run.sentence || null});
-        for (const [name, of] of columns) {
-          const value = of(run), cell = element(line, "td", {class: typeof value === "number" ? "number" : null});
+        for (const column of columns) {
+          const [name, of] = column, value = of(run), cell = element(line, "td", {class: is_number(column) ? "number" : null});
           if (name === "run" && run.link) element(cell, "a", {href: run.link.split("/").map(encodeURIComponent).join("/")}, value);
           else cell.textContent = typeof value === "number" ? short(value) : value;
         }
@@ -36,7 +37,7 @@ chart({
       frame.sub(`${rows.length} of ${data.runs.length} runs. α and r_V at the last probe, at the head and key of the run's sentence; loss: of the last validation, nat a token.`);
     };
     for (const column of columns) {
-      const cell = element(head, "th", {scope: "col"}), button = element(cell, "button", {type: "button", title: "Sort by this column"}, column[0]);
+      const cell = element(head, "th", {scope: "col", class: is_number(column) ? "number" : null}), button = element(cell, "button", {type: "button", title: "Sort by this column"}, column[0]);
       button.addEventListener("click", () => {
         down = sorted === column && !down;
         sorted = column;

@@ -14,7 +14,7 @@ function time_panels(data) {
 
 chart({
   id: "time", title: "Time",
-  missing: (data) => (data.timing ? "" : "There are no times in the log."),
+  missing: (data) => (!data.trained ? null : data.timing ? "" : "There are no times in the log."),
   draw(frame, data) {
     const all = time_panels(data);
     panels(frame, all, {least: 270});

@@ -5,6 +5,11 @@ function step_scale(steps, left, right) {
   return d3.scaleLinear().domain([Math.min(...steps), Math.max(last, Math.min(...steps) + 1)]).range([left, right]);
 }
 
+// Whole steps only: 0, 500, 1k.
+function step_axis(x, ticks) {
+  return d3.axisBottom(x).tickValues(x.ticks(ticks).filter(Number.isInteger)).tickSizeOuter(0).tickFormat(d3.format("~s"));
+}
+
 // g: where; box: {x, y, width, height}; what: {title, lines: [{name, steps, values, colour, dash, thin}],
 // bands: [{steps, low, high, colour}], zero, low, high, log, thresholds: [{value, text}], marks: [{step, text}], cursor}.
 function panel(g, box, what) {
@@ -55,7 +60,7 @@ function value_scale(what, lines, bottom, top) {
 function draw_axes(g, x, y, {left, right, top, bottom}, what) {
   const ticks = Math.max(2, Math.floor((right - left) / 70));
   g.append("g").attr("class", "axis").attr("transform", `translate(0,${bottom})`)
-    .call(d3.axisBottom(x).ticks(ticks).tickSizeOuter(0).tickFormat((v) => d3.format("~s")(v)));
+    .call(step_axis(x, ticks));
   g.append("g").attr("class", "axis").attr("transform", `translate(${left},0)`)
     .call(d3.axisLeft(y).ticks(4, what.log ? "~g" : undefined).tickSizeOuter(0));
   g.append("text").attr("class", "unit").attr("x", right).attr("y", bottom + 27).attr("text-anchor", "end").text("training step");
