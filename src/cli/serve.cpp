@@ -13,6 +13,7 @@
 
 #ifdef WAIVER_HTTPLIB
 #include <httplib.h>
+#include <sys/socket.h>
 #endif
 
 namespace waiver {
@@ -58,6 +59,12 @@ class WatchedText {
   std::string text_, tag_;
 };
 
+// By default it would share a port with another server.
+void own_port(int socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 void limit(httplib::Server& server) {
   constexpr int kSeconds = 5;
   constexpr size_t kMostBytes = 4096;
@@ -73,6 +80,7 @@ void serve_page(const WatchedPage& page, int port,
                 const std::function<void(const std::string&)>& ready) {
   httplib::Server server;
   limit(server);
+  server.set_socket_options(own_port);
   if (port == 0)
     port = server.bind_to_any_port("127.0.0.1");
   else if (!server.bind_to_port("127.0.0.1", port))

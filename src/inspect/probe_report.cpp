@@ -135,9 +135,9 @@ Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
   const int64_t sequences = saved.config.probe.batch;
   Log log = new_log(path, saved.config, *saved.data, {}, {{"sequence", sequences}});
   define_probe(log, prober);
-  name_positions(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
   if (maps == Maps::keep) {
+    name_positions(log, prober);
     define_snapshots(log, prober);
     log.append("snapshot", saved.step, row_of(prober.snapshot()));
   }

@@ -24,7 +24,7 @@ class Frame {
     this.svg = d3.select(this.plot).append("svg").attr("role", "img").attr("aria-label", spec.title);
     this.table_box = element(this.box, "div", {class: "scroll", tabindex: "0"});
     this.table_box.hidden = true;
-    new ResizeObserver(() => this.plot.clientWidth !== this.width && this.draw()).observe(this.plot);
+    new ResizeObserver(() => this.plot.clientWidth && this.plot.clientWidth !== this.width && this.draw()).observe(this.plot);
   }
   button(text, doc, action) {
     const button = element(this.tools, "button", {type: "button", title: doc}, text);
@@ -32,8 +32,8 @@ class Frame {
     return button;
   }
   draw() {
-    if (this.why || this.spec.html || !this.plot.clientWidth) return;
-    this.width = this.plot.clientWidth;
+    this.width = this.plot.clientWidth || this.width;  // the former while the table is shown
+    if (this.why || this.spec.html || !this.width) return;
     this.svg.selectAll("*").remove();
     this.spec.draw(this, this.data);
     if (!this.table_box.hidden) this.fill_table();
