@@ -56,6 +56,6 @@ function head_axes(g, x, y, {cell, tall, layers, heads}) {
   const axis = g.append("g").attr("class", "axis");
   for (let l = 0; l < layers; l += every(tall)) axis.append("text").attr("x", x + 26).attr("y", y + (l + 0.5) * tall).attr("dy", "0.32em").attr("text-anchor", "end").text(l);
   for (let h = 0; h < heads; h += every(cell)) axis.append("text").attr("x", x + 30 + (h + 0.5) * cell).attr("y", y + tall * layers + 12).attr("text-anchor", "middle").text(h);
-  axis.append("text").attr("x", x).attr("y", y + 6).attr("transform", `rotate(-90 ${x + 8} ${y + 6})`).attr("text-anchor", "end").text("layer");
+  axis.append("text").attr("transform", `translate(${x + 10},${y}) rotate(-90)`).attr("text-anchor", "end").text("layer");
   axis.append("text").attr("x", x + 36 + heads * cell).attr("y", y + tall * layers + 12).text("head");
 }
