@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/config.h"
+#include "core/files/files.h"
 #include "core/text/shell.h"
 #include "probe/mechanism/mechanism.h"
 #include "report/arrays.h"
@@ -16,6 +17,15 @@ namespace fs = std::filesystem;
 
 namespace waiver {
 namespace {
+
+// How long each operation of an update took on the last machine; null where that is not known.
+Json op_times(const fs::path& run) {
+  const fs::path file = run / "environment.json";
+  if (!fs::exists(file)) return nullptr;
+  const Json starts = parse_json(read_file(file));
+  if (!starts.is_array() || starts.empty() || !starts.back().is_object()) return nullptr;
+  return starts.back().value("milliseconds_an_update", Json());
+}
 
 std::string counted(int64_t count, const char* word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
@@ -121,6 +131,7 @@ Json run_data(const Log& log, const RunPage& run) {
   }
   out["snapshots"] = snapshot_data(log);
   for (const char* group : {"train", "eval", "probe", "timing"}) out[group] = scalars(log, group);
+  if (run.looked_at.empty()) out["ops"] = op_times(run.folder);
   out["checkpoints"] = checkpoints(run);
   out["config"] = log.config();
   return out;

@@ -22,7 +22,8 @@ struct RunPage {
 
 /// The data of a run's page: what was trained; the sentence, what selects the waiver, the state and
 /// what is missing, as texts; the story, strongest keys, α by position and snapshots
-/// (report/probe_data.h); /train, /eval, the scalar series of /probe, /timing; links to the
+/// (report/probe_data.h); /train, /eval, the scalar series of /probe, /timing; `ops`: milliseconds
+/// an update by operation and pass, from environment.json; links to the
 /// checkpoints; the config. Parts that the log does not have are null. Throws Error where the log
 /// is damaged.
 Json run_data(const Log& log, const RunPage& run);

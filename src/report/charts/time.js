@@ -7,13 +7,13 @@ function time_panels(data) {
   if (seconds) {
     const lines = [{name: "training with probes", steps, values: seconds.values.along(), colour: "var(--blue)"}];
     if (probes) lines.push({name: "of these, probes", steps, values: probes.values.along(), colour: "var(--orange)", dash: "5 3"});
-    out.push({title: "time", unit: "seconds since the start or the last resumption", zero: true, lines});
+    out.push({title: "time", unit: "seconds since the start or resumption", zero: true, lines});
   }
   return out;
 }
 
 chart({
-  id: "time", title: "Time",
+  id: "time", title: "Time", shape: ["half"],
   missing: (data) => (!data.trained ? null : data.timing ? "" : "There are no times in the log."),
   draw(frame, data) {
     const all = time_panels(data);

@@ -1,7 +1,7 @@
 // Puts the page together, and keeps it up to date while a run trains.
 // The charts of a page, in this order; each is in a file of its name.
 const CHARTS = {
-  run: ["attention_map", "head_map", "alpha_by_position", "emergence", "norms", "loss", "time"],
+  run: ["attention_map", "head_map", "alpha_by_position", "emergence", "norms", "loss", "time", "ops"],
   sweep: ["claims", "multiples", "onsets", "order", "runs"],
 };
 
