@@ -1,0 +1,108 @@
+"""Attention maps of each group's first run at its snapshots, with the text of the tokens."""
+import numpy as np
+import matplotlib.pyplot as plt
+
+from waiver import Refused
+
+from .style import caption, plain, save
+from .subjects import Member, Subjects, label
+
+NAME = "attention"
+SHOWN = 32  # tokens of a map: more, and a waiver's column is too thin to see
+MOST = 5    # maps of a row, unless steps are chosen
+
+
+def chosen_steps(member: Member, wanted: list[int] | None) -> list[int]:
+    have = member.run.steps("snapshot").tolist()
+    if wanted is None:
+        return have if len(have) <= MOST else [have[i] for i in np.linspace(0, len(have) - 1, MOST).round().astype(int)]
+    lacks = [step for step in wanted if step not in have]
+    if lacks:
+        raise Refused(f"{member.run.path}: there is no snapshot of step {lacks[0]}; there are: {', '.join(map(str, have)) or 'none'}")
+    return wanted
+
+
+def window_of(member: Member, tokens: int) -> slice:
+    """The first tokens, or those around the place's key."""
+    key = member.place.key or 0
+    start = 0 if key < SHOWN else min(key - SHOWN // 2, tokens - SHOWN)
+    return slice(start, min(start + SHOWN, tokens))
+
+
+def token_text(text: str) -> str:
+    text = text if len(text) <= 8 else text[:7] + "…"
+    return plain(text.replace(" ", "␣"))
+
+
+def draw_map(axis, weights: np.ndarray, hides_later: bool):
+    hidden = np.triu(np.ones(weights.shape, bool), 1) & hides_later
+    axis.set_facecolor("#f2f2f2")
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.tick_params(length=1.5, pad=1.5)
+    return axis.imshow(np.ma.masked_array(weights, hidden | np.isnan(weights)), vmin=0, vmax=1, cmap="viridis",
+                       interpolation="nearest")
+
+
+def label_ticks(axis, member: Member, shown: slice, with_tokens: bool, left: bool) -> None:
+    places = np.arange(shown.stop - shown.start)
+    tokens = member.run.tokens if with_tokens else []
+    if len(tokens) < shown.stop:
+        ticks = sorted({0, places[-1] // 2, places[-1]})
+        axis.set_xticks(ticks, [shown.start + tick for tick in ticks])
+        axis.set_yticks(ticks, [shown.start + tick for tick in ticks] if left else [])
+        return
+    text = [token_text(token) for token in tokens[shown]]
+    size = 6.5 if len(text) <= 24 else 5.4
+    axis.set_yticks(places, text if left else [""] * len(text), fontsize=size)
+    axis.set_xticks(places, text, fontsize=size)
+    for tick in axis.get_xticklabels():
+        tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
+
+
+def draw_row(axes, member: Member, steps: list[int], options):
+    snapshot = member.run.dataset("snapshot/pattern_mean" if options.mean else "snapshot/pattern")
+    at = member.run.steps("snapshot")
+    shown = window_of(member, snapshot.shape[3])
+    maps = snapshot[:, member.place.layer, member.place.head, shown, shown]
+    hides_later = not np.nan_to_num(np.triu(maps, 1)).any()
+    image = None
+    for number, (axis, step) in enumerate(zip(axes, steps)):
+        image = draw_map(axis, maps[np.searchsorted(at, step)], hides_later)
+        label_ticks(axis, member, shown, not options.mean, number == 0)
+        axis.set_title(f"step {step}")
+        axis.set_xlabel("key")
+    for axis in axes[len(steps):]:
+        axis.axis("off")
+    seed = f", seed {member.seed}" if member.seed else ""
+    name = label(member.group)
+    axes[0].set_ylabel(plain((f"{name}\n" if name else "") + f"layer {member.place.layer}, head {member.place.head}{seed}\nquery"))
+    return image
+
+
+def text_above(members: list[Member], options) -> str:
+    what = ("mean over the probe sequences" if options.mean
+            else "in the first probe sequence, with its tokens" if members[0].run.tokens else "in the first probe sequence")
+    tokens = max(member.run.dataset("snapshot/pattern").shape[3] for member in members)
+    text = f"Attention weights of the head that the story is about, {what}"
+    if options.layer is not None or options.head is not None:
+        text = f"Attention weights of the chosen head, {what}"
+    if tokens > SHOWN:
+        text += f"; {SHOWN} of {tokens} tokens"
+    if any(member.place.added is not None for member in members):
+        text += "; what added keys receive is not shown"
+    return text
+
+
+def draw(subjects: Subjects, options):
+    members = [of_group[0] for of_group in subjects.groups().values()]
+    rows = [(member, chosen_steps(member, options.steps)) for member in members if "snapshot/pattern" in member.run.log]
+    rows = [(member, steps) for member, steps in rows if steps]
+    if not rows:
+        raise Refused("there are no snapshots in these logs (probe.snapshots)")
+    columns = max(len(steps) for _, steps in rows)
+    figure, axes = plt.subplots(len(rows), columns, squeeze=False, figsize=(max(5.2, 1.6 + 2.75 * columns), 0.8 + 3.1 * len(rows)))
+    for line, (member, steps) in zip(axes, rows):
+        image = draw_row(line, member, steps, options)
+    figure.colorbar(image, ax=axes, shrink=min(1, 0.75 if len(rows) == 1 else 1.5 / len(rows)), aspect=18, label="attention weight")
+    caption(figure, text_above([member for member, _ in rows], options))
+    return save(figure, options.out, NAME)
