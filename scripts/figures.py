@@ -73,6 +73,9 @@ def main() -> None:
         draw_all(options)
     except Refused as problem:
         sys.exit(f"{problem}.")
+    except BrokenPipeError:  # of whoever read the table
+        sys.stderr.close()
+        sys.exit(1)
     except OSError as problem:
         sys.exit(f"{problem.filename or options.path}: {problem.strerror or problem}.")
 

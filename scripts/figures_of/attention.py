@@ -34,12 +34,12 @@ def token_text(text: str) -> str:
     return plain(text.replace(" ", "␣"))
 
 
-def draw_map(axis, weights: np.ndarray, hides_later: bool):
+def draw_map(axis, weights: np.ndarray, hides_later: bool, top: float):
     hidden = np.triu(np.ones(weights.shape, bool), 1) & hides_later
     axis.set_facecolor("#f2f2f2")
     axis.spines[["left", "bottom"]].set_visible(False)
     axis.tick_params(length=1.5, pad=1.5)
-    return axis.imshow(np.ma.masked_array(weights, hidden | np.isnan(weights)), vmin=0, vmax=1, cmap="viridis",
+    return axis.imshow(np.ma.masked_array(weights, hidden | np.isnan(weights)), vmin=0, vmax=top, cmap="viridis",
                        interpolation="nearest")
 
 
@@ -59,18 +59,22 @@ def label_ticks(axis, member: Member, shown: slice, with_tokens: bool, left: boo
         tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
 
 
-def draw_row(axes, member: Member, steps: list[int], options):
-    snapshot = member.run.dataset("snapshot/pattern_mean" if options.mean else "snapshot/pattern")
-    at = member.run.steps("snapshot")
+def maps_of(member: Member, steps: list[int], mean: bool) -> tuple[np.ndarray, slice]:
+    """The maps at these steps, [step, query, key], and the tokens that they show."""
+    snapshot = member.run.dataset("snapshot/pattern_mean" if mean else "snapshot/pattern")
     shown = window_of(member, snapshot.shape[3])
-    maps = snapshot[:, member.place.layer, member.place.head, shown, shown]
+    rows = np.searchsorted(member.run.steps("snapshot"), steps)
+    return np.stack([snapshot[row, member.place.layer, member.place.head, shown, shown] for row in rows]), shown
+
+
+def draw_row(axes, member: Member, steps: list[int], top: float, options):
+    maps, shown = maps_of(member, steps, options.mean)
     hides_later = not np.nan_to_num(np.triu(maps, 1)).any()
     image = None
-    for number, (axis, step) in enumerate(zip(axes, steps)):
-        image = draw_map(axis, maps[np.searchsorted(at, step)], hides_later)
+    for number, (axis, step, weights) in enumerate(zip(axes, steps, maps)):
+        image = draw_map(axis, weights, hides_later, top)
         label_ticks(axis, member, shown, not options.mean, number == 0)
         axis.set_title(f"step {step}")
-        axis.set_xlabel("key")
     for axis in axes[len(steps):]:
         axis.axis("off")
     seed = f", seed {member.seed}" if member.seed else ""
@@ -83,9 +87,9 @@ def text_above(members: list[Member], options) -> str:
     what = ("mean over the probe sequences" if options.mean
             else "in the first probe sequence, with its tokens" if members[0].run.tokens else "in the first probe sequence")
     tokens = max(member.run.dataset("snapshot/pattern").shape[3] for member in members)
-    text = f"Attention weights of the head that the story is about, {what}"
-    if options.layer is not None or options.head is not None:
-        text = f"Attention weights of the chosen head, {what}"
+    chosen = options.layer is not None or options.head is not None
+    head = "the chosen head" if chosen else "the head with the waiver element, else with the most attention to one key"
+    text = f"Attention weights of {head}, {what}"
     if tokens > SHOWN:
         text += f"; {SHOWN} of {tokens} tokens"
     if any(member.place.added is not None for member in members):
@@ -99,10 +103,13 @@ def draw(subjects: Subjects, options):
     rows = [(member, steps) for member, steps in rows if steps]
     if not rows:
         raise Refused("there are no snapshots in these logs (probe.snapshots)")
+    top = max(np.nanmax(maps_of(member, steps, options.mean)[0]) for member, steps in rows)
     columns = max(len(steps) for _, steps in rows)
     figure, axes = plt.subplots(len(rows), columns, squeeze=False, figsize=(max(5.2, 1.6 + 2.75 * columns), 0.8 + 3.1 * len(rows)))
     for line, (member, steps) in zip(axes, rows):
-        image = draw_row(line, member, steps, options)
+        image = draw_row(line, member, steps, top, options)
+    for axis in axes[-1]:
+        axis.set_xlabel("key")
     figure.colorbar(image, ax=axes, shrink=min(1, 0.75 if len(rows) == 1 else 1.5 / len(rows)), aspect=18, label="attention weight")
     caption(figure, text_above([member for member, _ in rows], options))
     return save(figure, options.out, NAME)

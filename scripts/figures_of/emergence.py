@@ -8,6 +8,7 @@ from .style import GREY, caption, draw_group, plain, save, step_axis, style_of
 from .subjects import Member, Subjects, label, varied
 
 NAME = "emergence"
+BANDS = 5  # of so many groups at most: more hide each other
 # Series and their panels' titles.
 DECIDING = [("received_attention", "received attention α"), ("enrichment", "enrichment E"), ("value_ratio", "value ratio r_V")]
 OTHERS = [("loss", "probe loss (nat)"), ("residual_ratio", "residual norm ÷ mean of the others"),
@@ -29,7 +30,8 @@ def onset_text(members: list[Member]) -> str:
     """`onset 230 [180, 260] in 3 of 3`, the median and the range."""
     steps = sorted(member.place.step for member in members if member.place.step is not None)
     if len(members) == 1:
-        return f"onset {steps[0]}" if steps else "no onset"
+        brief = members[0].place.since
+        return f"onset {steps[0]}" if steps else "no onset" + (f" (one since {brief}, for too few probes)" if brief is not None else "")
     if not steps:
         return f"no onset in {len(members)}"
     spread = f" [{steps[0]}, {steps[-1]}]" if len(steps) > 1 else ""
@@ -60,13 +62,14 @@ def draw_panel(axis, subjects: Subjects, name: str, title: str) -> None:
         if not having:
             continue
         drawn += [curve[np.isfinite(curve)] for _, curve in having]
-        draw_group(axis, [steps for steps, _ in having], [curve for _, curve in having], style_of(number))
+        draw_group(axis, *zip(*having), style_of(number), band=len(subjects.groups()) <= BANDS)
         if name in dict(DECIDING):
             mark_onsets(axis, members, name, style_of(number))
     values = np.concatenate(drawn) if drawn else np.zeros(0)
     if not len(values):
-        axis.text(0.5, 0.5, "not in these logs,\nor not defined at this key", ha="center", va="center", color=GREY,
-                  transform=axis.transAxes)
+        why = "not defined at this key" if any(member.run.has(name) for member in subjects.members) else "not in this log"
+        axis.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axis.transAxes)
+        axis.set_yticks([])
     elif name == "delta_logit":
         axis.axhline(0, color=GREY, lw=0.6)
     elif name == "value_ratio" and values.max() > 4 and values.min() > 0:
@@ -78,6 +81,8 @@ def draw_panel(axis, subjects: Subjects, name: str, title: str) -> None:
         title += ", logarithmic"
     else:
         axis.set_ylim(bottom=0)
+    if len(values) and name in dict(DECIDING):
+        draw_threshold(axis, subjects, name)
     axis.set_title(title, loc="left")
 
 
@@ -111,7 +116,7 @@ def text_above(subjects: Subjects, chosen: bool) -> str:
     parts = [where + (f"; key: {keys.pop()}" if len(keys) == 1 and len(groups) > 1 else "")]
     parts.append("dashed: thresholds; dots: emerged, all three beyond them for 3 probes in a row (hollow: did not last)")
     if seeds > 1:
-        parts.append(f"thin: {seeds} seeds, thick: mean, band: range")
+        parts.append(f"thin: {seeds} seeds, thick: mean" + (", band: range" if len(groups) <= BANDS else ""))
     return f"{subjects.title}\n" + ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 
@@ -126,8 +131,6 @@ def draw(subjects: Subjects, options):
     for number, (name, title) in enumerate(DECIDING + OTHERS):
         axis = figure.add_subplot(grid[number // 3, number % 3])
         draw_panel(axis, subjects, name, title)
-        if number < len(DECIDING):
-            draw_threshold(axis, subjects, name)
         step_axis(axis, first, last, options.axis)
         if number < 3:
             axis.set_xlabel("")

@@ -59,13 +59,13 @@ def draw(subjects: Subjects, options):
     heights = [0.75 + min(6, 0.17 * max(by_head(members[0]).shape[1] for _, members in line)) for line in lines]
     figure, axes = plt.subplots(len(lines), columns, squeeze=False, figsize=(7.4 if columns == 1 else 4.6 * columns, 0.7 + sum(heights)),
                                 gridspec_kw={"height_ratios": heights})
-    for row, line in zip(axes, lines):
-        for axis, (group, members) in zip(row, line):
-            image = draw_group(axis, group, members, top, options)
-            if row is not axes[-1] and len(groups) > columns:
-                axis.set_xlabel("")
-        for axis in row[len(line):]:
-            axis.axis("off")
+    for number, (group, members) in enumerate(groups):
+        axis = axes.flat[number]
+        image = draw_group(axis, group, members, top, options)
+        if number + columns < len(groups):
+            axis.set_xlabel("")
+    for axis in axes.flat[len(groups):]:
+        axis.axis("off")
     figure.colorbar(image, ax=axes, label="received attention α", shrink=min(1, 3 / sum(heights) + 0.2))
     several = max(len(members) for _, members in groups) > 1
     caption(figure, "Received attention of the key, from every head" + ("; mean over seeds" if several else "")

@@ -44,11 +44,14 @@ def step_axis(axis, first: int, last: int, kind: str) -> None:
     last = max(last, first + 1)
     if kind == "log":
         axis.set_xscale("symlog", linthresh=max(1, last / 50), linscale=0.3)
+        ticks = [0] + [digit * 10**power for power in range(12) for digit in (1, 2, 5) if last / 50 <= digit * 10**power <= last]
     elif kind == "late":
         axis.set_xscale("function", functions=(lambda x: np.square(np.maximum(x, 0)), lambda x: np.sqrt(np.maximum(x, 0))))
-        axis.set_xticks([round(last * share) for share in (0, 0.4, 0.6, 0.8, 1)])
+        ticks = [tick for tick in MaxNLocator(8, integer=True).tick_values(0, last) if tick == 0 or last / 3 <= tick <= last]
     else:
-        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ticks = [tick for tick in MaxNLocator(6, integer=True).tick_values(first, last) if first <= tick <= last]
+    axis.set_xticks(ticks, [f"{tick:g}" if tick < 1e5 else f"{tick / 1000:g}k" for tick in ticks])
+    axis.minorticks_off()
     axis.set_xlim(first, last)
     axis.set_xlabel("training step")
 
@@ -61,16 +64,18 @@ def together(steps: list[np.ndarray], curves: list[np.ndarray]) -> tuple[np.ndar
     return common, np.stack([curve[np.isin(step, common)] for step, curve in zip(steps, curves)])
 
 
-def draw_group(axis, steps: list[np.ndarray], curves: list[np.ndarray], style: dict, label: str | None = None) -> None:
+def draw_group(axis, steps: list[np.ndarray], curves: list[np.ndarray], style: dict, label: str | None = None,
+               band: bool = True) -> None:
     """Seeds thin, their mean thick, their range a band."""
     if len(curves) == 1:
         axis.plot(steps[0], curves[0], lw=1.8, label=label, **style)
         return
     for step, curve in zip(steps, curves):
-        axis.plot(step, curve, color=style["color"], lw=0.6, alpha=0.55)
+        axis.plot(step, curve, color=style["color"], lw=0.6, alpha=0.55 if band else 0.35)
     common, stack = together(steps, curves)
     axis.plot(common, np.nanmean(stack, 0), lw=1.9, label=label, **style)
-    axis.fill_between(common, np.nanmin(stack, 0), np.nanmax(stack, 0), color=style["color"], alpha=0.12, lw=0)
+    if band:
+        axis.fill_between(common, np.nanmin(stack, 0), np.nanmax(stack, 0), color=style["color"], alpha=0.12, lw=0)
 
 
 def save(figure, folder: pathlib.Path, name: str) -> list[pathlib.Path]:

@@ -38,9 +38,7 @@ def sink_rate(member: Member) -> float:
 def columns_of(groups: dict[str, list[Member]]) -> list[list[str]]:
     """Heading and cells of each."""
     sets = list(groups.values())
-    out = [["emerged", *(onset_text(members).removeprefix("onset ").removesuffix(f" in {len(members)}")
-                         if len({m.place.step is None for m in members}) == 1 and members[0].place.step is None
-                         else onset_text(members).removeprefix("onset ") for members in sets)],
+    out = [["emerged", *(onset_text(members).removeprefix("onset ") for members in sets)],
            ["head", *(" ".join(sorted({member.head() for member in members})) for members in sets)],
            ["key", *(", ".join(sorted({member.place.key_name for member in members})) for members in sets)]]
     for heading, series, digits in COLUMNS:
