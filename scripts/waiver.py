@@ -1,13 +1,12 @@
 """A run of Waiver in Python: series, weights, tokens, when and where its waiver element emerged, and captured passes.
 
-    import waiver                                        # with scripts/ on the path
+    import waiver  # with scripts/ on the path
     run = waiver.open("runs/bigram_backcopy")
     run.series("received_attention")                     # [step, layer, head, key], as xarray where that is installed
     run.onset().step                                     # what `waiver show` says: .layer .head .key .attention .value_ratio
     run.weights()["blocks.0.attn.query.weight"]          # of the newest checkpoint, or of step 100: weights(100)
-    pass_ = waiver.captured("pass.h5")                   # of `waiver probe RUN --text "..." --capture pass.h5`
-    pass_["blocks.0.attn.pattern"], pass_["blocks.0.attn.hook_pattern"]
-
+    text = waiver.captured("pass.h5")                    # of `waiver probe RUN --text "..." --capture pass.h5`
+    text.tokens, text["blocks.0.attn.pattern"], text["blocks.0.attn.hook_pattern"]   # the same, as TransformerLens calls it
 Needs numpy, h5py and yaml (Debian: python3-h5py python3-yaml).
 """
 import dataclasses
@@ -30,10 +29,9 @@ PERSISTENCE = 3  # probes in a row that count as emerged
 THRESHOLDS = {"received_attention": 0.3, "enrichment": 3.0, "value_ratio": 0.5}  # of logs older than probe.waiver
 SEAL = b"HDF5 follows after 512 bytes. CRC-32 of what follows: "
 
-# Points of a pass (`waiver intervene --docs`) as TransformerLens names them. `attn.q` and `attn.k` are rotated where the model
-# rotates them: rot_q, rot_k. `attn.in` and `final.norm` are what a norm gives, with its weights. A `resid` is also the next
-# block's resid_pre. `embed` holds what the encoding adds. Not there: attn.slot, attn.added and mlp.added (with a norm after it),
-# and the model's output, logits.
+# Points of a pass (src/model/points.h) as TransformerLens names them. `attn.q` and `attn.k` are rotated where the model rotates:
+# rot_q, rot_k. `attn.in` and `final.norm` are what a norm gives, its weights included, and `embed` what the encoding makes of it.
+# attn.slot, attn.added, mlp.added and the logits have no such name.
 TRANSFORMER_LENS = {"embed": "blocks.0.hook_resid_pre", "attn.in": "ln1.hook_normalized", "attn.q": "attn.hook_q",
                     "attn.k": "attn.hook_k", "attn.v": "attn.hook_v", "attn.scores": "attn.hook_attn_scores",
                     "attn.pattern": "attn.hook_pattern", "attn.mix": "attn.hook_z", "attn.out": "hook_attn_out",
@@ -47,7 +45,6 @@ class Refused(Exception):
 
 class Series(np.ndarray):
     """An array with the coordinates of its axes by name, where xarray is not installed."""
-
     axes: dict[str, np.ndarray] = {}
 
 
@@ -62,10 +59,8 @@ def open_log(path: pathlib.Path) -> h5py.File:
         if seal.startswith(SEAL) and seal[len(SEAL):len(SEAL) + 8] != b"%08x" % total:
             raise Refused(f"{path}: its checksum is wrong, so the file is truncated or damaged")
         log = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such file") from None
     except OSError as problem:
-        raise Refused(f"{path}: this is not an HDF5 file, or it is damaged ({problem})") from None
+        raise Refused(f"{path}: {problem.strerror or f'this is not an HDF5 file, or it is damaged ({problem})'}") from None
     if not str(log.attrs.get("format", "")).startswith("waiver"):
         raise Refused(f"{path}: this HDF5 file was not written by waiver")
     return log
@@ -112,15 +107,12 @@ class Onset:
 
     def rank(self) -> tuple[int, int]:
         """How little it tells about its run."""
-        if self.step is not None:
-            return (0 if self.lasting else 1), self.step
-        return (2, self.since) if self.lasting else (3, -1)
+        emerged = (0 if self.lasting else 1), self.step
+        return emerged if self.step is not None else (2, self.since) if self.lasting else (3, -1)
 
     def tells_more(self, other) -> bool:
-        if self.has_waiver and self.rank() < other.rank():
-            return True
-        if other.has_waiver and other.rank() < self.rank():
-            return False
+        if self.rank() != other.rank():
+            return self.rank() < other.rank()
         return self.attention[-1] > other.attention[-1] * (1 + 1e-5)
 
 
@@ -136,10 +128,8 @@ class Run:
     """A run's folder, or a log alone, such as `waiver probe --out` writes."""
 
     def __init__(self, path: pathlib.Path):
-        self.folder = path if path.is_dir() else path.parent
         self.path = path / "log.h5" if path.is_dir() else path
-        if path.is_dir() and not self.path.exists():
-            raise Refused(f"{path}: this is not a run's folder: it has no log.h5")
+        self.folder = self.path.parent
         self.log = open_log(self.path)
         self.config = yaml.safe_load(self.log.attrs["config"]) if "config" in self.log.attrs else {}
 
@@ -147,14 +137,10 @@ class Run:
         return [name for name in self.log.get(group, {}) if name != "step"]
 
     def has(self, name: str) -> bool:
-        return self.full_name(name) in self.log
-
-    @staticmethod
-    def full_name(name: str) -> str:
-        return name if "/" in name else f"probe/{name}"
+        return (name if "/" in name else f"probe/{name}") in self.log
 
     def dataset(self, name: str) -> h5py.Dataset:
-        full = self.full_name(name)
+        full = name if "/" in name else f"probe/{name}"
         if full not in self.log:
             raise Refused(f"{self.path}: it lacks the series {full}: the run did not measure it, or an older program wrote the log")
         return self.log[full]
@@ -183,11 +169,10 @@ class Run:
 
     def weights(self, step: int | None = None) -> dict[str, np.ndarray]:
         """By name, in float32 or wider, of the newest checkpoint or of that step."""
-        saved = self.checkpoints
-        if not saved or step not in (None, *saved):
-            have = ", ".join(map(str, saved)) or "none"
-            raise Refused(f"{self.folder}: there is no checkpoint{'' if step is None else f' of step {step}'}; there are: {have}")
-        return safetensors(self.folder / f"checkpoints/step-{saved[-1] if step is None else step:08d}/model.safetensors")
+        step = max(self.checkpoints, default=None) if step is None else step
+        if step not in self.checkpoints:
+            raise Refused(f"{self.folder}: there is no checkpoint of step {step}; those there are: {self.checkpoints}")
+        return safetensors(self.folder / f"checkpoints/step-{step:08d}/model.safetensors")
 
     def shares(self, name: str) -> str:
         """The series to read: that of the proxy where weights are not shares."""
@@ -205,60 +190,54 @@ class Run:
         index = [known.get(axis.label) for axis in list(data.dims)[1:]]
         return None if None in index else data[(slice(None), *index)]
 
-    def places(self, layers, heads):
-        """Every head with what may be its sink: names of the keys and their columns of α, E and r_V."""
-        def columns(attention, enrichment, value_ratio):
-            return [None if name is None else self.values(self.shares(name)) for name in (attention, enrichment, value_ratio)]
+    def sinks(self, layer: int | None, head: int | None):
+        """What may be the sink of each head: the head, the keys as (key, role, added, name), and their α, E and r_V."""
+        def columns(prefix: str, *names) -> list[np.ndarray | None]:
+            return [name and self.values(self.shares(prefix + name)) for name in names]
+        def take(columns: list, layer: int, head: int, entries) -> list:
+            return [part if part is None else part[:, layer, head, entries] for part in columns]
 
-        of_keys = columns("received_attention", "enrichment", "value_ratio")
-        seen = self.values("key_visibility")
-        roles = self.strings("roles/key_role_name") if self.has("role_received_attention") else []
-        of_roles = columns("role_received_attention", "role_enrichment", "role_value_ratio") if roles else []
-        of_roles = [data[:, :, :, 0] if data.ndim == 5 else data for data in of_roles]
+        of_keys = columns("", "received_attention", "enrichment", "value_ratio")
+        of_roles = of_added = None
+        if roles := self.strings("roles/key_role_name") if self.has("role_received_attention") else []:
+            of_roles = columns("role_", "received_attention", "enrichment", "value_ratio")
+            of_roles = [data[:, :, :, 0] if data.ndim == 5 else data for data in of_roles]  # of all queries
+        if self.has("added_attention"):
+            of_added = columns("added_", "attention", None, "value_ratio")
         own = [i for i, name in enumerate(roles) if name not in ("first", "other")]
-        of_added = columns("added_attention", None, "added_value_ratio") if self.has("added_attention") else []
-        for layer in layers(seen.shape[0]):
-            keys = np.flatnonzero(seen[layer] > seen[layer].max() / 4)
-            for head in heads(of_keys[0].shape[2]):
-                def take(data, entries):
-                    return [None if part is None else part[:, layer, head, entries] for part in data]
-
-                yield layer, head, [(int(k), None, None, str(k)) for k in keys], take(of_keys, keys)
-                if own:
-                    yield layer, head, [(None, r, None, roles[r]) for r in own], take(of_roles, own)
+        seen = self.values("key_visibility")
+        for at in self.chosen("layer", layer, len(seen)):
+            keys = np.flatnonzero(seen[at] > seen[at].max() / 4)
+            for h in self.chosen("head", head, of_keys[0].shape[2]):
+                yield at, h, [(int(k), None, None, str(k)) for k in keys], take(of_keys, at, h, keys)
+                if of_roles:
+                    yield at, h, [(None, r, None, roles[r]) for r in own], take(of_roles, at, h, own)
                 if of_added:
-                    count = range(of_added[0].shape[3])
-                    yield layer, head, [(None, None, a, f"added key {a}") for a in count], take(of_added, list(count))
+                    added = range(of_added[0].shape[3])
+                    yield at, h, [(None, None, a, f"added key {a}") for a in added], take(of_added, at, h, list(added))
+
+    def chosen(self, axis: str, number: int | None, count: int):
+        if number is not None and not 0 <= number < count:
+            raise Refused(f"{self.path}: there is no {axis} {number}: this model has {count}, counted from 0")
+        return range(count) if number is None else [number]
 
     def onset(self, layer: int | None = None, head: int | None = None) -> Onset | None:
         """Of all heads, or of that layer or head. None where the log has no probes, or no query attends to another token."""
         steps = self.steps()
-        if not len(steps):
-            return None
         thresholds = THRESHOLDS | self.config.get("probe", {}).get("waiver", {})
         best = None
-        for at, in_head, keys, columns in self.places(*(self.only(*chosen) for chosen in (("layer", layer), ("head", head)))):
+        for at, h, keys, columns in self.sinks(layer, head) if len(steps) else ():
             waivers = is_waiver(thresholds, *columns)
-            for i, (key, role, added, name) in enumerate(keys):
-                alpha, enrichment, ratio = (None if part is None else part[:, i] for part in columns)
-                if not waivers[:, i].any() and (math.isnan(alpha[-1]) or best and best.has_waiver):
-                    continue
-                story = Onset(at, in_head, key, role, added, name, *emergence(steps, waivers[:, i]), thresholds, steps, alpha,
-                              enrichment, ratio)
-                if math.isnan(alpha[-1]) and not story.has_waiver:
-                    continue
-                if best is None or story.tells_more(best):
-                    best = story
+            for i, place in enumerate(keys):
+                if not waivers[:, i].any() and (math.isnan(columns[0][-1, i]) or best and best.has_waiver):
+                    continue  # it tells nothing, or less
+                found = emergence(steps, waivers[:, i])
+                story = Onset(at, h, *place, *found, thresholds, steps, *(part if part is None else part[:, i] for part in columns))
+                if story.has_waiver or not math.isnan(story.attention[-1]):
+                    best = story if best is None or story.tells_more(best) else best
         if best and best.key is not None and self.has("position_name"):
             best.token = self.strings("position_name")[best.key]
         return best
-
-    def only(self, axis: str, chosen: int | None):
-        def entries(count: int):
-            if chosen is not None and not 0 <= chosen < count:
-                raise Refused(f"{self.path}: there is no {axis} {chosen}: this model has {count}, counted from 0")
-            return range(count) if chosen is None else [chosen]
-        return entries
 
 
 def emergence(steps: np.ndarray, waivers: np.ndarray) -> tuple[int | None, int | None, int | None, int]:
@@ -277,10 +256,9 @@ def safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         data = path.read_bytes()
         start = 8 + int.from_bytes(data[:8], "little")
-        out = {}
-        for name, about in json.loads(data[8:start]).items():
-            if name == "__metadata__":
-                continue
+        out, header = {}, json.loads(data[8:start])
+        header.pop("__metadata__", None)
+        for name, about in header.items():
             begin, end = about["data_offsets"]
             array = np.frombuffer(data[start + begin:start + end], kinds[about["dtype"]]).reshape(about["shape"])
             out[name] = (array.astype("<u4") << 16).view("<f4") if about["dtype"] == "BF16" else array
@@ -292,22 +270,26 @@ def safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 class Captured:
-    """What `waiver probe --capture` wrote: `names`, tokens and targets, and every point by our name or TransformerLens's."""
+    """What `waiver probe --capture` wrote: points by our name or TransformerLens's, tokens, ids, targets."""
 
     def __init__(self, path: pathlib.Path):
         self.file = open_log(path)
-        self.names = [name for name in self.file if name == "logits" or "." in name or name == "embed"]
+        if "points" not in self.file:
+            raise Refused(f"{path}: no points were captured in it. waiver probe RUN --capture FILE writes such a file")
+        self.names = list(self.file["points"])
 
     def __getitem__(self, name: str):
         block, rest = re.match(r"(blocks\.\d+\.)?(.*)", name).groups(default="")
         ours = OURS.get(name) or block + OURS.get(rest, rest)
-        if ours not in self.file:
+        if ours not in self.names:
             raise Refused(f"{self.file.filename}: there is no {name} in it, but: {', '.join(self.names)}")
-        return labelled(self.file, ours)
+        return labelled(self.file, f"points/{ours}")
 
-    @property
-    def tokens(self) -> np.ndarray:
-        return self.file["tokens"].asstr()[:]
+    def __getattr__(self, name: str):
+        """tokens, ids, targets, inputs, length, features, answers: of each sequence."""
+        if name == "file" or name not in self.file["sequences"]:
+            raise AttributeError(f"a captured pass has no {name}")
+        return labelled(self.file, f"sequences/{name}")
 
 
 def open(run) -> Run:
