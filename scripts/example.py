@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 
 import waiver
 
+plt.style.use("tableau-colorblind10")
 sweep = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "runs/emergence")
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
 colours = {}
@@ -29,5 +30,5 @@ for run in json.loads((sweep / "sweep.json").read_text())["runs"]:
 for axis, threshold in zip(axes, story.thresholds.values()):
     axis.axhline(threshold, color="gray", linestyle="--")
 axes[2].set_yscale("log")
-axes[0].legend()
+axes[2].legend(loc="lower left", fontsize=7)
 figure.savefig(sys.argv[2] if len(sys.argv) > 2 else "emergence_example.png", dpi=160)

@@ -53,16 +53,16 @@ def arguments():
 
 def draw_all(options) -> None:
     subjects = load(options.path, options.layer, options.head)
-    for figure in (emergence, attention, heads, *([reference] if options.reference else [])):
+    said = []
+    for figure in (*([reference] if options.reference else []), attention, emergence, heads):  # first what options may get wrong
         try:
             png, pdf = figure.draw(subjects, options)
-            print(f"{png} and {pdf.suffix}")
+            said.append(f"{png} and {pdf.suffix}")
         except Refused as problem:
             if figure is reference or (figure is attention and options.steps):
                 raise
-            print(f"{figure.NAME}: not drawn: {problem}.")
-    for note in subjects.notes:
-        print(f"{note}.")
+            said.append(f"{figure.NAME}: not drawn: {problem}.")
+    print("\n".join(said + [f"{note}." for note in subjects.notes]))
     print()
     print_table(subjects)
 

@@ -4,7 +4,7 @@
     run = waiver.open("runs/bigram_backcopy")
     run.series("received_attention")                     # [step, layer, head, key], as xarray where that is installed
     run.onset().step                                     # what `waiver show` says: .layer .head .key .attention .value_ratio
-    run.weights()["blocks.0.attn.query.weight"]          # of the newest checkpoint, or of step 100: weights(100)
+    run.weights()["blocks.0.attn.qkv.weight"]            # of the newest checkpoint, or of step 100: weights(100)
     text = waiver.captured("pass.h5")                    # of `waiver probe RUN --text "..." --capture pass.h5`
     text.tokens, text["blocks.0.attn.pattern"], text["blocks.0.attn.hook_pattern"]   # the same, as TransformerLens calls it
 Needs numpy, h5py and yaml (Debian: python3-h5py python3-yaml).

@@ -30,8 +30,9 @@ def onset_text(members: list[Member]) -> str:
     """`onset 230 [180, 260] in 3 of 3`, the median and the range."""
     steps = sorted(member.place.step for member in members if member.place.step is not None)
     if len(members) == 1:
-        brief = members[0].place.since
-        return f"onset {steps[0]}" if steps else "no onset" + (f" (one since {brief}, for too few probes)" if brief is not None else "")
+        since = members[0].place.since
+        brief = "" if since is None else f" (one since {since}, for too few probes)"
+        return f"onset {steps[0]}" if steps else f"no onset{brief}"
     if not steps:
         return f"no onset in {len(members)}"
     spread = f" [{steps[0]}, {steps[-1]}]" if len(steps) > 1 else ""
@@ -112,7 +113,8 @@ def text_above(subjects: Subjects, chosen: bool) -> str:
     groups = subjects.groups()
     seeds = max(map(len, groups.values()))
     keys = {member.key() for member in subjects.members}
-    where = ("In the chosen heads, the key" if chosen else "The head and key") + " that became a waiver element, else that with the most attention"
+    what = "In the chosen heads, the key" if chosen else "The head and key"
+    where = f"{what} that became a waiver element, else that with the most attention"
     parts = [where + (f"; key: {keys.pop()}" if len(keys) == 1 and len(groups) > 1 else "")]
     parts.append("dashed: thresholds; dots: emerged, all three beyond them for 3 probes in a row (hollow: did not last)")
     if seeds > 1:

@@ -57,8 +57,8 @@ def draw(subjects: Subjects, options):
     lines = [groups[i:i + columns] for i in range(0, len(groups), columns)]
     top = max(np.nanmax(mean_by_head(members)[1]) for _, members in groups)
     heights = [0.75 + min(6, 0.17 * max(by_head(members[0]).shape[1] for _, members in line)) for line in lines]
-    figure, axes = plt.subplots(len(lines), columns, squeeze=False, figsize=(7.4 if columns == 1 else 4.6 * columns, 0.7 + sum(heights)),
-                                gridspec_kw={"height_ratios": heights})
+    figure, axes = plt.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights},
+                                figsize=(7.4 if columns == 1 else 4.6 * columns, 0.7 + sum(heights)))
     for number, (group, members) in enumerate(groups):
         axis = axes.flat[number]
         image = draw_group(axis, group, members, top, options)

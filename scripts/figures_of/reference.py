@@ -21,12 +21,12 @@ def read_table(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Columns by name; lines that begin with # are comments, empty cells are undefined."""
     try:
         lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
-        rows = list(csv.DictReader(lines, strict=True))
-        table = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
-        if len(table) < 2:
-            raise ValueError
-        return table
-    except (ValueError, TypeError, IndexError, KeyError, csv.Error):
+        names, *rows = csv.reader(lines, strict=True)
+        columns = list(zip(*rows, strict=True))
+        if len(set(names)) < 2 or len(columns) != len(names):
+            raise ValueError("not a table")
+        return {name.strip(): np.array([float(cell.strip() or "nan") for cell in column]) for name, column in zip(names, columns)}
+    except (ValueError, csv.Error):
         raise Refused(f"{path}: this is not a table of numbers with names above them") from None
 
 

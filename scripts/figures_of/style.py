@@ -16,7 +16,8 @@ DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1)), (0, (6, 1.5, 1.2, 1.5))]
 GREY = "#777777"
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
-    "figure.constrained_layout.use": True, "savefig.dpi": 160, "pdf.fonttype": 42})
+    "figure.constrained_layout.use": True, "figure.constrained_layout.w_pad": 0.08,
+    "savefig.dpi": 160, "pdf.fonttype": 42})
 warnings.filterwarnings("ignore", message="Glyph .* missing")
 warnings.filterwarnings("ignore", message="(Mean of empty slice|All-NaN)")
 
