@@ -2,6 +2,7 @@
 #include <set>
 
 #include "config/config.h"
+#include "core/text/printable.h"
 #include "core/text/table.h"
 #include "given_probe.h"
 #include "inspect/probe_report.h"

@@ -53,7 +53,7 @@ def mark_onsets(axis, members: list[Member], name: str, style: dict) -> None:
             continue
         at = curve[np.searchsorted(place.steps, place.step)]
         axis.plot(place.step, at, "o", ms=5.5, mec=style["color"], mew=1.3, mfc=style["color"] if place.lasting else "white",
-                  zorder=5, clip_on=False)
+                  zorder=5 if place.lasting else 6, clip_on=False)
 
 
 def draw_panel(axis, subjects: Subjects, name: str, title: str) -> None:

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <span>
+#include <string>
 #include <utility>
 
-#include "run/run_log.h"
+#include "config/config.h"
 
 namespace waiver {
 namespace {

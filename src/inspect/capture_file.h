@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+
 #include "inspect/saved.h"
 #include "probe/captured_pass.h"
 #include "run/log_file.h"

@@ -1,7 +1,9 @@
 #include "probe/captured_pass.h"
 
 #include <algorithm>
+#include <span>
 
+#include "core/stop.h"
 #include "probe/prober.h"
 
 namespace waiver {
@@ -63,6 +65,7 @@ CapturedPass capture_pass(const Transformer& model, const Dataset& data, uint64_
   Kept kept(pass, wanted);
   Arena arena;
   const auto run = [&](int64_t begin, const std::vector<int32_t>& ids) {
+    check_stop();
     const int64_t count = std::min(size, sequences - begin);
     arena.reset();
     Tape tape(arena, false);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "model/points.h"
 #include "model/transformer.h"
 #include "probe/probe_batch.h"
 
