@@ -83,7 +83,8 @@ def draw_row(axes, member: Member, steps: list[int], top: float, options):
     return image
 
 
-def text_above(members: list[Member], options) -> str:
+def text_above(rows: list[tuple[Member, list[int]]], options) -> str:
+    members = [member for member, _ in rows]
     what = ("mean over the probe sequences" if options.mean
             else "in the first probe sequence, with its tokens" if members[0].run.tokens else "in the first probe sequence")
     tokens = max(member.run.dataset("snapshot/pattern").shape[3] for member in members)
@@ -92,6 +93,8 @@ def text_above(members: list[Member], options) -> str:
     text = f"Attention weights of {head}, {what}"
     if tokens > SHOWN:
         text += f"; {SHOWN} of {tokens} tokens"
+    if options.steps is None and any(len(steps) < len(member.run.steps("snapshot")) for member, steps in rows):
+        text += f"; {MOST} of the snapshots"
     if any(member.place.added is not None for member in members):
         text += "; what added keys receive is not shown"
     return text
@@ -111,5 +114,5 @@ def draw(subjects: Subjects, options):
     for axis in axes[-1]:
         axis.set_xlabel("key")
     figure.colorbar(image, ax=axes, shrink=min(1, 0.75 if len(rows) == 1 else 1.5 / len(rows)), aspect=18, label="attention weight")
-    caption(figure, text_above([member for member, _ in rows], options))
+    caption(figure, text_above(rows, options))
     return save(figure, options.out, NAME)

@@ -11,7 +11,7 @@ NAME = "emergence"
 BANDS = 5  # of so many groups at most: more hide each other
 # Series and their panels' titles.
 DECIDING = [("received_attention", "received attention α"), ("enrichment", "enrichment E"), ("value_ratio", "value ratio r_V")]
-OTHERS = [("loss", "probe loss (nat)"), ("residual_ratio", "residual norm ÷ mean of the others"),
+OTHERS = [("loss", "probe loss"), ("residual_ratio", "residual norm ÷ mean of the others"),
           ("delta_logit", "sink logit Δlogit of position 0")]
 
 
@@ -82,6 +82,8 @@ def draw_panel(axis, subjects: Subjects, name: str, title: str) -> None:
         title += ", logarithmic"
     else:
         axis.set_ylim(bottom=0)
+    units = {member.run.dataset(name).attrs.get("units", "1") for member in subjects.members if member.run.has(name)} - {"1"}
+    title += f" ({' or '.join(sorted(units))})" if units else ""
     if len(values) and name in dict(DECIDING):
         draw_threshold(axis, subjects, name)
     axis.set_title(title, loc="left")
