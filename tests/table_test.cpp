@@ -108,7 +108,7 @@ TEST_CASE("numbers have their decimals and sign, and those undefined a dash") {
   CHECK(number_cell(NAN, 3, true) == "–");
 }
 
-TEST_CASE("standard output has a width where it is a terminal that knows its own") {
+TEST_CASE("standard output is as wide as COLUMNS says, else its terminal, else 80 columns") {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   REQUIRE(terminal >= 0);
   REQUIRE(grantpt(terminal) == 0);
@@ -125,9 +125,13 @@ TEST_CASE("standard output has a width where it is a terminal that knows its own
   };
   const winsize size = {24, 93, 0, 0};
   REQUIRE(ioctl(shown, TIOCSWINSZ, &size) == 0);
-  setenv("COLUMNS", "40", 1);
   CHECK(width_of(shown) == 93);
-  CHECK(width_of(pipe_ends[1]) == 0);
+  CHECK(width_of(pipe_ends[1]) == 80);
+  setenv("COLUMNS", "40", 1);
+  CHECK(width_of(shown) == 40);
+  CHECK(width_of(pipe_ends[1]) == 40);
+  setenv("COLUMNS", "nonsense", 1);
+  CHECK(width_of(shown) == 93);
   unsetenv("COLUMNS");
   for (const int file : {terminal, shown, saved, pipe_ends[0], pipe_ends[1]}) close(file);
 }

@@ -40,6 +40,7 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_intervene(program);
   waiver::add_sample(program);
   waiver::add_show(program);
+  waiver::add_log(program);
   waiver::add_import(program);
   waiver::add_export(program);
   waiver::add_config(program);

@@ -12,6 +12,7 @@ void add_probe(Verb& program);
 void add_intervene(Verb& program);
 void add_sample(Verb& program);
 void add_show(Verb& program);
+void add_log(Verb& program);
 void add_import(Verb& program);
 void add_export(Verb& program);
 void add_config(Verb& program);
