@@ -80,7 +80,7 @@ TEST_CASE("numbers of a log as text read back to the same bits") {
   CHECK(shares[0][6] == "share[layer=1,head=2]");
   for (size_t i = 0; i < numbers.size(); ++i) {
     const size_t row = i / 6, at = i % 6;
-    CHECK(std::bit_cast<uint32_t>(std::stof(shares[row + 1][at + 1])) ==
+    CHECK(std::bit_cast<uint32_t>(std::strtof(shares[row + 1][at + 1].c_str(), nullptr)) ==
           std::bit_cast<uint32_t>(numbers[i]));
     CHECK(read[0].at("data")[row][at / 3][at % 3].get<float>() == numbers[i]);
   }
@@ -89,7 +89,6 @@ TEST_CASE("numbers of a log as text read back to the same bits") {
     CHECK(std::strtod(loss[i + 1][1].c_str(), nullptr) == losses[i]);
     CHECK(read[1].at("data")[i].get<double>() == losses[i]);
   }
-  CHECK(json_text(to_json(log, {read_slice(log, "share[step=0,layer=0,head=0]")})).size() > 0);
 }
 
 TEST_CASE("of several series a row holds what was logged at its step, and nothing for NaN") {
@@ -170,7 +169,7 @@ TEST_CASE("log takes a run, a log's file or mechanism.h5, and says what else was
   const Ended json = run_program({"log", run, "--json"});
   CHECK(json.status == 0);
   CHECK(parse_json(json.output).at("axes").at("layer") == 2);
-  CHECK(has(run_program({"log", run, "--csv"}).output, "\ntrain,loss,step,13,nat,"));
+  CHECK(has(run_program({"log", run, "--csv"}).output, "\ntrain,loss,step,12,nat,"));
   for (const std::vector<std::string>& bad : {std::vector<std::string>{"log", run, "nothing"},
                                               {"log", run + "/checkpoints"},
                                               {"log", run, "probe/key_norm", "--csv", "--json"},

@@ -8,7 +8,7 @@ namespace waiver {
 /// `--json`, which prints one object and nothing else.
 Option add_json(Verb& verb, bool& json);
 
-/// The object on one line; bytes that are not UTF-8 become U+FFFD.
+/// The object as by json_line.
 void print_json(const Json& json);
 
 }  // namespace waiver

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "core/output.h"
+#include "core/text/plain.h"
 
 namespace waiver {
 
@@ -65,7 +66,7 @@ void Verb::prints(const std::string& name, std::string (*text)(), const std::str
   app_->add_flag_callback(
           name,
           [text] {
-            print_result(text());
+            print_result(plain_text(text(), terminal_width()));
             throw CLI::Success();
           },
           doc)

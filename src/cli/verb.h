@@ -64,7 +64,7 @@ class Verb {
   /// A number that is passed on as soon as it is read.
   Option add(const std::string& name, void (*use)(int), const std::string& doc);
 
-  /// A flag that prints a text and does nothing else.
+  /// A flag that prints a text, given as Markdown, in plain words and does nothing else.
   void prints(const std::string& name, std::string (*text)(), const std::string& doc);
   /// What the verb does once everything is read; may throw Error.
   void runs(std::function<void()> work);

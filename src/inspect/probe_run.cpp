@@ -4,6 +4,7 @@
 
 #include "inspect/mechanism_report.h"
 #include "inspect/mechanism_series.h"
+#include "inspect/probe_json.h"
 #include "inspect/probe_report.h"
 
 namespace waiver {
@@ -28,17 +29,22 @@ std::string probe_run(const std::string& path, const std::vector<std::string>& o
   tell(saved.memory);
   load_model(saved);
   Log log = probe_saved(saved, request.tokens, request.out);
-  std::string mechanism;
+  std::optional<Mechanism> mechanism;
   if (request.mechanism) {
-    const Mechanism found = mechanism_of(saved);
-    write_mechanism(log, {saved.step, found});
-    mechanism = "\n" + to_text(found, width);
+    mechanism = mechanism_of(saved);
+    write_mechanism(log, {saved.step, *mechanism});
   }
   if (!request.out.empty()) log.flush();
-  return fmt::format("{} (step {})\n{}\n\n{}{}{}", saved.checkpoint.string(), saved.step,
-                     given ? described(*given, saved) : described(request.tokens, saved),
+  const std::string of = given ? described(*given, saved) : described(request.tokens, saved);
+  if (request.json) {
+    Json out = {{"checkpoint", saved.checkpoint.string()}, {"step", saved.step}, {"of", of}};
+    out.update(probe_json(log));
+    if (mechanism) out["mechanism"] = to_json(*mechanism);
+    return json_line(out);
+  }
+  return fmt::format("{} (step {})\n{}\n\n{}{}{}", saved.checkpoint.string(), saved.step, of,
                      given ? sequence_table(saved, log, width) + "\n" : "",
-                     probe_report(log, width), mechanism);
+                     probe_report(log, width), mechanism ? "\n" + to_text(*mechanism, width) : "");
 }
 
 }  // namespace waiver

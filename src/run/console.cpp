@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/output.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -83,7 +84,7 @@ void Console::add_to_log(const std::string& text) {
 
 void Console::line(const std::string& text) {
   clear_bar();
-  print_progress(text + "\n");
+  print_progress(folded(text, terminal_width()));
   add_to_log(text + "\n");
 }
 

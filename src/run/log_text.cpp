@@ -168,12 +168,11 @@ std::string text_of_columns(const std::vector<LogSlice>& slices, int64_t width) 
 
 // A table for each place along the axes between the first and the last.
 std::string text_of_blocks(const LogSlice& slice, int64_t width) {
-  std::string text = to_text(
-      {{{.wraps = true}},
-       {{fmt::format("{} ({}): {}", slice.full_name(), slice.spec.units, slice.spec.long_name)}}},
-      width);
+  std::string text = folded(
+      fmt::format("{} ({}): {}", slice.full_name(), slice.spec.units, slice.spec.long_name), width);
   const size_t last = slice.places.size() - 1;
   const int64_t columns = std::ssize(slice.places[last]), size = slice.row_size();
+  if (size == 0) return text + "It has no elements.\n";
   for (int64_t block = 0; block < size / columns; ++block) {
     const std::string place = last > 1 ? place_text(slice, 1, last, block) + "," : "";
     FoldedTable table = table_with_rows(slice);
@@ -193,6 +192,7 @@ Json json_value(const LogSlice& slice, size_t at) {
   if (slice.is_text()) return slice.texts[at];
   if (slice.element == H5File::Element::int64) return static_cast<int64_t>(slice.numbers[at]);
   if (!std::isfinite(slice.numbers[at])) return {};
+  if (slice.element == H5File::Element::float64) return slice.numbers[at];
   return std::stod(slice.text(at));  // of a float32, the number with the shortest text
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/output.h"
+#include "core/text/table.h"
 #include "run/console.h"
 
 namespace waiver {
@@ -38,8 +39,9 @@ void SweepProgress::ended(size_t run, const std::string& outcome) {
   ++over_;
   clear_bar();
   const std::string left = time_left();
-  print_progress(fmt::format("[{}/{}] {}: {}{}\n", finished_ + over_, finished_ + runs_.size(),
-                             runs_[run].name, outcome, left.empty() ? "" : " · " + left));
+  print_progress(folded(fmt::format("[{}/{}] {}: {}{}", finished_ + over_, finished_ + runs_.size(),
+                                    runs_[run].name, outcome, left.empty() ? "" : " · " + left),
+                        terminal_width()));
   told_ = share();
   show(false);
 }
@@ -79,7 +81,7 @@ void SweepProgress::show(bool milestone) {
     bar_ = true;
   } else if (milestone) {
     told_ = share();
-    print_progress(fmt::format("{:.0f} %: {}\n", 100 * told_, text()));
+    print_progress(folded(fmt::format("{:.0f} %: {}", 100 * told_, text()), terminal_width()));
   }
 }
 
