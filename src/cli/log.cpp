@@ -59,7 +59,7 @@ void add_log(Verb& program) {
       .required();
   verb.add("series", call->series,
            "GROUP/NAME, or NAME where one group has it, and what is taken along its axes, as "
-           "'probe/received_attention[layer=1,head=0,step=0-100]', or last; without: a list of all")
+           "'probe/key_norm[layer=1,step=0-100]', or last; without: a list of all")
       .type("SERIES");
   const Option csv = verb.add("--csv", call->csv,
                               "a row per step and a column per element, NAME[layer=1,head=0], "

@@ -7,6 +7,7 @@
 
 #include "cli/command_line.h"
 #include "cli/verbs.h"
+#include "cli/version.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/memory.h"
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
   waiver::return_freed_memory();
   try {
     waiver::set_threads(waiver::threads());
-    return waiver::run_command_line(argc, argv, WAIVER_VERSION, add_verbs);
+    return waiver::run_command_line(argc, argv, waiver::version_text(), add_verbs);
   } catch (const waiver::Stopped& stopped) {
     return fail(waiver::Stopped::kStatus, stopped.what());
   } catch (const waiver::Error& error) {

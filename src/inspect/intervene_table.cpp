@@ -84,17 +84,22 @@ class EffectsTables {
     std::ranges::sort(heads_);
   }
 
-  // `zero   loss 1.6741 +0.0003   backcopy_risk …`
+  // `zero   loss 1.6741 +0.0003   backcopy_risk …`, in lines as many as it needs.
   std::string losses(const std::string& arm, const Effects::Values& values, bool changes) const {
-    std::string out = arm + std::string(longest_ - display_width(arm), ' ');
+    std::string out, line = arm + std::string(longest_ - display_width(arm), ' ');
     for (const SeriesSpec& series : effects_.series) {
       if (series.name != cost_ && !series.name.ends_with("_risk")) continue;
       const float now = effects_.of(values, series.name)[0];
-      out += fmt::format("   {} {}", series.name, number_cell(now, 4));
+      std::string part = fmt::format("   {} {}", series.name, number_cell(now, 4));
       if (changes)
-        out += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 4, true);
+        part += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 4, true);
+      if (width_ > 0 && display_width(line + part) > width_) {
+        out += line + "\n";
+        line = std::string(longest_, ' ');
+      }
+      line += part;
     }
-    return folded(out, width_);
+    return out + line + "\n";
   }
 
   std::string head_name(int64_t head) const { return fmt::format("{}.{}", head / H_, head % H_); }
