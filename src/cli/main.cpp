@@ -47,6 +47,7 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_config(program);
   waiver::add_bench(program);
   waiver::add_doctor(program);
+  waiver::add_completion(program);
 }
 
 int fail(int status, const std::string& sentence) {

@@ -18,5 +18,6 @@ void add_export(Verb& program);
 void add_config(Verb& program);
 void add_bench(Verb& program);
 void add_doctor(Verb& program);
+void add_completion(Verb& program);
 
 }  // namespace waiver
