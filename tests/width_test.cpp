@@ -6,14 +6,19 @@ using namespace waiver;
 
 namespace {
 
-// Lines that are wider, but for those with a path, an address or a command, which stay whole.
+// A line about one event, which people and scripts look for with grep, or with a path, an address
+// or a command: these stay whole.
+bool stays_whole(const std::string& line) {
+  for (const char* beginning : {"waiver 0.", "step ", "Done: ", "["})
+    if (line.starts_with(beginning)) return true;
+  return line.find('/') != line.npos;
+}
+
 std::vector<std::string> wide_lines(const std::string& text) {
   std::vector<std::string> wide;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);)
-    if (display_width(line) > 80 && line.find('/') == line.npos &&
-        line.find("waiver ") == line.npos)
-      wide.push_back(line);
+    if (display_width(line) > 80 && !stays_whole(line)) wide.push_back(line);
   return wide;
 }
 

@@ -12,7 +12,6 @@
 
 #include "core/error.h"
 #include "core/output.h"
-#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -84,7 +83,7 @@ void Console::add_to_log(const std::string& text) {
 
 void Console::line(const std::string& text) {
   clear_bar();
-  print_progress(folded(text, terminal_width()));
+  print_progress(text + "\n");
   add_to_log(text + "\n");
 }
 

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/signals.h"
@@ -21,30 +20,14 @@ namespace {
 
 constexpr int kPatience = 100;  // milliseconds after which a request to stop is looked for
 
-// This process's environment, in which lines that will be read are not folded.
-class WideEnvironment {
- public:
-  WideEnvironment() {
-    for (char** at = environ; *at != nullptr; ++at)
-      if (!std::string_view(*at).starts_with("COLUMNS=")) words_.push_back(*at);
-    words_.push_back(columns_.data());
-    words_.push_back(nullptr);
-  }
-  char* const* words() const { return words_.data(); }
-
- private:
-  std::string columns_ = "COLUMNS=10000";
-  std::vector<char*> words_;
-};
-
-[[noreturn]] void become(int output, pid_t parent, char* const* command, char* const* with) {
+[[noreturn]] void become(int output, pid_t parent, char* const* command) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
   restore_signals();
   dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  execve(command[0], command, with);
+  execv(command[0], command);
   _exit(127);
 }
 
@@ -60,9 +43,8 @@ class Child {
     if (pipe2(ends, O_CLOEXEC) != 0)
       throw Error(command[0], "the system cannot provide a pipe to another process");
     const pid_t parent = getpid();
-    const WideEnvironment environment;
     process_ = fork();
-    if (process_ == 0) become(ends[1], parent, words.data(), environment.words());
+    if (process_ == 0) become(ends[1], parent, words.data());
     close(ends[1]);
     output_ = ends[0];
     if (process_ < 0) {

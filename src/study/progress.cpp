@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/output.h"
-#include "core/text/table.h"
 #include "run/console.h"
 
 namespace waiver {
@@ -39,9 +38,8 @@ void SweepProgress::ended(size_t run, const std::string& outcome) {
   ++over_;
   clear_bar();
   const std::string left = time_left();
-  print_progress(folded(fmt::format("[{}/{}] {}: {}{}", finished_ + over_, finished_ + runs_.size(),
-                                    runs_[run].name, outcome, left.empty() ? "" : " · " + left),
-                        terminal_width()));
+  print_progress(fmt::format("[{}/{}] {}: {}{}\n", finished_ + over_, finished_ + runs_.size(),
+                             runs_[run].name, outcome, left.empty() ? "" : " · " + left));
   told_ = share();
   show(false);
 }
@@ -81,7 +79,7 @@ void SweepProgress::show(bool milestone) {
     bar_ = true;
   } else if (milestone) {
     told_ = share();
-    print_progress(folded(fmt::format("{:.0f} %: {}", 100 * told_, text()), terminal_width()));
+    print_progress(fmt::format("{:.0f} %: {}\n", 100 * told_, text()));
   }
 }
 
