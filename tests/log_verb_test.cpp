@@ -5,6 +5,7 @@
 #include "core/files/json.h"
 #include "core/text/table.h"
 #include "hand_log.h"
+#include "run/log_contents.h"
 #include "run/log_slice.h"
 #include "run/log_text.h"
 #include "runs.h"
@@ -100,6 +101,7 @@ TEST_CASE("of several series a row holds what was logged at its step, and nothin
         "0,,0.6,4\n5,,,3.5\n10,5,6,3\n");
   CHECK(to_csv({read_slice(log, "loss[step=5-100]")}) == "step,loss\n5,3.5\n10,3\n");
   CHECK(to_csv({read_slice(log, "loss[step=last]")}) == "step,loss\n10,3\n");
+  CHECK(to_csv({read_slice(log, "loss[step=5-last]")}) == "step,loss\n5,3.5\n10,3\n");
   CHECK(to_csv({read_slice(log, "name")}) == "head,name\n0,a\n1,\"b,\"\"c\"\"\"\n2,\"d\ne\"\n");
   CHECK_THROWS_WITH_AS(to_csv({read_slice(log, "loss"), read_slice(log, "name")}),
                        "probe/name: its rows are of another axis than those of train/loss. Ask for "
@@ -121,6 +123,10 @@ TEST_CASE("people get tables that fit, and are told what can be chosen") {
         "\n[layer=1,head]\nstep    0  1    2\n   0  0.4  –  0.6\n");
   CHECK(
       has(to_text({read_slice(log, "share")}, 16), "step    0    1\n   0  0.1  0.2\n\nstep    2"));
+  CHECK(to_text({read_slice(log, "share[head=1]")}, 80) ==
+        "probe/share (1): a share\n\n[layer,head=1]\nstep    0  1\n   0  0.2  –\n");
+  CHECK(to_text({read_slice(log, "share[head=1,layer=0]")}, 80) ==
+        "probe/share (1): a share\n\n[layer=0,head=1]\nstep  share\n   0    0.2\n");
   CHECK(to_text({read_slice(log, "loss")}, 80) ==
         "step  loss\n   0     4\n   5   3.5\n  10     3\n");
   CHECK(log_contents(log, 80) ==

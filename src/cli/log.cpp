@@ -10,6 +10,7 @@
 #include "core/output.h"
 #include "core/text/shell.h"
 #include "run/directory.h"
+#include "run/log_contents.h"
 #include "run/log_text.h"
 
 namespace fs = std::filesystem;

@@ -8,7 +8,7 @@
 #include "core/output.h"
 #include "run/directory.h"
 #include "study/index.h"
-#include "study/show.h"
+#include "study/show/show.h"
 
 namespace waiver {
 namespace {

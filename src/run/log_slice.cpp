@@ -188,6 +188,25 @@ int64_t LogSlice::row_size() const {
   return size;
 }
 
+std::string LogSlice::row_axis() const { return places.empty() ? "" : spec.axes[0]; }
+
+int64_t LogSlice::stride(size_t axis) const {
+  int64_t stride = 1;
+  while (++axis < places.size()) stride *= std::ssize(places[axis]);
+  return stride;
+}
+
+std::string LogSlice::place_text(int64_t at, size_t along) const {
+  std::vector<std::string> parts;
+  for (size_t axis = 1; axis < places.size(); ++axis) {
+    parts.push_back(spec.axes[axis]);
+    if (axis != along)
+      parts.back() +=
+          fmt::format("={}", places[axis][at / stride(axis) % std::ssize(places[axis])]);
+  }
+  return fmt::format("[{}]", fmt::join(parts, ","));
+}
+
 LogSlice read_slice(const Log& log, const std::string& request) {
   const SliceRequest wanted(request);
   return read_chosen(log, find_name(log, wanted.name), request, wanted.chosen);

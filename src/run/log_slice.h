@@ -29,6 +29,13 @@ struct LogSlice {
   /// each.
   int64_t rows() const;
   int64_t row_size() const;
+  /// The first axis; empty without axes.
+  std::string row_axis() const;
+  /// How many elements of a row lie between two neighbours along an axis.
+  int64_t stride(size_t axis) const;
+  /// `[layer=1,head=0,key=0]`: the places of element `at` of a row; `[layer=1,head,key=0]`, but for
+  /// those along one axis.
+  std::string place_text(int64_t at, size_t along = 0) const;
 };
 
 /// Reads what `request` names: GROUP/NAME, or NAME where only one group has it, then, in brackets,

@@ -1,4 +1,4 @@
-#include "study/show.h"
+#include "study/show/show.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@
 #include "run/story.h"
 #include "run/story_report.h"
 #include "study/index.h"
-#include "study/shown_run.h"
+#include "study/show/shown_run.h"
 #include "study/unfinished.h"
 
 namespace fs = std::filesystem;

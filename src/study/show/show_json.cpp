@@ -3,8 +3,8 @@
 #include "core/error.h"
 #include "run/directory.h"
 #include "run/story_json.h"
-#include "study/show.h"
-#include "study/shown_run.h"
+#include "study/show/show.h"
+#include "study/show/shown_run.h"
 #include "study/unfinished.h"
 
 namespace fs = std::filesystem;

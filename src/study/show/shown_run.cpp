@@ -1,4 +1,4 @@
-#include "study/shown_run.h"
+#include "study/show/shown_run.h"
 
 #include <fmt/format.h>
 
