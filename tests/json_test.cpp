@@ -44,6 +44,8 @@ TEST_CASE("show --json says of a run what its log says") {
   CHECK(shown.at("sentence").get<std::string>().starts_with("A waiver element was there"));
   CHECK(shown.at("emerged") == true);
   CHECK(shown.at("onset") == 0);
+  CHECK(shown.at("attention_rose") == 0);
+  CHECK(shown.at("value_drained") == 0);
   CHECK(shown.at("verdict") == "waiver");
   CHECK(shown.at("token") == "<s>");
   CHECK(shown.at("role").is_null());

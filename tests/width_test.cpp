@@ -75,7 +75,7 @@ TEST_CASE("what the verbs print of a sweep fits 80 columns") {
 
 TEST_CASE("help and documentation fit 80 columns") {
   for (const char* verb : {"train", "sweep", "eval", "probe", "intervene", "sample", "show", "log",
-                           "import", "export", "config", "bench", "doctor", "completion"})
+                           "import", "export", "report", "config", "bench", "doctor", "completion"})
     check_fits({verb, "--help"});
   check_fits({"--help"});
   check_fits({"config", "docs"});

@@ -1,7 +1,7 @@
 # Writes to OUT, as a C++ string, the first 16 digits of the SHA-256 of all sources below ROOT that results come from: every
-# room's but those of the command line and the benchmark.
+# room's but those of the command line, the page and the benchmark.
 file(GLOB_RECURSE SOURCES RELATIVE ${ROOT} ${ROOT}/src/*.cpp ${ROOT}/src/*.h ${ROOT}/data/*_counts.csv)
-list(FILTER SOURCES EXCLUDE REGEX "src/(cli|bench)/")
+list(FILTER SOURCES EXCLUDE REGEX "src/(cli|report|bench)/")
 list(SORT SOURCES)
 set(ALL "")
 foreach(SOURCE ${SOURCES})

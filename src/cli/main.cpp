@@ -42,6 +42,7 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_sample(program);
   waiver::add_show(program);
   waiver::add_log(program);
+  waiver::add_report(program);
   waiver::add_import(program);
   waiver::add_export(program);
   waiver::add_config(program);

@@ -14,19 +14,19 @@ void add_target(Verb& verb, Target& target, const std::string& name, const std::
       .type("key.path=value");
 }
 
-void check_output(const fs::path& path, bool overwrite) {
+void check_output(const fs::path& path, bool overwrite, const std::string& option) {
   const std::string name = path.string();
-  if (fs::is_directory(path)) throw UsageError(name, "this is a folder", "--out names a file.");
+  if (fs::is_directory(path)) throw UsageError(name, "this is a folder", option + " names a file.");
   if (fs::exists(fs::symlink_status(path))) {
     if (!overwrite)
       throw UsageError(name, "the file is there already",
-                       "--overwrite replaces it, --out FILE goes elsewhere.");
+                       "--overwrite replaces it, " + option + " FILE goes elsewhere.");
     if (!Log::is_log(path))
       throw UsageError(name, "this file was not written by this program, so it is not replaced",
-                       "Choose another place with --out, or remove it yourself.");
+                       "Choose another place with " + option + ", or remove it yourself.");
     if (!Log::open(path).names("train").empty())
       throw UsageError(name, "this is the log of a run, which cannot be recreated",
-                       "Choose another place with --out.");
+                       "Choose another place with " + option + ".");
   }
   if (path.has_parent_path() && !fs::is_directory(path.parent_path()))
     throw UsageError(name, "there is no such folder to write it into");

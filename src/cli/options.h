@@ -15,10 +15,11 @@ struct Target {
 };
 void add_target(Verb& verb, Target& target, const std::string& name, const std::string& what);
 
-/// Throws UsageError, before anything is measured, where a file cannot be written at this path: it
-/// is a folder, a file that exists and `overwrite` is not set, or a file that is not a log or probe
-/// of this program, or its parent folder is missing.
-void check_output(const std::filesystem::path& path, bool overwrite);
+/// Throws UsageError, before anything is measured, where a file cannot be written at this path,
+/// which `option` names: it is a folder, a file that exists and `overwrite` is not set, or a file
+/// that is not a log or probe of this program, or its parent folder is missing.
+void check_output(const std::filesystem::path& path, bool overwrite,
+                  const std::string& option = "--out");
 
 /// `--threads N`; default: OMP_NUM_THREADS, or every processor.
 Option add_threads(Verb& verb);

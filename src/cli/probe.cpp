@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/output.h"
+#include "core/text/printable.h"
 #include "inspect/mechanism_report.h"
 #include "inspect/mechanism_series.h"
 #include "inspect/probe_run.h"
@@ -27,10 +29,10 @@ namespace {
 
 struct ProbeCall {
   Target target;
-  std::string tokens = "natural", bos = "keep", out;
+  std::string tokens = "natural", bos = "keep", out, capture, head;
   std::optional<Given> given;
   bool overwrite = false;
-  bool mechanism = false, all_checkpoints = false, json = false;
+  bool mechanism = false, all_checkpoints = false, maps = false, json = false;
 };
 
 // The mechanism at every checkpoint of a run, or of every finished run of a sweep.
@@ -78,9 +80,36 @@ void check_given(const ProbeCall& options) {
                      "Omit --all-checkpoints, and give one checkpoint.");
 }
 
+// `1.0`: layer and head.
+MapOf parse_head(const std::string& text) {
+  MapOf out;
+  const char *begin = text.data(), *end = begin + text.size();
+  const auto [dot, bad_layer] = std::from_chars(begin, end, out.layer);
+  if (bad_layer == std::errc() && dot != end && *dot == '.') {
+    const auto [rest, bad_head] = std::from_chars(dot + 1, end, out.head);
+    if (bad_head == std::errc() && rest == end) return out;
+  }
+  throw UsageError("--head", fmt::format("{} is no head", in_quotes(text)),
+                   "Write LAYER.HEAD, such as 1.0.");
+}
+
+// Maps and captured points are of one model.
+void check_pass(const ProbeCall& options) {
+  if (!options.maps && options.capture.empty()) return;
+  const char* option = options.maps ? "--maps" : "--capture";
+  if (options.all_checkpoints || is_sweep(options.target.path))
+    throw UsageError(option, "this is about one checkpoint", "Give RUN or a checkpoint.");
+  if (options.capture.empty()) return;
+  check_output(options.capture, options.overwrite, "--capture");
+  if (!options.out.empty() &&
+      fs::weakly_canonical(options.out) == fs::weakly_canonical(options.capture))
+    throw UsageError("--capture", "--out names the same file", "Choose two.");
+}
+
 void probe(const ProbeCall& options) {
   if (options.given) check_given(options);
   if (!options.out.empty()) check_output(options.out, options.overwrite);
+  check_pass(options);
   const bool natural = options.tokens == "natural" && options.bos == "keep";
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
@@ -101,7 +130,9 @@ void probe(const ProbeCall& options) {
     return;
   }
   require_run(options.target.path, "probe");
-  ProbeRequest request{{}, options.given, options.mechanism, options.out, options.json};
+  ProbeRequest request{{},           options.given, options.mechanism, options.out, options.capture,
+                       options.maps, std::nullopt,  options.json};
+  if (!options.head.empty()) request.head = parse_head(options.head);
   if (options.tokens == "random") request.tokens.content = ProbeTokens::Content::random;
   if (options.bos == "drop") request.tokens.bos = ProbeTokens::Bos::drop;
   print_result(probe_run(options.target.path, options.target.overrides, request, terminal_width()));
@@ -114,7 +145,17 @@ void add_probe(Verb& program) {
   auto options = std::make_shared<ProbeCall>();
   add_target(verb, options->target, "run", "a run directory or a checkpoint folder");
   verb.add("--out", options->out, "an HDF5 file for every series, in the format of a log");
-  verb.add("--overwrite", options->overwrite, "replace an existing file, if this program wrote it");
+  verb.add("--capture", options->capture,
+           "an HDF5 file for every point of the pass, by its name, with tokens, targets and logits")
+      .type("FILE");
+  const Option maps =
+      verb.add("--maps", options->maps,
+               "show the attention of one head on the first sequence, query by key, and weighted "
+               "by the norms of the values");
+  verb.add("--head", options->head, "with --maps: of which; default: that of the strongest waiver")
+      .type("LAYER.HEAD")
+      .needs(maps);
+  verb.add("--overwrite", options->overwrite, "replace existing files, if this program wrote them");
   verb.add("--tokens", options->tokens,
            "natural: the data's probe batch; random: the data's tokens, drawn uniformly")
       .among({"natural", "random"})
@@ -151,7 +192,7 @@ void add_probe(Verb& program) {
       "--list", [] { return metric_docs() + mechanism_docs(); },
       "print every series with its formula instead; needs no run");
   add_threads(verb);
-  add_json(verb, options->json);
+  add_json(verb, options->json).excludes(maps);
   verb.runs([options, given, text, file] {
     if (text.given()) options->given = Given{*given, {}};
     if (file.given()) options->given = Given{{}, *given};

@@ -13,6 +13,7 @@ void add_intervene(Verb& program);
 void add_sample(Verb& program);
 void add_show(Verb& program);
 void add_log(Verb& program);
+void add_report(Verb& program);
 void add_import(Verb& program);
 void add_export(Verb& program);
 void add_config(Verb& program);

@@ -33,9 +33,19 @@ void Config::visit(FieldVisitor& v) {
 namespace {
 
 // Checks that involve several keys.
-void derive(Config& config) {
+bool is_given(const Node& map, const char* block, const char* key) {
+  const Node::Entry* entry = map.find(block);
+  return entry && entry->value.find(key);
+}
+
+void derive(Config& config, const Node& map) {
   const int64_t tokens = config.train.tokens, T = config.model.context;
   if (tokens > 0 && tokens % T == 0) config.train.batch = tokens / T;
+  if (is_given(map, "probe", "snapshots")) return;
+  const double weights = 2.0 * static_cast<double>(config.model.layers * config.model.heads) *
+                         static_cast<double>(T) * static_cast<double>(T);
+  if (config.probe.every == 0 || weights > ProbeConfig::kMostDefaultWeights)
+    config.probe.snapshots.clear();
 }
 
 // Whether model, data and objective agree on tokens or real-valued features.
@@ -181,7 +191,8 @@ void note_what_is_cut(const Config& config, std::vector<std::string>& out) {
         train.steps, warmup,
         schedule_factor(train.schedule, std::max<int64_t>(train.steps - 1, 0), train.steps)));
   const ProbeConfig plain;
-  if (const auto late = beyond(config.probe.snapshots, train.steps); !late.empty())
+  if (const auto late = beyond(config.probe.snapshots, train.steps);
+      !late.empty() && config.probe.snapshots != plain.snapshots)
     out.push_back(fmt::format("Note: no snapshot is taken at step{} {}: the run ends at step {}.",
                               late.size() == 1 ? "" : "s", join_or(late, "and"), train.steps));
   if (const auto late = beyond(config.probe.mechanism, train.steps); !late.empty())
@@ -221,7 +232,7 @@ Config read_config(const Node& map, Complaints& complaints) {
   Complaints own;
   read_fields(
       map, [&](FieldVisitor& v) { config.visit(v); }, config_keys(), own);
-  derive(config);
+  derive(config, map);
   config.source = std::make_shared<const Node>(map);
   if (own.empty())
     for (const auto& [key, what, hint] : misfits(config))

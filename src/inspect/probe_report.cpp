@@ -130,14 +130,19 @@ std::string token_cell(const std::string& text) {
 }
 
 Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
-                const std::filesystem::path& path) {
+                const std::filesystem::path& path, Maps maps) {
   Prober prober(*saved.model, *saved.data, saved.config.probe,
                 static_cast<uint64_t>(saved.config.seed.data), When::on_demand, tokens);
-  prober.measure();
+  prober.measure(maps == Maps::keep);
   const int64_t sequences = saved.config.probe.batch;
   Log log = new_log(path, saved.config, *saved.data, {}, {{"sequence", sequences}});
   define_probe(log, prober);
   log.append("probe", saved.step, row_of(prober.values()));
+  if (maps == Maps::keep) {
+    name_positions(log, prober);
+    define_snapshots(log, prober);
+    log.append("snapshot", saved.step, row_of(prober.snapshot()));
+  }
   std::vector<std::string> all;
   for (int64_t b = 0; b < sequences; ++b)
     std::ranges::copy(prober.tokens_of(b), std::back_inserter(all));

@@ -9,10 +9,13 @@
 
 namespace waiver {
 
+/// Whether a probe keeps attention maps, as a row of /snapshot.
+enum class Maps { omit, keep };
+
 /// Measures every metric on a trained model, as one row of /probe at its step, and the first probe
 /// sequence's tokens. The log is not on disk until it is flushed to `path`.
 Log probe_saved(const SavedModel& saved, const ProbeTokens& tokens,
-                const std::filesystem::path& path);
+                const std::filesystem::path& path, Maps maps = Maps::omit);
 
 /// A token as a table shows it: on one line, and shortened where it is long.
 std::string token_cell(const std::string& text);

@@ -8,7 +8,11 @@ namespace waiver {
 void ProbeConfig::visit(FieldVisitor& v) {
   v.field({"every", "steps between probes; 0: no probes at all", at_least(0)}, every);
   v.field({"first", "further steps to probe at, for the fast early phase", at_least(0)}, first);
-  v.field({"snapshots", "steps at which whole attention maps are kept", at_least(0)}, snapshots);
+  v.field({"snapshots",
+           "steps at which whole attention maps are kept: 2 · layers · heads · context² numbers at "
+           "each; where these are over a million, or probe.every is 0, the default is none",
+           at_least(0)},
+          snapshots);
   v.field(
       {"mechanism",
        "steps at which it is asked what selects the waiver, as by waiver probe --mechanism; the "

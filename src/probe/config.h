@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "core/fields/fields.h"
 
 namespace waiver {
@@ -14,9 +17,15 @@ struct WaiverThresholds {
 };
 
 struct ProbeConfig {
+  /// The default of snapshots, for maps of up to kMostDefaultWeights numbers at each.
+  static inline const std::vector<int64_t> kSnapshots = {
+      0,    50,   100,  200,  300,   400,   500,   700,   1000,  1500,
+      2000, 3000, 5000, 7000, 10000, 15000, 20000, 30000, 50000, 100000};
+  static constexpr int64_t kMostDefaultWeights = int64_t{1} << 20;
+
   int64_t every = 10;
   std::vector<int64_t> first = {0, 1, 2, 4, 8};
-  std::vector<int64_t> snapshots = {}, mechanism = {};
+  std::vector<int64_t> snapshots = kSnapshots, mechanism = {};
   int64_t batch = 16;
   double sink_threshold = 0.3;
   WaiverThresholds waiver;

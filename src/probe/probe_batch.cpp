@@ -1,5 +1,7 @@
 #include "probe/probe_batch.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "core/random.h"
 
@@ -79,6 +81,14 @@ Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t
     put(batch, b, x);
   }
   return batch;
+}
+
+std::string token_text(const Dataset& data, int32_t token) {
+  std::string text = data.text(token);
+  if (const auto byte = static_cast<unsigned char>(text[0]);
+      text.size() == 1 && (byte == 0 || byte >= 0x80))
+    text = fmt::format("\\x{:02x}", byte);
+  return text;
 }
 
 }  // namespace waiver

@@ -23,4 +23,7 @@ struct ProbeTokens {
 Batch probe_batch(const Dataset& data, uint64_t seed, int64_t sequences, int64_t T,
                   const ProbeTokens& tokens = {});
 
+/// A token as people read it, in UTF-8: a single byte that is not a character is `\xff`.
+std::string token_text(const Dataset& data, int32_t token);
+
 }  // namespace waiver

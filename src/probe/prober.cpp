@@ -373,14 +373,8 @@ std::vector<float> Prober::key_visibility() const {
 
 std::vector<std::string> Prober::tokens_of(int64_t sequence) const {
   std::vector<std::string> out;
-  for (int64_t t = 0; t < context_.tokens; ++t) {
-    std::string text = data_.text(sequences()[sequence * context_.tokens + t]);
-    // A single byte that is not a character cannot be part of a UTF-8 string.
-    if (const auto byte = static_cast<unsigned char>(text[0]);
-        text.size() == 1 && (byte == 0 || byte >= 0x80))
-      text = fmt::format("\\x{:02x}", byte);
-    out.push_back(std::move(text));
-  }
+  for (int64_t t = 0; t < context_.tokens; ++t)
+    out.push_back(token_text(data_, sequences()[sequence * context_.tokens + t]));
   return out;
 }
 

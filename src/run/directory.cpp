@@ -229,17 +229,33 @@ void RunDirectory::set_status(const std::string& status) const {
   write_atomically(path("status"), status + "\n");
 }
 
-void RunDirectory::record_environment(int64_t from_step) const {
+// The list of machines so far.
+Json RunDirectory::environment() const {
   const fs::path file = path("environment.json");
   Json starts = Json::array();
   if (fs::exists(file)) starts = parse_json(read_file(file));
   if (!starts.is_array())
     throw Error(file.string(), "this is not the list of machines that the run was on",
                 "It is damaged: move it away, and a new one will be started.");
-  Json facts = {{"from_step", from_step}};
+  return starts;
+}
+
+void RunDirectory::record_environment(int64_t from_step) const {
+  Json starts = environment(), facts = {{"from_step", from_step}};
   for (const auto& [name, value] : machine_facts()) facts[name] = value;
   starts.push_back(std::move(facts));
-  write_json(file, starts);
+  write_json(path("environment.json"), starts);
+}
+
+void RunDirectory::record_times(const Profile& profile, int64_t updates) const {
+  constexpr const char* kPasses[] = {"forward", "backward", "around"};
+  Json starts = environment(), times = Json::object();
+  if (starts.empty() || !starts.back().is_object()) return;  // somebody took it away meanwhile
+  for (const Profile::Entry& entry : profile.entries())
+    times[std::string(entry.name)][kPasses[entry.pass]] =
+        1000.0 * entry.seconds / static_cast<double>(updates);
+  starts.back()["milliseconds_an_update"] = std::move(times);
+  write_json(path("environment.json"), starts);
 }
 
 // Both as this program writes them, so that keys which the older text lacks are not a difference.

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "autograd/profile.h"
 #include "config/config.h"
+#include "core/files/json.h"
 #include "run/identity.h"
 
 namespace waiver {
@@ -44,6 +46,9 @@ class RunDirectory {
   /// Marks the run as continuing from `step`, with the status `running` from now on. Any objection
   /// must be raised before this call, so that an existing run is left as it was.
   void begin(const Config& config, int64_t step);
+  /// Adds to this machine's facts in environment.json how long the operations of an update took,
+  /// the mean over so many: {milliseconds_an_update: {OP: {forward, backward, around}}}.
+  void record_times(const Profile& profile, int64_t updates) const;
   /// Whether this process may set the status; always for a new run.
   bool begun() const { return begun_; }
   void set_status(const std::string& status) const;
@@ -62,6 +67,7 @@ class RunDirectory {
   std::filesystem::path held() const;
   // Adds this machine's facts to environment.json.
   void record_environment(int64_t from_step) const;
+  Json environment() const;
 
   std::filesystem::path folder_;
   std::string identity_;

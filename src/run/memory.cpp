@@ -16,6 +16,7 @@
 #include "core/rehearsal.h"
 #include "core/text/table.h"
 #include "model/transformer.h"
+#include "probe/captured_pass.h"
 #include "probe/probe_memory.h"
 
 namespace waiver {
@@ -264,6 +265,8 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, const Readi
   if (reading.probes) probe(When::on_demand);
   if (reading.mechanism)
     add(&MemoryUse::probes, [&] { return mechanism_memory(model, data, config.probe); });
+  if (reading.captures)
+    add(&MemoryUse::probes, [&] { return capture_memory(model, config.probe.batch); });
   for (const auto& arm : reading.arms)
     add(&MemoryUse::probes,
         [&] { return measured + edits_memory(model, config.probe.batch, arm); });

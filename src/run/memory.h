@@ -53,9 +53,10 @@ struct Reading {
   bool measures = false;   // the metrics of training
   bool probes = false;     // every metric
   bool mechanism = false;
+  bool captures = false;  // every point of a pass over the probe batch, and its file
   std::vector<std::vector<EditConfig>> arms = {};  // the metrics of training under such edits
 
-  bool needs_data() const { return validates || measures || probes || mechanism; }
+  bool needs_data() const { return validates || measures || probes || mechanism || captures; }
 };
 /// The same for a saved model: what the part that takes the most takes, without what only training
 /// needs.

@@ -231,6 +231,7 @@ class Run {
     const CheckpointConfig& c = config_.train.checkpoint;
     save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
                     &trainer_.optimizer());
+    if (profiled_ > 0) directory_.record_times(profile_, profiled_);
     saved_step_ = step_;
     prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
   }
@@ -285,9 +286,13 @@ class Run {
   }
 
   void train(int64_t first) {
+    const bool logged = step_ % config_.train.log_every == 0;
+    // The first update also lays out the memory.
+    const bool profiled = logged && step_ > first;
+    trainer_.set_profile(profiled ? &profile_ : nullptr);
+    profiled_ += profiled ? 1 : 0;
     const StepReport report = trainer_.update(step_);
     const Uninterrupted whole;  // the weights are a step ahead of step_ and the log
-    const bool logged = step_ % config_.train.log_every == 0;
     const double seconds = seconds_since(started_);
     const double tokens =
         static_cast<double>((step_ + 1 - first) * config_.train.batch * config_.model.context);
@@ -327,6 +332,8 @@ class Run {
   double probe_seconds_ = 0;
   std::string waiver_;
   Clock::time_point started_;
+  Profile profile_;  // of the updates that are logged
+  int64_t profiled_ = 0;
 };
 
 // Error messages name files by the current name of the run's folder.

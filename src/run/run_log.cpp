@@ -136,9 +136,9 @@ void name_roles(Log& log, const Dataset& data) {
 }
 
 // The token of each position, where all sequences have the same.
-std::vector<std::string> common_tokens(const Prober& prober, int64_t sequences) {
+std::vector<std::string> common_tokens(const Prober& prober) {
   std::vector<std::string> common = prober.tokens_of(0);
-  for (int64_t b = 1; b < sequences; ++b) {
+  for (int64_t b = 1; b < std::ssize(prober.lengths()); ++b) {
     const std::vector<std::string> other = prober.tokens_of(b);
     for (size_t t = 0; t < common.size(); ++t)
       if (common[t] != other[t]) common[t].clear();
@@ -163,6 +163,24 @@ void define_probe(Log& log, const Prober& prober) {
           std::span<const float>(visibility));
 }
 
+void name_positions(Log& log, const Prober& prober) {
+  const auto names = common_tokens(prober);
+  log.set({"probe",
+           "position_name",
+           {"position"},
+           "1",
+           "position name",
+           "the token that every probe sequence has there; empty where they differ"},
+          std::span<const std::string>(names));
+}
+
+void define_snapshots(Log& log, const Prober& prober) {
+  for (const SeriesSpec& spec : Prober::snapshot_series()) log.define(spec);
+  const auto tokens = prober.tokens_of(0);
+  log.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
+          std::span<const std::string>(tokens));
+}
+
 Log::Row row_of(const Prober::Values& values) {
   Log::Row row;
   for (const auto& [name, numbers] : values)
@@ -184,21 +202,10 @@ RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Pr
   for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);
-  const auto names = common_tokens(prober, config.probe.batch);
-  log_.set({"probe",
-            "position_name",
-            {"position"},
-            "1",
-            "position name",
-            "the token that every probe sequence has there; empty where they differ"},
-           std::span<const std::string>(names));
+  name_positions(log_, prober);
   if (!config.probe.mechanism.empty())
     for (const SeriesSpec& spec : mechanism_series()) log_.define(spec);
-  if (config.probe.snapshots.empty()) return;
-  for (const SeriesSpec& spec : Prober::snapshot_series()) log_.define(spec);
-  const auto tokens = prober.tokens_of(0);
-  log_.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
-           std::span<const std::string>(tokens));
+  if (!config.probe.snapshots.empty()) define_snapshots(log_, prober);
 }
 
 void RunLog::train(int64_t step, const StepReport& report) {

@@ -22,6 +22,11 @@ Log new_log(const std::filesystem::path& path, const Config& config, const Datas
 /// Declares the series that the prober measures, and writes how many queries see each key, and the
 /// names of roles where the data has some: /roles/query_role_name, key_role_name.
 void define_probe(Log& log, const Prober& prober);
+/// Writes /probe/position_name: the token of each position, where all probe sequences have the
+/// same.
+void name_positions(Log& log, const Prober& prober);
+/// Declares the attention maps, and writes the tokens of the first probe sequence beside them.
+void define_snapshots(Log& log, const Prober& prober);
 /// The results of a probe, as a row.
 Log::Row row_of(const Prober::Values& values);
 /// Numbers by name, as a row. REQUIRES: they outlive it.

@@ -70,12 +70,7 @@ std::string steps_text(int64_t count) {
 
 // When the value drained after attention rose; empty where either did not, for good.
 std::string lag_text(const Story& s) {
-  const bool added = s.enrichment.empty();
-  const int64_t rose = find_onset(s.steps, added ? s.attention : s.enrichment,
-                                  added ? s.thresholds.received_attention : s.thresholds.enrichment)
-                           .step,
-                drained =
-                    find_onset(s.steps, s.value_ratio, s.thresholds.value_ratio, Side::below).step;
+  const int64_t rose = s.attention_rose(), drained = s.value_drained();
   if (rose < 0 || drained < 0) return "";
   if (drained == s.steps.front()) return "; the value was small from the first probe on";
   if (drained == rose) return "; the value drained as attention rose";
@@ -127,6 +122,15 @@ std::string short_number(double x) {
   return fmt::format("{:.1f}", x);
 }
 
+int64_t Story::attention_rose() const {
+  if (enrichment.empty()) return find_onset(steps, attention, thresholds.received_attention).step;
+  return find_onset(steps, enrichment, thresholds.enrichment).step;
+}
+
+int64_t Story::value_drained() const {
+  return find_onset(steps, value_ratio, thresholds.value_ratio, Side::below).step;
+}
+
 std::string Story::key_text() const {
   if (at.role >= 0) return fmt::format("tokens of the role `{}`", printable(at.role_name));
   if (at.added >= 0 || token.empty())
@@ -160,6 +164,12 @@ std::string sentence_of(const Story& s) {
                        : s.at.key >= 0 ? "position " + s.at.key_name()
                                        : s.at.key_name(),
                        short_number(s.attention.back()), shortcoming(s));
+  if (s.steps.size() == 1)
+    return fmt::format(
+        "At step {} there is a waiver element in layer {}, head {}, at {}: attention {}, value "
+        "ratio {}.",
+        s.steps.front(), s.at.layer, s.at.head, s.key_text(), short_number(s.attention.front()),
+        short_number(s.value_ratio.front()));
   return fmt::format("{} in layer {}, head {}, at {}: attention {} → {}, value ratio {} → {}{}.{}",
                      beginning_of(s), s.at.layer, s.at.head, s.key_text(),
                      short_number(s.attention.front()), short_number(s.attention.back()),

@@ -24,6 +24,10 @@ struct Story {
   std::vector<double> attention, enrichment, value_ratio;
 
   bool has_waiver() const { return when.emerged() || when.lasts(); }
+  /// The step at which attention rose: E above its threshold, for an added key α above its own, for
+  /// kPersistence probes; and at which the value drained: r_V below its own. −1: never.
+  int64_t attention_rose() const;
+  int64_t value_drained() const;
   /// ``position 0 (`<s>`)``, ``tokens of the role `trigger` ``, `added key 0`.
   std::string key_text() const;
 };
@@ -33,8 +37,8 @@ std::optional<Story> story_of(const Log& log, const ProbeConfig& config);
 
 /// The story as a sentence, or two: where and when the waiver element emerged, from what attention
 /// and value ratio at the first probe to what at the last, and how long after α rose (E above its
-/// threshold) the value drained (r_V below its own), each for kPersistence probes; or that there is
-/// none.
+/// threshold) the value drained (r_V below its own), each for kPersistence probes; of a single
+/// probe, what is there; or that there is none.
 std::string sentence_of(const Story& story);
 
 /// Why there is no story.

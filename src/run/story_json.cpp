@@ -27,6 +27,8 @@ void add_story(Json& out, const Story& s) {
   out["onset"] = step_or_null(s.when.onset);
   out["since"] = step_or_null(s.when.since);
   out["last"] = step_or_null(s.when.last);
+  out["attention_rose"] = step_or_null(s.attention_rose());
+  out["value_drained"] = step_or_null(s.value_drained());
   out["layer"] = s.at.layer;
   out["head"] = s.at.head;
   out["key"] = step_or_null(s.at.key);
