@@ -152,6 +152,27 @@ TEST_CASE("people get tables that fit, and are told what can be chosen") {
   refused("loss[step=7]", "there is no step 7. It has 0, 5, 10.");
 }
 
+TEST_CASE("what a log calls itself cannot steer a terminal, and is whole in JSON") {
+  const TemporaryFolder folder;
+  const std::string file = (folder.path() / "log.h5").string();
+  Log log = Log::create(file, {{"layer", 1}}, "seed: {init: 0}\n");
+  log.set({"odd", "na\x1b;me", {"layer"}, "\x1b]0;title\a", "a\rb", ""},
+          std::vector<std::string>{"\x1b[2J\xff"});
+  log.flush();
+  const std::vector<std::string> all = {"log", file}, one = {"log", file, "odd/na\x1b;me"};
+  for (const auto& verb : {all, one}) {
+    const Ended ended = run_program(verb);
+    CHECK(ended.status == 0);
+    CHECK(has(ended.output, "na\\x1b;me"));
+    CHECK(ended.output.find_first_of("\x1b\r\a") == std::string::npos);
+  }
+  std::vector<std::string> json = one;
+  json.push_back("--json");
+  const Json read = parse_json(run_program(json).output);
+  CHECK(read.at("series")[0].at("name") == "na\x1b;me");
+  CHECK(read.at("series")[0].at("data")[0] == "\x1b[2J\xEF\xBF\xBD");
+}
+
 TEST_CASE("log takes a run, a log's file or mechanism.h5, and says what else was given") {
   const Runs runs;
   REQUIRE(runs.train("run").status == 0);

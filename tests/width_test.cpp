@@ -46,6 +46,7 @@ TEST_CASE("what the verbs print of a run fits 80 columns") {
   check_fits({"probe", run, "--mechanism", "--all-checkpoints"});
   check_fits({"probe", run, "--text", "a short text"});
   check_fits({"intervene", run, WAIVER_SOURCE_DIR "/experiments/interventions/value.yaml"});
+  check_fits({"probe", run, "--maps"});
   check_fits({"show", run});
   check_fits({"log", run});
   check_fits({"log", run, "probe/enrichment[layer=1-2]", "train/loss", "eval/loss", "probe/loss"});

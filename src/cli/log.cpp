@@ -8,6 +8,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
+#include "core/text/printable.h"
 #include "core/text/shell.h"
 #include "run/directory.h"
 #include "run/log_contents.h"
@@ -37,16 +38,21 @@ Log open_log(const fs::path& path) {
   return Log::open(path / "log.h5");
 }
 
+// Names and units are as the file has them, and anyone may have written it.
+void print_table(const std::string& text) { print_result(printable_lines(text, text.size())); }
+
 void print_log(const LogCall& call) {
   const Log log = open_log(call.path);
   if (call.series.empty()) {
     if (call.json) return print_json(log_contents_json(log));
-    return print_result(call.csv ? log_contents_csv(log) : log_contents(log, terminal_width()));
+    if (call.csv) return print_result(log_contents_csv(log));
+    return print_table(log_contents(log, terminal_width()));
   }
   std::vector<LogSlice> slices;
   for (const std::string& request : call.series) slices.push_back(read_slice(log, request));
   if (call.json) return print_json(to_json(log, slices));
-  print_result(call.csv ? to_csv(slices) : to_text(slices, terminal_width()));
+  if (call.csv) return print_result(to_csv(slices));
+  print_table(to_text(slices, terminal_width()));
 }
 
 }  // namespace
