@@ -148,7 +148,8 @@ TEST_CASE("waiver bench --compare says what it compares with") {
   const auto output = [&](const std::string& blas, const std::string& cases) {
     const Ended ended =
         run_program({"bench", "bb", "--batch", "1", "--rounds", "1", "--round-seconds", "0",
-                     "--compare", "--python", interpreter(folder, blas, cases)});
+                     "--compare", "--python", interpreter(folder, blas, cases)},
+                    {.prepare = [] { setenv("COLUMNS", "1000", 1); }});
     CAPTURE(ended.output);
     CHECK(ended.status == 0);
     return ended.output;

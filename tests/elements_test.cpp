@@ -160,7 +160,7 @@ TEST_CASE("probe lists waiver elements by token") {
   const size_t at = low.output.find("\nposition 0 ");
   REQUIRE(at != low.output.npos);
   CHECK(low.output.substr(at + 1, low.output.find('\n', at + 1) - at - 1)
-            .starts_with("position 0                3  0–1                    2"));
+            .starts_with("position 0              3  0–1             2"));
   CHECK(low.output.find(" other tokens\n") != low.output.npos);
   const Log log = Log::open(folder.path("p.h5"));
   CHECK(std::ssize(log.strings("sequences", "tokens")) == 3 * 16);

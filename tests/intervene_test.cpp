@@ -320,11 +320,11 @@ TEST_CASE("the docs of specs name every key, rule and point") {
   CHECK(ended.status == 0);
   for (const KeyInfo& key : intervention_keys())
     if (key.type != KeyInfo::Type::block && key.condition.empty())
-      CHECK(contains(ended.output, "| `" + key.name + "` |"));
+      CHECK(contains(ended.output, "\n" + key.name + "\n  default  "));
   for (const auto& rule : registry<EditRule>())
-    CHECK(contains(ended.output, fmt::format("\n| `{}` | {} |", rule.name, rule.doc)));
+    CHECK(contains(ended.output, fmt::format("\n{}\n  what it puts there  ", rule.name)));
   for (const char* point : {"tokens", "embed.position", "blocks.L.attn.scores", "logits"})
-    CHECK(contains(ended.output, fmt::format("\n| `{}` |", point)));
+    CHECK(contains(ended.output, fmt::format("\n{}\n  shape  ", point)));
 }
 
 TEST_CASE("the ready specs can be read for a small model, and none of their arms is empty") {

@@ -70,6 +70,19 @@ def cases():
     for verb in ("--resume", "--status"):
         yield Case(f"record, {verb[2:]}", "moved/records/a,position.kind=rope,seed=0.json",
                    ["sweep", "study.yaml", "--out", "moved", verb])
+    # `show` and `log` only read: there is nothing that they could call done.
+    for name, file, command in (
+            ("log.h5, show", "run/log.h5", ["show", "run"]),
+            ("log.h5, show --json", "run/log.h5", ["show", "run", "--json"]),
+            ("status, show", "run/status", ["show", "run"]),
+            ("mechanism.h5, show", "run/mechanism.h5", ["show", "run"]),
+            ("mechanism.h5, log", "run/mechanism.h5", ["log", "run/mechanism.h5"]),
+            ("log.h5, log", "run/log.h5", ["log", "run", "probe/enrichment[layer=0]", "--csv"]),
+            ("log.h5, sweep's show", "sweep/a,position.kind=rope,seed=0/log.h5",
+             ["show", "sweep"]),
+            ("mechanism.json, show", "sweep/mechanism.json", ["show", "sweep", "--json"]),
+            ("sweep.json, show", "sweep/sweep.json", ["show", "sweep"])):
+        yield Case(name, file, command)
     yield Case("sweep.json", "sweep/sweep.json",
                ["sweep", "study.yaml", "--out", "sweep", "--resume"])
     yield Case("sweep.json, mechanism", "sweep/sweep.json", ["probe", "sweep", "--mechanism"])
@@ -130,8 +143,11 @@ def prepare(waiver: str, folder: pathlib.Path) -> None:
                        ("spec.yaml", SPEC)):
         (folder / name).write_text(text)
     for command in (["train", "text.yaml", "--out", "run"], ["train", "text.yaml", "--out", "cut"],
-                    ["sweep", "study.yaml", "--out", "sweep"]):
-        subprocess.run([waiver, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+                    ["sweep", "study.yaml", "--out", "sweep"],
+                    ["probe", "run", "--mechanism", "--all-checkpoints"],
+                    ["probe", "sweep", "--mechanism"]):
+        subprocess.run([waiver, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
     shutil.rmtree(folder / "cut/checkpoints/step-00000012")
     (folder / "moved").mkdir()
     shutil.move(folder / "sweep/records", folder / "moved/records")  # so that logs are read

@@ -123,7 +123,7 @@ TEST_CASE("padded rows can be trained on, and what cannot be measured is refused
   put_bytes(folder / "two.npy", npy_of(two, 8));
   const Ended probed = run_program(
       {"probe", out, "data.train=" + rows, "data.validation=" + (folder / "two.npy").string()});
-  const size_t layer = probed.output.find("\n0  ", probed.output.find("residual ratio"));
+  const size_t layer = probed.output.find("\n0  ", probed.output.find("kurtosis"));
   REQUIRE_MESSAGE(layer != std::string::npos, probed.output);
   const std::string line =
       probed.output.substr(layer + 1, probed.output.find('\n', layer + 1) - layer);

@@ -124,7 +124,7 @@ TEST_CASE("a sweep has a row for each finished run, and says of the others why n
   fs::remove_all(fs::path(sweep) / "position.kind=none,seed=1");
   shown = run_program({"show", sweep});
   CHECK(shown.status == 0);
-  CHECK(has(shown, "position.kind=none,seed=0   unreadable: "));
+  CHECK(has(shown, "position.kind=none,seed=0   unreadable:"));
   CHECK(has(shown, "only its record is here"));
   CHECK(has(shown, "emerged in 1 of 1 finished runs."));
 }

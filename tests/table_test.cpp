@@ -86,6 +86,22 @@ TEST_CASE("columns that wrap give way at words, under themselves, until the tabl
         "aa bb  x\ncc\nno-words\n");
 }
 
+TEST_CASE("a table that cannot fit is cut between its columns, and each piece has the first") {
+  CHECK(to_text(claims(), 17) ==
+        "id   claim\nW1   a reduced\n     value\nW10  none\n\nid    r_V\nW1   0.25\nW10     –\n");
+  // No group under one heading is cut that fits, and what runs over all columns is in each piece.
+  const Table groups = {{{left}, {right}, {right}, {right}, {right}},
+                        {{"", {"one", 2}, {"two", 2}},
+                         {"h", "aa", "bb", "cc", "dd"},
+                         {"1", {"none", 4}},
+                         {"2", "1", "2", "3", "4"}}};
+  CHECK(to_text(groups, 14) ==
+        "   one\nh  aa  bb\n1  none\n2   1   2\n\n   two\nh  cc  dd\n1  none\n2   3   4\n");
+  const Table keys = {{{left}, {left}, {right}, {right}}, {{"a", "b", "cc", "dd"}}, 1, false, 2};
+  CHECK(to_text(keys, 9) == " a  b  cc\n\n a  b  dd\n");
+  CHECK(folded("one two threefour", 7) == "one two\nthreefour\n");
+}
+
 TEST_CASE("a table that fits is as it is without a limit, and so is one that cannot") {
   const std::string text = to_text(claims());
   CHECK(text ==
@@ -94,7 +110,6 @@ TEST_CASE("a table that fits is as it is without a limit, and so is one that can
         "W10  none                –\n");
   CHECK(to_text(claims(), 26) == text);
   CHECK(to_text(claims(), 25) != text);
-  CHECK(to_text(claims(), 17) == text);
   const Table stiff = {{{left}}, {{"two words"}}};
   CHECK(to_text(stiff, 5) == "two words\n");
   // Two spaces in a row within a cell stay.
@@ -108,7 +123,7 @@ TEST_CASE("numbers have their decimals and sign, and those undefined a dash") {
   CHECK(number_cell(NAN, 3, true) == "–");
 }
 
-TEST_CASE("standard output has a width where it is a terminal that knows its own") {
+TEST_CASE("standard output is as wide as COLUMNS says, else its terminal, else 80 columns") {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   REQUIRE(terminal >= 0);
   REQUIRE(grantpt(terminal) == 0);
@@ -125,9 +140,13 @@ TEST_CASE("standard output has a width where it is a terminal that knows its own
   };
   const winsize size = {24, 93, 0, 0};
   REQUIRE(ioctl(shown, TIOCSWINSZ, &size) == 0);
-  setenv("COLUMNS", "40", 1);
   CHECK(width_of(shown) == 93);
-  CHECK(width_of(pipe_ends[1]) == 0);
+  CHECK(width_of(pipe_ends[1]) == 80);
+  setenv("COLUMNS", "40", 1);
+  CHECK(width_of(shown) == 40);
+  CHECK(width_of(pipe_ends[1]) == 40);
+  setenv("COLUMNS", "nonsense", 1);
+  CHECK(width_of(shown) == 93);
   unsetenv("COLUMNS");
   for (const int file : {terminal, shown, saved, pipe_ends[0], pipe_ends[1]}) close(file);
 }

@@ -1,4 +1,5 @@
 """The steps of a study of published models, and what a study file may say."""
+import os
 import pathlib
 import subprocess
 import sys
@@ -24,9 +25,10 @@ def refuse(sentence: str):
 
 
 def run(*command) -> str:
-    """Runs a step and says which; a failure ends the study with the step's own words."""
+    """Runs a step and says which; a failure ends the study with the step's own words. Tables that are read are not folded."""
     print("  " + " ".join(str(part) for part in command), flush=True)
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "COLUMNS": "1000"})
     if done.returncode != 0:
         sys.exit(3 if done.returncode == 3 else 2)
     return done.stdout

@@ -44,7 +44,8 @@ Table beside_names(int64_t names, std::initializer_list<int64_t> numbers) {
 }
 
 void print_table(const std::vector<BenchResult>& results) {
-  Table table = beside_names(9, {9, 5, 5, 9, 8, 10, 8, 7, 6, 8, 8, 9, 9, 7, 7});
+  Table table = beside_names(8, {9, 5, 5, 9, 8, 10, 8, 7, 6, 8, 8, 9, 9, 7, 7});
+  table.keys = 2;
   table.rows = {{"workload", "precision", "T", "batch", "ms/step", "times", "tokens/s", "GFLOP/s",
                  "products", "peak", "ps/FLOP", "model", "activ.", "resident", "probes", "torch"},
                 {"", "", "", "", "", "float32", "", "useful", "GFLOP/s", "share", "useful", "MiB",
@@ -83,30 +84,35 @@ std::string advice(const TorchSetup& setup) {
   return "no known remedy closes the gap";
 }
 
+void print_indented(const std::string& sentence) {
+  print_result(to_text({{{.wraps = true}}, {{sentence}}, 2}, terminal_width()));
+}
+
 void print_torch(const BenchResult::Torch& torch) {
   const TorchSetup& setup = torch.setup;
-  print_result("  PyTorch {}: eager {:.2f} ms per step, {}; the ratio is against {}.\n",
-               setup.version, torch.eager_ms,
-               torch.compiled_ms ? fmt::format("compiled {:.2f} ms", *torch.compiled_ms)
+  print_indented(fmt::format("PyTorch {}: eager {:.2f} ms per step, {}; the ratio is against {}.",
+                             setup.version, torch.eager_ms,
+                             torch.compiled_ms
+                                 ? fmt::format("compiled {:.2f} ms", *torch.compiled_ms)
                                  : fmt::format("not compiled ({})", *setup.not_compiled),
-               torch.best_ms < torch.eager_ms ? "compiled" : "eager");
-  print_result(
-      "  Its float32 products ({}) reach {:.1f} GFLOP/s{}{}.\n", setup.blas, setup.gemm_gflops,
+                             torch.best_ms < torch.eager_ms ? "compiled" : "eager"));
+  print_indented(fmt::format(
+      "Its float32 products ({}) reach {:.1f} GFLOP/s{}{}.", setup.blas, setup.gemm_gflops,
       setup.remedy ? fmt::format(" with {}, {:.1f} without it", *setup.remedy, *setup.gflops_before)
                    : "",
-      setup.bfloat16_gflops ? fmt::format("; in bfloat16, {:.1f}", *setup.bfloat16_gflops) : "");
+      setup.bfloat16_gflops ? fmt::format("; in bfloat16, {:.1f}", *setup.bfloat16_gflops) : ""));
   if (setup.slowed())
-    print_result(
-        "  PyTorch is slowed, so the ratio flatters: this program's float32 products reach {:.1f} "
-        "GFLOP/s, and {}.\n",
-        setup.own_gflops, advice(setup));
+    print_indented(
+        fmt::format("PyTorch is slowed, so the ratio flatters: this program's float32 products "
+                    "reach {:.1f} GFLOP/s, and {}.",
+                    setup.own_gflops, advice(setup)));
 }
 
 void print_rows(const BenchResult& r) {
   print_result("\n{} · {} · T {} · batch {} · {} rounds of {} steps\n", r.workload.name,
                word(r.workload.model.precision), r.workload.model.context, r.workload.train.batch,
                r.rounds, r.steps_per_round);
-  Table table = beside_names(16, {9, 9, 9, 9, 7, 13, 9});
+  Table table = beside_names(14, {8, 8, 8, 8, 6, 12, 7});
   table.indent = 2;
   table.rows = {
       {"ms of a step", "forward", "backward", "around", "sum", "share", "fewest tiles", "us/tile"}};
@@ -129,9 +135,9 @@ void print_rows(const BenchResult& r) {
   }
   add("sum", sum.forward_ms, sum.backward_ms, sum.around_ms);
   print_result(to_text(table, terminal_width()));
-  print_result(
-      "  For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.\n",
-      100 * r.serial_share, 100 * r.few_tiles_share);
+  print_indented(
+      fmt::format("For 64 threads: {:.1f}% of the step is serial, {:.1f}% in loops of fewer tiles.",
+                  100 * r.serial_share, 100 * r.few_tiles_share));
   if (r.torch) print_torch(*r.torch);
 }
 
@@ -158,9 +164,11 @@ void bench(const BenchCall& options) {
       workloads.push_back(workload);
       workloads.back().model.precision = Precision::bfloat16;
     }
-  print_result("{} · {} · bfloat16 unit: {}\n", machine_line(), gemm_version(),
-               to_text(bfloat16_unit()));
-  for (const std::string& warning : machine_warnings()) print_result("Slow: {}\n", warning);
+  print_result(folded(fmt::format("{} · {} · bfloat16 unit: {}", machine_line(), gemm_version(),
+                                  to_text(bfloat16_unit())),
+                      terminal_width()));
+  for (const std::string& warning : machine_warnings())
+    print_result(folded("Slow: " + warning, terminal_width()));
   std::vector<BenchResult> results;
   for (const Workload& workload : workloads) {
     results.push_back(measure(workload, options.bench));

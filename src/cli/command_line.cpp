@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/output.h"
 #include "core/text/printable.h"
+#include "core/text/table.h"
 
 namespace waiver {
 namespace {
@@ -109,12 +110,34 @@ std::string explain_usage(const CLI::App& app, const CLI::Error& error) {
   return fmt::format("{}\nSee {} --help.\n", text, verb.name);
 }
 
+// Where a line of help has its description: after the first gap; npos where it is one text.
+size_t description_of(const std::string& line) {
+  const size_t text = line.find_first_not_of(' ');
+  if (text == line.npos || text > 20) return text;
+  return line.find_first_not_of(' ', line.find("  ", text));
+}
+
+std::string folded_help(const std::string& help, int64_t width) {
+  std::istringstream lines(help);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t at = description_of(line);
+    if (at == line.npos || display_width(line) <= width)
+      out += folded(line, width);
+    else
+      out += to_text({{{.width = static_cast<int64_t>(at)}, {.gap = 0, .wraps = true}},
+                      {{line.substr(0, line.find_last_not_of(' ', at - 1) + 1), line.substr(at)}}},
+                     width);
+  }
+  return out;
+}
+
 // CLI11's answer to the request for help, the version, or the mistake that `error` stands for.
 int answer(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out, complaint;
   const int status = app.exit(error, out, complaint) == 0 ? 0 : 2;
   print_error(complaint.str());
-  print_result(out.str());
+  print_result(folded_help(out.str(), terminal_width()));
   return status;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/verbs.h"
@@ -22,21 +23,66 @@ struct EvalCall {
   Target target;
   std::optional<int64_t> context;
   Cache cache;
-  bool evict = false;
+  bool evict = false, json = false;
 };
 
-std::vector<Cell> row_of(const SavedModel& saved, const std::string& name, double value,
-                         const std::string& of) {
-  return {name, fmt::format("{}  ({})", loss_text(value, *saved.data), of)};
-}
+/// What `eval` measures.
+struct Evaluation {
+  double loss = 0;
+  std::string covers;                                 // what part of the validation data
+  std::vector<std::pair<std::string, double>> risks;  // of a task
+  std::optional<CacheLosses> evicted;
+};
 
-void add_risks(Table& table, const SavedModel& saved, uint64_t seed) {
+std::vector<std::pair<std::string, double>> risks_of(const SavedModel& saved, uint64_t seed) {
   Prober prober(*saved.model, *saved.data, saved.config.probe, seed);
   prober.measure();
+  std::vector<std::pair<std::string, double>> risks;
   for (const auto& [name, values] : prober.values())
-    if (name.ends_with("_risk") || name == "max_error")
-      table.rows.push_back(row_of(saved, name, values->front(),
-                                  fmt::format("{} sequences", saved.config.probe.batch)));
+    if (name.ends_with("_risk") || name == "max_error") risks.emplace_back(name, values->front());
+  return risks;
+}
+
+Evaluation measure(const SavedModel& saved, const EvalCall& options) {
+  const auto seed = static_cast<uint64_t>(saved.config.seed.data);
+  const TrainConfig& train = saved.config.train;
+  const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);
+  const Validation validation = {seed, covers.sequences, train.batch / train.accumulate};
+  Evaluation out;
+  out.covers = covers.text();
+  if (options.evict)
+    out.evicted = measure_cache_losses(*saved.model, *saved.data, options.cache, validation);
+  Arena arena;
+  out.loss = validation_loss(*saved.model, *saved.data, validation, arena);
+  if (!std::isfinite(out.loss))
+    throw Error(saved.checkpoint.string(), "its validation loss is NaN or infinite");
+  if (saved.data->is_task() || saved.data->features() > 0) out.risks = risks_of(saved, seed);
+  return out;
+}
+
+void print_text(const SavedModel& saved, const Evaluation& found) {
+  const auto row = [&](const std::string& name, double value, const std::string& of) {
+    return std::vector<Cell>{name, fmt::format("{}  ({})", loss_text(value, *saved.data), of)};
+  };
+  Table table{{{Align::left, 16}, {.wraps = true}},
+              {row("validation loss", found.loss, found.covers)}};
+  for (const auto& [name, value] : found.risks)
+    table.rows.push_back(row(name, value, fmt::format("{} sequences", saved.config.probe.batch)));
+  print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
+  print_result(to_text(table, terminal_width()));
+  if (found.evicted) print_result("\n{}", to_text(*found.evicted, terminal_width()));
+}
+
+Json as_json(const SavedModel& saved, const Evaluation& found) {
+  Json out = {{"checkpoint", saved.checkpoint.string()},
+              {"step", saved.step},
+              {"validation_loss", json_number(found.loss)},
+              {"units", loss_units(*saved.data)},
+              {"covers", found.covers}};
+  for (const auto& [name, value] : found.risks) out[name] = json_number(value);
+  if (!found.risks.empty()) out["risk_sequences"] = saved.config.probe.batch;
+  if (found.evicted) out["cache"] = to_json(*found.evicted);
+  return out;
 }
 
 void evaluate(const EvalCall& options) {
@@ -49,23 +95,8 @@ void evaluate(const EvalCall& options) {
         saved.checkpoint.string(),
         "this model has no output layer (model.output.kind: hidden), so it has no loss",
         "waiver probe measures everything else.");
-  const auto seed = static_cast<uint64_t>(saved.config.seed.data);
-  const TrainConfig& train = saved.config.train;
-  const Coverage covers = full_coverage(train, *saved.data, saved.config.model.context);
-  const Validation validation = {seed, covers.sequences, train.batch / train.accumulate};
-  std::optional<CacheLosses> evicted;
-  if (options.evict)
-    evicted = measure_cache_losses(*saved.model, *saved.data, options.cache, validation);
-  Arena arena;
-  const double loss = validation_loss(*saved.model, *saved.data, validation, arena);
-  if (!std::isfinite(loss))
-    throw Error(saved.checkpoint.string(), "its validation loss is NaN or infinite");
-  print_result("{} (step {})\n", saved.checkpoint.string(), saved.step);
-  Table table{{{Align::left, 16}, {.wraps = true}},
-              {row_of(saved, "validation loss", loss, covers.text())}};
-  if (saved.data->is_task() || saved.data->features() > 0) add_risks(table, saved, seed);
-  print_result(to_text(table, terminal_width()));
-  if (evicted) print_result("\n{}", to_text(*evicted, terminal_width()));
+  const Evaluation found = measure(saved, options);
+  options.json ? print_json(as_json(saved, found)) : print_text(saved, found);
 }
 
 }  // namespace
@@ -97,6 +128,7 @@ void add_eval(Verb& program) {
            "2309.17453)")
       .needs(window);
   add_threads(verb);
+  add_json(verb, options->json);
   verb.runs([options, window] {
     options->evict = window.given();
     evaluate(*options);

@@ -7,6 +7,7 @@
 
 #include "cli/command_line.h"
 #include "cli/verbs.h"
+#include "cli/version.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/memory.h"
@@ -40,12 +41,14 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_intervene(program);
   waiver::add_sample(program);
   waiver::add_show(program);
+  waiver::add_log(program);
   waiver::add_report(program);
   waiver::add_import(program);
   waiver::add_export(program);
   waiver::add_config(program);
   waiver::add_bench(program);
   waiver::add_doctor(program);
+  waiver::add_completion(program);
 }
 
 int fail(int status, const std::string& sentence) {
@@ -63,7 +66,7 @@ int main(int argc, char** argv) {
   waiver::return_freed_memory();
   try {
     waiver::set_threads(waiver::threads());
-    return waiver::run_command_line(argc, argv, WAIVER_VERSION, add_verbs);
+    return waiver::run_command_line(argc, argv, waiver::version_text(), add_verbs);
   } catch (const waiver::Stopped& stopped) {
     return fail(waiver::Stopped::kStatus, stopped.what());
   } catch (const waiver::Error& error) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/verbs.h"
@@ -31,7 +32,7 @@ struct ProbeCall {
   std::string tokens = "natural", bos = "keep", out, capture, head;
   std::optional<Given> given;
   bool overwrite = false;
-  bool mechanism = false, all_checkpoints = false, maps = false;
+  bool mechanism = false, all_checkpoints = false, maps = false, json = false;
 };
 
 // The mechanism at every checkpoint of a run, or of every finished run of a sweep.
@@ -113,6 +114,11 @@ void probe(const ProbeCall& options) {
   if (options.mechanism && !natural)
     throw UsageError("--mechanism", "the mechanism tests swap tokens of the data's own sequences",
                      "Omit --tokens and --bos.");
+  if (options.json && (options.all_checkpoints || is_sweep(options.target.path)))
+    throw UsageError("--json", "it is one object about one checkpoint",
+                     fmt::format("Omit it; then read {} (waiver log RUN/{} --json), or of a sweep "
+                                 "mechanism.json.",
+                                 kMechanismFile, kMechanismFile));
   if (options.all_checkpoints) return print_result(all_checkpoints(options));
   if (options.mechanism && !options.given && is_sweep(options.target.path)) {
     if (!options.out.empty() || !options.target.overrides.empty())
@@ -125,7 +131,7 @@ void probe(const ProbeCall& options) {
   }
   require_run(options.target.path, "probe");
   ProbeRequest request{{},           options.given, options.mechanism, options.out, options.capture,
-                       options.maps, std::nullopt};
+                       options.maps, std::nullopt,  options.json};
   if (!options.head.empty()) request.head = parse_head(options.head);
   if (options.tokens == "random") request.tokens.content = ProbeTokens::Content::random;
   if (options.bos == "drop") request.tokens.bos = ProbeTokens::Bos::drop;
@@ -186,6 +192,7 @@ void add_probe(Verb& program) {
       "--list", [] { return metric_docs() + mechanism_docs(); },
       "print every series with its formula instead; needs no run");
   add_threads(verb);
+  add_json(verb, options->json).excludes(maps);
   verb.runs([options, given, text, file] {
     if (text.given()) options->given = Given{*given, {}};
     if (file.given()) options->given = Given{{}, *given};

@@ -3,8 +3,36 @@
 #include <CLI/CLI.hpp>
 
 #include "core/output.h"
+#include "core/text/plain.h"
 
 namespace waiver {
+namespace {
+
+// What Option::among was given, which CLI11 keeps as `TEXT:{a,b}` alone.
+std::vector<std::string> words_among(const std::string& type) {
+  const size_t begin = type.find(":{"), end = type.find('}');
+  std::vector<std::string> words;
+  if (begin == type.npos || end == type.npos) return words;
+  return CLI::detail::split(type.substr(begin + 2, end - begin - 2), ',');
+}
+
+VerbInfo info_of(const CLI::App& app) {
+  VerbInfo out{app.get_name(), app.get_description(), {}, {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    const bool argument = option->get_positional();
+    VerbInfo::Option& one = (argument ? out.arguments : out.options).emplace_back();
+    if (argument) one.names.push_back(option->get_name());
+    for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+    one.doc = option->get_description();
+    one.has_value = option->get_expected_max() > 0;
+    one.words = words_among(option->get_type_name());
+  }
+  for (const CLI::App* verb : app.get_subcommands({})) out.verbs.push_back(info_of(*verb));
+  return out;
+}
+
+}  // namespace
 
 Option& Option::required() { return option_->required(), *this; }
 Option& Option::type(const std::string& name) { return option_->type_name(name), *this; }
@@ -65,12 +93,14 @@ void Verb::prints(const std::string& name, std::string (*text)(), const std::str
   app_->add_flag_callback(
           name,
           [text] {
-            print_result(text());
+            print_result(plain_text(text(), terminal_width()));
             throw CLI::Success();
           },
           doc)
       ->trigger_on_parse();
 }
+
+VerbInfo Verb::info() const { return info_of(*app_); }
 
 void Verb::runs(std::function<void()> work) { app_->callback(std::move(work)); }
 

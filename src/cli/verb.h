@@ -41,6 +41,19 @@ class Option {
   CLI::Option* option_;
 };
 
+/// A verb as its --help tells it.
+struct VerbInfo {
+  struct Option {
+    std::vector<std::string> names;  // `--out`, `-h`; of an argument, without dashes
+    std::string doc;
+    bool has_value = false;
+    std::vector<std::string> words;  // that its value may be; empty: anything
+  };
+  std::string name, doc;
+  std::vector<Option> options, arguments;
+  std::vector<VerbInfo> verbs;
+};
+
 /// A verb of the command line, or the program itself, which has verbs.
 class Verb {
  public:
@@ -64,8 +77,11 @@ class Verb {
   /// A number that is passed on as soon as it is read.
   Option add(const std::string& name, void (*use)(int), const std::string& doc);
 
-  /// A flag that prints a text and does nothing else.
+  /// A flag that prints a text, given as Markdown, in plain words and does nothing else.
   void prints(const std::string& name, std::string (*text)(), const std::string& doc);
+  /// With all that was added so far.
+  VerbInfo info() const;
+
   /// What the verb does once everything is read; may throw Error.
   void runs(std::function<void()> work);
 

@@ -12,11 +12,13 @@ void add_probe(Verb& program);
 void add_intervene(Verb& program);
 void add_sample(Verb& program);
 void add_show(Verb& program);
+void add_log(Verb& program);
 void add_report(Verb& program);
 void add_import(Verb& program);
 void add_export(Verb& program);
 void add_config(Verb& program);
 void add_bench(Verb& program);
 void add_doctor(Verb& program);
+void add_completion(Verb& program);
 
 }  // namespace waiver

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "config/config.h"
+#include "config/suggest.h"
+#include "core/error.h"
 
 namespace waiver {
 namespace {
@@ -48,6 +50,19 @@ std::vector<KeyInfo> distinct_keys() {
   return out;
 }
 
+std::string key_docs(std::string only) {
+  if (only.ends_with(".kind")) only.resize(only.rfind('.'));  // `position` is `position.kind`
+  std::string text = kKeyTable;
+  bool found = false;
+  for (const KeyInfo& key : distinct_keys()) {
+    if (key.name != only && !key.name.starts_with(only + ".")) continue;
+    found = true;
+    if (key.type != KeyInfo::Type::block) text += key_row(key);
+  }
+  if (!found) throw UsageError(only, "unknown key", nearest_key(config_keys(), only));
+  return text;
+}
+
 }  // namespace
 
 std::string key_row(const KeyInfo& key) {
@@ -61,7 +76,8 @@ std::string key_row(const KeyInfo& key) {
                      escaped(key.doc));
 }
 
-std::string config_docs() {
+std::string config_docs(const std::string& only) {
+  if (!only.empty()) return key_docs(only);
   std::string text =
       "# Every key of a run's config\n\n"
       "Nest the keys in the file (`model: {width: 64}`); on the command line join them with dots "

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <system_error>
 
 #include "core/error.h"
@@ -51,8 +52,12 @@ void print_error(std::string_view text) noexcept { write_text(STDERR_FILENO, tex
 void print_notice(std::string_view text) noexcept { write_text(STDERR_FILENO, text); }
 
 int64_t terminal_width() {
+  constexpr int64_t kUsual = 80, kLeast = 20, kMost = 10000;
+  if (const char* set = std::getenv("COLUMNS"))
+    if (const int64_t columns = std::atoll(set); columns > 0)
+      return std::clamp(columns, kLeast, kMost);
   winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
 void hold_standard_streams() {

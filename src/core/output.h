@@ -22,8 +22,8 @@ void print_progress(std::string_view text) noexcept;
 void print_error(std::string_view text) noexcept;
 void print_notice(std::string_view text) noexcept;
 
-/// The number of columns of the terminal on standard output; 0 where it is not a terminal or does
-/// not say.
+/// How many columns the text on standard output may take: COLUMNS where it is set, those of the
+/// terminal, or 80 where it is not a terminal or does not say.
 int64_t terminal_width();
 
 /// Ensures that no file opened later takes the place of a closed standard stream.

@@ -137,10 +137,31 @@ std::string to_text(const CacheLosses& losses, int64_t width) {
         fmt::format("{} and {}, at random", window, positions_text(loss.kept)), losses, loss));
   if (!losses.random.empty())
     table.rows.push_back(row_of("mean of those at random", losses, mean(losses.random)));
-  return fmt::format(
-             "KV cache whose positions are {}; losses in nat and their rise over the full cache\n",
-             losses.cache.reindex ? "ranks within it" : "those of the text") +
+  return folded(
+             fmt::format("KV cache whose positions are {}; losses in nat and their rise over the "
+                         "full cache",
+                         losses.cache.reindex ? "ranks within it" : "those of the text"),
+             width) +
          to_text(table, width);
+}
+
+Json to_json(const CacheLosses& losses) {
+  Json out = {{"window", losses.cache.window},
+              {"reindex", losses.cache.reindex},
+              {"tokens", losses.tokens},
+              {"caches", Json::array()}};
+  const auto add = [&](const char* cache, const CacheLoss& loss) {
+    out["caches"].push_back({{"cache", cache},
+                             {"kept", loss.kept},
+                             {"all", json_number(loss.all)},
+                             {"evicted", json_number(loss.evicted)},
+                             {"recovery", json_number(losses.recovery(loss))}});
+  };
+  add("full", losses.full);
+  add("window", losses.window);
+  for (const CacheLoss& loss : losses.kept) add("kept", loss);
+  for (const CacheLoss& loss : losses.random) add("random", loss);
+  return out;
 }
 
 }  // namespace waiver

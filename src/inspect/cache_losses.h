@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/json.h"
 #include "data/dataset.h"
 #include "probe/edits/eviction.h"
 #include "train/validation.h"
@@ -40,5 +41,9 @@ CacheLosses measure_cache_losses(const Transformer& model, const Dataset& data, 
 /// A table with a line for each cache: both losses, their rise over the full cache, the recovery.
 /// Fitted to `width` as by Table's to_text.
 std::string to_text(const CacheLosses& losses, int64_t width = 0);
+
+/// {window, reindex, tokens, caches: [{cache, kept, all, evicted, recovery}]}; cache: full, window,
+/// kept or random.
+Json to_json(const CacheLosses& losses);
 
 }  // namespace waiver

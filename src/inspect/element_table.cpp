@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/statistics/order.h"
+#include "core/text/ranges.h"
 #include "core/text/table.h"
 #include "inspect/probe_report.h"
 
@@ -20,19 +21,6 @@ struct OneToken {
   double heads = 0;  // most at once
   std::vector<double> attention, value_ratio, residual_ratio, cosine;
 };
-
-// `3–9, 12–29`.
-std::string ranges_text(const std::set<int64_t>& numbers) {
-  std::string text;
-  for (auto at = numbers.begin(); at != numbers.end();) {
-    const int64_t from = *at;
-    int64_t to = from;
-    while (++at != numbers.end() && *at == to + 1) ++to;
-    text += (text.empty() ? "" : ", ") + std::to_string(from);
-    if (to > from) text += "–" + std::to_string(to);
-  }
-  return text;
-}
 
 /// The elements by token; those at the first position under the empty text.
 class ByToken {
@@ -74,19 +62,26 @@ class ByToken {
   std::map<std::string, OneToken> found_;
 };
 
-}  // namespace
-
-std::string element_table(const Log& log, int64_t width) {
-  constexpr size_t kMost = 10;
+// The first position, then the tokens by how many sequences and places have them.
+std::vector<std::pair<std::string, OneToken>> ranked_elements(const Log& log) {
   const ByToken elements(log);
   std::vector<std::pair<std::string, OneToken>> rows(elements.tokens().begin(),
                                                      elements.tokens().end());
   std::ranges::stable_sort(rows, std::greater<>(), [](const auto& row) {
     return std::tuple(row.first.empty(), row.second.sequences.size(), row.second.attention.size());
   });
+  return rows;
+}
+
+}  // namespace
+
+std::string element_table(const Log& log, int64_t width) {
+  constexpr size_t kMost = 10;
+  auto rows = ranked_elements(log);
   if (rows.empty()) return "No key is a waiver element in any sequence by itself.\n";
-  Table table{{{Align::left, 16}, {Align::right, 9}, {Align::left, 14, 2, true}}, {}};
-  for (int i = 0; i < 5; ++i) table.columns.push_back({Align::right, 8});
+  Table table{{{Align::left, 14}, {Align::right, 9}, {Align::left, 10, 2, true}}, {}};
+  for (const int64_t of_number : {5, 6, 6, 8, 6})
+    table.columns.push_back({Align::right, of_number});
   table.rows = {
       {"waiver element", "sequences", "layers", "heads", "α", "r_V", "residual", "cosine"}};
   for (size_t i = 0; i < std::min(kMost, rows.size()); ++i) {
@@ -100,10 +95,25 @@ std::string element_table(const Log& log, int64_t width) {
   std::string text = to_text(table, width);
   if (rows.size() > kMost) text += fmt::format("and {} other tokens\n", rows.size() - kMost);
   return text +
-         "each in its own sequence, by token: in how many sequences, in which layers, in how many "
-         "heads at most;\nmedians of α and r_V in the head that attends most, of the residual "
-         "ratio, "
-         "and of the cosine with position 0.\n";
+         folded(
+             "each in its own sequence, by token: in how many sequences, in which layers, in how "
+             "many heads at most; medians of α and r_V in the head that attends most, of the "
+             "residual ratio, and of the cosine with position 0.",
+             width);
+}
+
+Json elements_json(const Log& log) {
+  auto out = Json::array();
+  for (auto& [token, at] : ranked_elements(log))
+    out.push_back({{"token", token.empty() ? Json() : Json(token)},
+                   {"sequences", at.sequences.size()},
+                   {"layers", at.layers},
+                   {"heads", static_cast<int64_t>(at.heads)},
+                   {"attention", json_number(median(at.attention))},
+                   {"value_ratio", json_number(median(at.value_ratio))},
+                   {"residual_ratio", json_number(median(at.residual_ratio))},
+                   {"cosine", json_number(median(at.cosine))}});
+  return out;
 }
 
 }  // namespace waiver

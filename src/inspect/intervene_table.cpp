@@ -47,10 +47,9 @@ class EffectsTables {
   }
 
   std::string text() const {
-    std::string out = "\n" + losses("natural", effects_.natural, false) + "\n" + block(nullptr);
+    std::string out = "\n" + losses("natural", effects_.natural, false) + block(nullptr);
     for (size_t i = 0; i < spec_.arms.size(); ++i)
-      out += "\n" + losses(spec_.arms[i].name, effects_.arms[i], true) + "\n" +
-             block(&effects_.arms[i]);
+      out += "\n" + losses(spec_.arms[i].name, effects_.arms[i], true) + block(&effects_.arms[i]);
     if (hidden_ > 0)
       out +=
           fmt::format("\nOf {} heads these {} attend most to {}.\n", hidden_ + std::ssize(heads_),
@@ -85,17 +84,22 @@ class EffectsTables {
     std::ranges::sort(heads_);
   }
 
-  // `zero   loss 1.6741 +0.0003   backcopy_risk …`
+  // `zero   loss 1.6741 +0.0003   backcopy_risk …`, in lines as many as it needs.
   std::string losses(const std::string& arm, const Effects::Values& values, bool changes) const {
-    std::string out = arm + std::string(longest_ - display_width(arm), ' ');
+    std::string out, line = arm + std::string(longest_ - display_width(arm), ' ');
     for (const SeriesSpec& series : effects_.series) {
       if (series.name != cost_ && !series.name.ends_with("_risk")) continue;
       const float now = effects_.of(values, series.name)[0];
-      out += fmt::format("   {} {}", series.name, number_cell(now, 4));
+      std::string part = fmt::format("   {} {}", series.name, number_cell(now, 4));
       if (changes)
-        out += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 4, true);
+        part += " " + number_cell(now - effects_.of(effects_.natural, series.name)[0], 4, true);
+      if (width_ > 0 && display_width(line + part) > width_) {
+        out += line + "\n";
+        line = std::string(longest_, ' ');
+      }
+      line += part;
     }
-    return out;
+    return out + line + "\n";
   }
 
   std::string head_name(int64_t head) const { return fmt::format("{}.{}", head / H_, head % H_); }
@@ -173,9 +177,11 @@ std::string effects_table(const SavedModel& saved, const InterventionSpec& spec,
   const Config& config = saved.config;
   std::string text;
   for (const std::string& line : {spec.title, spec.question})
-    if (!line.empty()) text += line + "\n";
-  text += fmt::format("{} (step {}), {} probe sequences of {} tokens\n", saved.checkpoint.string(),
-                      saved.step, config.probe.batch, config.model.context);
+    if (!line.empty()) text += folded(line, width);
+  text +=
+      folded(fmt::format("{} (step {}), {} probe sequences of {} tokens", saved.checkpoint.string(),
+                         saved.step, config.probe.batch, config.model.context),
+             width);
   return text + EffectsTables(config.model, spec, effects, width).text();
 }
 

@@ -5,17 +5,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/error.h"
+#include "core/text/ranges.h"
 #include "core/text/table.h"
 
 namespace waiver {
 namespace {
 
-std::string head_names(const std::vector<HeadIndex>& heads) {
+// `heads 1.0 1.3`; of many, `179 heads of layers 2–29`.
+std::string heads_text(const std::vector<HeadIndex>& heads) {
+  constexpr size_t kFew = 16;
   std::vector<std::string> names;
-  for (const HeadIndex& h : heads) names.push_back(fmt::format("{}.{}", h.layer, h.head));
-  return fmt::format("{}", fmt::join(names, " "));
+  std::set<int64_t> layers;
+  for (const HeadIndex& h : heads) {
+    names.push_back(fmt::format("{}.{}", h.layer, h.head));
+    layers.insert(h.layer);
+  }
+  if (names.size() > kFew)
+    return fmt::format("{} heads of layers {}", names.size(), ranges_text(layers));
+  return fmt::format("heads {}", fmt::join(names, " "));
 }
 
 }  // namespace
@@ -60,8 +70,8 @@ std::string to_text(const Mechanism& m, int64_t width) {
                                                     : "sink";
   const Table waiver = {
       {{Align::left, 13}, {.gap = 1, .wraps = true}},
-      {{what, fmt::format("{}, heads {}: α {:.3f}, E {:.2f}, r_V {:.3f} of {} queries ({})", m.key,
-                          head_names(m.heads), m.received, m.enrichment, m.value_ratio, m.queries,
+      {{what, fmt::format("{}, {}: α {:.3f}, E {:.2f}, r_V {:.3f} of {} queries ({})", m.key,
+                          heads_text(m.heads), m.received, m.enrichment, m.value_ratio, m.queries,
                           verdict_text(m.status))},
        {"selected by", to_text(m.selected_by)},
        {"follows",

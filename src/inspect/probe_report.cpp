@@ -48,8 +48,8 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
              ratio = probe.read("value_ratio"), share = probe.read("contribution_share"),
              score = probe.read("waiver_score"), bos = probe.read("bos_attention"),
              argmax = probe.read("first_argmax_share"), entropy = probe.read("attention_entropy");
-  Table table{{{Align::left, 6}, {Align::right, 4}, {Align::left, 7}}, {}};
-  for (const int64_t of_number : {7, 7, 7, 7, 7, 8, 8})
+  Table table{{{Align::left, 5}, {Align::right, 3}, {Align::left, 5}}, {}};
+  for (const int64_t of_number : {5, 6, 6, 6, 6, 8, 7})
     table.columns.push_back({Align::right, of_number, 1});
   table.columns.push_back({.wraps = true});
   table.rows = {{"head", "key", "token", proxy ? "α *" : "α", proxy ? "E *" : "E", "r_V", "c",
@@ -72,12 +72,11 @@ std::string head_table(const LastProbe& probe, const std::vector<WaiverPlace>& p
                            verdict_text(static_cast<Verdict>(std::lround(score[at])))});
   }
   std::string text = to_text(table, width);
-  text +=
+  text += folded(
       "key: the one with the most attention among those that many queries see; α received "
-      "attention,"
-      "\nE enrichment, r_V value ratio, c share of the head's output; A[t,0] attention to the "
-      "first "
-      "token.\n";
+      "attention, E enrichment, r_V value ratio, c share of the head's output; A[t,0] attention to "
+      "the first token.",
+      width);
   if (proxy) text += "* of weights made shares, which this normalizer's are not.\n";
   return text;
 }
@@ -100,8 +99,9 @@ std::string layer_table(const LastProbe& probe, int64_t width) {
              activation = probe.read("activation_ratio"),
              massive = probe.read("massive_activations"), entropy = probe.read("matrix_entropy"),
              mixing = probe.read("over_mixing");
-  Table table{{{Align::left, 6}}, {}};
-  for (const int64_t of_number : {14, 14, 9, 8, 8, 8, 8, 7})
+  Table table{{{Align::left, 5}}, {}};
+  for (int i = 0; i < 2; ++i) table.columns.push_back({Align::right, 9, 1, true});
+  for (const int64_t of_number : {8, 7, 8, 7, 7, 6})
     table.columns.push_back({Align::right, of_number, 1});
   table.rows = {{"layer", "residual ratio", "gradient sink", "kurtosis", "max", "÷ median",
                  "massive", "entropy", "mixing"}};
@@ -115,9 +115,11 @@ std::string layer_table(const LastProbe& probe, int64_t width) {
                           number_cell(entropy[l], 3), number_cell(mixing[l], 1)});
   }
   return to_text(table, width) +
-         "of the residual stream after the block: the largest ratio to the mean of the other "
-         "positions; max |h|,\nits ratio to the median, and how many are massive activations; "
-         "matrix entropy; distance from over-mixing.\n";
+         folded(
+             "of the residual stream after the block: the largest ratio to the mean of the other "
+             "positions; max |h|, its ratio to the median, and how many are massive activations; "
+             "matrix entropy; distance from over-mixing.",
+             width);
 }
 
 }  // namespace

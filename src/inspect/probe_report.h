@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/files/json.h"
 #include "inspect/saved.h"
 #include "probe/probe_batch.h"
 #include "run/log_file.h"
@@ -23,6 +24,10 @@ std::string token_cell(const std::string& text);
 /// every other token that is one somewhere, by how many sequences have it; in which layers, in how
 /// many heads at once, and what it shows there.
 std::string element_table(const Log& log, int64_t width = 0);
+
+/// All of them, as [{token, sequences, layers: […], heads, attention, value_ratio, residual_ratio,
+/// cosine}], medians; the token is null for the first position.
+Json elements_json(const Log& log);
 
 /// The last row of /probe for people: for every head its strongest key and the verdict on it; for
 /// every layer what stands out in the residual stream; waiver elements by token; losses. Fitted to

@@ -7,6 +7,7 @@
 #include "inspect/capture_file.h"
 #include "inspect/mechanism_report.h"
 #include "inspect/mechanism_series.h"
+#include "inspect/probe_json.h"
 #include "inspect/probe_report.h"
 #include "run/events.h"
 
@@ -73,19 +74,25 @@ std::string probe_run(const std::string& path, const std::vector<std::string>& o
   tell(saved.memory);
   load_model(saved);
   Log log = probe_saved(saved, request.tokens, request.out);
-  std::string mechanism;
+  std::optional<Mechanism> mechanism;
   if (request.mechanism) {
-    const Mechanism found = mechanism_of(saved);
-    write_mechanism(log, {saved.step, found});
-    mechanism = "\n" + to_text(found, width);
+    mechanism = mechanism_of(saved);
+    write_mechanism(log, {saved.step, *mechanism});
   }
   if (!request.out.empty()) log.flush();
-  const std::string map = request.maps ? map_text(saved, request, log, width) + "\n" : "",
-                    captured = request.capture.empty() ? "" : "\n" + write_capture(saved, request);
-  return fmt::format("{} (step {})\n{}\n\n{}{}{}{}{}", saved.checkpoint.string(), saved.step,
-                     given ? described(*given, saved) : described(request.tokens, saved),
-                     given ? sequence_table(saved, log, width) + "\n" : "", map,
-                     probe_report(log, width), mechanism, captured);
+  const std::string captured = request.capture.empty() ? "" : write_capture(saved, request);
+  const std::string of = given ? described(*given, saved) : described(request.tokens, saved);
+  if (request.json) {
+    Json out = {{"checkpoint", saved.checkpoint.string()}, {"step", saved.step}, {"of", of}};
+    out.update(probe_json(log));
+    if (mechanism) out["mechanism"] = to_json(*mechanism);
+    return json_line(out);
+  }
+  return fmt::format("{} (step {})\n{}\n\n{}{}{}{}{}", saved.checkpoint.string(), saved.step, of,
+                     given ? sequence_table(saved, log, width) + "\n" : "",
+                     request.maps ? map_text(saved, request, log, width) + "\n" : "",
+                     probe_report(log, width), mechanism ? "\n" + to_text(*mechanism, width) : "",
+                     captured.empty() ? "" : "\n" + captured);
 }
 
 }  // namespace waiver

@@ -107,10 +107,12 @@ std::string sequence_table(const SavedModel& saved, const Log& log, int64_t widt
         "and {} other positions{}\n", others,
         strongest ? ", which receive less in head " + head + " or are seen by few queries" : "");
   if (strongest)
-    text += fmt::format(
-        "α {0}: received attention in the head with the most on a single key, {1}; r_V {0}: value "
-        "ratio there;\nmean α: over all heads; residual ratio: after the last block.\n",
-        head, strongest->key_name());
+    text += folded(
+        fmt::format("α {0}: received attention in the head with the most on a single key, {1}; "
+                    "r_V {0}: value ratio there; mean α: over all heads; residual ratio: after the "
+                    "last block.",
+                    head, strongest->key_name()),
+        width);
   if (saved.config.probe.batch > 1)
     text +=
         fmt::format("Tokens and roles are those of the first sequence, numbers means over {}.\n",

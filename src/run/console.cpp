@@ -53,7 +53,7 @@ std::optional<int64_t> progress_step(std::string_view line) {
 
 std::string bar_text(double share, const std::string& text) {
   // A line that wraps could not be rewritten.
-  const int64_t known = terminal_width(), width = known > 0 ? known : 80;
+  const int64_t width = terminal_width();
   const int64_t cells = std::clamp<int64_t>(width - std::ssize(text) - 2, 0, 24);
   const auto done = static_cast<int64_t>(static_cast<double>(cells) * share);
   std::string bar = kNoBar;

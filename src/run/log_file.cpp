@@ -275,6 +275,14 @@ SeriesSpec Log::spec(const std::string& group, const std::string& name) const {
       group, name, file_.labels(dataset), text("units"), text("long_name"), text("description")};
 }
 
+std::vector<int64_t> Log::shape(const std::string& group, const std::string& name) const {
+  return file_.shape(path_of(group, name));
+}
+
+H5File::Element Log::element(const std::string& group, const std::string& name) const {
+  return file_.element(path_of(group, name));
+}
+
 std::vector<int64_t> Log::steps(const std::string& group) const {
   return has(group, kStep) ? file_.read<int64_t>(path_of(group, kStep)) : std::vector<int64_t>{};
 }

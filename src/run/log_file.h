@@ -89,6 +89,8 @@ class Log {
   bool has(const std::string& group, const std::string& name) const;
   /// What `define` or `set` was given, except the range; the axes of a series begin with `step`.
   SeriesSpec spec(const std::string& group, const std::string& name) const;
+  std::vector<int64_t> shape(const std::string& group, const std::string& name) const;
+  H5File::Element element(const std::string& group, const std::string& name) const;
   /// The steps of a group's rows; none where it has no series.
   std::vector<int64_t> steps(const std::string& group) const;
   Data read(const std::string& group, const std::string& name) const;

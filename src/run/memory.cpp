@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "core/output.h"
 #include "core/rehearsal.h"
+#include "core/text/table.h"
 #include "model/transformer.h"
 #include "probe/captured_pass.h"
 #include "probe/probe_memory.h"
@@ -173,24 +174,34 @@ int64_t MemoryUse::total() const {
          program;
 }
 
+std::vector<std::pair<int64_t, std::string>> MemoryUse::parts() const {
+  return {{weights, "weights"},
+          {moments, "moments"},
+          {activations, "activations"},
+          {batch, "batch"},
+          {logits, "logits"},
+          {probes, "probes"},
+          {log, "log"},
+          {saving, "saving"},
+          {loading, "loading"},
+          {program, "program and data"}};
+}
+
 std::string MemoryUse::text() const {
-  std::vector<std::pair<int64_t, std::string>> parts = {{weights, "weights"},
-                                                        {moments, "moments"},
-                                                        {activations, "activations"},
-                                                        {batch, "batch"},
-                                                        {logits, "logits"},
-                                                        {probes, "probes"},
-                                                        {log, "log"},
-                                                        {saving, "saving"},
-                                                        {loading, "loading"},
-                                                        {program, "program and data"}};
-  std::ranges::stable_sort(parts, std::greater<>(), [](const auto& part) { return part.first; });
+  auto sorted = parts();
+  std::ranges::stable_sort(sorted, std::greater<>(), [](const auto& part) { return part.first; });
   const auto whole = static_cast<double>(total());
   const Unit unit(whole);
   std::vector<std::string> words;
-  for (const auto& [bytes, name] : parts)
+  for (const auto& [bytes, name] : sorted)
     if (100 * bytes > total()) words.push_back(name + " " + unit.count(static_cast<double>(bytes)));
   return fmt::format("about {}: {}", amount(whole), fmt::join(words, ", "));
+}
+
+Json MemoryUse::json() const {
+  Json out = {{"total", total()}};
+  for (const auto& [bytes, name] : parts()) out[name] = bytes;
+  return out;
 }
 
 MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most) {
@@ -286,7 +297,8 @@ MemoryUse require_import(const Config& config, int64_t vocabulary) {
 }
 
 void tell(const MemoryUse& memory, const std::string& of) {
-  print_notice(fmt::format("Memory{}{}: {}.\n", of.empty() ? "" : " of ", of, memory.text()));
+  print_notice(folded(fmt::format("Memory{}{}: {}.", of.empty() ? "" : " of ", of, memory.text()),
+                      terminal_width()));
 }
 
 }  // namespace waiver

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
+#include "core/files/json.h"
 #include "probe/edits/edits.h"
 
 namespace waiver {
@@ -29,6 +31,11 @@ struct MemoryUse {
   int64_t total() const;
   /// `about 123 MiB: activations 60, moments 24, …`, the largest first.
   std::string text() const;
+  /// {total, weights, moments, …, program and data}, in bytes.
+  Json json() const;
+
+ private:
+  std::vector<std::pair<int64_t, std::string>> parts() const;
 };
 
 /// Estimated by rehearsing one step over shapes only (core/rehearsal.h): nothing is allocated or

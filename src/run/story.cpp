@@ -177,4 +177,22 @@ std::string sentence_of(const Story& s) {
                      s.when.emerged() ? lag_text(s) : "", ending_of(s.when));
 }
 
+std::string sentence_without_story(const Log& log, const ProbeConfig& config) {
+  if (config.every == 0)
+    return "This run has no probes (probe.every: 0), so its log tells nothing of waiver elements.";
+  if (log.steps("probe").empty()) return "The log has no probe yet.";
+  return "No waiver element: in this model no query attends to another token.";
+}
+
+// Each process counts from its first logged step to its last.
+double logged_seconds(const Log& log) {
+  double sum = 0, before = 0;
+  if (log.steps("timing").empty()) return 0;
+  for (const double now : log.read("timing", "seconds").values) {
+    if (now < before) sum += before;
+    before = now;
+  }
+  return sum + before;
+}
+
 }  // namespace waiver

@@ -41,6 +41,12 @@ std::optional<Story> story_of(const Log& log, const ProbeConfig& config);
 /// probe, what is there; or that there is none.
 std::string sentence_of(const Story& story);
 
+/// Why there is no story.
+std::string sentence_without_story(const Log& log, const ProbeConfig& config);
+
+/// How long training took as far as it was logged, by all processes that trained it.
+double logged_seconds(const Log& log);
+
 /// `.49`, `1.0`; `undefined` for NaN.
 std::string short_number(double x);
 

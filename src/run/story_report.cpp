@@ -17,10 +17,6 @@ namespace {
 
 constexpr int64_t kWidest = 80;
 
-std::string folded(const std::string& text, int64_t width) {
-  return to_text({{{.wraps = true}}, {{text}}}, width);
-}
-
 struct Curve {
   std::string name;
   const std::vector<double>& values;
@@ -81,17 +77,6 @@ std::string plot_of(const Story& s, int64_t width) {
                      axis_of(s, left, columns));
 }
 
-// Of all processes that trained it, each from its first logged step to its last.
-double logged_seconds(const Log& log) {
-  double sum = 0, before = 0;
-  if (log.steps("timing").empty()) return 0;
-  for (const double now : log.read("timing", "seconds").values) {
-    if (now < before) sum += before;
-    before = now;
-  }
-  return sum + before;
-}
-
 // The key as the mechanism tests name it.
 std::string key_of(const Story& s) {
   return s.at.key >= 0 ? fmt::format("position {}", s.at.key) : s.at.key_name();
@@ -110,13 +95,6 @@ std::string selection_text(const Story& story, const std::optional<Selection>& k
   return fmt::format("What selects it: waiver probe {} --mechanism --all-checkpoints\n", run);
 }
 
-std::string without_story(const Log& log, const Config& config) {
-  if (config.probe.every == 0)
-    return "This run has no probes (probe.every: 0), so its log tells nothing of waiver elements.";
-  if (log.steps("probe").empty()) return "The log has no probe yet.";
-  return "No waiver element: in this model no query attends to another token.";
-}
-
 }  // namespace
 
 std::string story_report(const Log& log, const std::filesystem::path& folder,
@@ -129,7 +107,7 @@ std::string story_report(const Log& log, const std::filesystem::path& folder,
     text = folded(sentence_of(*story), width) + "\n" + plot_of(*story, width) + "\n" +
            selection_text(*story, selection, config.model, run, finished);
   } else {
-    text = folded(without_story(log, config), width) + "\n";
+    text = folded(sentence_without_story(log, config.probe), width) + "\n";
   }
   if (const auto steps = log.steps("train"); !steps.empty())
     text +=

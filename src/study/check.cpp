@@ -9,8 +9,29 @@
 
 namespace waiver {
 
-std::string check_text(const Study& study, int64_t width) {
+StudyCheck check_study(const Study& study) {
   const auto needs = needs_of(study, all_runs(study));
+  StudyCheck out;
+  out.runs = std::ssize(study.runs);
+  std::set<std::string> notes;
+  size_t largest = 0;
+  for (size_t i = 0; i < study.runs.size();) {
+    const StudyRun& run = study.runs[i];
+    const size_t first = i;
+    for (; i < study.runs.size() && study.runs[i].group == run.group; ++i)
+      if (needs[i].memory.total() > needs[largest].memory.total()) largest = i;
+    out.settings.push_back({run.group.empty() ? study.name : run.group,
+                            static_cast<int64_t>(i - first), run.config.train.steps,
+                            run.config.train.batch, run.config.model.context, needs[first].memory});
+    for (const std::string& note : notes_on(run.config)) notes.insert(note);
+  }
+  out.largest = study.runs[largest].name;
+  out.memory = needs[largest].memory;
+  out.notes.assign(notes.begin(), notes.end());
+  return out;
+}
+
+std::string to_text(const StudyCheck& check, int64_t width) {
   Table table{{{.wraps = true},
                {Align::right},
                {Align::right},
@@ -20,25 +41,31 @@ std::string check_text(const Study& study, int64_t width) {
               {{"settings", "runs", "parameters", "steps", "batch", "memory"}},
               0,
               true};
-  std::set<std::string> notes;
-  size_t largest = 0;
-  for (size_t i = 0; i < study.runs.size();) {
-    const StudyRun& run = study.runs[i];
-    const size_t first = i;
-    for (; i < study.runs.size() && study.runs[i].group == run.group; ++i)
-      if (needs[i].memory.total() > needs[largest].memory.total()) largest = i;
-    const MemoryUse& memory = needs[first].memory;
-    table.rows.push_back({run.group.empty() ? study.name : run.group, std::to_string(i - first),
-                          std::to_string(memory.parameters), std::to_string(run.config.train.steps),
-                          fmt::format("{} x {}", run.config.train.batch, run.config.model.context),
-                          memory_text(memory.total())});
-    for (const std::string& note : notes_on(run.config)) notes.insert(note);
-  }
-  std::string text = to_text(table, width);
-  text += fmt::format("\nThe largest, {}: {}.\n", study.runs[largest].name,
-                      needs[largest].memory.text());
-  for (const std::string& note : notes) text += note + "\n";
+  for (const StudyCheck::Settings& each : check.settings)
+    table.rows.push_back({each.name, std::to_string(each.runs),
+                          std::to_string(each.memory.parameters), std::to_string(each.steps),
+                          fmt::format("{} x {}", each.batch, each.context),
+                          memory_text(each.memory.total())});
+  std::string text = to_text(table, width) + "\n";
+  text += folded(fmt::format("The largest, {}: {}.", check.largest, check.memory.text()), width);
+  for (const std::string& note : check.notes) text += folded(note, width);
   return text;
+}
+
+Json to_json(const StudyCheck& check) {
+  Json out = {{"runs", check.runs}, {"settings", Json::array()}};
+  for (const StudyCheck::Settings& each : check.settings)
+    out["settings"].push_back({{"settings", each.name},
+                               {"runs", each.runs},
+                               {"parameters", each.memory.parameters},
+                               {"steps", each.steps},
+                               {"batch", each.batch},
+                               {"context", each.context},
+                               {"memory", each.memory.total()}});
+  out["largest"] = check.largest;
+  out["memory"] = check.memory.json();
+  out["notes"] = check.notes;
+  return out;
 }
 
 }  // namespace waiver

@@ -121,6 +121,19 @@ std::string legend(const StudyEvents& events) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+std::string explanation() {
+  return fmt::format(
+      "First step with the quantity across its threshold for {} probes in a row, at the head and "
+      "key with the most attention at the end: median [{:.0f} % bootstrap interval] over the runs.",
+      kPersistence, 100 * kLevel);
+}
+
+constexpr char kLagsExplained[] =
+    "Onset layer: of each run. Order: of the events that came in most runs, by their medians. "
+    "Lags: medians over the runs that have both, negative where these came the other way round. "
+    "Value − enrichment: the lag, and in how many of the runs with both it is at most a tenth of "
+    "the run.";
+
 }  // namespace
 
 std::string to_json(const StudyEvents& events) {
@@ -143,21 +156,18 @@ std::string to_table(const StudyEvents& events, int64_t width) {
     Table table{std::vector<Column>(heading.size(), {.wraps = true}), {heading}, 0, true};
     for (const GroupEvents& group : events.groups) table.rows.push_back(row_of(group));
     text = to_text(table, width);
-    text += fmt::format(
-        "\nFirst step with the quantity across its threshold for {} probes in a row, at the head "
-        "and key with\nthe most attention at the end: median [{:.0f} % bootstrap interval] over "
-        "the runs.\n{}.\nOnset layer: of each run. Order: of the events that came in most runs, "
-        "by their medians. Lags: medians over the runs\nthat have both, negative where these came "
-        "the other way round. Value − enrichment: the lag, and in how many of the\nruns with both "
-        "it is at most a tenth of the run.\n",
-        kPersistence, 100 * kLevel, legend(events));
+    text += "\n" + folded(explanation(), width) + folded(legend(events) + ".", width) +
+            folded(kLagsExplained, width);
   }
   if (!events.without.empty())
-    text += fmt::format("No events, for want of probes or of attention: {}.\n",
-                        fmt::join(events.without, ", "));
+    text += folded(fmt::format("No events, for want of probes or of attention: {}.",
+                               fmt::join(events.without, ", ")),
+                   width);
   if (!events.unchecked.empty())
-    text += fmt::format("Logs without a checksum, so that damage in them goes unnoticed: {}.\n",
-                        fmt::join(events.unchecked, ", "));
+    text +=
+        folded(fmt::format("Logs without a checksum, so that damage in them goes unnoticed: {}.",
+                           fmt::join(events.unchecked, ", ")),
+               width);
   return text;
 }
 

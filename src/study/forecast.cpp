@@ -109,12 +109,13 @@ std::string forecast_text(const Study& study, const std::vector<RunNeeds>& needs
                           duration_text(seconds.back())});
   }
   if (runs.empty()) return "Every run is done already.\n";
-  return to_text(table, width) +
-         fmt::format(
-             "\n{} run{}, {} at a time: about {} on this machine as it is now, by a few "
-             "steps of each config.\n",
-             runs.size(), runs.size() == 1 ? "" : "s", side_by_side,
-             duration_text(side_by_side_seconds(seconds, side_by_side)));
+  return to_text(table, width) + "\n" +
+         folded(
+             fmt::format("{} run{}, {} at a time: about {} on this machine as it is now, by a few "
+                         "steps of each config.",
+                         runs.size(), runs.size() == 1 ? "" : "s", side_by_side,
+                         duration_text(side_by_side_seconds(seconds, side_by_side))),
+             width);
 }
 
 }  // namespace waiver

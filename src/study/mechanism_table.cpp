@@ -104,13 +104,13 @@ std::string table_of(const std::vector<GroupMechanism>& groups, int64_t width) {
   for (const Hypothesis& h : hypotheses()) heading.emplace_back(h.id);
   Table table{std::vector<Column>(heading.size(), {.wraps = true}), {heading}, 0, true};
   for (const GroupMechanism& group : groups) table.rows.push_back(row_of(group));
-  return to_text(table, width) +
-         fmt::format(
-             "\nMedian [{:.0f} % bootstrap interval] over the runs; W1 to W10: a sign for each "
-             "run, + supported, - refuted,\n? undecided, . does not apply; of W6 p "
-             "position-selected, m mask-selected, x mixed. `waiver probe --hypotheses` says what\n"
-             "counts as what.\n",
-             100 * kLevel);
+  return to_text(table, width) + "\n" +
+         folded(fmt::format("Median [{:.0f} % bootstrap interval] over the runs; W1 to W10: a sign "
+                            "for each run, + supported, - refuted, ? undecided, . does not apply; "
+                            "of W6 p position-selected, m mask-selected, x mixed. `waiver probe "
+                            "--hypotheses` says what counts as what.",
+                            100 * kLevel),
+                width);
 }
 
 }  // namespace

@@ -106,4 +106,6 @@ std::string loss_text(double loss, const Dataset& data) {
          (data.features() > 0 ? "" : " nat");
 }
 
+std::string loss_units(const Dataset& data) { return data.features() > 0 ? "1" : "nat"; }
+
 }  // namespace waiver

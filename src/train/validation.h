@@ -44,5 +44,7 @@ std::vector<double> validation_losses(const Transformer& model, const Dataset& d
 
 /// A loss with its unit, to six decimals, or in scientific notation where it is too small for them.
 std::string loss_text(double loss, const Dataset& data);
+/// `nat`, or `1` of a squared error.
+std::string loss_units(const Dataset& data);
 
 }  // namespace waiver

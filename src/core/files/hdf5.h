@@ -61,6 +61,9 @@ class H5File {
   void truncate(const std::string& dataset, int64_t rows);
 
   Extents shape(const std::string& dataset) const;
+  /// What its elements are; integers of any width are int64.
+  enum class Element { int64, float32, float64, text };
+  Element element(const std::string& dataset) const;
   template <class T>
   std::vector<T> read(const std::string& dataset) const;
   /// Rows begin … end − 1.

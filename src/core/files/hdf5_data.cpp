@@ -146,6 +146,21 @@ H5File::Extents H5File::shape(const std::string& dataset) const {
   return {lengths.begin(), lengths.end()};
 }
 
+H5File::Element H5File::element(const std::string& dataset) const {
+  const Handle data = open_dataset(file_, {path_, dataset});
+  const Handle type(H5Dget_type(data), H5Tclose);
+  switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+      return Element::int64;
+    case H5T_FLOAT:
+      return H5Tget_size(type) <= sizeof(float) ? Element::float32 : Element::float64;
+    case H5T_STRING:
+      return Element::text;
+    default:
+      fail(path_, dataset, "its elements are neither numbers nor text");
+  }
+}
+
 template <class T>
 std::vector<T> H5File::read(const std::string& dataset) const {
   const Place at{path_, dataset};

@@ -9,6 +9,9 @@ namespace waiver {
 Json parse_json(std::string_view text) { return Json::parse(text, nullptr, false); }
 
 std::string json_text(const Json& json) { return json.dump(); }
+std::string json_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 std::string json_lines(const Json& json) { return json.dump(2) + "\n"; }
 
 void write_json(const std::filesystem::path& path, const Json& json) {

@@ -16,6 +16,8 @@ Json parse_json(std::string_view text);
 
 /// On one line. Throws Json::exception where a string in it is not UTF-8.
 std::string json_text(const Json& json);
+/// On one line, with a final newline; bytes that are not UTF-8 become U+FFFD.
+std::string json_line(const Json& json);
 /// Indented, with a final newline; replaces the file in one step.
 std::string json_lines(const Json& json);
 void write_json(const std::filesystem::path& path, const Json& json);

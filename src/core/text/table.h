@@ -34,11 +34,16 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
   int64_t indent = 0;
   bool rule = false;  // beneath the first row
+  size_t keys = 1;    // the first columns, beside which all others stand where these are too wide
 };
 
-/// The lines of a table, without spaces at their ends. Where it is wider than `width` and columns
-/// that wrap can make it fit, they do; 0: no limit.
+/// The lines of a table, without spaces at their ends. Where it is wider than `width` (0: no
+/// limit), columns that wrap give way; where that is not enough, as many columns as fit come after
+/// each other, each time beside the first `keys`, and no group under one heading is cut that fits.
 std::string to_text(const Table& table, int64_t width = 0);
+
+/// Text of one line, broken at words into lines of `width` columns; 0: no limit.
+std::string folded(const std::string& text, int64_t width);
 
 /// How many columns of a terminal the text takes, as far as fmt can tell.
 int64_t display_width(std::string_view text);

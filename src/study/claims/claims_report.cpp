@@ -123,7 +123,7 @@ std::string claims_table(std::span<const ClaimResult> results, int64_t width) {
     const Claim& claim = result.claim;
     table.rows.push_back({claim.id, to_text(result.verdict), effect_text(result.effect),
                           expectation_text(claim), runs_text(result), claim.sentence});
-    if (!result.why.empty()) reasons += fmt::format("{}: {}\n", claim.id, result.why);
+    if (!result.why.empty()) reasons += folded(fmt::format("{}: {}", claim.id, result.why), width);
   }
   return to_text(table, width) + (reasons.empty() ? "" : "Undecided:\n" + reasons);
 }

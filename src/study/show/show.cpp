@@ -1,22 +1,20 @@
-#include "study/show.h"
+#include "study/show/show.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <vector>
 
 #include "config/config.h"
 #include "core/error.h"
-#include "core/files/files.h"
-#include "core/files/json.h"
 #include "core/text/shell.h"
 #include "core/text/table.h"
 #include "run/directory.h"
 #include "run/story.h"
 #include "run/story_report.h"
 #include "study/index.h"
+#include "study/show/shown_run.h"
 #include "study/unfinished.h"
 
 namespace fs = std::filesystem;
@@ -26,94 +24,7 @@ namespace {
 
 constexpr int64_t kShownWidth = 80;
 
-/// A run with a log.
-struct ShownRun {
-  Log log;
-  Config config;
-  std::optional<Selection> selection;  // besides the log's own
-};
-
-SelectedBy selected_by_from(const std::string& text) {
-  for (const SelectedBy by : {SelectedBy::mask, SelectedBy::position_encoding,
-                              SelectedBy::feature_distribution, SelectedBy::mixed})
-    if (text == to_text(by)) return by;
-  return SelectedBy::nothing;
-}
-
-/// What a sweep's mechanism.json says of its runs, which it tested at their end.
-class SweepMechanism {
- public:
-  explicit SweepMechanism(const fs::path& sweep) : file_(sweep / "mechanism.json") {
-    if (fs::exists(file_)) json_ = parse_json(read_file(file_));
-  }
-  std::optional<Selection> find(const SweepIndex::Run& run, int64_t step) const try {
-    if (json_.is_null()) return {};
-    for (const Json& group : json_.at("groups")) {
-      if (group.at("group") != run.group) continue;
-      for (const Json& one : group.at("runs"))
-        if (one.at("seed") == run.seed) return selection_from(one, step);
-    }
-    return {};
-  } catch (const Json::exception&) {
-    throw Error(file_.string(), "this is not what `waiver probe SWEEP --mechanism` writes",
-                "It is damaged: move it away, or ask anew.");
-  }
-
- private:
-  static Selection selection_from(const Json& one, int64_t step) {
-    const auto share = [&](const char* name) {
-      const Json& x = one.at("follows").at(name);
-      return x.is_null() ? NAN : x.get<double>();
-    };
-    return {step,
-            selected_by_from(one.at("selected_by")),
-            share("encoding"),
-            share("content"),
-            share("both"),
-            one.at("key")};
-  }
-
-  fs::path file_;
-  Json json_;
-};
-
-// Throws Error where the log is damaged; REQUIRES: it is there.
-ShownRun open_run(const fs::path& run) {
-  Log log = Log::open(run / "log.h5");
-  Config config = parse_config(log.config(), log.path().string());
-  std::optional<Selection> selection;
-  if (fs::exists(run / kMechanismFile)) selection = selection_of(Log::open(run / kMechanismFile));
-  return {std::move(log), std::move(config), selection};
-}
-
-std::optional<Selection> newest(const ShownRun& run, const std::optional<Selection>& of_sweep) {
-  return newer(newer(selection_of(run.log), run.selection), of_sweep);
-}
-
-// Of a run in a sweep's folder.
-std::optional<Selection> selection_in_sweep(const fs::path& run, int64_t step) {
-  const fs::path whole = fs::weakly_canonical(run), sweep = whole.parent_path();
-  if (!is_sweep(sweep)) return {};
-  for (const SweepIndex::Run& each : SweepIndex::read(sweep).runs)
-    if (each.name == whole.filename()) return SweepMechanism(sweep).find(each, step);
-  return {};
-}
-
-[[noreturn]] void refuse_without_log(const fs::path& run) {
-  if (run_status(run.string()) == "done")
-    throw UsageError(run.string(), "this run has no log, as one that was imported",
-                     fmt::format("waiver probe {} looks at its model.", shell_word(run.string())));
-  throw UsageError(
-      run.string(),
-      fmt::format("this run has logged nothing yet ({})", unfinished_state(run, 0).first),
-      "Wait for its first probe, or continue it with waiver train … --resume.");
-}
-
 int64_t narrowed(int64_t width) { return width > 0 ? std::min(width, kShownWidth) : kShownWidth; }
-
-std::string folded_text(const std::string& text, int64_t width) {
-  return to_text({{{.wraps = true}}, {{text}}}, width);
-}
 
 // `240`; `240, gone`; `last 2 only`, of the probes; `none`.
 std::string emerged_text(const Story& s) {
@@ -150,7 +61,7 @@ struct SweepStories {
   void add(const SweepIndex::Run& run, const fs::path& place, const SweepMechanism& mechanism) {
     try {
       if (run_status(place.string()) == "done" && fs::exists(place / "log.h5"))
-        add_finished(run, open_run(place), mechanism);
+        add_finished(run, open_shown_run(place), mechanism);
       else
         add_unfinished(run, place);
     } catch (const Error& problem) {
@@ -184,7 +95,7 @@ struct SweepStories {
       return;
     }
     if (story->when.emerged()) groups.back().onsets.push_back(story->when.onset);
-    const auto selection = newest(shown, mechanism.find(run, story->steps.back()));
+    const auto selection = newest_selection(shown, mechanism.find(run, story->steps.back()));
     asked |= selection.has_value();
     finished.rows.push_back(
         {run.name, emerged_text(*story), fmt::format("{}.{}", story->at.layer, story->at.head),
@@ -230,17 +141,16 @@ std::string finished_text(const SweepStories& all, int64_t width) {
 }  // namespace
 
 std::string show_run(const fs::path& run, int64_t width) {
-  if (!fs::exists(run / "log.h5")) refuse_without_log(run);
-  const ShownRun shown = open_run(run);
+  const ShownRun shown = open_shown_run(run);
   const int64_t steps = shown.config.train.steps;
   const auto probes = shown.log.steps("probe");
   const int64_t last = probes.empty() ? 0 : probes.back();
-  const auto known = newest(shown, selection_in_sweep(run, last));
+  const auto known = newest_selection(shown, selection_in_sweep(run, last));
   if (run_status(run.string()) == "done") return story_report(shown.log, run, known, true, width);
   const auto [state, more] = unfinished_state(run, steps);
-  std::string text = folded_text(
-      fmt::format("This run is not finished: {}{}.", state, more.empty() ? "" : ", " + more),
-      narrowed(width));
+  std::string text =
+      folded(fmt::format("This run is not finished: {}{}.", state, more.empty() ? "" : ", " + more),
+             narrowed(width));
   if (!probes.empty()) text += fmt::format("Its last probe is of step {} of {}.\n", last, steps);
   text += "\n" + story_report(shown.log, run, known, false, width);
   if (state == "running") return text;

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "core/files/json.h"
+
 namespace waiver {
 
 /// What happened in a run, as its log tells it (run/story_report.h); what selects its waiver also
@@ -15,5 +17,13 @@ std::string show_run(const std::filesystem::path& run, int64_t width = 0);
 /// each group; then the runs that are not finished, and why. A log that cannot be read is reported
 /// in its row.
 std::string show_sweep(const std::filesystem::path& sweep, int64_t width = 0);
+
+/// The same as JSON: {run, state, more} and what run/story_json.h tells. `more`: the
+/// step, or why it ended, of a run that is not finished.
+Json show_run_json(const std::filesystem::path& run);
+
+/// {sweep, title, runs: [{run, group, seed, state, more, …}], groups: [{group, runs,
+/// emerged, onsets}]}; groups count finished runs. Of a run without a readable log `more` says why.
+Json show_sweep_json(const std::filesystem::path& sweep);
 
 }  // namespace waiver
