@@ -44,7 +44,7 @@ TEST_CASE("show prints the sentence with which train ended") {
   CHECK(told(shown.output) == told(trained.output));
   CHECK(file_text(runs.at("run") / "train.log").find(told(shown.output)) != std::string::npos);
   check_width(shown.output.substr(0, shown.output.find("\nTime: ")));
-  CHECK(has(shown, "Next: waiver probe "));
+  CHECK(has(shown, "Next: waiver report "));
 
   const Ended easy = runs.train("easy", kEasy);
   REQUIRE(easy.status == 0);

@@ -8,10 +8,10 @@
 #include "inspect/probe_report.h"
 #include "report/page.h"
 #include "report/run_data.h"
-#include "report/saved_log.h"
 #include "report/sweep_data.h"
 #include "run/directory.h"
 #include "study/index.h"
+#include "study/show/shown_run.h"
 #include "study/unfinished.h"
 
 namespace fs = std::filesystem;
@@ -26,15 +26,13 @@ std::string state_of(const fs::path& run, const Config& config) {
   return fmt::format("This run is not finished: {}{}.", state, more.empty() ? "" : ", " + more);
 }
 
-[[noreturn]] void refuse_without_log(const fs::path& run) {
-  const std::string name = shell_word(run.string());
-  if (run_status(run.string()) == "done")
-    throw UsageError(run.string(), "this run has no log, as one that was imported",
-                     fmt::format("Give its model something to read: waiver report {} --text TEXT, "
-                                 "or --token-file FILE.",
-                                 name));
-  throw UsageError(run.string(), "this run has logged nothing yet",
-                   "Wait for its first probe, or continue it with waiver train … --resume.");
+// An imported run has no log, but a model that can be looked at.
+void refuse_imported(const fs::path& run) {
+  if (fs::exists(run / "log.h5") || run_status(run.string()) != "done") return;
+  throw UsageError(run.string(), "this run has no log, as one that was imported",
+                   fmt::format("Give its model something to read: waiver report {} --text TEXT, "
+                               "or --token-file FILE.",
+                               shell_word(run.string())));
 }
 
 // A probe of the newest checkpoint, with attention maps.
@@ -65,11 +63,12 @@ Json report_data(const ReportRequest& request) {
   const fs::path& path = request.path;
   if (is_sweep(path)) return sweep_data(path, request.file());
   if (request.given) return probed_data(request);
-  if (!fs::exists(path / "log.h5")) refuse_without_log(path);
-  const Log log = Log::open(path / "log.h5");
-  const Config config = parse_config(log.config(), log.path().string());
-  return run_data(log,
-                  {path, state_of(path, config), "", saved_selection(log, path), request.file()});
+  refuse_imported(path);
+  const ShownRun shown = open_shown_run(path);
+  const auto probes = shown.log.steps("probe");
+  const auto of_sweep = selection_in_sweep(path, probes.empty() ? 0 : probes.back());
+  return run_data(shown.log, {path, state_of(path, shown.config), "",
+                              newest_selection(shown, of_sweep), request.file()});
 }
 
 void write_report(const ReportRequest& request) {

@@ -73,13 +73,9 @@ Json checkpoints(const RunPage& run) {
   return out;
 }
 
-std::vector<std::string> missing_parts(const Log& log, const Config& config, const RunPage& run) {
+std::vector<std::string> missing_parts(const Log& log, const RunPage& run) {
   std::vector<std::string> out;
-  if (config.probe.every == 0)
-    out.push_back("This run has no probes (probe.every: 0): nothing is known of its attention.");
-  else if (log.steps("probe").empty())
-    out.push_back("There is no probe in the log yet.");
-  else if (log.steps("snapshot").empty())
+  if (!log.steps("probe").empty() && log.steps("snapshot").empty())
     out.push_back("There are no attention maps: no step of probe.snapshots was reached.");
   if (run.looked_at.empty() && log.steps("train").empty())
     out.push_back("There is no training loss in the log yet.");
@@ -109,7 +105,7 @@ Json run_data(const Log& log, const RunPage& run) {
               {"what", model_line(config) + " · " +
                            (run.looked_at.empty() ? training_line(config) : run.looked_at)},
               {"state", run.state},
-              {"missing", missing_parts(log, config, run)},
+              {"missing", missing_parts(log, run)},
               {"layers", config.model.layers},
               {"heads", config.model.heads},
               {"context", config.model.context},
@@ -125,9 +121,7 @@ Json run_data(const Log& log, const RunPage& run) {
                                 ? log.strings("probe", "position_name")
                                 : std::vector<std::string>();
   } else {
-    out["sentence"] = log.steps("probe").empty()
-                          ? "Nothing is known of a waiver element yet."
-                          : "No waiver element: in this model no query attends to another token.";
+    out["sentence"] = sentence_without_story(log, config.probe);
   }
   out["snapshots"] = snapshot_data(log);
   for (const char* group : {"train", "eval", "probe", "timing"}) out[group] = scalars(log, group);

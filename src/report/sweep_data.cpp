@@ -8,11 +8,11 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "report/arrays.h"
-#include "report/saved_log.h"
 #include "run/directory.h"
 #include "run/story.h"
 #include "study/claims/claims_report.h"
 #include "study/index.h"
+#include "study/show/shown_run.h"
 #include "study/unfinished.h"
 
 namespace fs = std::filesystem;
@@ -50,13 +50,16 @@ Json curve_of(const Story& story, const std::vector<double>& values) {
   return {{"steps", whole_array(story.steps, shape)}, {"values", exact_array(values, shape)}};
 }
 
-void add_log(Json& out, const fs::path& run) {
-  const Log log = Log::open(run / "log.h5");
-  const Config config = parse_config(log.config(), log.path().string());
-  const auto selection = saved_selection(log, run);
+void add_log(Json& out, const fs::path& folder, const SweepIndex::Run& run,
+             const SweepMechanism& mechanism) {
+  const ShownRun shown = open_shown_run(folder);
+  const Log& log = shown.log;
+  const auto probes = log.steps("probe");
+  const auto selection =
+      newest_selection(shown, mechanism.find(run, probes.empty() ? 0 : probes.back()));
   out["selected_by"] = selection ? selected_by_text(*selection) : "";
   Json curves = Json::object();
-  if (const auto story = story_of(log, config.probe)) {
+  if (const auto story = story_of(log, shown.config.probe)) {
     out["sentence"] = sentence_of(*story);
     out["emerged"] = story->when.emerged();
     out["onset"] = story->when.onset;
@@ -80,7 +83,8 @@ void add_log(Json& out, const fs::path& run) {
   out["curves"] = std::move(curves);
 }
 
-Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& page) {
+Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& page,
+            const SweepMechanism& mechanism) {
   const fs::path folder = sweep / run.name;
   Json out = {{"name", run.name}, {"group", run.group}, {"seed", run.seed}};
   const bool done = run_status(folder.string()) == "done";
@@ -93,7 +97,7 @@ Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& p
       const auto [state, more] = unfinished_state(folder, steps);
       out["state"] = more.empty() ? state : fmt::format("{}: {}", state, more);
     }
-    if (fs::exists(folder / "log.h5")) add_log(out, folder);
+    if (fs::exists(folder / "log.h5")) add_log(out, folder, run, mechanism);
     if (done) out["state"] = fs::exists(folder / "log.h5") ? "done" : "done, without a log";
   } catch (const Error& problem) {
     out["state"] = fmt::format("unreadable: {}", problem.what());
@@ -106,10 +110,11 @@ Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& p
 Json sweep_data(const fs::path& sweep, const fs::path& page) {
   const SweepIndex index = SweepIndex::read(sweep);
   const fs::path whole = fs::absolute(sweep).lexically_normal();
+  const SweepMechanism mechanism(sweep);
   Json runs = Json::array(), missing = Json::array();
   int64_t finished = 0, emerged = 0;
   for (const SweepIndex::Run& run : index.runs) {
-    runs.push_back(run_of(run, sweep, page));
+    runs.push_back(run_of(run, sweep, page, mechanism));
     const Json& last = runs.back();
     if (last.at("state") != "done") continue;
     ++finished;

@@ -112,7 +112,7 @@ std::string story_report(const Log& log, const std::filesystem::path& folder,
   if (const auto steps = log.steps("train"); !steps.empty())
     text +=
         fmt::format("Time: {} until step {}\n", duration_text(logged_seconds(log)), steps.back());
-  return finished ? text + fmt::format("Next: waiver probe {}\n", run) : text;
+  return finished ? text + fmt::format("Next: waiver report {}\n", run) : text;
 }
 
 }  // namespace waiver

@@ -172,8 +172,7 @@ std::string show_sweep(const fs::path& sweep, int64_t width) {
     return text + fmt::format("Next: waiver sweep STUDY --out {} --resume\n", folder);
   if (all.emerged() > 0 && !all.asked)
     text += fmt::format("What selects them: waiver probe {} --mechanism\n", folder);
-  return text + fmt::format("Next: waiver show {}\n",
-                            shell_word((sweep / all.finished.rows[1].front().text).string()));
+  return text + fmt::format("Next: waiver report {}\n", folder);
 }
 
 }  // namespace waiver
