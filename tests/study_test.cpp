@@ -79,6 +79,7 @@ TEST_CASE("a study without grid and seeds is one run") {
 TEST_CASE("every error of a study and of its runs is found before anything starts") {
   const Folder folder;
   folder.write("base.yaml", "model: {width: 64}\n");
+  folder.write("curve.csv", "# nobody's\nstep,a\n0,1\n5,x\n");
   const auto study_complaint = [&](const std::string& text, const Strings& overrides = {}) {
     const auto path = folder.write("s.yaml", text);
     std::string message = complaint_of([&] { load_study(path, overrides); });
@@ -93,6 +94,17 @@ TEST_CASE("every error of a study and of its runs is found before anything start
       {"base: nowhere.yaml\n",
        "s.yaml:1:7: base: nowhere.yaml: cannot be opened: No such file or directory."},
       {"base: base.yaml\ngird: {}\n", "s.yaml:2:1: gird: unknown key. Did you mean grid?"},
+      {"base: base.yaml\npublished: {file: curve.csv, colums: {}}\n",
+       "s.yaml:2:12: published.columns: expected ours: theirs. For example {received_attention: "
+       "attention}.\n"
+       "s.yaml:2:30: published.colums: unknown key. Did you mean columns?"},
+      {"base: base.yaml\npublished: {file: base.yaml, columns: {loss: a}}\n",
+       "s.yaml:2:13: published.file: base.yaml is no table with a column step."},
+      {"base: base.yaml\npublished: {file: curve.csv, columns: {los: a, loss: b, value_ratio: "
+       "a}}\n",
+       "s.yaml:2:40: published.columns.los: no such curve is shown. Did you mean loss?\n"
+       "s.yaml:2:54: published.columns.loss: curve.csv has no column b. It has step, a.\n"
+       "s.yaml:2:70: published.columns.value_ratio: row 2 of curve.csv is not of numbers."},
       {"base: base.yaml\nset: 5\n", "s.yaml:2:6: set: expected a block of keys."},
       {"base: base.yaml\nset: {model: {widht: 5}}\nseeds: [0, 1]\n",
        "s.yaml:2:15: model.widht: unknown key. Did you mean model.width?"},

@@ -126,6 +126,7 @@ Json sweep_data(const fs::path& sweep, const fs::path& page) {
            fmt::format("A waiver element emerged in {} of {} finished runs.", emerged, finished)},
           {"missing", missing},
           {"runs", runs},
+          {"published", index.published},
           {"claims", written(sweep / kClaimsFile)},
           {"events", written(sweep / "events.json")}};
 }

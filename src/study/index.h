@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "core/files/json.h"
+
 namespace waiver {
 
-/// The file that makes a folder a sweep's: {title, question, runs: [{name, group, seed}]}. Each run
-/// is in a folder of its name beside it.
+/// The file that makes a folder a sweep's: {title, question, runs: [{name, group, seed}],
+/// published}. Each run is in a folder of its name beside it; published (study/published_curves.h)
+/// only where the study names curves.
 struct SweepIndex {
   static constexpr char kName[] = "sweep.json";
   struct Run {
@@ -17,6 +20,7 @@ struct SweepIndex {
 
   std::string title, question;
   std::vector<Run> runs;
+  Json published = {};
 
   /// Throws Error where it is damaged; REQUIRES: it is there.
   static SweepIndex read(const std::filesystem::path& folder);

@@ -8,6 +8,7 @@
 
 #include "config/overlay.h"
 #include "core/stop.h"
+#include "study/published_curves.h"
 #include "study/study_file.h"
 
 namespace waiver {
@@ -154,6 +155,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
               {},
               path,
               file.claims};
+  study.published = read_published(file.published, path, complaints);
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
   const Node base = read_layers_from(original, study.base, config_keys(), complaints);

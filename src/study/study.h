@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/names.h"
+#include "core/files/json.h"
 #include "study/claims/claim.h"
 
 namespace waiver {
@@ -29,6 +30,7 @@ struct Study {
   std::vector<StudyRun> runs;
   std::string path = {};  // of its file
   std::vector<Claim> claims = {};
+  Json published = {};  // curves, as by read_published
 
   /// The place of the run of this name. REQUIRES: there is one.
   size_t index_of(const std::string& run) const {
@@ -47,6 +49,8 @@ struct Study {
 ///   overrides: [{where: {model.position.kind: rope}, set: {train: {steps: 9}}}, …]  in order, over
 ///     the points that have the settings of `where`
 ///   claims: [{id: early, sentence: …}, …]  what the runs can show (study/claims/claim.h)
+///   published: {file: curve.csv, columns: {received_attention: attention}}  a curve to show beside
+///     the runs' (study/published_curves.h)
 ///   seeds: [0, 1, 2]  each is the value of seed_keys in one run; default [0]
 ///   seed_keys: [seed.init, seed.data]  what each seed sets; this is the default
 /// Conditions (study/where.h) are about what the base, `set` and the point make of a run, and each

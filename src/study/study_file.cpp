@@ -15,7 +15,8 @@
 namespace waiver {
 namespace {
 
-constexpr const char* kBlocks[] = {"set", "grid", "pairs", "overrides", "skip", "claims"};
+constexpr const char* kBlocks[] = {"set",  "grid",   "pairs",    "overrides",
+                                   "skip", "claims", "published"};
 
 /// The keys that hold a value; the blocks hold keys of a config.
 struct StudyValues {
@@ -60,6 +61,7 @@ class Blocks {
     const Node set = take("set", Node::map());
     const Node pairs = take("pairs", Node::list()), grid = take("grid", Node::map());
     const Node overrides = take("overrides", Node::list()), skip = take("skip", Node::list());
+    out_.published = take("published", Node::map());
     out_.claims = read_claims(take("claims", Node::list()), complaints_);
     add_pairs(pairs);
     for (const Node::Entry& axis : grid.entries) add_axis(axis);

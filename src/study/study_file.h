@@ -31,6 +31,7 @@ struct StudyFile {
   std::vector<StudyOverride> overrides;
   std::vector<Where> skip;
   std::vector<Claim> claims;
+  Node published;  // study/published_curves.h
   Place base_place, axes_place;
   std::string axes_key;  // `grid`, or `pairs` where there is no grid
 

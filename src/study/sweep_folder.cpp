@@ -25,7 +25,7 @@ namespace {
 constexpr char kStudyFile[] = "experiment.yaml";
 
 SweepIndex index_of(const Study& study) {
-  SweepIndex index{study.title, study.question, {}};
+  SweepIndex index{study.title, study.question, {}, study.published};
   for (const StudyRun& run : study.runs)
     index.runs.push_back(
         {run.name, run.group.empty() ? study.name : run.group, run.config.seed.init});

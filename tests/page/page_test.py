@@ -25,6 +25,7 @@ base: {base}
 grid:
   model.position.kind: [none, learned]
 seeds: [0, 1, 2]
+published: {{file: curve.csv, source: "a <test>", columns: {{received_attention: theirs}}}}
 claims:
   - id: falls
     sentence: The loss falls below 4 nat.
@@ -46,6 +47,7 @@ def setUpModule():
     waiver("report", HERE / "run")
     (HERE / "base.yaml").write_text(f"base: {ROOT}/configs/bigram_backcopy.yaml\n")
     (HERE / "study.yaml").write_text(STUDY.format(base=HERE / "base.yaml"))
+    (HERE / "curve.csv").write_text("# of nobody\nstep,theirs\n0,0.1\n10,0.2\n40,0.5\n1000,0.9\n")
     waiver("sweep", HERE / "study.yaml", *TINY, "--out", HERE / "sweep")
 
 
@@ -195,6 +197,10 @@ class OtherPages(unittest.TestCase):
                     self.assertTrue(shown_as(loss, log["eval/loss"][-1]))
             page.find("#filter").send_keys("learned")
             self.assertEqual(len(page.js(column, 0)), 3)
+            names, rows = page.table("multiples")
+            theirs = [[row[0], row[i]] for row in rows for i, name in enumerate(names) if name == "none: published" and row[i]]
+            self.assertEqual(theirs, [["0", "0.100"], ["10", "0.200"], ["40", "0.500"]])
+            self.assertIn("a <test>", page.text("#multiples .sub"))
             link = page.find("#runs_table a").get_attribute("href")
             for chart in page.js("return frames.filter((f) => !f.why && !f.spec.html).map((f) => f.spec.id)"):
                 self.assertTrue(page.table(chart)[1], chart)

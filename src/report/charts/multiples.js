@@ -30,6 +30,11 @@ function multiple_panels(data) {
     else lines[0].thin = false;
     const onsets = runs.filter((r) => r.onset >= 0).map((r) => r.onset).sort((a, b) => a - b);
     const middle = onsets.length ? onsets[Math.floor((onsets.length - 1) / 2)] : -1;
+    const theirs = data.published && data.published.curves[name];
+    if (theirs) {
+      const last = d3.max(lines, (l) => l.steps[l.steps.length - 1]), shown = theirs.steps.filter((s) => s <= last);
+      lines.push({name: "published", steps: shown, values: theirs.values.slice(0, shown.length), colour: "var(--grey)", dash: "6 3"});
+    }
     all.push({title: group_label(group, data), lines, ...limits, bands: own.length > 1 ? [{...sum, colour: "var(--blue)"}] : [],
       thresholds: threshold === undefined ? [] : [{value: threshold, text: "threshold"}],
       marks: middle >= 0 ? [{step: middle, text: `emerged ${middle}`}] : []});
@@ -49,7 +54,8 @@ chart({
     const all = multiple_panels(data), place = ["received_attention", "enrichment", "value_ratio"].includes(state.quantity);
     panels(frame, all, {least: 270, height: 190});
     frame.sub((place ? "Of each run at the head and key of its sentence, averaged over the probe sequences" : "Of each run") +
-      "; thin: seeds, thick: their mean, band: their range; emerged: the median onset of those in which it did.");
+      "; thin: seeds, thick: their mean, band: their range; emerged: the median onset of those in which it did." +
+      (data.published && data.published.curves[state.quantity] ? ` Published: ${data.published.source}.` : ""));
     table_of_lines(frame, all);
   },
 });

@@ -74,7 +74,7 @@ class Frame {
   markup() {
     const copy = this.svg.node().cloneNode(true), styles = getComputedStyle(document.body), above = 24, below = 22;
     const originals = this.svg.node().querySelectorAll("*"), copies = copy.querySelectorAll("*");
-    const properties = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight"];
+    const properties = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight", "paint-order", "stroke-linejoin"];
     originals.forEach((original, i) => {
       const style = getComputedStyle(original);
       for (const name of properties) copies[i].setAttribute(name, style.getPropertyValue(name));

@@ -1,0 +1,140 @@
+#include "study/published_curves.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "config/overlay.h"
+#include "config/suggest.h"
+
+namespace waiver {
+namespace {
+
+constexpr Choice kParts[] = {{"file", ""}, {"source", ""}, {"columns", ""}};
+constexpr Choice kOurs[] = {{"received_attention", ""},
+                            {"enrichment", ""},
+                            {"value_ratio", ""},
+                            {"loss", ""},
+                            {"train_loss", ""}};
+
+using CsvRow = std::vector<std::string>;
+
+CsvRow cells_of(const std::string& line) {
+  CsvRow cells;
+  std::istringstream text(line);
+  for (std::string cell; std::getline(text, cell, ',');) {
+    const size_t begin = cell.find_first_not_of(" \t\r\""), end = cell.find_last_not_of(" \t\r\"");
+    cells.push_back(begin == cell.npos ? "" : cell.substr(begin, end - begin + 1));
+  }
+  return cells;
+}
+
+// The head and the rows.
+std::vector<CsvRow> table_of(const std::string& text) {
+  std::vector<CsvRow> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with("#") && line.find_first_not_of(" \t\r") != line.npos)
+      rows.push_back(cells_of(line));
+  return rows;
+}
+
+std::optional<double> number_of(const CsvRow& row, size_t column) {
+  if (column >= row.size()) return {};
+  const std::string& text = row[column];
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+/// The block, while it is read.
+class PublishedBlock {
+ public:
+  PublishedBlock(const Node& block, Complaints& complaints)
+      : block_(block), complaints_(complaints) {}
+
+  Json read(const std::string& path) {
+    for (const Node::Entry& entry : block_.entries)
+      if (!find_choice(kParts, entry.name))
+        complaints_.add(entry.place, "published." + entry.name, "unknown key",
+                        nearest_choice(kParts, entry.name));
+    const std::string file = text("file", true), source = text("source", false);
+    const Node::Entry* columns = block_.find("columns");
+    if (!columns || !columns->value.is_map() || columns->value.entries.empty()) {
+      complaints_.add(columns ? columns->place : block_.place, "published.columns",
+                      "expected ours: theirs", "For example {received_attention: attention}.");
+      return nullptr;
+    }
+    if (file.empty()) return nullptr;
+    const Place place = block_.find("file")->place;
+    const std::string name = beside(path, file);
+    const auto rows = table_of(read_text(name, place.text() + ": published.file"));
+    if (rows.size() < 2 || std::ranges::find(rows[0], "step") == rows[0].end()) {
+      complaints_.add(place, "published.file",
+                      fmt::format("{} is no table with a column step", name));
+      return nullptr;
+    }
+    Json curves = Json::object();
+    for (const Node::Entry& entry : columns->value.entries)
+      curves[entry.name] = curve(rows, entry, name);
+    return {{"source", source}, {"curves", curves}};
+  }
+
+ private:
+  std::string text(const char* key, bool required) {
+    const Node::Entry* entry = block_.find(key);
+    if (entry && entry->value.is_scalar()) return entry->value.scalar;
+    if (entry || required)
+      complaints_.add(entry ? entry->place : block_.place, fmt::format("published.{}", key),
+                      "expected a text");
+    return "";
+  }
+
+  Json curve(const std::vector<CsvRow>& rows, const Node::Entry& entry, const std::string& file) {
+    const std::string key = "published.columns." + entry.name;
+    if (!find_choice(kOurs, entry.name)) {
+      complaints_.add(entry.place, key, "no such curve is shown",
+                      nearest_choice(kOurs, entry.name));
+      return nullptr;
+    }
+    const auto step = std::ranges::find(rows[0], "step") - rows[0].begin();
+    const auto found = std::ranges::find(rows[0], entry.value.scalar);
+    if (!entry.value.is_scalar() || found == rows[0].end()) {
+      complaints_.add(entry.value.place, key,
+                      fmt::format("{} has no column {}", file, entry.value.scalar),
+                      fmt::format("It has {}.", fmt::join(rows[0], ", ")));
+      return nullptr;
+    }
+    Json steps = Json::array(), values = Json::array();
+    for (size_t r = 1; r < rows.size(); ++r) {
+      const auto at = number_of(rows[r], static_cast<size_t>(step));
+      const auto value = number_of(rows[r], static_cast<size_t>(found - rows[0].begin()));
+      if (!at || !value) {
+        complaints_.add(entry.value.place, key,
+                        fmt::format("row {} of {} is not of numbers", r, file));
+        return nullptr;
+      }
+      steps.push_back(*at);
+      values.push_back(*value);
+    }
+    return {{"steps", steps}, {"values", values}};
+  }
+
+  const Node& block_;
+  Complaints& complaints_;
+};
+
+}  // namespace
+
+Json read_published(const Node& block, const std::string& path, Complaints& complaints) {
+  if (block.entries.empty()) return nullptr;
+  return PublishedBlock(block, complaints).read(path);
+}
+
+}  // namespace waiver

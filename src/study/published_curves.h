@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "config/complaints.h"
+#include "config/yaml.h"
+#include "core/files/json.h"
+
+namespace waiver {
+
+/// Curves that others published, to be shown beside those of a study's runs:
+///   published:
+///     file: curve.csv      relative to the study; a column `step`, lines that begin with # left
+///     out source: "2410.13835, figure 3" columns: {received_attention: attention, loss: test_loss}
+///     ours: theirs
+/// Ours are received_attention, enrichment, value_ratio, loss (of the validation) and train_loss.
+/// Returns {source, curves: {OURS: {steps, values}}}, or null for an empty block. `path`: of the
+/// study. Complains of what does not fit; throws UsageError where the file cannot be read.
+Json read_published(const Node& block, const std::string& path, Complaints& complaints);
+
+}  // namespace waiver
