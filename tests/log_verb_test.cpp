@@ -133,6 +133,11 @@ TEST_CASE("people get tables that fit, and are told what can be chosen") {
         "axes: head 3, layer 2\n\nprobe: 1 row, step 0\n  share  layer, head  1  a share\n\n"
         "probe: without steps\n  name  head  1  names\n\ntrain: 3 rows, steps 0 to 10\n"
         "  loss    nat  loss\n");
+  const Log large = small_log(folder.path() / "large.h5", std::vector<float>(24000, 1.0f), {});
+  CHECK_THROWS_WITH_AS(to_text({read_slice(large, "share")}, 80),
+                       "probe/share: 24000 values are more than anyone reads. Choose some, as "
+                       "probe/share[step=last], or take all with --csv or --json.",
+                       UsageError);
   const auto refused = [&](const std::string& request, const std::string& why) {
     CAPTURE(request);
     CHECK_THROWS_WITH_AS(read_slice(log, request), doctest::Contains(why.c_str()), UsageError);
