@@ -130,9 +130,9 @@ TEST_CASE("the report fits 80 columns and shows the place, the onset and the nex
   for (std::string line; std::getline(lines, line);) CHECK(display_width(line) <= 80);
   CHECK(text.find("layer 1, head 0, position 2\nattention") != std::string::npos);
   CHECK(text.find("↑40") != std::string::npos);
-  CHECK(text.find("What selects it: waiver report 'runs/a b' --mechanism --all-checkpoints\n") !=
+  CHECK(text.find("What selects it: waiver probe 'runs/a b' --mechanism --all-checkpoints\n") !=
         std::string::npos);
-  CHECK(text.ends_with("Next: waiver probe 'runs/a b'\n"));
+  CHECK(text.ends_with("Next: waiver report 'runs/a b'\n"));
   const Selection known{60, SelectedBy::mask, 0, 0, 0, "position 2"};
   CHECK(story_report(log, "r", known).find("\nSelected by: mask\n") != std::string::npos);
   const Selection other{30, SelectedBy::mask, 0, 0, 0, "position 1"};
