@@ -24,7 +24,12 @@ Json op_times(const fs::path& run) {
   if (!fs::exists(file)) return nullptr;
   const Json starts = parse_json(read_file(file));
   if (!starts.is_array() || starts.empty() || !starts.back().is_object()) return nullptr;
-  return starts.back().value("milliseconds_an_update", Json());
+  const Json times = starts.back().value("milliseconds_an_update", Json());
+  const auto is_number = [](const Json& x) { return x.is_number(); };
+  const auto is_row = [&](const Json& x) {
+    return x.is_object() && std::ranges::all_of(x, is_number);
+  };
+  return times.is_object() && std::ranges::all_of(times, is_row) ? times : Json();
 }
 
 std::string counted(int64_t count, const char* word) {

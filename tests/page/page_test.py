@@ -277,6 +277,15 @@ class OtherPages(unittest.TestCase):
                 self.assertEqual(page.js(CUT_OFF), [], (width, dark))
                 self.assertEqual(page.errors(), [])
 
+    def test_a_damaged_file_costs_its_own_chart_alone(self):
+        shutil.copytree(HERE / "sweep", HERE / "damaged")
+        (HERE / "damaged/claims.json").write_text('{"level": 1, "claims": [7]}')
+        waiver("report", HERE / "damaged")
+        with Page(HERE / "damaged/report.html") as page:
+            self.assertIn("cannot be drawn", page.text("#claims"))
+            self.assertTrue(page.table("multiples")[1])
+            self.assertEqual(page.errors(), [])
+
     def test_replaces_only_its_own_pages(self):
         shutil.copytree(HERE / "run", HERE / "mine")
         page = HERE / "mine/report.html"

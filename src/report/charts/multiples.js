@@ -28,8 +28,7 @@ function multiple_panels(data) {
     const lines = own.map(([run, c]) => ({name: `seed ${run.seed}`, steps: c.steps.along(), values: c.values.along(), colour: "var(--blue)", thin: true}));
     if (own.length > 1) lines.push({name: "mean", steps: sum.steps, values: sum.mean, colour: "var(--blue)"});
     else lines[0].thin = false;
-    const onsets = runs.filter((r) => r.onset >= 0).map((r) => r.onset).sort((a, b) => a - b);
-    const middle = onsets.length ? onsets[Math.floor((onsets.length - 1) / 2)] : -1;
+    const middle = d3.median(runs.filter((r) => r.onset >= 0), (r) => r.onset) ?? -1;
     const theirs = data.published && data.published.curves[name];
     if (theirs) {
       const last = d3.max(lines, (l) => l.steps[l.steps.length - 1]), shown = theirs.steps.filter((s) => s <= last);

@@ -17,7 +17,7 @@ chart({
       g.append("line").attr("x1", left).attr("x2", right + 50).attr("y1", y).attr("y2", y).attr("stroke", "var(--line)");
       if (steps.length) {
         g.append("line").attr("x1", x(steps[0])).attr("x2", x(steps[steps.length - 1])).attr("y1", y).attr("y2", y).attr("stroke", "var(--blue)").attr("stroke-width", 5).attr("opacity", 0.35);
-        const middle = x(steps[Math.floor((steps.length - 1) / 2)]);
+        const middle = x(d3.median(steps));
         g.append("line").attr("x1", middle).attr("x2", middle).attr("y1", y - 8).attr("y2", y + 8).attr("stroke", "var(--blue)").attr("stroke-width", 3);
       }
       runs.forEach((run, j) => {

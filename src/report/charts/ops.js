@@ -11,8 +11,8 @@ chart({
     const left = 130, right = frame.width - 48, row = 20, x = d3.scaleLinear().domain([0, d3.max(rows, total) || 1]).range([left, right]).nice();
     frame.size(rows.length * row + 46);
     PASSES.forEach(([pass, colour], i) => {
-      frame.svg.append("rect").attr("x", left + i * 78).attr("y", 2).attr("width", 9).attr("height", 9).attr("fill", colour);
-      frame.svg.append("text").attr("class", "small").attr("x", left + 13 + i * 78).attr("y", 11).text(pass);
+      frame.svg.append("rect").attr("x", i * 78).attr("y", 2).attr("width", 9).attr("height", 9).attr("fill", colour);
+      frame.svg.append("text").attr("class", "small").attr("x", 13 + i * 78).attr("y", 11).text(pass);
     });
     rows.forEach(([name, passes], i) => {
       const y = 20 + i * row, g = frame.svg.append("g");

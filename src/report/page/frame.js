@@ -5,6 +5,14 @@ const charts = [];
 // null leaves the chart out, draw(frame, data)}.
 function chart(spec) { charts.push(spec); }
 
+function missing_of(spec, data) {
+  try {
+    return spec.missing ? spec.missing(data) : "";
+  } catch (problem) {
+    return `This chart cannot be drawn from what the files hold (${problem.message}).`;
+  }
+}
+
 class Frame {
   constructor(parent, spec, data) {
     Object.assign(this, {spec, data});
@@ -14,9 +22,9 @@ class Frame {
     this.tools = element(head, "div", {class: "tools"});
     this.sub_text = element(this.box, "p", {class: "sub"});
     this.plot = element(this.box, "div", {class: "plot"});
-    this.why = spec.missing ? spec.missing(data) : "";
+    this.why = missing_of(spec, data);
     if (this.why) return void (this.sub_text.textContent = this.why);
-    if (spec.html) return void spec.html(this, data);
+    if (spec.html) return void this.attempt(() => spec.html(this, data));
     if (spec.controls) spec.controls(this, data);
     this.button("SVG", "Save this chart as SVG", () => this.save());
     this.switch = this.button("Table", "Show the data as a table", () => this.toggle());
@@ -35,8 +43,17 @@ class Frame {
     this.width = this.plot.clientWidth || this.width;  // the former while the table is shown
     if (this.why || this.spec.html || !this.width) return;
     this.svg.selectAll("*").remove();
-    this.spec.draw(this, this.data);
+    this.attempt(() => this.spec.draw(this, this.data));
     if (!this.table_box.hidden) this.fill_table();
+  }
+  // One chart whose data is damaged leaves the others whole.
+  attempt(work) {
+    try {
+      work();
+    } catch (problem) {
+      this.why = `This chart cannot be drawn from what the files hold (${problem.message}).`;
+      this.sub(this.why);
+    }
   }
   sub(text) { this.sub_text.textContent = text; }
   size(height) { this.svg.attr("viewBox", `0 0 ${this.width} ${height}`).attr("height", height); this.height = height; }
@@ -50,6 +67,7 @@ class Frame {
     if (this.table_box.hidden) this.draw(); else this.fill_table();
   }
   fill_table() {
+    if (!this.rows) return;
     const most = 3000, rows = this.rows();
     this.table_box.replaceChildren();
     const table = element(this.table_box, "table");

@@ -74,7 +74,7 @@ function build() {
   const main = document.getElementById("charts");
   main.replaceChildren();
   frames = CHARTS[data.kind].map((id) => charts.find((spec) => spec.id === id))
-    .filter((spec) => !spec.missing || spec.missing(data) !== null).map((spec) => new Frame(main, spec, data));
+    .filter((spec) => missing_of(spec, data) !== null).map((spec) => new Frame(main, spec, data));
   const draw = () => frames.forEach((frame) => frame.draw());
   state.listeners.push(draw);
   draw();

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "core/error.h"
+#include "core/statistics/order.h"
 #include "core/text/shell.h"
 #include "core/text/table.h"
 #include "run/directory.h"
@@ -105,13 +106,13 @@ struct SweepStories {
 };
 
 // `3 of 3, at step 240 (110 to 280)`
-std::string group_text(SweepStories::Group group) {
+std::string group_text(const SweepStories::Group& group) {
   std::string text = fmt::format("{} of {}", group.onsets.size(), group.runs);
   if (group.onsets.empty()) return text;
-  std::ranges::sort(group.onsets);
-  text += fmt::format(", at step {}", group.onsets[(group.onsets.size() - 1) / 2]);
-  if (group.onsets.front() != group.onsets.back())
-    text += fmt::format(" ({} to {})", group.onsets.front(), group.onsets.back());
+  std::vector<double> steps(group.onsets.begin(), group.onsets.end());
+  text += fmt::format(", at step {:g}", median(steps));
+  const auto [first, last] = std::ranges::minmax(group.onsets);
+  if (first != last) text += fmt::format(" ({} to {})", first, last);
   return text;
 }
 
