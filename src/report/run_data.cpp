@@ -115,10 +115,10 @@ Json run_data(const Log& log, const RunPage& run) {
               {"heads", config.model.heads},
               {"context", config.model.context},
               {"mask", config.model.attention.mask.name()}};
-  if (const auto story = story_of(log, config.probe)) {
+  ProbeValues probe(log);
+  if (const auto story = story_of(log, config.probe, probe)) {
     out["sentence"] = sentence_of(*story);
     add_selection(out, config, *story, run);
-    ProbeValues probe(log);
     out["story"] = story_data(log, probe, *story);
     out["strongest"] = strongest_data(log, probe);
     out["positions"] = position_data(log, probe);

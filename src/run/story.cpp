@@ -140,9 +140,13 @@ std::string Story::key_text() const {
 }
 
 std::optional<Story> story_of(const Log& log, const ProbeConfig& config) {
+  ProbeValues probe(log);
+  return story_of(log, config, probe);
+}
+
+std::optional<Story> story_of(const Log& log, const ProbeConfig& config, ProbeValues& probe) {
   const std::vector<int64_t> steps = log.steps("probe");
   if (steps.empty()) return {};
-  ProbeValues probe(log);
   std::optional<Story> best;
   for (const WaiverPlace& place : all_places(log, probe)) {
     Story story = story_at(place, probe, steps, config.waiver);

@@ -6,6 +6,7 @@
 
 #include "probe/events/emergence.h"
 #include "probe/events/waiver_place.h"
+#include "run/events.h"
 #include "run/log_file.h"
 
 namespace waiver {
@@ -34,6 +35,8 @@ struct Story {
 
 /// None where the log has no probes, or no block has attention.
 std::optional<Story> story_of(const Log& log, const ProbeConfig& config);
+/// The same; `probe`, of the same log from its first row on, keeps what was read.
+std::optional<Story> story_of(const Log& log, const ProbeConfig& config, ProbeValues& probe);
 
 /// The story as a sentence, or two: where and when the waiver element emerged, from what attention
 /// and value ratio at the first probe to what at the last, and how long after α rose (E above its
