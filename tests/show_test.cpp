@@ -125,6 +125,6 @@ TEST_CASE("a sweep has a row for each finished run, and says of the others why n
   shown = run_program({"show", sweep});
   CHECK(shown.status == 0);
   CHECK(has(shown, "position.kind=none,seed=0   unreadable:"));
-  CHECK(has(shown, "only its record is here"));
+  CHECK(has(shown, "record only: its folder is not here"));
   CHECK(has(shown, "emerged in 1 of 1 finished runs."));
 }

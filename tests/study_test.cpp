@@ -99,7 +99,9 @@ TEST_CASE("every error of a study and of its runs is found before anything start
        "attention}.\n"
        "s.yaml:2:30: published.colums: unknown key. Did you mean columns?"},
       {"base: base.yaml\npublished: {file: base.yaml, columns: {loss: a}}\n",
-       "s.yaml:2:13: published.file: base.yaml is no table with a column step."},
+       "s.yaml:2:13: published.file: base.yaml is no table with a column step. Another name of it "
+       "goes "
+       "into columns: {step: NAME}."},
       {"base: base.yaml\npublished: {file: curve.csv, columns: {los: a, loss: b, value_ratio: "
        "a}}\n",
        "s.yaml:2:40: published.columns.los: no such curve is shown. Did you mean loss?\n"

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
+#include "core/stop.h"
 #include "core/text/shell.h"
 #include "report/page.h"
 #include "report/report.h"
@@ -38,13 +41,17 @@ void watch(const ReportRequest& request, int port) {
   serve_page({html, json}, port, [](const std::string& address) {
     print_result("{} shows the page and follows the run; Ctrl-C ends it.\n", address);
   });
+  throw Stopped("The page is not served any more.");
 }
 
-// The pages of a sweep's finished runs, before its own, which links to them.
+// The pages of a sweep's runs, before its own, which links to them.
 void write_runs(const fs::path& sweep) {
-  for (const SweepIndex::Run& run : SweepIndex::read(sweep).runs)
-    if (const fs::path folder = sweep / run.name; fs::exists(folder / "log.h5"))
-      write_report({folder, {}, {}});
+  for (const SweepIndex::Run& run : SweepIndex::read(sweep).runs) try {
+      if (const fs::path folder = sweep / run.name; fs::exists(folder / "log.h5"))
+        write_report({folder, {}, {}});
+    } catch (const Error& problem) {
+      print_notice(fmt::format("No page of this run: {}\n", problem.what()));
+    }
 }
 
 void report(ReportCall& call) {

@@ -66,8 +66,9 @@ void own_port(int socket) {
 }
 
 void limit(httplib::Server& server) {
-  constexpr int kSeconds = 5;
+  constexpr int kSeconds = 2, kThreads = 32;  // connections that do nothing hold one each
   constexpr size_t kMostBytes = 4096;
+  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_read_timeout(kSeconds, 0);
   server.set_write_timeout(kSeconds, 0);
   server.set_keep_alive_timeout(kSeconds);
@@ -90,9 +91,12 @@ void serve_page(const WatchedPage& page, int port,
                 "Name another one from 1024 to 65535, or 0 for any that is free.");
   WatchedText html(page.html), json(page.json);
   server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
-    if (is_loopback(request.get_header_value("Host"), port) && request.method == "GET")
+    // A list of ranges would have it send the page once for each.
+    const bool ranges = request.has_header("Range");
+    const bool loopback = is_loopback(request.get_header_value("Host"), port);
+    if (loopback && request.method == "GET" && !ranges)
       return httplib::Server::HandlerResponse::Unhandled;
-    response.status = 403;
+    response.status = !loopback ? 403 : ranges ? 416 : 405;
     return httplib::Server::HandlerResponse::Handled;
   });
   server.Get("/", [&](const auto& request, auto& response) {

@@ -8,11 +8,13 @@ namespace waiver {
 void ProbeConfig::visit(FieldVisitor& v) {
   v.field({"every", "steps between probes; 0: no probes at all", at_least(0)}, every);
   v.field({"first", "further steps to probe at, for the fast early phase", at_least(0)}, first);
-  v.field({"snapshots",
-           "steps at which whole attention maps are kept: 2 · layers · heads · context² numbers at "
-           "each; where these are over a million, or probe.every is 0, the default is none",
-           at_least(0)},
-          snapshots);
+  v.field(
+      {"snapshots",
+       "steps at which whole attention maps are kept: 2 · layers · heads · context² numbers at "
+       "each; the default has the last step, too, and is none where these are over a million, or "
+       "probe.every is 0",
+       at_least(0)},
+      snapshots);
   v.field(
       {"mechanism",
        "steps at which it is asked what selects the waiver, as by waiver probe --mechanism; the "
@@ -34,6 +36,12 @@ bool ProbeConfig::due(int64_t step, int64_t steps) const {
   return std::ranges::any_of(std::array{&first, &snapshots, &mechanism}, [&](const auto* list) {
     return std::ranges::find(*list, step) != list->end();
   });
+}
+
+bool ProbeConfig::snapshot_due(int64_t step, int64_t steps) const {
+  if (every == 0) return false;
+  if (step == steps && snapshots == kSnapshots) return true;
+  return std::ranges::find(snapshots, step) != snapshots.end();
 }
 
 void WaiverThresholds::visit(FieldVisitor& v) {

@@ -30,8 +30,10 @@ struct ProbeConfig {
   double sink_threshold = 0.3;
   WaiverThresholds waiver;
 
-  /// Whether a run of so many steps probes at this one.
+  /// Whether a run of so many steps probes at this one, and whether it keeps attention maps there:
+  /// with the default of snapshots also at the last.
   bool due(int64_t step, int64_t steps) const;
+  bool snapshot_due(int64_t step, int64_t steps) const;
   void visit(FieldVisitor& v);
 };
 

@@ -171,9 +171,8 @@ bool Prober::shows_block(Point point) {
 
 bool Prober::due(int64_t step, int64_t steps) const { return config_.due(step, steps); }
 
-bool Prober::snapshot_due(int64_t step) const {
-  return config_.every > 0 && std::find(config_.snapshots.begin(), config_.snapshots.end(), step) !=
-                                  config_.snapshots.end();
+bool Prober::snapshot_due(int64_t step, int64_t steps) const {
+  return config_.snapshot_due(step, steps);
 }
 
 int64_t Prober::part_size(const ModelConfig& model, int64_t batch) {

@@ -33,7 +33,7 @@ class Prober {
   /// has a probe, and so has one at which the mechanism is asked for; nothing is due when
   /// probe.every is 0.
   bool due(int64_t step, int64_t steps) const;
-  bool snapshot_due(int64_t step) const;
+  bool snapshot_due(int64_t step, int64_t steps) const;
 
   /// Runs the model over the probe batch; keeps attention maps where `snapshot`. Series of
   /// attention are NaN in blocks without attention. `edits` change what the model sees and does,

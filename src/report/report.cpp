@@ -35,6 +35,17 @@ void refuse_imported(const fs::path& run) {
                                shell_word(run.string())));
 }
 
+// Of a run that has logged nothing yet.
+Json unlogged_data(const fs::path& run) {
+  const fs::path file = run / "config.yaml";
+  const Config config = fs::exists(file) ? load_config(file.string(), {}) : Config{};
+  return {{"kind", "run"},
+          {"name", name_of_folder(run)},
+          {"trained", true},
+          {"sentence", "This run has logged nothing yet."},
+          {"state", state_of(run, config)}};
+}
+
 // A probe of the newest checkpoint, with attention maps.
 Json probed_data(const ReportRequest& request) {
   SavedModel saved =
@@ -64,6 +75,7 @@ Json report_data(const ReportRequest& request) {
   if (is_sweep(path)) return sweep_data(path, request.file());
   if (request.given) return probed_data(request);
   refuse_imported(path);
+  if (!fs::exists(path / "log.h5")) return unlogged_data(path);
   const ShownRun shown = open_shown_run(path);
   const auto probes = shown.log.steps("probe");
   const auto of_sweep = selection_in_sweep(path, probes.empty() ? 0 : probes.back());

@@ -78,10 +78,12 @@ Json checkpoints(const RunPage& run) {
   return out;
 }
 
-std::vector<std::string> missing_parts(const Log& log, const RunPage& run) {
+std::vector<std::string> missing_parts(const Log& log, const Config& config, const RunPage& run) {
   std::vector<std::string> out;
   if (!log.steps("probe").empty() && log.steps("snapshot").empty())
-    out.push_back("There are no attention maps: no step of probe.snapshots was reached.");
+    out.push_back(config.probe.snapshots.empty()
+                      ? "There are no attention maps: probe.snapshots names no step."
+                      : "There are no attention maps yet: no step of probe.snapshots was reached.");
   if (run.looked_at.empty() && log.steps("train").empty())
     out.push_back("There is no training loss in the log yet.");
   return out;
@@ -101,19 +103,24 @@ void add_selection(Json& out, const Config& config, const Story& story, const Ru
 
 }  // namespace
 
+std::string name_of_folder(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 Json run_data(const Log& log, const RunPage& run) {
   const Config config = parse_config(log.config(), log.path().string());
-  const fs::path whole = fs::absolute(run.folder).lexically_normal();
   Json out = {{"kind", "run"},
               {"trained", run.looked_at.empty()},
-              {"name", (whole.has_filename() ? whole : whole.parent_path()).filename().string()},
+              {"name", name_of_folder(run.folder)},
               {"what", model_line(config) + " · " +
                            (run.looked_at.empty() ? training_line(config) : run.looked_at)},
               {"state", run.state},
-              {"missing", missing_parts(log, run)},
+              {"missing", missing_parts(log, config, run)},
               {"layers", config.model.layers},
               {"heads", config.model.heads},
               {"context", config.model.context},
+              {"added", log.axes().contains("added") ? log.axes().at("added") : 0},
               {"mask", config.model.attention.mask.name()}};
   ProbeValues probe(log);
   if (const auto story = story_of(log, config.probe, probe)) {

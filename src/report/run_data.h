@@ -20,6 +20,9 @@ struct RunPage {
   std::filesystem::path page;  // the page's file: links are relative to its folder
 };
 
+/// The last part of the path of a run's or sweep's folder.
+std::string name_of_folder(const std::filesystem::path& folder);
+
 /// The data of a run's page: what was trained; the sentence, what selects the waiver, the state and
 /// what is missing, as texts; the story, strongest keys, α by position and snapshots
 /// (report/probe_data.h); /train, /eval, the scalar series of /probe, /timing; `ops`: milliseconds

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "report/arrays.h"
+#include "report/run_data.h"
 #include "run/directory.h"
 #include "run/story.h"
 #include "study/claims/claims_report.h"
@@ -87,7 +88,7 @@ Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& p
             const SweepMechanism& mechanism) {
   const fs::path folder = sweep / run.name;
   Json out = {{"name", run.name}, {"group", run.group}, {"seed", run.seed}};
-  const bool done = run_status(folder.string()) == "done";
+  const bool done = run_status(folder.string()) == "done" && fs::exists(folder / "log.h5");
   if (fs::exists(folder)) out["link"] = link_to(folder, page);
   try {
     if (!done) {
@@ -98,7 +99,7 @@ Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& p
       out["state"] = more.empty() ? state : fmt::format("{}: {}", state, more);
     }
     if (fs::exists(folder / "log.h5")) add_log(out, folder, run, mechanism);
-    if (done) out["state"] = fs::exists(folder / "log.h5") ? "done" : "done, without a log";
+    if (done) out["state"] = "done";
   } catch (const Error& problem) {
     out["state"] = fmt::format("unreadable: {}", problem.what());
   }
@@ -109,7 +110,6 @@ Json run_of(const SweepIndex::Run& run, const fs::path& sweep, const fs::path& p
 
 Json sweep_data(const fs::path& sweep, const fs::path& page) {
   const SweepIndex index = SweepIndex::read(sweep);
-  const fs::path whole = fs::absolute(sweep).lexically_normal();
   const SweepMechanism mechanism(sweep);
   Json runs = Json::array(), missing = Json::array();
   int64_t finished = 0, emerged = 0;
@@ -124,7 +124,7 @@ Json sweep_data(const fs::path& sweep, const fs::path& page) {
     missing.push_back(fmt::format("{} of {} runs are not finished.",
                                   std::ssize(index.runs) - finished, index.runs.size()));
   return {{"kind", "sweep"},
-          {"name", (whole.has_filename() ? whole : whole.parent_path()).filename().string()},
+          {"name", name_of_folder(sweep)},
           {"title", index.title},
           {"question", index.question},
           {"sentence",

@@ -84,7 +84,8 @@ int64_t log_bytes(const Config& config, const ProbeMemory& probe) {
   constexpr int64_t columns = 8;  // of /train and /timing
   const int64_t image =
       bytes_of({count_due(train.steps, train.log_every), columns}, sizeof(double)) +
-      bytes_of({probes, probe.row}, 1) + bytes_of({within(config.probe.snapshots), probe.map}, 1);
+      bytes_of({probes, probe.row}, 1) +
+      bytes_of({within(config.probe.snapshots) + 1, probe.map}, 1);
   return 2 * image;
 }
 

@@ -242,7 +242,7 @@ class Run {
     const int64_t steps = config_.train.steps;
     if (prober_.due(step_, steps)) {
       const auto start = Clock::now();
-      const bool snapshot = prober_.snapshot_due(step_);
+      const bool snapshot = prober_.snapshot_due(step_, steps);
       prober_.measure(snapshot);
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -16,11 +17,9 @@ namespace waiver {
 namespace {
 
 constexpr Choice kParts[] = {{"file", ""}, {"source", ""}, {"columns", ""}};
-constexpr Choice kOurs[] = {{"received_attention", ""},
-                            {"enrichment", ""},
-                            {"value_ratio", ""},
-                            {"loss", ""},
-                            {"train_loss", ""}};
+constexpr Choice kOurs[] = {{"step", ""},       {"received_attention", ""},
+                            {"enrichment", ""}, {"value_ratio", ""},
+                            {"loss", ""},       {"train_loss", ""}};
 
 using CsvRow = std::vector<std::string>;
 
@@ -36,8 +35,9 @@ CsvRow cells_of(const std::string& line) {
 
 // The head and the rows.
 std::vector<CsvRow> table_of(const std::string& text) {
+  const size_t mark = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // of its byte order
   std::vector<CsvRow> rows;
-  std::istringstream lines(text);
+  std::istringstream lines(text.substr(mark));
   for (std::string line; std::getline(lines, line);)
     if (!line.starts_with("#") && line.find_first_not_of(" \t\r") != line.npos)
       rows.push_back(cells_of(line));
@@ -51,6 +51,10 @@ std::optional<double> number_of(const CsvRow& row, size_t column) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (problem != std::errc() || end != text.data() + text.size()) return {};
   return value;
+}
+
+bool is_empty(const CsvRow& row, size_t column) {
+  return column >= row.size() || row[column].empty();
 }
 
 /// The block, while it is read.
@@ -75,14 +79,17 @@ class PublishedBlock {
     const Place place = block_.find("file")->place;
     const std::string name = beside(path, file);
     const auto rows = table_of(read_text(name, place.text() + ": published.file"));
-    if (rows.size() < 2 || std::ranges::find(rows[0], "step") == rows[0].end()) {
+    const Node::Entry* steps = columns->value.find("step");
+    const std::string step = steps ? steps->value.scalar : "step";
+    if (rows.size() < 2 || std::ranges::find(rows[0], step) == rows[0].end()) {
       complaints_.add(place, "published.file",
-                      fmt::format("{} is no table with a column step", name));
+                      fmt::format("{} is no table with a column {}", name, step),
+                      "Another name of it goes into columns: {step: NAME}.");
       return nullptr;
     }
     Json curves = Json::object();
     for (const Node::Entry& entry : columns->value.entries)
-      curves[entry.name] = curve(rows, entry, name);
+      if (entry.name != "step") curves[entry.name] = curve(rows, entry, name, step);
     return {{"source", source}, {"curves", curves}};
   }
 
@@ -96,14 +103,14 @@ class PublishedBlock {
     return "";
   }
 
-  Json curve(const std::vector<CsvRow>& rows, const Node::Entry& entry, const std::string& file) {
+  Json curve(const std::vector<CsvRow>& rows, const Node::Entry& entry, const std::string& file,
+             const std::string& steps_in) {
     const std::string key = "published.columns." + entry.name;
     if (!find_choice(kOurs, entry.name)) {
       complaints_.add(entry.place, key, "no such curve is shown",
                       nearest_choice(kOurs, entry.name));
       return nullptr;
     }
-    const auto step = std::ranges::find(rows[0], "step") - rows[0].begin();
     const auto found = std::ranges::find(rows[0], entry.value.scalar);
     if (!entry.value.is_scalar() || found == rows[0].end()) {
       complaints_.add(entry.value.place, key,
@@ -111,17 +118,23 @@ class PublishedBlock {
                       fmt::format("It has {}.", fmt::join(rows[0], ", ")));
       return nullptr;
     }
-    Json steps = Json::array(), values = Json::array();
+    const auto step = static_cast<size_t>(std::ranges::find(rows[0], steps_in) - rows[0].begin());
+    const auto column = static_cast<size_t>(found - rows[0].begin());
+    std::map<double, double> points;
     for (size_t r = 1; r < rows.size(); ++r) {
-      const auto at = number_of(rows[r], static_cast<size_t>(step));
-      const auto value = number_of(rows[r], static_cast<size_t>(found - rows[0].begin()));
+      if (is_empty(rows[r], step) || is_empty(rows[r], column)) continue;
+      const auto at = number_of(rows[r], step), value = number_of(rows[r], column);
       if (!at || !value) {
         complaints_.add(entry.value.place, key,
                         fmt::format("row {} of {} is not of numbers", r, file));
         return nullptr;
       }
-      steps.push_back(*at);
-      values.push_back(*value);
+      points[*at] = *value;
+    }
+    Json steps = Json::array(), values = Json::array();
+    for (const auto& [at, value] : points) {
+      steps.push_back(at);
+      values.push_back(value);
     }
     return {{"steps", steps}, {"values", values}};
   }

@@ -10,10 +10,11 @@ namespace waiver {
 
 /// Curves that others published, to be shown beside those of a study's runs:
 ///   published:
-///     file: curve.csv      relative to the study; a column `step`, lines that begin with # left
-///     out source: "2410.13835, figure 3" columns: {received_attention: attention, loss: test_loss}
-///     ours: theirs
-/// Ours are received_attention, enrichment, value_ratio, loss (of the validation) and train_loss.
+///     file: curve.csv      relative to the study; lines that begin with # are left out
+///     source: "2410.13835, figure 3"
+///     columns: {received_attention: attention, loss: test_loss, step: iteration}  ours: theirs
+/// Ours are received_attention, enrichment, value_ratio, loss (of the validation), train_loss, and
+/// step, which is theirs of that name where none is given. Rows with an empty cell are left out.
 /// Returns {source, curves: {OURS: {steps, values}}}, or null for an empty block. `path`: of the
 /// study. Complains of what does not fit; throws UsageError where the file cannot be read.
 Json read_published(const Node& block, const std::string& path, Complaints& complaints);

@@ -28,10 +28,15 @@ std::string last_step(const fs::path& run, int64_t steps) {
 
 std::pair<std::string, std::string> unfinished_state(const fs::path& run, int64_t steps) {
   const std::string status = run_status(run.string());
+  if (!is_run(run) &&
+      fs::exists(run.parent_path() / "records" / (run.filename().string() + ".json")))
+    return {"record only", "its folder is not here"};
   if (!is_run(run) && status.empty()) return {"not started", ""};
   if (is_held(run)) return {"running", last_step(run, steps)};
   if (status == "failed") return {"failed", run_status_reason(run.string())};
   if (status == "stopped") return {"stopped", run_status_reason(run.string())};
+  if (status == "done" && !fs::exists(run / "log.h5"))
+    return {"without log", "it is finished, but its log is not here"};
   if (status == "done") return {"other config", "it was trained with another config"};
   return {"interrupted", last_step(run, steps)};
 }

@@ -80,8 +80,9 @@ class Page:
     def wait(self, holds, seconds=30):
         end = time.monotonic() + seconds
         while not holds():
-            if time.monotonic() > end:
-                raise AssertionError(f"waited in vain; console: {self.errors()}")
+            problems = self.errors()
+            if problems or time.monotonic() > end:
+                raise AssertionError(f"waited in vain; console: {problems}")
             time.sleep(0.02)
 
     def settle(self):

@@ -75,7 +75,9 @@ class Watch(unittest.TestCase):
             for path in ("/config.yaml", "/../config.yaml", "/%2e%2e/config.yaml", "/etc/passwd", "//", "/report.html", "/data.json/", "/log.h5"):
                 self.assertEqual(server.get(path)[0], 404, path)
             for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
-                self.assertEqual(server.get("/", method)[0], 403, method)
+                self.assertEqual(server.get("/", method)[0], 405, method)
+            status, _, body = server.get("/", Range="bytes=" + ",".join(["0-"] * 1600))
+            self.assertEqual((status, body), (416, b""))
             for host in ("example.org", f"example.org:{server.port}", "127.0.0.1", "localhost:1", ""):
                 self.assertEqual(server.get("/data.json", Host=host)[0], 403, host)
             self.assertEqual(server.get("/", Host=f"localhost:{server.port}")[0], 200)
@@ -110,7 +112,7 @@ class Watch(unittest.TestCase):
             with Server(HERE / "run") as server:
                 link = socket.create_connection(("127.0.0.1", server.port))  # which stays open
                 server.process.send_signal(number)
-                server.process.wait(timeout=10)
+                self.assertEqual(server.process.wait(timeout=10), 3)
                 link.close()
 
     def test_ends_with_its_terminal(self):
@@ -139,6 +141,19 @@ class Watch(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
             self.fail("it went on without its terminal")
 
+    def test_a_run_that_has_logged_nothing_yet(self):
+        run = HERE / "young"
+        shutil.copytree(HERE / "run", run)
+        (run / "log.h5").rename(HERE / "log.h5")
+        (run / "status").write_text("running\n")
+        with Server(run) as server, Page(f"http://127.0.0.1:{server.port}/") as page:
+            self.assertIn("nothing yet", page.text("#top"))
+            (HERE / "log.h5").rename(run / "log.h5")
+            page.wait(lambda: page.js("return Boolean(data.story)"), seconds=15)
+            page.settle()
+            self.assertTrue(page.table("emergence")[1])
+            self.assertEqual(page.errors(), [])
+
     def test_the_page_follows_the_run(self):
         run = HERE / "growing"
         shutil.copytree(HERE / "run", run)
@@ -148,8 +163,14 @@ class Watch(unittest.TestCase):
             before = page.js(steps)
             shutil.copy(HERE / "longer/log.h5", run / "new.h5")
             os.replace(run / "new.h5", run / "log.h5")
+            page.table("loss")
+            page.js("document.getElementById('step').focus()")
             page.wait(lambda: page.js(steps) > before, seconds=15)
             page.settle()
+            self.assertEqual(page.js("return document.activeElement.id"), "step")
+            self.assertFalse(page.js("return frames.find((f) => f.spec.id === 'loss').table_box.hidden"))
+            self.assertIn("60", [row[0] for row in page.table("loss")[1]])
+            self.assertEqual(page.js("return [state.layer, state.head]"), page.js("return [data.story.place.layer, data.story.place.head]"))
             self.assertEqual(page.js("return state.step"), 60)  # it was at the end, and stays there
             (run / "log.h5").write_bytes(b"torn")
             time.sleep(4)

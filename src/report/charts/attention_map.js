@@ -28,12 +28,13 @@ function token_axis(g, {x, y, size, count, tokens, vertical, title}) {
 
 chart({
   id: "attention_map", title: "Attention map", shape: ["half", "tall"],
-  missing: (data) => (data.snapshots ? "" : "There is no attention map: no step of probe.snapshots was reached."),
+  missing: (data) => (data.snapshots ? "" : "There is no attention map in the log."),
   controls(frame, data) {
     state.weighting = state.weighting || "plain";
     const sequences = [["pattern_mean", "mean of the probe sequences"], ["pattern", "first probe sequence"]];
     choice(frame.tools, "", sequences, state.map, (v) => state.set({map: v})).id = "sequence";
-    if (data.snapshots.value_norm)
+    // Of a part of the keys the shares would not be those of the head.
+    if (data.snapshots.value_norm && data.snapshots.count === data.snapshots.of && !data.added)
       choice(frame.tools, "", [["plain", "attention"], ["weighted", "weighted by ‖v‖"]], state.weighting, (v) => state.set({weighting: v})).id = "weighting";
   },
   draw(frame, data) {
@@ -47,13 +48,15 @@ chart({
     heat(frame.svg.append("g"), {x: left, y: 20, width: size, height: size}, {
       rows: n, columns: n, colour, value: (q, k) => (hidden(q, k) ? NaN : weights(q, k)),
       text: (q, k) => `layer ${state.layer}, head ${state.head}, step ${step}\nquery ${name(q)}\nkey ${name(k)}\n` +
-        (hidden(q, k) ? "not seen" : `weight ${short(weights(q, k))}`),
+        (hidden(q, k) ? "not seen" : `weight ${in_8_bits(weights(q, k), signed)}`),
     });
     token_axis(frame.svg, {x: left, y: 20, size, count: n, tokens, vertical: true, title: "query"});
     token_axis(frame.svg, {x: left, y: 20 + size, size, count: n, tokens, vertical: false, title: "key"});
     colour_key(frame.svg, left, size + 102, {low: signed ? -most : 0, high: most, colour, text: state.weighting === "plain" ? "attention weight" : "share of Σ weight·‖v‖"});
+    const more = [data.added ? "The model's added keys have no column here." : "", signed ? "" : "Kept in 8 bits: ± .002.",
+      state.weighting === "weighted" ? "‖v‖: the mean of the probe sequences." : ""].filter(Boolean).join(" ");
     const all = n < maps.of ? `, the first ${n} of ${maps.of} tokens` : "";
-    frame.sub(`Weights of layer ${state.layer}, head ${state.head} at step ${step}, ${state.map === "pattern" ? "of the first probe sequence" : "averaged over the probe sequences"}${all}. Snapshots: ${maps.steps.along().join(", ")}.`);
-    frame.table(["query", "key", "weight"], () => d3.cross(d3.range(n), d3.range(n)).filter(([q, k]) => !hidden(q, k)).map(([q, k]) => [name(q), name(k), weights(q, k)]));
+    frame.sub(`Weights of layer ${state.layer}, head ${state.head} at step ${step}, ${state.map === "pattern" ? "of the first probe sequence" : "averaged over the probe sequences"}${all}. Snapshots: ${maps.steps.along().join(", ")}. ${more}`);
+    frame.table(["query", "key", "weight"], () => d3.cross(d3.range(n), d3.range(n)).filter(([q, k]) => !hidden(q, k)).map(([q, k]) => [name(q), name(k), in_8_bits(weights(q, k), signed)]));
   },
 });

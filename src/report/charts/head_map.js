@@ -13,6 +13,7 @@ chart({
     choice(frame.tools, "", [["story", data.story.place.key], ["strongest", "each head's strongest key"]], state.key, (v) => state.set({key: v})).id = "key";
   },
   draw(frame, data) {
+    frame.box.querySelector("#key option").textContent = data.story.place.key;
     const {story, layers, heads} = data, row = row_at(story.steps, state.step), step = story.steps.at(row);
     const own = state.key === "strongest", from = own ? data.strongest : story.heads, added = !story.enrichment;
     const value = (name) => (l, h) => (from[name] ? from[name].at(row, l, h) : NaN);

@@ -1,10 +1,10 @@
 // One panel a setting: every seed thin, their mean thick, their range as a band.
 const QUANTITIES = [["received_attention", "attention α"], ["enrichment", "enrichment E"], ["value_ratio", "value ratio r_V"], ["loss", "validation loss"], ["train_loss", "training loss"]];
 
-// What distinguishes the groups: `position.kind=rope` reads as `rope` where all begin the same.
+// What distinguishes the groups: `position.kind=rope` reads as `rope` where that is all that varies.
 function group_label(group, data) {
   const names = [...new Set(data.runs.map((run) => run.group))], key = (text) => text.split(",").map((part) => part.split("=")[0]).join();
-  return names.every((name) => key(name) === key(names[0])) ? group.split(",").map((part) => part.split("=").slice(1).join("=") || part).join(", ") : group;
+  return !group.includes(",") && names.every((name) => key(name) === key(names[0])) ? group.split(",").map((part) => part.split("=").slice(1).join("=") || part).join(", ") : group;
 }
 
 function groups_of(data) { return d3.groups ? d3.groups(data.runs, (r) => r.group) : [...new Set(data.runs.map((r) => r.group))].map((g) => [g, data.runs.filter((r) => r.group === g)]); }

@@ -15,22 +15,22 @@ function in_order(a, b) {
 
 chart({
   id: "runs", title: "Runs",
-  html(frame, data) {
+  html(frame) {
     const search = element(frame.tools, "input", {type: "search", placeholder: "filter", "aria-label": "filter the runs", id: "filter"});
     const box = element(frame.box, "div", {class: "scroll", tabindex: "0"}), table = element(box, "table", {id: "runs_table"});
     const head = element(element(table, "thead"), "tr"), body = element(table, "tbody");
-    const is_number = ([name, of]) => name !== "seed" && data.runs.some((r) => typeof of(r) === "number");
-    const columns = RUN_COLUMNS.filter(([name, of]) => name === "run" || data.runs.some((r) => of(r) !== ""));
+    const is_number = ([name, of]) => name !== "seed" && frame.data.runs.some((r) => typeof of(r) === "number");
+    const columns = RUN_COLUMNS;
     let sorted = null, down = false;
     const fill = () => {
-      const words = search.value.toLowerCase(), rows = data.runs.filter((r) => columns.some(([, of]) => String(of(r)).toLowerCase().includes(words)));
+      const {data} = frame, words = search.value.toLowerCase(), rows = data.runs.filter((r) => columns.some(([, of]) => String(of(r)).toLowerCase().includes(words)));
       if (sorted) rows.sort((a, b) => (down ? -1 : 1) * in_order(sorted[1](a), sorted[1](b)));
       body.replaceChildren();
       for (const run of rows) {
         const line = element(body, "tr", {title: run.sentence || null});
         for (const column of columns) {
           const [name, of] = column, value = of(run), cell = element(line, "td", {class: is_number(column) ? "number" : null});
-          if (name === "run" && run.link) element(cell, "a", {href: run.link.split("/").map(encodeURIComponent).join("/")}, value);
+          if (name === "run" && run.link && !is_live()) element(cell, "a", {href: run.link.split("/").map(encodeURIComponent).join("/")}, value);
           else cell.textContent = typeof value === "number" ? short(value) : value;
         }
       }
@@ -48,5 +48,6 @@ chart({
     }
     search.addEventListener("input", fill);
     fill();
+    return fill;
   },
 });

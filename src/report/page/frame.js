@@ -2,7 +2,8 @@
 const charts = [];
 
 // spec: {id, title, shape: ["half", "tall"], missing(data): why there is nothing to draw, or "";
-// null leaves the chart out, draw(frame, data)}.
+// null leaves the chart out, draw(frame, data)}. In place of
+// draw, html(frame) builds a table and returns what fills it with frame.data.
 function chart(spec) { charts.push(spec); }
 
 function missing_of(spec, data) {
@@ -24,7 +25,7 @@ class Frame {
     this.plot = element(this.box, "div", {class: "plot"});
     this.why = missing_of(spec, data);
     if (this.why) return void (this.sub_text.textContent = this.why);
-    if (spec.html) return void this.attempt(() => spec.html(this, data));
+    if (spec.html) return void this.attempt(() => { this.fill = spec.html(this); });
     if (spec.controls) spec.controls(this, data);
     this.button("SVG", "Save this chart as SVG", () => this.save());
     this.switch = this.button("Table", "Show the data as a table", () => this.toggle());
@@ -33,6 +34,10 @@ class Frame {
     this.table_box = element(this.box, "div", {class: "scroll", tabindex: "0"});
     this.table_box.hidden = true;
     new ResizeObserver(() => this.plot.clientWidth && this.plot.clientWidth !== this.width && this.draw()).observe(this.plot);
+  }
+  renew(data) {
+    this.data = data;
+    if (this.fill) this.attempt(this.fill);
   }
   button(text, doc, action) {
     const button = element(this.tools, "button", {type: "button", title: doc}, text);
@@ -90,7 +95,8 @@ class Frame {
   }
   // The drawing with the page's styles in it, a title above and what it shows below.
   markup() {
-    const copy = this.svg.node().cloneNode(true), styles = getComputedStyle(document.body), above = 24, below = 22;
+    const copy = this.svg.node().cloneNode(true), styles = getComputedStyle(document.body), above = 24, side = 14;
+    const caption = wrapped(this.sub_text.textContent.replace(/ A click [^.]*\./, ""), Math.floor(this.width / 5.8)), below = 10 + 14 * caption.length;
     const originals = this.svg.node().querySelectorAll("*"), copies = copy.querySelectorAll("*");
     const properties = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight", "paint-order", "stroke-linejoin"];
     originals.forEach((original, i) => {
@@ -98,16 +104,16 @@ class Frame {
       for (const name of properties) copies[i].setAttribute(name, style.getPropertyValue(name));
     });
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.setAttribute("viewBox", `0 ${-above} ${this.width} ${this.height + above + below}`);
-    copy.setAttribute("width", this.width);
+    copy.setAttribute("viewBox", `${-side} ${-above} ${this.width + 2 * side} ${this.height + above + below}`);
+    copy.setAttribute("width", this.width + 2 * side);
     copy.setAttribute("height", this.height + above + below);
     const ink = styles.color, page = getComputedStyle(this.box).backgroundColor;
-    const back = d3.select(copy).insert("rect", ":first-child").attr("y", -above).attr("width", this.width);
+    const back = d3.select(copy).insert("rect", ":first-child").attr("x", -side).attr("y", -above).attr("width", this.width + 2 * side);
     back.attr("height", this.height + above + below).attr("fill", page);
     const text = (y, size, words) => d3.select(copy).append("text").attr("x", 4).attr("y", y).attr("fill", ink)
       .attr("font-size", size).attr("font-family", "sans-serif").text(words);
     text(-8, 14, `${this.data.name}: ${this.spec.title}`);
-    text(this.height + 14, 11, this.sub_text.textContent);
+    caption.forEach((line, i) => text(this.height + 14 + 14 * i, 11, line));
     return new XMLSerializer().serializeToString(copy);
   }
 }

@@ -7,6 +7,8 @@ const CHARTS = {
 
 let data = null, frames = [];
 
+function is_live() { return document.body.dataset.live === "1"; }
+
 function introduce() {
   const top = document.getElementById("top");
   top.replaceChildren();
@@ -24,7 +26,8 @@ function introduce() {
     const line = element(top, "p", {class: "muted", id: "checkpoints"}, "Checkpoints: ");
     data.checkpoints.forEach((one, i) => {
       if (i) line.append(", ");
-      element(line, "a", {href: encodeURI(one.link)}, one.name);
+      if (is_live()) line.append(one.name);  // the server gives the page alone
+      else element(line, "a", {href: encodeURI(one.link)}, one.name);
     });
   }
   const config = document.getElementById("config");
@@ -33,17 +36,18 @@ function introduce() {
 }
 
 function run_controls(box) {
-  const steps = data.story.steps, slider_box = element(box, "label", {class: "slider"}, "step");
-  const slider = element(slider_box, "input", {type: "range", id: "step", min: 0, max: steps.length - 1, step: 1, "aria-label": "training step"});
+  const slider_box = element(box, "label", {class: "slider"}, "step");
+  const slider = element(slider_box, "input", {type: "range", id: "step", min: 0, step: 1, "aria-label": "training step"});
   const now = element(slider_box, "output");
-  slider.addEventListener("input", () => state.set({step: steps.values[slider.value]}));
+  slider.addEventListener("input", () => state.set({step: data.story.steps.values[slider.value]}));
   const count = (n) => d3.range(n).map((i) => [String(i), String(i)]);
   const layer = choice(box, "layer", count(data.layers), state.layer, (v) => state.set({layer: Number(v)}));
   const head = choice(box, "head", count(data.heads), state.head, (v) => state.set({head: Number(v)}));
   layer.id = "layer"; head.id = "head";
   choice(box, "step axis", [["linear", "linear"], ["log", "log"]], state.axis, (v) => state.set({axis: v})).id = "axis";
   const follow = () => {
-    const row = row_at(steps, state.step);
+    const steps = data.story.steps, row = row_at(steps, state.step);
+    slider.max = steps.length - 1;
     slider.value = row;
     now.textContent = `${steps.values[row]}`;
     layer.value = state.layer;
@@ -61,10 +65,12 @@ function controls() {
     choice(box, "step axis", [["linear", "linear"], ["log", "log"]], state.axis, (v) => state.set({axis: v})).id = "axis";
 }
 
+function last_step() { return data.story ? data.story.steps.values.at(-1) : 0; }
+
 function first_state() {
   if (!data.story) return;
-  const steps = data.story.steps.values, {layer, head} = data.story.place;
-  state.set({layer, head, step: steps[steps.length - 1]});
+  const {layer, head} = data.story.place;
+  state.set({layer, head, step: last_step()});
 }
 
 function build() {
@@ -80,18 +86,34 @@ function build() {
   draw();
 }
 
+// New data, in the charts that are there: what is open, chosen or has the focus stays so. Whoever looked at the end of
+// training, or at the head of the sentence, goes on doing so.
+function renew(fresh) {
+  const before = data, at_end = state.step >= last_step();
+  const there = (of) => CHARTS[of.kind].map((id) => missing_of(charts.find((spec) => spec.id === id), of)).join("\n");
+  const same = there(before) === there(fresh) && Boolean(before.story) === Boolean(fresh.story);
+  data = fresh;
+  if (data.story) {
+    const {layer, head} = (before.story || data.story).place;
+    if (!before.story || (state.layer === layer && state.head === head))
+      Object.assign(state, {layer: data.story.place.layer, head: data.story.place.head});
+    if (at_end) state.step = last_step();
+  }
+  if (!same) return build();
+  introduce();
+  for (const frame of frames) frame.renew(data);
+  state.set({});
+}
+
 // A run that trains: asks every two seconds whether there is something new.
 function follow_run() {
-  let tag = null, at_end = true;
+  let tag = null;
   setInterval(async () => {
     try {
       const answer = await fetch("data.json", tag ? {headers: {"If-None-Match": tag}} : {});
       if (answer.status !== 200) return;
       tag = answer.headers.get("ETag");
-      at_end = !data.story || state.step >= data.story.steps.values.at(-1);
-      data = await decoded(await answer.json());
-      build();
-      if (at_end && data.story) state.set({step: data.story.steps.values.at(-1)});
+      renew(await decoded(await answer.json()));
     } catch (problem) {
       console.info("the page is not served any more");
     }
@@ -103,5 +125,5 @@ function follow_run() {
   first_state();
   build();
   document.body.dataset.ready = "1";
-  if (document.body.dataset.live === "1") follow_run();
+  if (is_live()) follow_run();
 })();

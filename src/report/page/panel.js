@@ -13,7 +13,8 @@ function step_axis(x, ticks) {
 // g: where; box: {x, y, width, height}; what: {title, lines: [{name, steps, values, colour, dash, thin}],
 // bands: [{steps, low, high, colour}], zero, low, high, log, thresholds: [{value, text}], marks: [{step, text}], cursor}.
 function panel(g, box, what) {
-  const margin = {left: 46, right: 10, top: 36, bottom: 30};
+  const marks = (what.marks || []).filter((m) => m.step >= 0).length;
+  const margin = {left: 46, right: 10, top: Math.max(36, marks ? 22 + 13 * marks : 0), bottom: 30};
   const left = box.x + margin.left, right = box.x + box.width - margin.right;
   const top = box.y + margin.top, bottom = box.y + box.height - margin.bottom;
   const lines = what.lines.filter((line) => line.steps.length);
@@ -79,16 +80,16 @@ function legend(g, box, lines) {
 }
 
 function draw_marks(g, x, {left, right, top, bottom}, what) {
-  let taken = [];
+  let taken = [];  // their labels stand above the lines, each clear of the others
   for (const {step, text} of (what.marks || []).filter((m) => m.step >= 0)) {
     const at = x(step);
     g.append("line").attr("class", "mark").attr("x1", at).attr("x2", at).attr("y1", top).attr("y2", bottom);
-    const label = g.append("text").attr("class", "small").attr("y", top + 10).text(text);
+    const label = g.append("text").attr("class", "small").text(text);
     const width = label.node().getComputedTextLength(), before = at + 4 + width > right;
-    label.attr("x", before ? at - 4 : at + 4).attr("text-anchor", before ? "end" : "start");
-    const from = before ? at - 4 - width : at + 4;
+    label.attr("x", before ? at : at - 4).attr("text-anchor", before ? "end" : "start");
+    const from = before ? at - width : at - 4;
     const level = taken.filter(([a, b]) => from < b && from + width > a).length;
-    label.attr("y", top + 10 + 13 * level);
+    label.attr("y", top - 4 - 13 * level);
     taken.push([from, from + width]);
   }
   if (what.cursor !== undefined && what.cursor >= x.domain()[0] && what.cursor <= x.domain()[1])

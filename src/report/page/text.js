@@ -8,10 +8,22 @@ function short(x) {
   return text.replace("-", "−");
 }
 
+// A share that was kept in a byte, to ± .002 (in arrays.h).
+function in_8_bits(x, signed = false) { return signed || Number.isNaN(x) ? short(x) : x.toFixed(3); }
+
 // What a token looks like on an axis: a blank or a line break is seen, too.
 function shown(token, longest = 12) {
   const text = JSON.stringify(token).slice(1, -1).replaceAll("\\\"", "\"").replaceAll(" ", "·");
   return text.length > longest ? text.slice(0, longest - 1) + "…" : text;
+}
+
+// Lines of at most so many characters, where words are no longer.
+function wrapped(text, most) {
+  const lines = [""];
+  for (const word of text.split(" "))
+    if (lines.at(-1) && lines.at(-1).length + 1 + word.length > most) lines.push(word);
+    else lines[lines.length - 1] += (lines.at(-1) ? " " : "") + word;
+  return lines;
 }
 
 function element(parent, tag, attributes = {}, text = null) {

@@ -72,10 +72,6 @@ struct SweepStories {
 
  private:
   void add_unfinished(const SweepIndex::Run& run, const fs::path& place) {
-    if (!is_run(place) && fs::exists(place.parent_path() / "records" / (run.name + ".json"))) {
-      unfinished.rows.push_back({run.name, "only its record is here, not its log"});
-      return;
-    }
     const auto steps = [&]() -> int64_t {
       if (!fs::exists(place / "config.yaml")) return 0;
       return load_config((place / "config.yaml").string(), {}).train.steps;

@@ -13,7 +13,7 @@ namespace waiver {
 namespace {
 
 void add_state(Json& out, const fs::path& run, int64_t steps) {
-  if (run_status(run.string()) == "done") {
+  if (run_status(run.string()) == "done" && fs::exists(run / "log.h5")) {
     out["state"] = "done";
     return;
   }
