@@ -59,6 +59,7 @@ TEST_CASE("bash completes verbs, options, their values, and keys with their choi
   CHECK(offered(bash, "waiver config docs model.wi") == "model.width\n");
   CHECK(offered(bash, "waiver train a.yaml model.wi") == "model.width=\n");
   CHECK(offered(bash, "waiver train a.yaml model.position = r") == "rope relative\n");
+  CHECK(offered(bash, "waiver train a.yaml model.position.kind = r") == "rope relative\n");
   CHECK(offered(bash, "waiver train a.yaml model.precision =") == "float32 bfloat16\n");
   CHECK(offered(bash, "waiver train --out ''") == "\n");  // files
   CHECK(offered(bash, "waiver train ''") == "\n");

@@ -17,15 +17,27 @@ KNOWN = {"attn_bos_nontrigger": "bos_attention", "norm_V_bos": "value_norm", "si
 LOGARITHMIC = {"backcopy_risk"}
 
 
-def read_table(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Columns by name; lines that begin with # are comments, empty cells are undefined."""
+def numbers(column: tuple[str, ...]) -> np.ndarray | None:
+    """None where a cell is a text."""
     try:
-        lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+        return np.array([float(cell.strip() or "nan") for cell in column])
+    except ValueError:
+        return None
+
+
+def read_table(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Columns by name; lines that begin with # are comments, empty cells are undefined, columns of texts left out."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and not line.startswith("#")]
         names, *rows = csv.reader(lines, strict=True)
         columns = list(zip(*rows, strict=True))
         if len(set(names)) < 2 or len(columns) != len(names):
             raise ValueError("not a table")
-        return {name.strip(): np.array([float(cell.strip() or "nan") for cell in column]) for name, column in zip(names, columns)}
+        table = {name.strip(): numbers(column) for name, column in zip(names, columns)}
+        table = {name: column for name, column in table.items() if column is not None}
+        if len(table) < 2:
+            raise ValueError("fewer than two columns of numbers")
+        return table
     except (ValueError, csv.Error):
         raise Refused(f"{path}: this is not a table of numbers with names above them") from None
 

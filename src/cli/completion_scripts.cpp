@@ -34,7 +34,7 @@ bool takes_keys(const VerbInfo& verb) {
   });
 }
 
-// Each key that has a value once, with its choices if it has any.
+// Each key that has a value once, with its choices if it has any; that of a kind also in full.
 std::vector<std::pair<std::string, Words>> keys_with_choices() {
   std::vector<std::pair<std::string, Words>> out;
   for (const KeyInfo& key : config_keys()) {
@@ -44,6 +44,7 @@ std::vector<std::pair<std::string, Words>> keys_with_choices() {
     Words choices;
     for (const Choice& choice : key.choices) choices.emplace_back(choice.name);
     out.emplace_back(key.name, choices);
+    if (key.type == KeyInfo::Type::kind) out.emplace_back(key.name + ".kind", choices);
   }
   return out;
 }

@@ -218,6 +218,20 @@ class Figures(unittest.TestCase):
             curve.write_text(text)
             self.assertIn(words, self.script(self.run_, "--reference", curve, status=1))
 
+    def test_replaces_only_what_it_drew(self):
+        out = self.run_ / "elsewhere"
+        self.script(self.run_, "--out", out)
+        self.script(self.run_, "--out", out)
+        (out / "emergence.png").write_text("somebody's")
+        self.assertIn("not drawn by this script", self.script(self.run_, "--out", out))
+        self.assertEqual((out / "emergence.png").read_text(), "somebody's")
+
+    def test_reference_takes_texts_beside_numbers(self):
+        curve = self.run_ / "texts.csv"
+        curve.write_text("\ufeffiteration,who,sink_mean\n0,me,0.1\n10,you,0.2\n", encoding="utf-8")
+        table = reference.read_table(curve)
+        self.assertEqual({name: list(column) for name, column in table.items()}, {"iteration": [0, 10], "sink_mean": [0.1, 0.2]})
+
     def test_the_table_fits_80_columns_and_has_every_group(self):
         said = self.script(self.grid)
         lines = said.partition("\n\n")[2].splitlines()

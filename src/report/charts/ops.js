@@ -3,7 +3,7 @@ const PASSES = [["forward", "var(--blue)"], ["backward", "var(--orange)"], ["aro
 
 chart({
   id: "ops", title: "Time per operation", shape: ["half"],
-  missing: (data) => (!data.trained ? null : data.ops ? "" : "The times of operations are there from the first checkpoint on."),
+  missing: (data) => (!data.trained ? null : data.ops ? "" : "No times of operations are known; a run notes them at its checkpoints."),
   draw(frame, data) {
     const total = ([, passes]) => d3.sum(Object.values(passes)), all = Object.entries(data.ops).sort((a, b) => total(b) - total(a));
     const most = 12, rest = all.slice(most), rows = all.slice(0, most);
