@@ -12,7 +12,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-from browser import PROGRAM, ROOT, TINY, Page, number, shown_as, train, waiver
+from browser import PROGRAM, ROOT, TINY, Page, number, report, shown_as, train, waiver
 import h5py
 import numpy as np
 
@@ -44,7 +44,7 @@ CUT_OFF = """return Array.from(document.querySelectorAll('.chart svg')).flatMap(
 
 def setUpModule():
     train(HERE / "run")
-    waiver("report", HERE / "run")
+    report(HERE / "run")
     (HERE / "base.yaml").write_text(f"base: {ROOT}/configs/bigram_backcopy.yaml\n")
     (HERE / "study.yaml").write_text(STUDY.format(base=HERE / "base.yaml"))
     (HERE / "curve.csv").write_text("# of nobody\nstep,theirs\n0,0.1\n10,0.2\n40,0.5\n1000,0.9\n")

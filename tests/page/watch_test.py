@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from browser import PROGRAM, Page, train
+from browser import PROGRAM, Page, report, train
 
 FOLDER = tempfile.TemporaryDirectory(prefix="waiver-watch-")
 HERE = pathlib.Path(FOLDER.name)
@@ -24,6 +24,7 @@ HERE = pathlib.Path(FOLDER.name)
 
 def setUpModule():
     train(HERE / "run")
+    report(HERE / "run")
 
 
 def tearDownModule():
