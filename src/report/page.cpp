@@ -49,10 +49,8 @@ std::string filled(std::string_view text,
 
 }  // namespace
 
-bool can_draw() { return !page_files().d3.empty(); }
-
 void require_d3() {
-  if (can_draw()) return;
+  if (!page_files().d3.empty()) return;
   throw Error(
       "report",
       "this program was built without D3, which draws the charts of the page, or without "

@@ -7,9 +7,7 @@
 
 namespace waiver {
 
-/// Whether this program was built with D3.
-bool can_draw();
-/// Throws Error, which says how to get it, where it was not.
+/// Throws Error, which says how to get it, where this program was built without D3.
 void require_d3();
 
 /// The data as the text of one JSON, in which no `<` stands, so that nothing in it ends the script

@@ -8,6 +8,9 @@ import time
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = os.environ.get("WAIVER_PROGRAM", str(ROOT / "build/release/waiver"))
+os.environ["WAIVER_PROGRAM"] = PROGRAM
+sys.path.insert(0, str(ROOT / "tests/scripts"))
+from small_runs import program as waiver, skip_without_packages  # noqa: E402
 
 try:
     import h5py  # noqa: F401, for the tests that import this
@@ -18,11 +21,7 @@ try:
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
 except ImportError as missing:
-    debian = "/usr/bin/python3"  # which has the packages that scripts/setup.sh installs
-    if os.path.exists(debian) and not os.path.samefile(debian, sys.executable):
-        os.execv(debian, [debian, *sys.argv])
-    print(f"skipped: no Python package {missing.name} for {sys.executable}")
-    sys.exit(77)
+    skip_without_packages(missing)
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not CHROMIUM or not DRIVER:
@@ -31,14 +30,6 @@ if not CHROMIUM or not DRIVER:
 
 TINY = ["model.layers=2", "model.heads=2", "model.width=32", "model.context=24", "train.steps=40", "train.batch=8", "probe.every=4",
         "probe.batch=4", "probe.snapshots=[0, 20, 40]", "train.eval.batches=1", "train.checkpoint.every=20", "train.checkpoint.keep=5"]
-
-
-def waiver(*arguments, **more):
-    """Runs the program, which must succeed, and returns what it prints."""
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, **more)
-    if done.returncode:
-        raise AssertionError(f"waiver {' '.join(map(str, arguments))}: {done.stderr}")
-    return done.stdout
 
 
 def train(out, *overrides):

@@ -14,6 +14,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+from small_runs import skip_without_packages  # noqa: E402
+
 try:
     import numpy as np
     import h5py
@@ -24,11 +26,7 @@ try:
     from published_study.figure import draw
     from published_study.table import table
 except ImportError as missing:
-    debian = "/usr/bin/python3"  # which has the packages that scripts/setup.sh installs
-    if os.path.exists(debian) and not os.path.samefile(debian, sys.executable):
-        os.execv(debian, [debian, *sys.argv])
-    print(f"skipped: no Python package {missing.name} for {sys.executable}")
-    sys.exit(77)
+    skip_without_packages(missing)
 
 LAYERS, TEXTS, LENGTH = 8, 10, 12
 
