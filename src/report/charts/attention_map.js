@@ -30,12 +30,11 @@ chart({
   id: "attention_map", title: "Attention map", shape: ["half", "tall"],
   missing: (data) => (data.snapshots ? "" : "There is no attention map in the log."),
   controls(frame, data) {
-    state.weighting = state.weighting || "plain";
     const sequences = [["pattern_mean", "mean of the probe sequences"], ["pattern", "first probe sequence"]];
-    choice(frame.tools, "", sequences, state.map, (v) => state.set({map: v})).id = "sequence";
+    choice(frame.tools, "sequence", sequences, state.map, (v) => state.set({map: v}), false).id = "sequence";
     // Of a part of the keys the shares would not be those of the head.
     if (data.snapshots.value_norm && data.snapshots.count === data.snapshots.of && !data.added)
-      choice(frame.tools, "", [["plain", "attention"], ["weighted", "weighted by ‖v‖"]], state.weighting, (v) => state.set({weighting: v})).id = "weighting";
+      choice(frame.tools, "weights", [["plain", "attention"], ["weighted", "weighted by ‖v‖"]], state.weighting, (v) => state.set({weighting: v}), false).id = "weighting";
   },
   draw(frame, data) {
     const maps = data.snapshots, n = maps.count, row = row_at(maps.steps, state.step), step = maps.steps.at(row);

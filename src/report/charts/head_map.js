@@ -10,7 +10,7 @@ chart({
   id: "head_map", title: "All heads", shape: ["half"],
   missing: (data) => (data.story ? "" : data.sentence),
   controls(frame, data) {
-    choice(frame.tools, "", [["story", data.story.place.key], ["strongest", "each head's strongest key"]], state.key, (v) => state.set({key: v})).id = "key";
+    choice(frame.tools, "key", [["story", data.story.place.key], ["strongest", "each head's strongest key"]], state.key, (v) => state.set({key: v}), false).id = "key";
   },
   draw(frame, data) {
     frame.box.querySelector("#key option").textContent = data.story.place.key;

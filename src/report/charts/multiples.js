@@ -47,7 +47,7 @@ chart({
   controls(frame, data) {
     const there = QUANTITIES.filter(([name]) => data.runs.some((r) => r.curves && r.curves[name]));
     state.quantity = there.some(([name]) => name === state.quantity) ? state.quantity : there[0][0];
-    choice(frame.tools, "", there, state.quantity, (v) => state.set({quantity: v})).id = "quantity";
+    choice(frame.tools, "quantity", there, state.quantity, (v) => state.set({quantity: v}), false).id = "quantity";
   },
   draw(frame, data) {
     const all = multiple_panels(data), place = ["received_attention", "enrichment", "value_ratio"].includes(state.quantity);

@@ -1,6 +1,6 @@
 // What all charts show together: a step, a layer and a head, and how.
 const state = {
-  step: 0, layer: 0, head: 0, map: "pattern_mean", weighted: false, key: "story", axis: "linear", group: "",
+  step: 0, layer: 0, head: 0, map: "pattern_mean", weighting: "plain", key: "story", axis: "linear", quantity: "",
   listeners: [],
   set(change) {
     Object.assign(this, change);
@@ -19,9 +19,10 @@ function row_at(steps, step) {
   return row;
 }
 
-function choice(parent, label, options, value, change) {
-  const box = element(parent, "label", {}, label);
-  const select = element(box, "select");
+// `shows` its label, or tells it to screen readers alone.
+function choice(parent, label, options, value, change, shows = true) {
+  const box = element(parent, "label", {}, shows ? label : null);
+  const select = element(box, "select", {"aria-label": shows ? null : label});
   for (const [word, text] of options) element(select, "option", {value: word}, text);
   select.value = value;
   select.addEventListener("change", () => change(select.value));

@@ -8,7 +8,7 @@ function short(x) {
   return text.replace("-", "−");
 }
 
-// A share that was kept in a byte, to ± .002 (in arrays.h).
+// A share that was kept in a byte, to ± .002 (report/arrays.h).
 function in_8_bits(x, signed = false) { return signed || Number.isNaN(x) ? short(x) : x.toFixed(3); }
 
 // What a token looks like on an axis: a blank or a line break is seen, too.
