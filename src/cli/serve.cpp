@@ -106,6 +106,8 @@ void serve_page(const WatchedPage& page, int port,
     json.answer(request, response, "application/json");
   });
   std::thread work([&] { server.listen_after_bind(); });
+  // A stop before it runs would be lost.
+  while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ready(fmt::format("http://127.0.0.1:{}/", port));
   while (!stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   server.stop();
