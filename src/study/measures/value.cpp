@@ -8,6 +8,13 @@
 #include "study/measures/series_choice.h"
 
 namespace waiver {
+
+enum class RelativeTo { none, first };
+std::span<const Choice> words(RelativeTo) {
+  static constexpr Choice all[] = {{"none", "x itself"}, {"first", "x divided by its first row"}};
+  return all;
+}
+
 namespace {
 
 /// x at one step, or its max, min or mean over the steps.
@@ -17,6 +24,7 @@ class Value : public Measure {
     series_.visit(v);
     v.field({"step", "last, first, the number of a step, or max, min or mean over the steps"},
             step_);
+    v.field({"relative_to", "what x is divided by"}, relative_to_);
   }
   void check(const Config& config, const Complain& complain) const override {
     series_.check(config, complain);
@@ -42,7 +50,12 @@ class Value : public Measure {
                            config.probe.every));
   }
   double of(const RunLogs& run) const override {
-    const auto [steps, values] = series_.of(run);
+    auto [steps, values] = series_.of(run);
+    if (relative_to_ == RelativeTo::first) {
+      const double first = values.front();
+      if (first == 0) throw Undefined("the series is 0 at its first row");
+      for (double& x : values) x /= first;
+    }
     if (step_ == "last") return values.back();
     if (step_ == "first") return values.front();
     if (step_ == "max") return std::ranges::max(defined(values));
@@ -67,6 +80,7 @@ class Value : public Measure {
 
   SeriesChoice series_;
   std::string step_ = "last";
+  RelativeTo relative_to_ = RelativeTo::none;
 };
 
 }  // namespace
