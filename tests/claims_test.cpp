@@ -276,9 +276,9 @@ TEST_CASE("a finished run is measured for the claims that are about it") {
       "- {id: other, sentence: S., where: {model.position: rope}, against: {model.position: "
       "absolute}, measure: {kind: event, name: risk}, expect: {above: 0}}\n");
   const TemporaryFolder folder;
-  emerging(2).make(folder / "log.h5").flush();
+  const Log log = emerging(2).make(folder / "log.h5");
   const auto measured = [&](size_t run) {
-    return measure_run(study.claims, run, study.runs[run].config, folder.path());
+    return measure_run(study.claims, run, {study.runs[run].config, log});
   };
   REQUIRE(measured(0).size() == 1);
   CHECK(measured(0).at("rises").value == 20);

@@ -89,6 +89,13 @@ TEST_CASE("a value is an entry of a series at a step, or its extreme or mean ove
   CHECK(value("max") == 6);
   CHECK(value("min") == 0);
   CHECK(value("mean") == 3);
+  const auto relative = [&](const std::string& head, const std::string& step) {
+    return "{kind: value, series: probe/enrichment, at: {layer: 0, head: " + head +
+           ", key: 2}, relative_to: first, step: " + step + "}";
+  };
+  CHECK(run.of(relative("1", "20")) == 4.0 / 6);
+  CHECK(run.of(relative("1", "first")) == 1);
+  CHECK(run.why(relative("0", "20")) == "the series is 0 at its first row.");
   CHECK(run.of("{" + kEnrichment + "}") == 6);
   CHECK(run.why("{" + kEnrichment + ", step: 25}") == "the series has no row at step 25.");
 }
@@ -209,6 +216,24 @@ TEST_CASE("a fit over a part of the steps") {
   CHECK(fit("from: 10, give: r2") == doctest::Approx(3.5 * 3.5 / 5 / 2.75).epsilon(1e-12));
   CHECK(run.why("{kind: fit, series: train/loss, from: 1000}") ==
         "a fit needs three rows and a change.");
+}
+
+TEST_CASE("a peak is the first step at an extreme, or what is left of it at the end") {
+  HandRun run(rising());
+  run.add("eval", "loss", {0, 10, 20, 30, 40, 50}, {NAN, 1, 4, 0.5, 4, 2});
+  const auto peak = [](const std::string& rest) {
+    return "{kind: peak, series: eval/loss, " + rest + "}";
+  };
+  CHECK(run.of(peak("of: max")) == 20);
+  CHECK(run.of(peak("of: min")) == 30);
+  CHECK(run.of(peak("of: max, give: left")) == 0.5);
+  CHECK(run.of(peak("of: min, give: left")) == 4);
+  run.add("train", "zero", {1, 2}, {0, 0});
+  run.add("optimizer", "none", {1, 2}, {NAN, NAN});
+  CHECK(run.why("{kind: peak, series: train/zero, give: left}") ==
+        "the series is 0 at its extreme.");
+  CHECK(run.why("{kind: peak, series: optimizer/none}") ==
+        "the series is undefined at every step.");
 }
 
 TEST_CASE("a value at equal loss is that of the first row after the loss has come down") {

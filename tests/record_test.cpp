@@ -57,6 +57,7 @@ TEST_CASE("every number survives a record, bit for bit") {
   for (const EventKind& kind : event_kinds(run.config.probe))
     events.entries.push_back({kind, {{170, 0.1, INFINITY}, {-1, NAN, 1.0 / 3.0}}});
   record.events = events;
+  record.curves = {{"E", {{"steps", {0, 10}}, {"values", {0.5, nullptr}}, {"curve", "{}"}}}};
   const RunRecord back = read_back(record);
   REQUIRE(back.measures.size() == record.measures.size());
   for (const double x : odd) {

@@ -86,7 +86,8 @@ std::optional<RunRecord> Findings::in_folder(size_t i) const {
   if (const fs::path file = record_file(records_of(sweep_), run); fs::exists(file)) try {
       RunRecord record = RunRecord::read(file);
       if (record.recorded_by == code_digest() && record.digests == digests_[i] &&
-          record.name == run.name && has_measured(record.measures, study_.claims, i))
+          record.name == run.name && has_measured(record.measures, study_.claims, i) &&
+          has_curves(record.curves, study_.curves, run.config))
         return record;
     } catch (const Error&) {  // a damaged one is replaced
     }

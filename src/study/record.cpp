@@ -9,6 +9,7 @@
 #include "core/files/files.h"
 #include "core/files/json.h"
 #include "core/machine.h"
+#include "run/directory.h"
 
 namespace fs = std::filesystem;
 
@@ -134,6 +135,9 @@ Maker this_maker() {
 RunRecord RunRecord::of(const Study& study, const StudyRun& run, const RunDigests& digests,
                         const fs::path& folder) {
   const Log log = Log::open(folder / "log.h5");
+  std::optional<Log> mechanism;
+  if (fs::exists(folder / kMechanismFile)) mechanism = Log::open(folder / kMechanismFile);
+  const RunLogs logs{run.config, log, mechanism ? &*mechanism : nullptr};
   return {run.name,
           run.group.empty() ? study.name : run.group,
           run.overrides,
@@ -146,7 +150,8 @@ RunRecord RunRecord::of(const Study& study, const StudyRun& run, const RunDigest
           makers_of(folder),
           code_digest(),
           find_events(log, run.config.probe),
-          measure_run(study.claims, study.index_of(run.name), run.config, folder),
+          measure_run(study.claims, study.index_of(run.name), logs),
+          curves_of(study.curves, logs),
           training_seconds(log)};
 }
 
@@ -156,20 +161,21 @@ std::string RunRecord::to_json() const {
     makers.push_back(Json::object());
     for (const auto& [fact, value] : maker) makers.back()[fact] = value;
   }
-  return json_lines({{"format", kRecordFormat},
-                     {"name", name},
-                     {"group", group},
-                     {"settings", settings},
-                     {"seed", seed},
-                     {"steps", steps},
-                     {"digests", {{"config", digests.config}, {"data", digests.data}}},
-                     {"config", lines_of(config)},
-                     {"log", {{"digest", log_digest}, {"checksum", log_has_checksum}}},
-                     {"made_by", makers},
-                     {"recorded_by", recorded_by},
-                     {"events", events ? json_of(*events) : Json()},
-                     {"measures", json_of(measures)},
-                     {"timing", {{"seconds", seconds}}}});
+  return json_by_key({{"format", kRecordFormat},
+                      {"name", name},
+                      {"group", group},
+                      {"settings", settings},
+                      {"seed", seed},
+                      {"steps", steps},
+                      {"digests", {{"config", digests.config}, {"data", digests.data}}},
+                      {"config", lines_of(config)},
+                      {"log", {{"digest", log_digest}, {"checksum", log_has_checksum}}},
+                      {"made_by", makers},
+                      {"recorded_by", recorded_by},
+                      {"events", events ? json_of(*events) : Json()},
+                      {"measures", json_of(measures)},
+                      {"curves", curves},
+                      {"timing", {{"seconds", seconds}}}});
 }
 
 RunRecord RunRecord::read(const fs::path& file) try {
@@ -196,6 +202,7 @@ RunRecord RunRecord::read(const fs::path& file) try {
   if (const Json& events = json.at("events"); !events.is_null())
     record.events = events_from(events, event_kinds(config.probe));
   record.measures = measurements_of(json.at("measures"));
+  record.curves = json.value("curves", Json::object());
   record.seconds = json.at("timing").at("seconds");
   return record;
 } catch (const Json::exception&) {

@@ -31,7 +31,8 @@ Maker this_maker();
 ///   {format, name, group, settings: [key=value], seed, steps, digests: {config, data},
 ///    config: [line], log: {digest, checksum}, made_by: [{code, compiler, …}], recorded_by,
 ///    events: {place, onset_layer, events: [{event, onset, change}]} or null,
-///    measures: {CLAIM: {measure, value}}, timing: {seconds}}
+///    measures: {CLAIM: {measure, value}}, curves: {NAME: {curve, steps, values}},
+///    timing: {seconds}}
 /// Numbers survive it bit for bit. All but `timing` is the same whenever and however often
 /// interrupted the run was made, by one program on one type of processor.
 struct RunRecord {
@@ -46,6 +47,7 @@ struct RunRecord {
   std::string recorded_by;     // the code that wrote this record
   std::optional<RunEvents> events;
   Measurements measures;
+  Json curves;         // as by curves_of
   double seconds = 0;  // of training, since it was last resumed
 
   /// From the folder of a finished run.

@@ -154,7 +154,8 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
               beside(path, file.base),
               {},
               path,
-              file.claims};
+              file.claims,
+              file.curves};
   study.published = read_published(file.published, path, complaints);
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
@@ -167,7 +168,9 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
       complaints.add(file.axes_place, file.axes_key, "two runs would both be called " + run.name);
   }
   complaints.throw_if_any();
-  select_runs(study.claims, as_planned(study.runs, file, base, last), complaints);
+  const std::vector<StudyRun> planned = as_planned(study.runs, file, base, last);
+  select_runs(study.claims, planned, complaints);
+  check_curves(study.curves, planned, complaints);
   complaints.throw_if_any();
   return study;
 }

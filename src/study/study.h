@@ -9,6 +9,7 @@
 #include "config/names.h"
 #include "core/files/json.h"
 #include "study/claims/claim.h"
+#include "study/curves.h"
 
 namespace waiver {
 
@@ -30,6 +31,7 @@ struct Study {
   std::vector<StudyRun> runs;
   std::string path = {};  // of its file
   std::vector<Claim> claims = {};
+  std::vector<KeptCurve> curves = {};
   Json published = {};  // curves, as by read_published
 
   /// The place of the run of this name. REQUIRES: there is one.
@@ -49,6 +51,8 @@ struct Study {
 ///   overrides: [{where: {model.position.kind: rope}, set: {train: {steps: 9}}}, …]  in order, over
 ///     the points that have the settings of `where`
 ///   claims: [{id: early, sentence: …}, …]  what the runs can show (study/claims/claim.h)
+///   curves: [{name: attention, series: …}, …]  what the records keep of every run
+///     (study/curves.h)
 ///   published: {file: curve.csv, columns: {received_attention: attention}}  a curve to show beside
 ///     the runs' (study/published_curves.h)
 ///   seeds: [0, 1, 2]  each is the value of seed_keys in one run; default [0]

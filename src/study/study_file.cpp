@@ -15,8 +15,8 @@
 namespace waiver {
 namespace {
 
-constexpr const char* kBlocks[] = {"set",  "grid",   "pairs",    "overrides",
-                                   "skip", "claims", "published"};
+constexpr const char* kBlocks[] = {"set",  "grid",   "pairs",  "overrides",
+                                   "skip", "claims", "curves", "published"};
 
 /// The keys that hold a value; the blocks hold keys of a config.
 struct StudyValues {
@@ -63,6 +63,7 @@ class Blocks {
     const Node overrides = take("overrides", Node::list()), skip = take("skip", Node::list());
     out_.published = take("published", Node::map());
     out_.claims = read_claims(take("claims", Node::list()), complaints_);
+    out_.curves = read_curves(take("curves", Node::list()), complaints_);
     add_pairs(pairs);
     for (const Node::Entry& axis : grid.entries) add_axis(axis);
     out_.set = nested_settings(set);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "study/claims/claim.h"
+#include "study/curves.h"
 #include "study/where.h"
 
 namespace waiver {
@@ -31,6 +32,7 @@ struct StudyFile {
   std::vector<StudyOverride> overrides;
   std::vector<Where> skip;
   std::vector<Claim> claims;
+  std::vector<KeptCurve> curves;
   Node published;  // study/published_curves.h
   Place base_place, axes_place;
   std::string axes_key;  // `grid`, or `pairs` where there is no grid

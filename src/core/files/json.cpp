@@ -13,6 +13,12 @@ std::string json_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 std::string json_lines(const Json& json) { return json.dump(2) + "\n"; }
+std::string json_by_key(const Json& json) {
+  std::string text;
+  for (const auto& [key, value] : json.items())
+    text += (text.empty() ? "{\n" : ",\n") + Json(key).dump() + ":" + value.dump();
+  return text + "\n}\n";
+}
 
 void write_json(const std::filesystem::path& path, const Json& json) {
   write_atomically(path, json_lines(json));

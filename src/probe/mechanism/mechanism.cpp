@@ -194,10 +194,14 @@ FollowRates follow_rates(Subject& s) {
   std::vector<std::string> both = s.content();
   both.push_back(encoding);
   const std::vector<HeadIndex> later = s.later_heads();
-  const double effective = has_effective_encoding(s.passes.config()) && !later.empty()
-                               ? rate_of(later, {point_name(0, Point::effective)})
-                               : NAN;
-  return {rate({encoding}), rate(s.content()), rate(both), effective};
+  const std::string effective = point_name(0, Point::effective);
+  FollowRates out{rate({encoding}), rate(s.content()), rate(both), NAN, NAN};
+  if (!has_effective_encoding(s.passes.config())) return out;
+  if (!later.empty()) out.effective = rate_of(later, {effective});
+  out.moved =
+      s.over_others({make_edit({effective}, "swap", {"waiver", "other"})},
+                    [&](const Key&, const Pass& pass) { return pass.loss - s.natural.loss; });
+  return out;
 }
 
 std::string refuse_mechanism(const ModelConfig& model) {

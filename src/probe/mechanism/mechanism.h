@@ -65,6 +65,8 @@ struct FollowRates {
   double encoding = 0, content = 0, both = 0;  // what was swapped: position ids, contents, both,
   double effective = 0;  // or effective encodings (probe/effective.h), of the subject's heads after
                          // the first block; NaN where there are none
+  double moved = 0;  // Δloss with effective encodings exchanged, nat; median over the other keys;
+                     // NaN where the model has none
 };
 
 /// The rate from which everything counts as moved, and the rate up to which nothing does.

@@ -39,6 +39,8 @@ constexpr Number kNumbers[] = {
      "share of its attention, in those of its heads after the first block, that moves with "
      "exchanged effective encodings; NaN without",
      [](const Mechanism& m) { return m.follows.effective; }},
+    {"loss_moved", "Δloss with exchanged effective encodings; NaN without",
+     [](const Mechanism& m) { return m.follows.moved; }},
     {"loss", "of the probe batch in the natural pass", [](const Mechanism& m) { return m.loss; }}};
 
 /// A number of a finding, under a name of its own.
@@ -57,7 +59,9 @@ constexpr OfFinding kOfFindings[] = {
     {"dose_effective", "W9", "effective_spearman",
      "Spearman's correlation of the dose of its effective encoding and E after the first block"},
     {"enrichment_without_effective", "W9", "effective_E_without",
-     "E after the first block without its effective encoding"}};
+     "E after the first block without its effective encoding"},
+    {"loss_without_effective", "W9", "effective_loss_without",
+     "Δloss without its effective encoding"}};
 
 double number_of(const Mechanism& m, const OfFinding& which) {
   for (const Finding& f : m.findings)

@@ -114,6 +114,7 @@ constexpr struct {
 /// E of the waiver in these heads by the dose β of what is at `point`.
 struct DoseResponse {
   std::vector<double> doses, enrichment;
+  double loss_without = 0;  // at dose 0
 
   DoseResponse(Subject& s, const std::vector<HeadIndex>& heads, const std::string& point,
                bool of_noise = false) {
@@ -123,7 +124,9 @@ struct DoseResponse {
     for (double beta = 0; beta <= 2; beta += 0.25) {
       edits.push_back(make_edit({point}, "scale", {"waiver"}, {{"by", beta}}));
       doses.push_back(beta);
-      enrichment.push_back(s.enrichment(s.passes.run(edits, names), heads, s.waiver));
+      const Pass pass = s.passes.run(edits, names);
+      if (beta == 0) loss_without = pass.loss;
+      enrichment.push_back(s.enrichment(pass, heads, s.waiver));
       edits.pop_back();
     }
   }
@@ -154,6 +157,7 @@ static Finding try_dose(Subject& s, const FollowRates&) {
   out.numbers.emplace_back("effective_spearman", effective.correlation());
   out.numbers.emplace_back("effective_E_without", effective.at(0));
   out.numbers.emplace_back("effective_E_twice", effective.at(2));
+  out.numbers.emplace_back("effective_loss_without", effective.loss_without - s.natural.loss);
   return out;
 }
 

@@ -40,6 +40,7 @@ void Claim::visit(FieldVisitor& v) {
   v.field(Field{"id", "a short name, unique in the study"}.must_be_given(), id);
   v.field(Field{"sentence", "what is claimed, in words"}.must_be_given(), sentence);
   v.field({"source", "where the claim is from"}, source);
+  v.field({"published", "the figure that the source gives, and how it is known"}, published);
   v.field({"measure", "the number of each run"}, measure);
   v.field({"expect", "what the numbers are expected to be"}, expect);
   v.field({"statistic", "what must be as expected"}, statistic);

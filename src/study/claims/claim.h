@@ -38,6 +38,7 @@ std::span<const Choice> words(OverRuns);
 /// A sentence about the runs of a study that their logs can show to be true or false.
 struct Claim {
   std::string id, sentence, source;
+  std::string published;  // the figure that the source gives, and how it was read
   Kind<Measure> measure{"value"};
   std::string definition;  // the measure as YAML, on one line
   Expectation expect;
@@ -56,6 +57,7 @@ struct Claim {
 ///   - id: early                            unique
 ///     sentence: With RoPE the sink comes before step 200.
 ///     source: "W11; 2410.10781, fig. 4"
+///     published: 18.2 %, read in others' notes
 ///     where: {model.position.kind: rope}   which runs (study/where.h); default: every run
 ///     measure: {kind: event, name: sink}   a number per run (study/measures)
 ///     expect: {below: 200}                 or above, or within: [100, 200]

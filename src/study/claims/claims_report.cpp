@@ -27,6 +27,7 @@ Json of_result(const ClaimResult& result) {
               {"sentence", claim.sentence},
               {"source", claim.source},
               {"measure", claim.definition}};
+  if (!claim.published.empty()) out["published"] = claim.published;
   for (const char* condition : {"where", "against"})
     if (const Node::Entry* entry = claim.written.find(condition))
       out[condition] = emit_flow(entry->value);

@@ -1,9 +1,6 @@
 #include "study/claims/measurements.h"
 
 #include <algorithm>
-#include <optional>
-
-#include "run/directory.h"
 
 namespace waiver {
 namespace {
@@ -25,13 +22,7 @@ bool is_about(const Claim& claim, size_t run) {
 
 }  // namespace
 
-Measurements measure_run(std::span<const Claim> claims, size_t index, const Config& config,
-                         const std::filesystem::path& folder) {
-  const Log log = Log::open(folder / "log.h5");
-  std::optional<Log> mechanism;
-  if (std::filesystem::exists(folder / kMechanismFile))
-    mechanism = Log::open(folder / kMechanismFile);
-  const RunLogs run{config, log, mechanism ? &*mechanism : nullptr};
+Measurements measure_run(std::span<const Claim> claims, size_t index, const RunLogs& run) {
   Measurements out;
   for (const Claim& claim : claims)
     if (is_about(claim, index)) out.emplace(claim.id, measurement(claim, run));

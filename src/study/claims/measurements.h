@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -19,10 +18,8 @@ struct Measurement {
 /// Of one run, by the claim's id.
 using Measurements = std::map<std::string, Measurement>;
 
-/// Measures run number `index` of a study, which has finished in `folder`, for every claim that is
-/// about it. Throws Error where its log is damaged.
-Measurements measure_run(std::span<const Claim> claims, size_t index, const Config& config,
-                         const std::filesystem::path& folder);
+/// Measures run number `index` of a study, which has finished, for every claim that is about it.
+Measurements measure_run(std::span<const Claim> claims, size_t index, const RunLogs& run);
 
 /// {ID: {measure: DEFINITION, value: NUMBER, why: SENTENCE}}, the latter where the value is "nan";
 /// numbers as by json_exact_number.

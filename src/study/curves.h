@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/complaints.h"
+#include "config/keys.h"
+#include "core/files/json.h"
+#include "study/measures/series_choice.h"
+
+namespace waiver {
+
+struct StudyRun;
+
+/// A curve that the record of every run keeps, to be drawn without its log.
+struct KeptCurve {
+  std::string name;
+  SeriesChoice series;
+  std::string definition = {};  // series and entries as YAML, on one line
+  Node written = {};            // as it stands in the file
+
+  void visit(FieldVisitor& v);
+};
+
+/// Reads the list `curves:` of a study:
+///   - {name: attention, series: probe/received_attention, at: {layer: max, head: max, key: 0}}
+/// `series` and `at` as in a claim's measure. Complains of whatever does not fit.
+std::vector<KeptCurve> read_curves(const Node& list, Complaints& complaints);
+/// Complains of a curve that no run of the study can have.
+void check_curves(std::span<const KeptCurve> curves, std::span<const StudyRun> runs,
+                  Complaints& complaints);
+
+/// {NAME: {curve: DEFINITION, steps: [step], values: [x]}} of those that a run has: at most
+/// kCurveRows rows, evenly spaced, with the last; four significant digits, null where undefined.
+Json curves_of(std::span<const KeptCurve> curves, const RunLogs& run);
+inline constexpr int64_t kCurveRows = 60;
+
+/// Whether these are of the curves that a study asks for, by their definitions.
+bool has_curves(const Json& kept, std::span<const KeptCurve> curves, const Config& config);
+
+}  // namespace waiver
