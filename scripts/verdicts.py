@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Prints what became of the published claims (B…) and of the hypotheses (W…), from the committed records.
+
+    scripts/verdicts.py [--write | --check] [--experiments DIR]
+
+One row for each claim of a study in DIR/*.yaml with committed verdicts (DIR/records/STUDY/claims.json), and for each claim about a
+published model (DIR/published/NAME.json). --write puts the table between its marks in DIR/README.md, --check tells whether it is
+there as it would be written. Trains nothing.
+"""
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+BEGIN, END = "<!-- verdicts: begin, written by scripts/verdicts.py --write -->", "<!-- verdicts: end -->"
+HEAD = ["", "claim", "published", "found [95 %]", "seeds", "verdict", "study", "processor", "minutes", "figure"]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def refuse(sentence: str):
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+def ids_of(claim: dict) -> str:
+    """`B8` of a claim called B8-rope, or whose source begins with B8; empty where there is neither."""
+    for text in (claim["id"], claim["source"]):
+        if found := re.match(r"[BW]\d+", text):
+            return found[0]
+    return ""
+
+
+def number(x) -> str:
+    if not isinstance(x, (int, float)):
+        return {"inf": "∞", "-inf": "−∞"}.get(x, "–")
+    if x == 0:
+        return "0"
+    text = f"{x:.3g}" if abs(x) < 1000 else f"{x:.0f}"
+    if "e" in text:
+        return text.replace("e-0", "e-").replace("-", "−")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return re.sub(r"^(-?)0\.", r"\1.", text).replace("-", "−")
+
+
+def effect_of(claim: dict) -> str:
+    """`.21 [.15, .3]`, of pairs with what compares them."""
+    if claim["statistic"] == "every":
+        return f"{claim['met']} of {len(claim['each'])} runs"
+    word = {"difference": "Δ ", "ratio": "× "}.get(claim.get("compare"), "")
+    if claim["low"] == "nan":
+        return "–"
+    return f"{word}{number(claim['effect'])} [{number(claim['low'])}, {number(claim['high'])}]"
+
+
+def seeds_of(claim: dict) -> str:
+    return str(len(set(claim["seeds"])))
+
+
+def machine_of(records: list[dict]) -> str:
+    """The processors that made these runs, with their instruction set."""
+    names = {f"{maker.get('processor', 'unknown')}, {maker.get('instruction_set', 'unknown')}" for record in records
+             for maker in record["made_by"]}
+    return "; ".join(sorted(names)) or "unknown"
+
+
+def figure_link(experiments: pathlib.Path, name: str) -> str:
+    return f"[figure](figures/{name}.png)" if (experiments / "figures" / f"{name}.png").exists() else ""
+
+
+def rows_of_study(experiments: pathlib.Path, claims_file: pathlib.Path) -> list[list[str]]:
+    name = claims_file.parent.name
+    records = [json.loads(path.read_text()) for path in sorted(claims_file.parent.glob("*.json")) if path != claims_file]
+    minutes = sum(record["timing"]["seconds"] for record in records) / 60
+    rows = []
+    for claim in json.loads(claims_file.read_text())["claims"]:
+        if not ids_of(claim):
+            continue
+        rows.append([ids_of(claim), claim["sentence"].replace("|", "\\|"), claim.get("published", ""),
+                     f"{effect_of(claim)}, expected {claim['expect'].replace('-', '−')}", seeds_of(claim), claim["verdict"],
+                     f"[{name}]({name}.yaml)", machine_of(records), f"{minutes:.0f}", figure_link(experiments, name)])
+    return rows
+
+
+def said(value) -> str:
+    """A number, list or block of a published model's record."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {said(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(said, value)) or "none"
+    return number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def rows_of_model(experiments: pathlib.Path, path: pathlib.Path) -> list[list[str]]:
+    record = json.loads(path.read_text())
+    cases = list(record["seeds"].values()) if "seeds" in record else [record]
+    rows = []
+    for claim in cases[0]["claims"]:
+        found = [case["claims"][claim] for case in cases]
+        verdicts = [one["verdict"] for one in found]
+        verdict = "; ".join(f"{text} ({verdicts.count(text)} of {len(cases)})" if len(set(verdicts)) > 1 else text
+                            for text in dict.fromkeys(verdicts))
+        shown = list(found[0].items())[1:3]
+        rows.append([claim, f"asked of {path.stem}", "", "; ".join(f"{key}: {said(value)}" for key, value in shown),
+                     str(len(cases)), verdict, f"[{path.stem}](published/{path.stem}.yaml)", record.get("processor", ""),
+                     str(record.get("minutes", "")), figure_link(experiments, path.stem)])
+    return rows
+
+
+def order(row: list[str]) -> tuple:
+    return row[0][0], int(row[0][1:])
+
+
+def table(experiments: pathlib.Path) -> str:
+    rows = [row for path in sorted((experiments / "records").glob("*/claims.json")) for row in rows_of_study(experiments, path)]
+    rows += [row for path in sorted((experiments / "published").glob("*.json")) for row in rows_of_model(experiments, path)]
+    if not rows:
+        refuse(f"{experiments}: no study has committed verdicts here.")
+    rows.sort(key=order)
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n\n" + summary(rows) + "\n"
+
+
+def summary(rows: list[list[str]]) -> str:
+    """`61 claims of 34 ids: 40 reproduced, …`."""
+    kinds = {"reproduced": ("reproduced", "supported"), "not reproduced": ("not reproduced", "refuted")}
+    counts = {kind: sum(row[5] in words for row in rows) for kind, words in kinds.items()}
+    counts["undecided"] = len(rows) - sum(counts.values())
+    ids = len({row[0] for row in rows})
+    return f"{len(rows)} rows about {ids} ids: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()) + "."
+
+
+def parts_of(readme: pathlib.Path) -> tuple[str, str, str]:
+    """What comes before the table, the table, and what comes after it."""
+    text = readme.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        refuse(f"{readme}: the marks of the table are missing: {BEGIN} and {END}.")
+    before, rest = text.split(BEGIN)
+    middle, after = rest.split(END)
+    return before + BEGIN + "\n", middle.lstrip("\n"), END + after
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", action="store_true", help="put the table into the README")
+    what.add_argument("--check", action="store_true", help="exit with 1 where the README has another table")
+    parser.add_argument("--experiments", type=pathlib.Path, default=ROOT / "experiments")
+    options = parser.parse_args()
+    text = table(options.experiments)
+    readme = options.experiments / "README.md"
+    if not (options.write or options.check):
+        print(text, end="")
+        return
+    before, now, after = parts_of(readme)
+    if options.write:
+        readme.write_text(before + text + after, encoding="utf-8")
+    elif now != text:
+        print(f"{readme}: its table of verdicts is not that of the records. Run scripts/verdicts.py --write.", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
