@@ -38,6 +38,15 @@ class Eviction:
         """With and without the first position."""
         return self.losses("few", texts, [0])
 
+    def own(self) -> dict:
+        """The same on the validation data of a model that was trained here."""
+        report = self.out / "own.txt"
+        if not report.exists():
+            part = report.with_suffix(".part")
+            part.write_text(self.evaluate("--window", self.window, "--keep", 0))
+            part.rename(report)
+        return parsed(report.read_text(), self.window)
+
     def secondary(self, texts: np.ndarray, strongest: list[tuple[int, int]]) -> dict:
         """The same for waivers of single texts beside the first position, (text, position): the loss with each kept alone, with
         both, and means over the texts."""

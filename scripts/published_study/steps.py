@@ -11,9 +11,9 @@ INTERVENTIONS = ROOT / "experiments/interventions"
 
 # The keys of a study file, each with its type; and of each claim its thresholds and what of the file it rests on.
 KEYS = {"model": str, "trained": str, "first": str, "last": str, "length": int, "sequences": int, "other": int, "secondary": int,
-        "cache": dict, "taken_out": list, "blocks": bool, "set": list, "seeds": list, "seed_keys": list, "waiver": dict, "claims": dict}
+        "cache": dict, "steps": list, "taken_out": list, "blocks": bool, "set": list, "seeds": list, "seed_keys": list, "waiver": dict, "claims": dict}
 WAIVER = {"attention", "enrichment", "value_ratio"}
-CLAIMS = {"W13": ({"recovery", "random"}, {"cache", "secondary"}), "W17": ({"heads", "refuted_below", "follow"}, set()),
+CLAIMS = {"B14": ({"recovery", "refuted_below"}, {"cache"}), "W13": ({"recovery", "random"}, {"cache"}), "W17": ({"heads", "refuted_below", "follow"}, set()),
           "W18": ({"suffices", "needed", "gone"}, set()), "B34": ({"texts", "refuted_below", "weak_share", "weak"}, set()),
           "B35": ({"cosine", "texts", "spearman", "refuted_below"}, set()), "B36": ({"stays", "refuted_below"}, {"first"}),
           "B37": ({"factor", "refuted_below"}, {"taken_out"}), "B38": ({"attention", "refuted_below"}, {"first", "last"})}

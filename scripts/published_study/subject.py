@@ -74,13 +74,28 @@ class Subject:
 
     def cache(self, elements: Elements, natural: Arms) -> dict:
         """Losses with a cache that evicts, with and without the first position, and with and without each text's own waivers."""
-        window, texts = self.spec["cache"]["window"], np.load(self.study.out / "text.npy")
-        out = self.study.out / "cache"
+        window = self.spec["cache"]["window"]
+        out = self.study.out / f"cache{self.suffix}"
         out.mkdir(exist_ok=True)
-        eviction = Eviction(lambda *rest: run(self.study.waiver, "eval", self.model, self.data[0], *rest), out, window)
+        eviction = Eviction(lambda *rest: run(self.study.waiver, "eval", self.model, *self.data[:1], *rest), out, window)
+        if self.study.trained:
+            return {"first": eviction.own()}
+        texts = np.load(self.study.out / "text.npy")
         bands = self.strongest(elements, natural, texts.shape[1] - window)  # later ones are never evicted
         return {"first": eviction.first(texts[:FEW]),
                 "secondary": {band: eviction.secondary(texts, chosen) for band, chosen in bands.items() if chosen}}
+
+    def by_step(self) -> dict:
+        """Which way suffices and which is needed at checkpoints of the training."""
+        found = {}
+        for step in self.spec["steps"]:
+            then = Subject(self.study, self.model / f"checkpoints/step-{step:08}", self.data, f"{self.suffix}-step-{step}")
+            arms = then.arms("arms", INTERVENTIONS / "crossed.yaml")
+            ways = ways_of(arms)
+            found[str(step)] = {"share of heads": float(arms.natural_heads().mean()), "ways": ways,
+                                "left": {arm: arms.left(arm) for arm in arms.names}} | (
+                {"W18": claims.w18(arms, ways, self.spec["claims"]["W18"])} if "W18" in self.spec["claims"] else {})
+        return found
 
     def measure(self) -> dict:
         """Everything that the study asks of this model, with verdicts."""
@@ -100,7 +115,10 @@ class Subject:
             record["secondary"]["moved"] = self.secondary(elements, arms)
         if "cache" in spec:
             record["cache"] = self.cache(elements, arms)
-        asked = {"W13": lambda claim: claims.w13(record["cache"], claim), "W17": lambda claim: claims.w17(arms, ways, claim),
+        if "steps" in spec:
+            record["by step"] = self.by_step()
+        asked = {"B14": lambda claim: claims.b14(record["cache"], claim),
+                 "W13": lambda claim: claims.w13(record["cache"], claim), "W17": lambda claim: claims.w17(arms, ways, claim),
                  "W18": lambda claim: claims.w18(arms, ways, claim), "B34": lambda claim: claims.b34(elements, claim),
                  "B35": lambda claim: claims.b35(elements, claim),
                  "B36": lambda claim: claims.b36(elements, self.bare(), claim),
