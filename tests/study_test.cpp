@@ -104,7 +104,7 @@ TEST_CASE("every error of a study and of its runs is found before anything start
        "into columns: {step: NAME}."},
       {"base: base.yaml\npublished: {file: curve.csv, columns: {los: a, loss: b, value_ratio: "
        "a}}\n",
-       "s.yaml:2:40: published.columns.los: no such curve is shown. Did you mean loss?\n"
+       "s.yaml:2:40: published.columns.los: no such curve is shown or kept. Did you mean loss?\n"
        "s.yaml:2:54: published.columns.loss: curve.csv has no column b. It has step, a.\n"
        "s.yaml:2:70: published.columns.value_ratio: row 2 of curve.csv is not of numbers."},
       {"base: base.yaml\nset: 5\n", "s.yaml:2:6: set: expected a block of keys."},

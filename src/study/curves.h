@@ -35,7 +35,7 @@ void check_curves(std::span<const KeptCurve> curves, std::span<const StudyRun> r
 /// {NAME: {curve: DEFINITION, steps: [step], values: [x]}} of those that a run has: at most
 /// kCurveRows rows, evenly spaced, with the last; four significant digits, null where undefined.
 Json curves_of(std::span<const KeptCurve> curves, const RunLogs& run);
-inline constexpr int64_t kCurveRows = 60;
+inline constexpr int64_t kCurveRows = 40;
 
 /// Whether these are of the curves that a study asks for, by their definitions.
 bool has_curves(const Json& kept, std::span<const KeptCurve> curves, const Config& config);

@@ -60,8 +60,8 @@ bool is_empty(const CsvRow& row, size_t column) {
 /// The block, while it is read.
 class PublishedBlock {
  public:
-  PublishedBlock(const Node& block, Complaints& complaints)
-      : block_(block), complaints_(complaints) {}
+  PublishedBlock(const Node& block, const std::vector<std::string>& kept, Complaints& complaints)
+      : block_(block), kept_(kept), complaints_(complaints) {}
 
   Json read(const std::string& path) {
     for (const Node::Entry& entry : block_.entries)
@@ -106,8 +106,8 @@ class PublishedBlock {
   Json curve(const std::vector<CsvRow>& rows, const Node::Entry& entry, const std::string& file,
              const std::string& steps_in) {
     const std::string key = "published.columns." + entry.name;
-    if (!find_choice(kOurs, entry.name)) {
-      complaints_.add(entry.place, key, "no such curve is shown",
+    if (!find_choice(kOurs, entry.name) && std::ranges::find(kept_, entry.name) == kept_.end()) {
+      complaints_.add(entry.place, key, "no such curve is shown or kept",
                       nearest_choice(kOurs, entry.name));
       return nullptr;
     }
@@ -140,14 +140,16 @@ class PublishedBlock {
   }
 
   const Node& block_;
+  const std::vector<std::string>& kept_;
   Complaints& complaints_;
 };
 
 }  // namespace
 
-Json read_published(const Node& block, const std::string& path, Complaints& complaints) {
+Json read_published(const Node& block, const std::string& path,
+                    const std::vector<std::string>& kept, Complaints& complaints) {
   if (block.entries.empty()) return nullptr;
-  return PublishedBlock(block, complaints).read(path);
+  return PublishedBlock(block, kept, complaints).read(path);
 }
 
 }  // namespace waiver

@@ -156,7 +156,9 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
               path,
               file.claims,
               file.curves};
-  study.published = read_published(file.published, path, complaints);
+  std::vector<std::string> kept;
+  for (const KeptCurve& curve : file.curves) kept.push_back(curve.name);
+  study.published = read_published(file.published, path, kept, complaints);
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
   const Node base = read_layers_from(original, study.base, config_keys(), complaints);

@@ -90,6 +90,14 @@ class Claims(unittest.TestCase):
             cache = {"first": losses | {"kept": kept}, "secondary": {"3–9": losses | {"waiver": 1.0}, "12": losses | {"waiver": own}}}
             self.assertEqual(claims.w13(cache, claim)["verdict"], verdict)
 
+    def test_what_the_first_position_recovers(self):
+        claim = {"recovery": 0.8, "refuted_below": 0.2}
+        for kept, verdict in ((1.1, "supported"), (1.5, "undecided"), (1.9, "refuted")):
+            found = claims.b14({"first": {"full": 1.0, "window": 2.0, "kept": kept, "random": 1.9}}, claim)
+            self.assertEqual(found["verdict"], verdict)
+            self.assertAlmostEqual(found["recovered"], 2.0 - kept)
+            self.assertAlmostEqual(found["evicting"], np.exp(2.0))
+
     def test_separators(self):
         claim = {"attention": 0.5, "refuted_below": 0.1}
         for most, verdict in ((0.6, "supported"), (0.3, "undecided"), (0.05, "refuted")):
@@ -305,6 +313,21 @@ class WholeStudy(unittest.TestCase):
         self.assertEqual(self.study().returncode, 0)
         self.assertEqual(json.loads(path.read_text()), record)
         self.assertEqual({file: file.stat().st_mtime_ns for file in made}, made)
+
+    def test_a_model_is_asked_at_its_checkpoints_and_with_a_cache(self):
+        text = STUDY.replace("set: [train.steps=4]", "set: [train.steps=4, 'train.checkpoint={every: 4, at: [2]}']\nsteps: [2, 4]\n"
+                             "cache: {window: 8}\nblocks: false").replace("seeds: [0, 1]", "seeds: [3]").replace(
+                             "claims:", "claims:\n  B14: {recovery: 0.8, refuted_below: 0.2}\n  W13: {recovery: 0.8, random: 0.2}")
+        done = self.study(text)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        case = json.loads((self.at / "published/tiny.json").read_text())["seeds"]["3"]
+        self.assertEqual(list(case["by step"]), ["2", "4"])
+        self.assertEqual(case["by step"]["4"]["ways"], case["ways"])  # the last checkpoint is the run's end
+        self.assertNotEqual(case["by step"]["2"]["ways"], case["ways"])
+        self.assertEqual(list(case["claims"]), ["B14", "W13", "W17", "W18"])
+        losses = case["cache"]["first"]
+        self.assertEqual(set(losses), {"full", "window", "kept", "random"})
+        self.assertNotEqual(losses["window"], losses["full"])
 
     def test_a_study_file_is_checked_before_anything_is_done(self):
         for text, words in (("", "expected keys"), (STUDY.replace("sequences: 4", ""), "sequences: missing"),

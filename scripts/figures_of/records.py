@@ -1,0 +1,153 @@
+"""Figures of a study from the records of its runs, which keep curves."""
+import json
+import math
+import pathlib
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import yaml
+
+from waiver import Refused
+
+from .reference import read_table
+from .style import COLOURS, GREY, MAKER, caption, check_own, draw_group, plain, step_axis, style_of
+
+MOST_LINES = 8  # groups whose curves one panel shows
+MOST_WITHIN = 4  # that a legend within a panel names
+NAMES = {"attention": "attention to position 0, largest head", "mean_attention": "attention to position 0, mean over heads",
+         "bos_attention": "attention to the first token", "value_ratio": "value ratio r_V", "enrichment": "enrichment E",
+         "value_norm": "norm of its value", "delta_logit": "sink logit", "risk": "backcopy risk, nat",
+         "norm": "residual norm relative to others", "residual_norm": "residual norm", "kurtosis": "kurtosis of the residual stream",
+         "added": "attention to the added key"}
+THRESHOLDS = {"attention": 0.3, "bos_attention": 0.3, "value_ratio": 0.5, "enrichment": 3}
+LOGARITHMIC = {"risk", "kurtosis"}
+
+
+@dataclass
+class Run:
+    group: str
+    seed: int
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]  # steps, values
+
+
+def read_run(path: pathlib.Path) -> Run:
+    record = json.loads(path.read_text())
+    curves = {name: (np.array(curve["steps"]), np.array([math.nan if x is None else x for x in curve["values"]], float))
+              for name, curve in record.get("curves", {}).items()}
+    return Run(record["group"], record["seed"], curves)
+
+
+def records_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [path for path in sorted(folder.glob("*.json")) if path.name != "claims.json"]
+
+
+def with_curves(experiments: pathlib.Path) -> list[str]:
+    return [folder.name for folder in sorted((experiments / "records").glob("*/"))
+            if (paths := records_in(folder)) and json.loads(paths[0].read_text()).get("curves")]
+
+
+def read_study(experiments: pathlib.Path, name: str) -> tuple[dict, list[Run]]:
+    runs = [read_run(path) for path in records_in(experiments / "records" / name)]
+    if not any(run.curves for run in runs):
+        raise Refused(f"{experiments / 'records' / name}: there are no records that keep curves; there are of: "
+                      f"{', '.join(with_curves(experiments)) or 'none'}")
+    return yaml.safe_load((experiments / f"{name}.yaml").read_text(encoding="utf-8")), runs
+
+
+def in_order(study: dict, runs: list[Run]) -> list[str]:
+    """The groups as the study lists its points, by name otherwise."""
+    words = [str(point.get("name", "")) for point in study.get("pairs", [])]
+    words += [str(value) for values in study.get("grid", {}).values() for value in values]
+    def place(group: str) -> tuple:
+        last = group.split("=")[-1]
+        return (words.index(last), "") if last in words else (len(words), group)
+    return sorted({run.group for run in runs}, key=place)
+
+
+def labels(groups: list[str]) -> list[str]:
+    """Without the key, where one key alone differs: `rope` for position.kind=rope."""
+    keys = {group.split("=")[0] for group in groups}
+    alone = len(keys) == 1 and all(group.count("=") == 1 for group in groups) and len(groups) > 1
+    return [plain(group.split("=")[-1] if alone else group) for group in groups]
+
+
+def of_group(runs: list[Run], group: str, curve: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [run.curves[curve] for run in runs if run.group == group and curve in run.curves]
+
+
+def finish(axis, curve: str, along: str) -> None:
+    axis.set_title(NAMES.get(curve, curve), loc="left")
+    if curve in LOGARITHMIC:
+        getattr(axis, f"set_{along}scale")("log")
+    if curve in THRESHOLDS:
+        (axis.axhline if along == "y" else axis.axvline)(THRESHOLDS[curve], color=GREY, lw=0.8, ls=":")
+
+
+def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, last: int) -> None:
+    """What others published of this curve, up to the last step of ours."""
+    block = study.get("published", {})
+    if curve not in block.get("columns", {}):
+        return
+    table = read_table(experiments / block["file"])
+    steps = table[block["columns"].get("step", "step")]
+    near = steps <= last
+    axis.plot(steps[near], table[block["columns"][curve]][near], color="black", lw=1.6, ls=(0, (4, 2)), label="published")
+
+
+def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[str], experiments: pathlib.Path):
+    panels = len(curves) + (len(groups) > MOST_WITHIN)  # one for the legend, where there is no room within
+    columns = min(3, panels) if panels != 4 else 2
+    rows = -(-panels // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.5 * columns + 0.6, 2.5 * rows + 0.9), squeeze=False)
+    for axis in axes.flat[len(curves):]:
+        axis.axis("off")
+    for axis, curve in zip(axes.flat, curves):
+        last = 1
+        for number, (group, label) in enumerate(zip(groups, labels(groups))):
+            found = of_group(runs, group, curve)
+            if found:
+                draw_group(axis, [steps for steps, _ in found], [values for _, values in found], style_of(number), label, len(groups) <= 4)
+                last = max(last, *(int(steps[-1]) for steps, _ in found))
+        step_axis(axis, 0, last, "log" if last > 4000 else "linear")
+        draw_published(axis, study, experiments, curve, last)
+        finish(axis, curve, "y")
+    handles = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels())}
+    if len(groups) > MOST_WITHIN:
+        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left")
+    elif len(handles) > 1:
+        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8)
+    return figure
+
+
+def draw_last(runs: list[Run], groups: list[str], curves: list[str]):
+    """A row for each group: its seeds as dots, their median as a bar, at the last step."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(3.1 * len(curves) + 1.4, 0.24 * len(groups) + 1.3), sharey=True, squeeze=False)
+    for axis, curve in zip(axes.flat, curves):
+        for row, group in enumerate(groups):
+            last = np.array([values[-1] for _, values in of_group(runs, group, curve)])
+            axis.plot(last, np.full(len(last), row), "o", ms=3.5, mew=0, alpha=0.6, color=COLOURS[0])
+            if np.isfinite(last).any():
+                axis.plot([np.nanmedian(last)] * 2, [row - 0.35, row + 0.35], color=COLOURS[4], lw=2)
+        finish(axis, curve, "x")
+        axis.set_xlabel("at the last step")
+    axes[0, 0].set_yticks(range(len(groups)), labels(groups))
+    axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
+    return figure
+
+
+def draw(experiments: pathlib.Path, name: str, out: pathlib.Path) -> pathlib.Path:
+    study, runs = read_study(experiments, name)
+    groups = in_order(study, runs)
+    curves = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
+    many = len(groups) > MOST_LINES
+    figure = draw_last(runs, groups, curves) if many else draw_curves(study, runs, groups, curves, experiments)
+    seeds = len({run.seed for run in runs})
+    shown = "dots are seeds, bars medians" if many else "thin lines are seeds, thick ones their means"
+    caption(figure, f"{study['title']}\n{seeds} seeds; {shown}" if seeds > 1 else study["title"])
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.png"
+    check_own(path)
+    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
+    plt.close(figure)
+    return path

@@ -1,0 +1,41 @@
+#!/usr/bin/python3
+"""Draws the figures of studies from their committed records, without training anything.
+
+    scripts/study_figures.py [STUDY...] [--experiments DIR] [--out DIR]
+
+STUDY: names such as encodings; without one, every study whose records (DIR/records/STUDY) keep curves. Writes OUT/STUDY.png, by
+default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are more than eight groups of runs,
+at the last step; with the curves that others published, where the study names some.
+"""
+import argparse
+import pathlib
+import sys
+
+try:
+    from figures_of import records
+    from waiver import Refused
+except ImportError as missing:
+    sys.exit(f"study_figures.py needs the Python package {missing.name}, which is not installed here. apt-get install python3-h5py "
+             "python3-matplotlib python3-yaml, or pip install h5py matplotlib pyyaml.")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", nargs="*", metavar="STUDY")
+    parser.add_argument("--experiments", type=pathlib.Path, default=ROOT / "experiments")
+    parser.add_argument("--out", type=pathlib.Path)
+    options = parser.parse_args()
+    try:
+        names = options.studies or records.with_curves(options.experiments)
+        for name in names:
+            print(records.draw(options.experiments, name, options.out or options.experiments / "figures"))
+    except Refused as problem:
+        sys.exit(f"{problem}.")
+    except OSError as problem:
+        sys.exit(f"{problem.filename}: {problem.strerror or problem}.")
+
+
+if __name__ == "__main__":
+    main()

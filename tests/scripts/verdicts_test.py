@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Tests of scripts/verdicts.py and scripts/study_figures.py: a sweep's records as a table of verdicts and as figures.
+
+The environment names the program: WAIVER_PROGRAM. Skipped (exit status 77) where Python packages are missing.
+"""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from small_runs import ROOT, skip_without_packages, sweep
+
+sys.path.insert(0, str(ROOT / "scripts"))
+try:
+    import matplotlib  # noqa: F401
+    import numpy as np
+    import verdicts
+    from figures_of import records
+except ImportError as problem:
+    skip_without_packages(problem)
+
+STUDY = """grid: {model.position.kind: [none, rope]}
+seeds: [0, 1, 2]
+set: {train.steps: 8, probe.snapshots: []}
+curves:
+  - {name: attention, series: probe/received_attention, at: {layer: max, head: max, key: 0}}
+  - {name: risk, series: probe/backcopy_risk}
+published: {file: theirs.csv, source: someone, columns: {attention: sink}}
+claims:
+  - id: B8-falls
+    sentence: The risk is lower with RoPE | than without.
+    source: "B8: someone"
+    published: 1.5 to .5 [S]
+    where: {model.position.kind: rope}
+    against: {model.position.kind: none}
+    measure: {kind: value, series: probe/backcopy_risk}
+    expect: {below: -100}
+  - id: every
+    sentence: There is attention.
+    source: W1
+    measure: {kind: value, series: probe/received_attention, at: {layer: max, head: max, key: 0}}
+    expect: {above: 0}
+    statistic: every
+  - id: other
+    sentence: It is about no published claim.
+    measure: {kind: place}
+    expect: {above: -1}
+"""
+
+
+class Verdicts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.at = pathlib.Path(scratch.name)
+        (cls.at / "theirs.csv").write_text("# By others.\nstep,sink\n0,.1\n8,.2\n100,.9\n")
+        cls.swept = sweep(cls.at, "small", STUDY)
+        kept = cls.at / "records/small"
+        shutil.copytree(cls.swept / "records", kept)
+        shutil.copy(cls.swept / "claims.json", kept)
+
+    def script(self, name: str, *words, status=0) -> str:
+        done = subprocess.run([sys.executable, ROOT / f"scripts/{name}.py", "--experiments", self.at, *map(str, words)],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done.stdout + done.stderr
+
+    def test_a_row_for_each_claim_that_someone_made(self):
+        head, rule, first, second, *rest = self.script("verdicts").splitlines()
+        self.assertTrue(head.startswith("|  | claim | published | found [95 %] | seeds | verdict |"))
+        cells = [cell.strip() for cell in first.replace("\\|", "/").split("|")[1:-1]]
+        self.assertEqual(len(cells), rule.count("---"))
+        claim = json.loads((self.swept / "claims.json").read_text())["claims"][0]
+        self.assertEqual(cells[:3], ["B8", "The risk is lower with RoPE / than without.", "1.5 to .5 [S]"])
+        self.assertEqual(cells[3], f"Δ {verdicts.number(claim['effect'])} [{verdicts.number(claim['low'])}, "
+                                   f"{verdicts.number(claim['high'])}], expected below −100")
+        self.assertEqual(cells[4:7], ["3", "not reproduced", "[small](small.yaml)"])
+        maker = json.loads(next((self.at / "records/small").glob("*seed=0.json")).read_text())["made_by"][0]
+        self.assertEqual(cells[7], f"{maker['processor']}, {maker['instruction_set']}")
+        self.assertIn("| 6 of 6 runs, expected above 0 |", second)
+        self.assertEqual(rest, ["", "2 rows about 2 ids: 1 reproduced, 1 not reproduced, 0 undecided."])
+
+    def test_the_readme_has_the_table_or_is_told_of(self):
+        readme = self.at / "README.md"
+        readme.write_text("Before.\n")
+        self.assertIn("the marks of the table are missing", self.script("verdicts", "--write", status=2))
+        readme.write_text(f"Before.\n{verdicts.BEGIN}\nold\n{verdicts.END}\nAfter.\n")
+        self.assertIn("--write", self.script("verdicts", "--check", status=1))
+        self.script("verdicts", "--write")
+        self.script("verdicts", "--check")
+        text = readme.read_text()
+        self.assertTrue(text.startswith(f"Before.\n{verdicts.BEGIN}\n|  | claim") and text.endswith(f"{verdicts.END}\nAfter.\n"), text)
+
+    def test_numbers_are_short(self):
+        for x, text in ((0.25, ".25"), (-0.5, "−.5"), (12.345, "12.3"), (0, "0"), (1e-6, "1e−6"), (340.0, "340"), (12345.6, "12346"),
+                        ("inf", "∞"), ("nan", "–"), (100.0, "100"), (10, "10")):
+            self.assertEqual(verdicts.number(x), text)
+
+    def test_the_committed_table_is_that_of_the_records(self):
+        done = subprocess.run([sys.executable, ROOT / "scripts/verdicts.py", "--check"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_figures_are_drawn_from_records_alone(self):
+        said = self.script("study_figures", "--out", self.at / "figures")
+        self.assertEqual(said, f"{self.at / 'figures/small.png'}\n")
+        self.assertGreater((self.at / "figures/small.png").stat().st_size, 5000)
+        self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
+
+    def test_curves_are_those_of_the_records(self):
+        study, runs = records.read_study(self.at, "small")
+        self.assertEqual(records.in_order(study, runs), ["position.kind=none", "position.kind=rope"])
+        self.assertEqual(records.labels(["position.kind=none", "position.kind=rope"]), ["none", "rope"])
+        figure = records.draw_curves(study, runs, ["position.kind=none"], ["attention", "risk"], self.at)
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        lines = figure.axes[0].get_lines()
+        theirs = [line for line in lines if line.get_label() == "published"]
+        self.assertEqual(theirs[0].get_ydata().tolist(), [0.1, 0.2])  # not beyond our last step
+        kept = [run.curves["attention"] for run in runs if run.group == "position.kind=none"]
+        self.assertEqual(len(kept), 3)
+        for steps, values in kept:
+            self.assertTrue(any(np.array_equal(line.get_xdata(), steps) and np.array_equal(line.get_ydata(), values) for line in lines))
+
+    def test_many_groups_are_rows(self):
+        run = records.Run("a", 0, {"attention": (np.array([0, 8]), np.array([0.1, 0.4]))})
+        groups = [f"g{i}" for i in range(12)]
+        figure = records.draw_last([records.Run(group, 0, run.curves) for group in groups], groups, ["attention"])
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        self.assertEqual([label.get_text() for label in figure.axes[0].get_yticklabels()], groups)
+
+
+if __name__ == "__main__":
+    unittest.main()
