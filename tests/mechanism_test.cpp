@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/random.h"
+#include "core/statistics/order.h"
 #include "distance.h"
 #include "keep_all.h"
 #include "probe/effective.h"
@@ -222,6 +223,33 @@ TEST_CASE("the dose of the effective encoding is that of what the positions add"
         doctest::Approx(enrichment(kPull / T)).epsilon(kRounding));
   CHECK(number(finding(m, "W9"), "effective_E_twice") ==
         doctest::Approx(enrichment(kPull * (2 - 1.0 / T))).epsilon(kRounding));
+}
+
+TEST_CASE("moving the waiver, and taking its effective encoding away, cost what these edits cost") {
+  ModelConfig config;
+  reference::Settings(
+      config, {{{"position", "learned"}},
+               {{"layers", 2}, {"heads", 2}, {"width", C}, {"context", T}, {"mlp.width", 24}}});
+  const Transformer model(config, V, 3);
+  const Letters data(false);
+  Prober prober(model, data, ProbeConfig{}, 0);
+  const Mechanism m = find_mechanism(model, prober);
+  const std::string waiver = std::to_string(m.waiver);
+  const auto loss_of = [&](const EditConfig& edit) {
+    Edits edits({edit}, config, T);
+    prober.measure(false, &edits);
+    return double{prober.value("loss")[0]};
+  };
+  std::vector<double> moved;
+  for (const int64_t other : m.others)
+    moved.push_back(
+        loss_of(make_edit({"blocks.0.effective"}, "swap", {waiver, std::to_string(other)})) -
+        m.loss);
+  CHECK(m.follows.moved == median(moved));
+  CHECK(m.follows.moved != 0);
+  CHECK(number(finding(m, "W9"), "effective_loss_without") ==
+        loss_of(make_edit({"blocks.0.effective"}, "scale", {waiver}, {{"by", 0.0}})) - m.loss);
+  CHECK(std::isnan(mechanism_of({.position = "rope"}).follows.moved));
 }
 
 TEST_CASE("heads of the first block do not see effective encodings") {

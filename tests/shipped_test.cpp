@@ -35,7 +35,11 @@ void check_file(const fs::path& file, std::vector<std::string> command) {
   command.insert(command.end(),
                  {"train.steps=2", "train.batch=4", "train.eval.batches=1", "train.accumulate=1",
                   "probe.batch=2", "train.tokens=0", "probe.snapshots=[]"});
-  const Ended ended = run_program(command);
+  Ended ended = run_program(command);
+  if (ended.output.find("vary train.batch already") != std::string::npos) {
+    std::erase(command, "train.batch=4");
+    ended = run_program(command);
+  }
   CAPTURE(ended.output);
   CHECK(ended.status == 0);
 }

@@ -80,9 +80,9 @@ TEST_CASE("mistakes in curves are found when the study is loaded") {
   CHECK(wrong_with("{" + kEnrichment + "}") ==
         "s.yaml:3:5: curves[0].name: missing; it has no default.");
   CHECK(wrong_with("{name: E, series: probe/enrichmant}") ==
-        "s.yaml:3:22: curves[0].series: no run logs a series \"probe/enrichmant\". Did you mean "
+        "s.yaml:3:23: curves[0].series: no run logs a series \"probe/enrichmant\". Did you mean "
         "probe/enrichment?");
-  CHECK(wrong_with("{name: E, seris: probe/enrichment}").find("Did you mean series?") !=
+  CHECK(wrong_with("{name: E, seris: probe/enrichment}").find("Did you mean curves[0].series?") !=
         std::string::npos);
   CHECK(wrong_with("{name: E, series: train/loss}\n  - {name: E, series: eval/loss}") ==
         "s.yaml:4:12: curves[1].name: two curves are called \"E\".");

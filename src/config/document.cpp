@@ -23,19 +23,19 @@ struct Described {
 };
 
 const std::vector<Described>& documents() {
-  static const std::vector<Described> all = {
-      {Document::config,
-       "the config of one run",
-       "waiver train {} trains it.",
-       {"model", "data", "train", "probe", "seed"}},
-      {Document::experiment,
-       "an experiment of several runs",
-       "waiver sweep {} trains them.",
-       {"claims", "grid", "seeds", "seed_keys", "set", "pairs", "overrides", "skip"}},
-      {Document::spec,
-       "a spec of interventions",
-       "waiver intervene RUN {} applies it.",
-       {"arms", "positions"}}};
+  static const std::vector<Described> all = {{Document::config,
+                                              "the config of one run",
+                                              "waiver train {} trains it.",
+                                              {"model", "data", "train", "probe", "seed"}},
+                                             {Document::experiment,
+                                              "an experiment of several runs",
+                                              "waiver sweep {} trains them.",
+                                              {"claims", "curves", "grid", "seeds", "seed_keys",
+                                               "set", "pairs", "overrides", "published", "skip"}},
+                                             {Document::spec,
+                                              "a spec of interventions",
+                                              "waiver intervene RUN {} applies it.",
+                                              {"arms", "positions"}}};
   return all;
 }
 

@@ -56,6 +56,7 @@ Json to_json(const Mechanism& m) {
                     {"effective", json_number(m.follows.effective)}};
   out["selected_by"] = to_text(m.selected_by);
   out["loss"] = json_number(m.loss);
+  out["loss_moved"] = json_number(m.follows.moved);
   for (const Finding& f : m.findings) {
     Json& one = out["hypotheses"][f.id] = {{"outcome", to_text(f.outcome)}};
     if (!f.note.empty()) one["note"] = f.note;
@@ -68,7 +69,7 @@ std::string to_text(const Mechanism& m, int64_t width) {
   const char* what = m.status == Verdict::waiver    ? "waiver"
                      : m.status == Verdict::neither ? "strongest key"
                                                     : "sink";
-  const Table waiver = {
+  Table waiver = {
       {{Align::left, 13}, {.gap = 1, .wraps = true}},
       {{what, fmt::format("{}, {}: α {:.3f}, E {:.2f}, r_V {:.3f} of {} queries ({})", m.key,
                           heads_text(m.heads), m.received, m.enrichment, m.value_ratio, m.queries,
@@ -81,6 +82,9 @@ std::string to_text(const Mechanism& m, int64_t width) {
                         ? ""
                         : fmt::format(", effective encoding {:.2f}", m.follows.effective),
                     fmt::join(m.others, ", "))}}};
+  if (std::isfinite(m.follows.moved))
+    waiver.rows.push_back(
+        {"moved", fmt::format("by effective encodings, it costs {:+.4f} nat", m.follows.moved)});
   Table findings{{{Align::left, 3}, {Align::left, 17}, {.wraps = true}}, {}};
   for (size_t i = 0; i < m.findings.size(); ++i) {
     const Finding& f = m.findings[i];

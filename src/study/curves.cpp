@@ -7,7 +7,6 @@
 #include <set>
 
 #include "config/reader.h"
-#include "study/study.h"
 
 namespace waiver {
 namespace {
@@ -73,12 +72,12 @@ std::vector<KeptCurve> read_curves(const Node& list, Complaints& complaints) {
   return curves;
 }
 
-void check_curves(std::span<const KeptCurve> curves, std::span<const StudyRun> runs,
+void check_curves(std::span<const KeptCurve> curves, std::span<const Config* const> runs,
                   Complaints& complaints) {
   for (size_t i = 0; i < curves.size() && !runs.empty(); ++i) {
-    const auto has = [&](const StudyRun& run) { return !refusal(curves[i], run.config); };
+    const auto has = [&](const Config* run) { return !refusal(curves[i], *run); };
     if (std::ranges::any_of(runs, has)) continue;
-    const auto [key, what, hint] = *refusal(curves[i], runs.front().config);
+    const auto [key, what, hint] = *refusal(curves[i], *runs.front());
     complaints.add(place_of(curves[i].written, key), key_of(i) + "." + key, what, hint);
   }
 }

@@ -12,8 +12,6 @@
 
 namespace waiver {
 
-struct StudyRun;
-
 /// A curve that the record of every run keeps, to be drawn without its log.
 struct KeptCurve {
   std::string name;
@@ -28,8 +26,8 @@ struct KeptCurve {
 ///   - {name: attention, series: probe/received_attention, at: {layer: max, head: max, key: 0}}
 /// `series` and `at` as in a claim's measure. Complains of whatever does not fit.
 std::vector<KeptCurve> read_curves(const Node& list, Complaints& complaints);
-/// Complains of a curve that no run of the study can have.
-void check_curves(std::span<const KeptCurve> curves, std::span<const StudyRun> runs,
+/// Complains of a curve that none of the runs of a study can have.
+void check_curves(std::span<const KeptCurve> curves, std::span<const Config* const> runs,
                   Complaints& complaints);
 
 /// {NAME: {curve: DEFINITION, steps: [step], values: [x]}} of those that a run has: at most

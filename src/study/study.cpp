@@ -172,7 +172,9 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   complaints.throw_if_any();
   const std::vector<StudyRun> planned = as_planned(study.runs, file, base, last);
   select_runs(study.claims, planned, complaints);
-  check_curves(study.curves, planned, complaints);
+  std::vector<const Config*> configs;
+  for (const StudyRun& run : planned) configs.push_back(&run.config);
+  check_curves(study.curves, configs, complaints);
   complaints.throw_if_any();
   return study;
 }
