@@ -69,9 +69,16 @@ class Study:
 
     def train(self, seed: int) -> pathlib.Path:
         """The run of a seed; one that was interrupted goes on, and one that is done stays as it is."""
+        begin = []
+        if "from" in self.spec:
+            before = self.train_one(self.spec["from"], seed, self.out / f"from-{seed}", [])
+            begin = [f"train.from={sorted((before / 'checkpoints').glob('step-*'))[-1]}"]
+        return self.train_one(self.spec, seed, self.out / f"seed-{seed}", begin)
+
+    def train_one(self, spec: dict, seed: int, out: pathlib.Path, more: list[str]) -> pathlib.Path:
         seeds = [f"{key}={seed}" for key in self.spec.get("seed_keys", ["seed.init", "seed.data"])]
-        run(self.waiver, "train", ROOT / self.spec["trained"], *self.spec["set"], *seeds, "--out", self.out / f"seed-{seed}", "--resume")
-        return self.out / f"seed-{seed}"
+        run(self.waiver, "train", ROOT / spec["trained"], *spec["set"], *seeds, *more, "--out", out, "--resume")
+        return out
 
     def subjects(self) -> list[Subject]:
         """The models that are asked: the published one, or one for each seed."""

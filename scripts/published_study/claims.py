@@ -53,6 +53,14 @@ def w13(cache: dict, claim: dict) -> dict:
             "first position": waivers[0], "a text's own waiver, by band": bands, "at random": other}
 
 
+def b32(mechanism: dict, claim: dict) -> dict:
+    """The waiver follows this way, position encoding or content, as far as there is a sink."""
+    follow = mechanism["follows"].get(claim["way"], float("nan"))
+    verdict = undecided(follow >= claim["follow"], follow <= claim["refuted_below"])
+    return {"verdict": "undecided" if mechanism["status"] == "neither" else verdict, "status": mechanism["status"],
+            "follows": mechanism["follows"], "selected by": mechanism["selected by"]}
+
+
 def b34(elements: Elements, claim: dict) -> dict:
     """Massive activations beside the first position stand on tokens of weak meaning."""
     here = elements.massive > 0

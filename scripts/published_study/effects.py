@@ -192,7 +192,7 @@ def mechanism_of(file: pathlib.Path) -> dict:
         codes = dict(part.strip().split(" ", 1) for part in text.rsplit(": ", 1)[-1].split(", "))
         return codes[str(int(np.ravel(group[name][()])[-1]))]
 
-    return {"selected by": words("selected_by"),
+    return {"status": words("status"), "selected by": words("selected_by"),
             "follows": numbers("follows_", ["encoding", "content", "both", "effective"]),
             "cost": numbers("loss_", ["zero", "hide", "mean", "noise", "donor", "foreign"]),
             "numbers": numbers("", ["rho", "dose", "dose_effective", "W4_replaced", "W7_rise", "W8_layer", "W8_onset_layer",

@@ -10,13 +10,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 INTERVENTIONS = ROOT / "experiments/interventions"
 
 # The keys of a study file, each with its type; and of each claim its thresholds and what of the file it rests on.
-KEYS = {"model": str, "trained": str, "first": str, "last": str, "length": int, "sequences": int, "other": int, "secondary": int,
+KEYS = {"model": str, "trained": str, "from": dict, "first": str, "last": str, "length": int, "sequences": int, "other": int, "secondary": int,
         "cache": dict, "steps": list, "taken_out": list, "blocks": bool, "set": list, "seeds": list, "seed_keys": list, "waiver": dict, "claims": dict}
 WAIVER = {"attention", "enrichment", "value_ratio"}
 CLAIMS = {"B14": ({"recovery", "refuted_below"}, {"cache"}), "W13": ({"recovery", "random"}, {"cache"}), "W17": ({"heads", "refuted_below", "follow"}, set()),
           "W18": ({"suffices", "needed", "gone"}, set()), "B34": ({"texts", "refuted_below", "weak_share", "weak"}, set()),
           "B35": ({"cosine", "texts", "spearman", "refuted_below"}, set()), "B36": ({"stays", "refuted_below"}, {"first"}),
-          "B37": ({"factor", "refuted_below"}, {"taken_out"}), "B38": ({"attention", "refuted_below"}, {"first", "last"})}
+          "B37": ({"factor", "refuted_below"}, {"taken_out"}), "B38": ({"attention", "refuted_below"}, {"first", "last"}), "B32": ({"way", "follow", "refuted_below"}, set())}
 
 
 def refuse(sentence: str):
@@ -54,6 +54,7 @@ def complaints(spec) -> list[str]:
         return wrong
     wrong += differences(spec["waiver"], WAIVER, "waiver")
     wrong += differences(spec["cache"], {"window"}, "cache") if "cache" in spec else []
+    wrong += differences(spec["from"], {"trained", "set"}, "from") if "from" in spec else []
     for name, thresholds in spec["claims"].items():
         if name not in CLAIMS:
             wrong.append(f"claims.{name}: unknown claim; known are {', '.join(CLAIMS)}")

@@ -118,6 +118,7 @@ class Subject:
         if "steps" in spec:
             record["by step"] = self.by_step()
         asked = {"B14": lambda claim: claims.b14(record["cache"], claim),
+                 "B32": lambda claim: claims.b32(record["mechanism"], claim),
                  "W13": lambda claim: claims.w13(record["cache"], claim), "W17": lambda claim: claims.w17(arms, ways, claim),
                  "W18": lambda claim: claims.w18(arms, ways, claim), "B34": lambda claim: claims.b34(elements, claim),
                  "B35": lambda claim: claims.b35(elements, claim),

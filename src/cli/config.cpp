@@ -12,6 +12,7 @@
 #include "core/text/plain.h"
 #include "core/text/table.h"
 #include "run/memory.h"
+#include "run/start_weights.h"
 #include "study/check.h"
 #include "study/study_file.h"
 
@@ -26,7 +27,9 @@ struct CheckCall {
 void check_config(const CheckCall& call) {
   const std::string& path = call.target.path;
   const Config config = load_config(path, call.target.overrides);
-  const MemoryUse memory = require_memory(config, *open_training_data(config));
+  const auto data = open_training_data(config);
+  const MemoryUse memory = require_memory(config, *data);
+  check_start(config, *data);
   const std::vector<std::string> notes = notes_on(config);
   if (call.json)
     return print_json({{"config", path},

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/json.h"
+#include "run/start_weights.h"
 
 namespace waiver {
 namespace {
@@ -57,6 +58,12 @@ std::string described(const DataFile& file) {
 }  // namespace
 
 DataRecord DataRecord::of(const Dataset& data) { return {data.files(), data.words()}; }
+
+DataRecord DataRecord::of(const Config& config, const Dataset& data) {
+  DataRecord record = of(data);
+  if (const auto start = start_file(config)) record.files.push_back(*start);
+  return record;
+}
 
 DataRecord DataRecord::parse(const std::string& json, const std::string& where) {
   return parsed(json, where, from_json);

@@ -24,6 +24,7 @@
 #include "run/log_file.h"
 #include "run/memory.h"
 #include "run/run_log.h"
+#include "run/start_weights.h"
 #include "run/story_report.h"
 #include "run/summary.h"
 #include "train/checkpoint.h"
@@ -163,7 +164,7 @@ class Run {
   CheckpointInfo restore() {
     if (!directory_.resumed()) {
       if (plan_.resume) console_.line("There is no run here to resume: starting at step 0.");
-      return {};
+      return begin();
     }
     clean_checkpoints(directory_.path("checkpoints"));
     const auto saved = list_checkpoints(directory_.path("checkpoints"));
@@ -184,6 +185,15 @@ class Run {
                   "none of these checkpoints can be loaded",
                   "--overwrite replaces what is here with a new run; --out starts one elsewhere.");
     console_.line("No checkpoint to resume from: starting at step 0.");
+    return begin();
+  }
+
+  // Step 0, with the weights that train.from names.
+  CheckpointInfo begin() {
+    if (!config_.train.from.empty()) {
+      load_checkpoint(config_.train.from, model_.parameters(), nullptr);
+      console_.line(fmt::format("Beginning with the weights of {}.", config_.train.from));
+    }
     return {};
   }
 
@@ -371,7 +381,9 @@ void train_in(RunDirectory& directory, const Config& config, const Dataset& data
 void train_run(const Config& config, const RunPlan& plan) {
   const auto data = open_training_data(config);
   const MemoryUse memory = require_memory(config, *data);
-  const DataRecord record = DataRecord::of(*data);
+  check_start_elsewhere(config, plan.directory);
+  check_start(config, *data);
+  const DataRecord record = DataRecord::of(config, *data);
   RunDirectory directory = [&] {
     const Uninterrupted whole;
     return RunDirectory(plan, config, record);

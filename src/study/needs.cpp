@@ -9,12 +9,14 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/stop.h"
+#include "run/start_weights.h"
 
 namespace waiver {
 
 RunNeeds RunNeeds::of(const StudyRun& run) {
   const auto data = open_training_data(run.config);
-  const DataRecord record = DataRecord::of(*data);
+  check_start(run.config, *data);
+  const DataRecord record = DataRecord::of(run.config, *data);
   return {record, RunDigests::of(run.config, record), require_memory(run.config, *data)};
 }
 

@@ -58,6 +58,11 @@ void TrainConfig::visit(FieldVisitor& v) {
            "names of parameters that keep their initial values, without gradient or decay; * "
            "stands for any characters: embed.*, blocks.0.*, and in quotes \"*.bias\""},
           freeze);
+  v.field({"from",
+           "a checkpoint whose weights training begins with, in place of initial ones, relative to "
+           "the working directory: RUN/checkpoints/step-…; \"\": none. It has the same "
+           "parameters, and its optimizer's state is not taken over"},
+          from);
   v.field({"log_every", "steps between rows of /train", at_least(1)}, log_every);
   v.field({"eval", "validation"}, eval);
   v.field({"checkpoint", "saved states"}, checkpoint);

@@ -43,6 +43,7 @@ struct TrainConfig {
   ScheduleConfig schedule;
   double clip = 0.0;
   std::vector<std::string> freeze;
+  std::string from;  // a checkpoint; empty: initial weights
   int64_t log_every = 10;
   EvalConfig eval;
   CheckpointConfig checkpoint;

@@ -90,6 +90,13 @@ class Claims(unittest.TestCase):
             cache = {"first": losses | {"kept": kept}, "secondary": {"3–9": losses | {"waiver": 1.0}, "12": losses | {"waiver": own}}}
             self.assertEqual(claims.w13(cache, claim)["verdict"], verdict)
 
+    def test_which_way_a_model_selects(self):
+        claim = {"way": "encoding", "follow": 0.8, "refuted_below": 0.2}
+        for status, follow, verdict in (("waiver element", 0.9, "supported"), ("sink only", 0.5, "undecided"),
+                                        ("sink only", 0.1, "refuted"), ("neither", 0.9, "undecided")):
+            mechanism = {"status": status, "follows": {"encoding": follow, "content": 0.0}, "selected by": "mixed"}
+            self.assertEqual(claims.b32(mechanism, claim)["verdict"], verdict)
+
     def test_what_the_first_position_recovers(self):
         claim = {"recovery": 0.8, "refuted_below": 0.2}
         for kept, verdict in ((1.1, "supported"), (1.5, "undecided"), (1.9, "refuted")):
@@ -328,6 +335,16 @@ class WholeStudy(unittest.TestCase):
         losses = case["cache"]["first"]
         self.assertEqual(set(losses), {"full", "window", "kept", "random"})
         self.assertNotEqual(losses["window"], losses["full"])
+
+    def test_a_model_may_go_on_from_another(self):
+        text = STUDY.replace("seeds: [0, 1]", "from: {trained: tests/scripts/tiny.yaml, set: [train.steps=3]}\nseeds: [2]").replace(
+            "set: [train.steps=4]", "set: [train.steps=4, model.attention.mask=bidirectional]").replace(
+            "claims:", "claims:\n  B32: {way: encoding, follow: 0.8, refuted_below: 0.2}")
+        done = self.study(text)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("/from-2/checkpoints/step-00000003", done.stdout)
+        case = json.loads((self.at / "published/tiny.json").read_text())["seeds"]["2"]
+        self.assertEqual(set(case["claims"]["B32"]), {"verdict", "status", "follows", "selected by"})
 
     def test_a_study_file_is_checked_before_anything_is_done(self):
         for text, words in (("", "expected keys"), (STUDY.replace("sequences: 4", ""), "sequences: missing"),
