@@ -322,8 +322,8 @@ class WholeStudy(unittest.TestCase):
         self.assertEqual({file: file.stat().st_mtime_ns for file in made}, made)
 
     def test_a_model_is_asked_at_its_checkpoints_and_with_a_cache(self):
-        text = STUDY.replace("set: [train.steps=4]", "set: [train.steps=4, 'train.checkpoint={every: 4, at: [2]}']\nsteps: [2, 4]\n"
-                             "cache: {window: 8}\nblocks: false").replace("seeds: [0, 1]", "seeds: [3]").replace(
+        text = STUDY.replace("set: [train.steps=4]", "set: [train.steps=4, train.optimizer.lr=0.1, 'train.checkpoint={every: 4, at: [2]}']\nsteps: [2, 4]\n"
+                             "cache: {window: 2}\nblocks: false").replace("seeds: [0, 1]", "seeds: [3]").replace(
                              "claims:", "claims:\n  B14: {recovery: 0.8, refuted_below: 0.2}\n  W13: {recovery: 0.8, random: 0.2}")
         done = self.study(text)
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -338,7 +338,7 @@ class WholeStudy(unittest.TestCase):
 
     def test_a_model_may_go_on_from_another(self):
         text = STUDY.replace("seeds: [0, 1]", "from: {trained: tests/scripts/tiny.yaml, set: [train.steps=3]}\nseeds: [2]").replace(
-            "set: [train.steps=4]", "set: [train.steps=4, model.attention.mask=bidirectional]").replace(
+            "set: [train.steps=4]", "set: [train.steps=4, train.optimizer.lr=1.0e-4]").replace(
             "claims:", "claims:\n  B32: {way: encoding, follow: 0.8, refuted_below: 0.2}")
         done = self.study(text)
         self.assertEqual(done.returncode, 0, done.stdout)
