@@ -11,10 +11,12 @@ all studies there found side by side. PYTHON has the packages that scripts/hub_f
 needs Debian's h5py, matplotlib and yaml.
 """
 import argparse
+import contextlib
 import hashlib
 import json
 import pathlib
 import sys
+import time
 
 import numpy as np
 
@@ -53,6 +55,27 @@ class Study:
             refuse(f"{self.out}: what is here was made for another text or study. Remove it, or choose another place with --out.")
         mark.write_text(json.dumps(made_for) + "\n")
 
+    @contextlib.contextmanager
+    def timed(self):
+        """Adds up how long the study took, over all its parts, until it is complete."""
+        file, start = self.out / "time.json", time.monotonic()
+        before = json.loads(file.read_text()) if file.exists() else {"seconds": 0.0, "complete": False}
+        done = before["complete"]
+        try:
+            yield
+            done = True
+        finally:
+            if not before["complete"]:
+                file.write_text(json.dumps({"seconds": before["seconds"] + time.monotonic() - start, "complete": done}) + "\n")
+
+    def minutes(self) -> int:
+        return max(1, round(json.loads((self.out / "time.json").read_text())["seconds"] / 60))
+
+    def machine(self) -> str:
+        """The processor here and its instruction set, as records of sweeps have them."""
+        told = json.loads(run(self.waiver, "doctor", "--json"))
+        return f"{told['processor']}, {told['instruction_set']}"
+
     def make(self, path: pathlib.Path, *command) -> pathlib.Path:
         if not path.exists():
             run(*command)
@@ -82,7 +105,6 @@ class Study:
 
     def subjects(self) -> list[Subject]:
         """The models that are asked: the published one, or one for each seed."""
-        self.claim_folder()
         if self.trained:
             return [Subject(self, self.train(seed), [], f"-{seed}") for seed in self.spec["seeds"]]
         hub = self.make(self.out / "hub", self.python, ROOT / "scripts/hub_folder.py", self.spec["model"], "--out", self.out / "hub")
@@ -131,13 +153,16 @@ def do(study: Study, results: pathlib.Path) -> None:
     records, figures = results / "published", results / "figures"
     for folder in (records, figures):
         folder.mkdir(parents=True, exist_ok=True)
-    subjects = study.subjects()
+    study.claim_folder()
     record = {"model": study.spec.get("model", study.name), "sequences": study.spec["sequences"]}
+    with study.timed():
+        subjects = study.subjects()
+        measured = [subject.measure() for subject in subjects]
     if study.trained:
-        record["seeds"] = {str(seed): subject.measure() for seed, subject in zip(study.spec["seeds"], subjects)}
+        record["seeds"] = {str(seed): one for seed, one in zip(study.spec["seeds"], measured)}
     else:
-        record |= {"text_sha256": digest(study.text), "length": study.spec["length"], **subjects[0].measure()}
-    record = rounded(record)
+        record |= {"text_sha256": digest(study.text), "length": study.spec["length"], **measured[0]}
+    record = rounded(record | {"processor": study.machine(), "minutes": study.minutes()})
     target = records / f"{study.name}.json"
     target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     if not study.trained:
