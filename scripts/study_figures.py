@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Draws the figures of studies from their committed records, without training anything.
 
-    scripts/study_figures.py [STUDY...] [--experiments DIR] [--out DIR]
+    scripts/study_figures.py [STUDY...] [--groups GROUP,...] [--experiments DIR] [--out DIR]
 
 STUDY: names such as encodings; without one, every study whose records (DIR/records/STUDY) keep curves. Writes OUT/STUDY.png, by
 default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are more than eight groups of runs,
-at the last step; with the curves that others published, where the study names some.
+at the last step; with the curves that others published, where the study names some. --groups: these groups of runs alone, by the
+names that the figure has for them, in OUT/STUDY_some.png.
 """
 import argparse
 import pathlib
@@ -24,13 +25,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="*", metavar="STUDY")
+    parser.add_argument("--groups", type=lambda text: text.split(","))
     parser.add_argument("--experiments", type=pathlib.Path, default=ROOT / "experiments")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     try:
         names = options.studies or records.with_curves(options.experiments)
         for name in names:
-            print(records.draw(options.experiments, name, options.out or options.experiments / "figures"))
+            print(records.draw(options.experiments, name, options.out or options.experiments / "figures", options.groups))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import yaml
+from matplotlib.ticker import LogLocator
 
 from waiver import Refused
 
@@ -21,7 +22,7 @@ NAMES = {"attention": "attention to position 0, largest head", "mean_attention":
          "norm": "residual norm relative to others", "residual_norm": "residual norm", "kurtosis": "kurtosis of the residual stream",
          "added": "attention to the added key"}
 THRESHOLDS = {"attention": 0.3, "bos_attention": 0.3, "value_ratio": 0.5, "enrichment": 3}
-LOGARITHMIC = {"risk", "kurtosis"}
+LOGARITHMIC = {"risk", "kurtosis", "value_ratio"}
 
 
 @dataclass
@@ -80,6 +81,11 @@ def finish(axis, curve: str, along: str) -> None:
     axis.set_title(NAMES.get(curve, curve), loc="left")
     if curve in LOGARITHMIC:
         getattr(axis, f"set_{along}scale")("log")
+        if curve == "value_ratio":  # within a decade or two
+            along_axis = axis.yaxis if along == "y" else axis.xaxis
+            along_axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            along_axis.set_major_formatter("{x:g}")
+            along_axis.set_minor_formatter("")
     if curve in THRESHOLDS:
         (axis.axhline if along == "y" else axis.axvline)(THRESHOLDS[curve], color=GREY, lw=0.8, ls=":")
 
@@ -136,9 +142,19 @@ def draw_last(runs: list[Run], groups: list[str], curves: list[str]):
     return figure
 
 
-def draw(experiments: pathlib.Path, name: str, out: pathlib.Path) -> pathlib.Path:
+def chosen(groups: list[str], wanted: list[str] | None) -> list[str]:
+    """Those of these labels, or all."""
+    known = dict(zip(labels(groups), groups))
+    for label in wanted or []:
+        if label not in known:
+            raise Refused(f"--groups: there is no group {label}; there are: {', '.join(known)}")
+    return [known[label] for label in wanted] if wanted else groups
+
+
+def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, wanted: list[str] | None = None) -> pathlib.Path:
+    """Writes OUT/NAME.png; of some groups alone, OUT/NAME_some.png."""
     study, runs = read_study(experiments, name)
-    groups = in_order(study, runs)
+    groups = chosen(in_order(study, runs), wanted)
     curves = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
     many = len(groups) > MOST_LINES
     figure = draw_last(runs, groups, curves) if many else draw_curves(study, runs, groups, curves, experiments)
@@ -146,7 +162,7 @@ def draw(experiments: pathlib.Path, name: str, out: pathlib.Path) -> pathlib.Pat
     shown = "dots are seeds, bars medians" if many else "thin lines are seeds, thick ones their means"
     caption(figure, f"{study['title']}\n{seeds} seeds; {shown}" if seeds > 1 else study["title"])
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{name}.png"
+    path = out / f"{name}{'_some' if wanted else ''}.png"
     check_own(path)
     figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
     plt.close(figure)

@@ -109,6 +109,9 @@ class Verdicts(unittest.TestCase):
         said = self.script("study_figures", "--out", self.at / "figures")
         self.assertEqual(said, f"{self.at / 'figures/small.png'}\n")
         self.assertGreater((self.at / "figures/small.png").stat().st_size, 5000)
+        said = self.script("study_figures", "small", "--groups", "rope", "--out", self.at / "figures")
+        self.assertEqual(said, f"{self.at / 'figures/small_some.png'}\n")
+        self.assertIn("there are: none, rope", self.script("study_figures", "small", "--groups", "alibi", status=1))
         self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
 
     def test_curves_are_those_of_the_records(self):
