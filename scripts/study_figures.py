@@ -31,6 +31,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         names = options.studies or records.with_curves(options.experiments)
+        if not names:
+            raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
             print(records.draw(options.experiments, name, options.out or options.experiments / "figures", options.groups))
     except Refused as problem:

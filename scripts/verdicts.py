@@ -11,6 +11,7 @@ import argparse
 import json
 import pathlib
 import re
+import statistics
 import sys
 
 BEGIN, END = "<!-- verdicts: begin, written by scripts/verdicts.py --write -->", "<!-- verdicts: end -->"
@@ -23,20 +24,30 @@ def refuse(sentence: str):
     sys.exit(2)
 
 
+def read_json(path: pathlib.Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        refuse(f"{path}: this is no JSON, so it is damaged. Take it from the repository again.")
+
+
 def ids_of(claim: dict) -> str:
-    """`B8` of a claim called B8-rope, or whose source begins with B8; empty where there is neither."""
-    for text in (claim["id"], claim["source"]):
-        if found := re.match(r"[BW]\d+", text):
-            return found[0]
-    return ""
+    """`B8` of a claim whose source begins with B8; empty where it names none."""
+    found = re.match(r"[BW]\d+", claim["source"])
+    return found[0] if found else ""
+
+
+def cell(text: str) -> str:
+    """Within a row of Markdown."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def number(x) -> str:
-    if not isinstance(x, (int, float)):
+    if not isinstance(x, (int, float)) or x != x:
         return {"inf": "∞", "-inf": "−∞"}.get(x, "–")
     if x == 0:
         return "0"
-    text = f"{x:.3g}" if abs(x) < 1000 else f"{x:.0f}"
+    text = f"{x:.3g}" if abs(x) < 999.5 else f"{x:.0f}"
     if "e" in text:
         return text.replace("e-0", "e-").replace("-", "−")
     text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -51,6 +62,12 @@ def effect_of(claim: dict) -> str:
     if claim["low"] == "nan":
         return "–"
     return f"{word}{number(claim['effect'])} [{number(claim['low'])}, {number(claim['high'])}]"
+
+
+def expectation(claim: dict) -> str:
+    if re.search(r"mechanism/W\d+}$", claim["measure"]) and claim["expect"] == "within 0 to 0":
+        return "supported"
+    return claim["expect"].replace("-", "−")
 
 
 def seeds_of(claim: dict) -> str:
@@ -70,14 +87,14 @@ def figure_link(experiments: pathlib.Path, name: str) -> str:
 
 def rows_of_study(experiments: pathlib.Path, claims_file: pathlib.Path) -> list[list[str]]:
     name = claims_file.parent.name
-    records = [json.loads(path.read_text()) for path in sorted(claims_file.parent.glob("*.json")) if path != claims_file]
+    records = [read_json(path) for path in sorted(claims_file.parent.glob("*.json")) if path != claims_file]
     minutes = sum(record["timing"]["seconds"] for record in records) / 60
     rows = []
-    for claim in json.loads(claims_file.read_text())["claims"]:
-        if not ids_of(claim):
+    for claim in read_json(claims_file)["claims"]:
+        if not ids_of(claim) and not claim.get("published"):
             continue
-        rows.append([ids_of(claim), claim["sentence"].replace("|", "\\|"), claim.get("published", ""),
-                     f"{effect_of(claim)}, expected {claim['expect'].replace('-', '−')}", seeds_of(claim), claim["verdict"],
+        rows.append([ids_of(claim) or "other", f"`{claim['id']}` {cell(claim['sentence'])}", cell(claim.get("published", "")),
+                     f"{effect_of(claim)}, expected {expectation(claim)}", seeds_of(claim), claim["verdict"],
                      f"[{name}]({name}.yaml)", machine_of(records), f"{minutes:.0f}", figure_link(experiments, name)])
     return rows
 
@@ -91,8 +108,16 @@ def said(value) -> str:
     return number(value) if isinstance(value, (int, float)) else str(value)
 
 
+def over_seeds(values: list) -> str:
+    """The median and range of numbers, what else is the same, or each."""
+    if len(values) > 1 and all(isinstance(value, (int, float)) for value in values):
+        return f"{number(statistics.median(values))} [{number(min(values))}, {number(max(values))}]"
+    texts = [said(value) for value in values]
+    return texts[0] if len(set(texts)) == 1 else " / ".join(texts)
+
+
 def rows_of_model(experiments: pathlib.Path, path: pathlib.Path) -> list[list[str]]:
-    record = json.loads(path.read_text())
+    record = read_json(path)
     cases = list(record["seeds"].values()) if "seeds" in record else [record]
     rows = []
     for claim in cases[0]["claims"]:
@@ -100,15 +125,15 @@ def rows_of_model(experiments: pathlib.Path, path: pathlib.Path) -> list[list[st
         verdicts = [one["verdict"] for one in found]
         verdict = "; ".join(f"{text} ({verdicts.count(text)} of {len(cases)})" if len(set(verdicts)) > 1 else text
                             for text in dict.fromkeys(verdicts))
-        shown = list(found[0].items())[1:3]
-        rows.append([claim, f"asked of {path.stem}", "", "; ".join(f"{key}: {said(value)}" for key, value in shown),
+        shown = [key for key in found[0] if key != "verdict"][:2]
+        rows.append([claim, f"asked of {path.stem}", "", "; ".join(f"{key}: {over_seeds([one[key] for one in found])}" for key in shown),
                      str(len(cases)), verdict, f"[{path.stem}](published/{path.stem}.yaml)", record.get("processor", ""),
                      str(record.get("minutes", "")), figure_link(experiments, path.stem)])
     return rows
 
 
 def order(row: list[str]) -> tuple:
-    return row[0][0], int(row[0][1:])
+    return (row[0][0], int(row[0][1:])) if row[0] != "other" else ("o", 0)
 
 
 def table(experiments: pathlib.Path) -> str:
@@ -127,7 +152,7 @@ def summary(rows: list[list[str]]) -> str:
     kinds = {"reproduced": ("reproduced", "supported"), "not reproduced": ("not reproduced", "refuted")}
     counts = {kind: sum(row[5] in words for row in rows) for kind, words in kinds.items()}
     counts["undecided"] = len(rows) - sum(counts.values())
-    ids = len({row[0] for row in rows})
+    ids = len({row[0] for row in rows} - {"other"})
     return f"{len(rows)} rows about {ids} ids: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()) + "."
 
 

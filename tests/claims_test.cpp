@@ -134,7 +134,7 @@ TEST_CASE("everything wrong with a claim is found when the study is loaded") {
        "s.yaml:5:3: claims[0].measure.series: missing; it has no default."},
       {"- {id: a, sentence: S., measure: {kind: onsat}, expect: {above: 1}}\n",
        "s.yaml:5:41: claims[0].measure: expected one of value, onset, event, lag, place, "
-       "sink_share, peak, change, "
+       "sink_share, difference, peak, change, "
        "fit "
        "or matched, found \"onsat\". Did you mean onset?"},
       {"- {id: a, sentence: S., measure: {kind: event, nam: sink}, expect: {above: 1}}\n",

@@ -94,7 +94,7 @@ TEST_CASE("a value is an entry of a series at a step, or its extreme or mean ove
            ", key: 2}, relative_to: first, step: " + step + "}";
   };
   CHECK(run.of(relative("1", "20")) == 4.0 / 6);
-  CHECK(run.of(relative("1", "first")) == 1);
+  CHECK(complaints_of(relative("1", "first")) == "step: x divided by its first row is 1 there.");
   CHECK(run.why(relative("0", "20")) == "the series is 0 at its first row.");
   CHECK(run.of("{" + kEnrichment + "}") == 6);
   CHECK(run.why("{" + kEnrichment + ", step: 25}") == "the series has no row at step 25.");
@@ -216,6 +216,18 @@ TEST_CASE("a fit over a part of the steps") {
   CHECK(fit("from: 10, give: r2") == doctest::Approx(3.5 * 3.5 / 5 / 2.75).epsilon(1e-12));
   CHECK(run.why("{kind: fit, series: train/loss, from: 1000}") ==
         "a fit needs three rows and a change.");
+}
+
+TEST_CASE("a difference is of two series, at the last row of each") {
+  HandRun run(rising());
+  run.add("eval", "loss", {0, 25}, {3, 2});
+  CHECK(run.of("{kind: difference, " + kEnrichment + ", minus: {series: eval/loss}}") == 4);
+  CHECK(run.why("{kind: difference, " + kEnrichment + ", minus: {series: train/loss}}") ==
+        "the run has no series train/loss.");
+  CHECK(complaints_of("{kind: difference, " + kEnrichment +
+                      ", minus: {series: probe/loss, at: "
+                      "{layer: 0}}}") ==
+        "minus.at.layer: probe/loss has no such axis. It is one number a row.");
 }
 
 TEST_CASE("a peak is the first step at an extreme, or what is left of it at the end") {

@@ -132,4 +132,12 @@ TEST_CASE("a damaged record is refused with its name") {
   json = parse_json(whole);
   json["measures"]["m"] = "big";
   CHECK(contains(refusal(json.dump()), "damaged"));
+  json = parse_json(whole);
+  for (const char* curves : {"5", "null", "{\"E\": 5}", "{\"E\": {\"curve\": 5}}",
+                             "{\"E\": {\"curve\": \"\", \"steps\": [1], \"values\": []}}",
+                             "{\"E\": {\"curve\": \"\", \"steps\": [\"x\"], \"values\": [1]}}"}) {
+    CAPTURE(curves);
+    json["curves"] = parse_json(curves);
+    CHECK(contains(refusal(json.dump()), "damaged"));
+  }
 }

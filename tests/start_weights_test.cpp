@@ -72,12 +72,15 @@ TEST_CASE("it has the same bits whether it was interrupted or not, and needs the
 TEST_CASE("what cannot be begun with is refused before there is a file") {
   const Started runs;
   refuses(runs.train("a", {"train.from=" + runs.at("nowhere").string()}), "is no checkpoint");
-  refuses(runs.start("a", {"model.width=32"}), "training cannot begin with");
-  refuses(runs.start("a", {"model.position=rope"}), "training cannot begin with");
+  refuses(runs.train("a", {"train.from=" + runs.at("base").string()}),
+          "is no checkpoint. It is a run: name one of its checkpoints, such as " + runs.from);
+  for (const char* other : {"model.width=32", "model.position=rope", "model.heads=4",
+                            "model.context=60", "model.mlp.kind=gelu"})
+    refuses(runs.start("a", {other}), "is of another model: it has ");
   refuses(runs.start("a", {"data.last=1"}), "training cannot begin with");  // another vocabulary
   refuses(
       run_program({"config", "check", runs.config(), "model.width=32", "train.from=" + runs.from}),
-      "training cannot begin with");
+      "is of another model");
   CHECK(!fs::exists(runs.at("a")));
   // Its own folder would be cleared first.
   refuses(runs.start("base", {"--overwrite"}), "is in the folder of this run itself");
@@ -87,4 +90,26 @@ TEST_CASE("what cannot be begun with is refused before there is a file") {
   fs::resize_file(runs.at("torn") / "model.safetensors", 200);
   refuses(runs.train("a", {"train.from=" + torn}), "training cannot begin with");
   CHECK(!fs::exists(runs.at("a")));
+}
+
+TEST_CASE("the tokens of the checkpoint are those of the data") {
+  const Runs runs;
+  const auto on = [&](const std::string& name, const std::string& text, const std::string& from) {
+    put_bytes(runs.at(name + ".txt"), text);
+    std::vector<std::string> more = {
+        "train.steps=2", "probe.snapshots=[]",
+        "data={kind: text, path: " + runs.at(name + ".txt").string() + "}"};
+    if (!from.empty()) more.push_back("train.from=" + from);
+    return runs.train(name, more);
+  };
+  std::string small, large;
+  for (int i = 0; i < 200; ++i) {
+    small += "abcdef ";
+    large += "ABCDEF ";
+  }
+  REQUIRE(on("small", small, "").status == 0);
+  const std::string from = (runs.at("small") / "checkpoints/step-00000002").string();
+  CHECK(on("again", small + small, from).status == 0);
+  refuses(on("large", large, from), "its tokens are not those of " + from);
+  CHECK(!fs::exists(runs.at("large")));
 }

@@ -33,9 +33,16 @@ class Run:
 
 
 def read_run(path: pathlib.Path) -> Run:
-    record = json.loads(path.read_text())
+    try:
+        record = json.loads(path.read_text())
+        return run_of(record)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(f"{path}: this is no record of a run, so it is damaged") from None
+
+
+def run_of(record: dict) -> Run:
     curves = {name: (np.array(curve["steps"]), np.array([math.nan if x is None else x for x in curve["values"]], float))
-              for name, curve in record.get("curves", {}).items()}
+              for name, curve in record.get("curves", {}).items() if curve["steps"]}
     return Run(record["group"], record["seed"], curves)
 
 
@@ -160,7 +167,8 @@ def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, wanted: list[s
     figure = draw_last(runs, groups, curves) if many else draw_curves(study, runs, groups, curves, experiments)
     seeds = len({run.seed for run in runs})
     shown = "dots are seeds, bars medians" if many else "thin lines are seeds, thick ones their means"
-    caption(figure, f"{study['title']}\n{seeds} seeds; {shown}" if seeds > 1 else study["title"])
+    title = study.get("title", name)
+    caption(figure, f"{title}\n{seeds} seeds; {shown}" if seeds > 1 else title)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}{'_some' if wanted else ''}.png"
     check_own(path)

@@ -30,10 +30,16 @@ def w18(arms: Arms, ways: dict, claim: dict) -> dict:
             "layers that need it": needed}
 
 
+def recovery(losses: dict, name: str) -> float:
+    """How much of what a window loses is left to it; NaN where it loses nothing."""
+    lost = losses["window"] - losses["full"]
+    return (losses["window"] - losses[name]) / lost if lost else float("nan")
+
+
 def b14(cache: dict, claim: dict) -> dict:
     """With the first position kept, a cache that evicts loses little: how much of the loss it recovers."""
     losses = cache["first"]
-    recovered = (losses["window"] - losses["kept"]) / (losses["window"] - losses["full"])
+    recovered = recovery(losses, "kept")
     return {"verdict": undecided(recovered >= claim["recovery"], recovered < claim["refuted_below"]), "recovered": recovered,
             "perplexity, all keys": float(np.exp(losses["full"])), "evicting": float(np.exp(losses["window"])),
             "first kept": float(np.exp(losses["kept"]))}
@@ -42,12 +48,9 @@ def b14(cache: dict, claim: dict) -> dict:
 def w13(cache: dict, claim: dict) -> dict:
     """A cache must keep a waiver, not position 0: how much of what the window loses the first position recovers, the texts' own
     waivers of each band alone, and other positions."""
-    def recovery(losses: dict, name: str) -> float:
-        return (losses["window"] - losses[name]) / (losses["window"] - losses["full"])
-    secondary = cache.get("secondary", {})
-    bands = {band: recovery(losses, "waiver") for band, losses in secondary.items()}
+    bands = {band: recovery(losses, "waiver") for band, losses in cache["secondary"].items()}
     waivers = [recovery(cache["first"], "kept"), *bands.values()]
-    other = max(recovery(losses, "random") for losses in (cache["first"], *secondary.values()))
+    other = max(recovery(losses, "random") for losses in (cache["first"], *cache["secondary"].values()))
     return {"verdict": undecided(min(waivers) >= claim["recovery"] and other < claim["random"],
                                  max(waivers) < claim["recovery"] or other >= claim["random"]),
             "first position": waivers[0], "a text's own waiver, by band": bands, "at random": other}

@@ -13,7 +13,7 @@ INTERVENTIONS = ROOT / "experiments/interventions"
 KEYS = {"model": str, "trained": str, "from": dict, "first": str, "last": str, "length": int, "sequences": int, "other": int, "secondary": int,
         "cache": dict, "steps": list, "taken_out": list, "blocks": bool, "set": list, "seeds": list, "seed_keys": list, "waiver": dict, "claims": dict}
 WAIVER = {"attention", "enrichment", "value_ratio"}
-CLAIMS = {"B14": ({"recovery", "refuted_below"}, {"cache"}), "W13": ({"recovery", "random"}, {"cache"}), "W17": ({"heads", "refuted_below", "follow"}, set()),
+CLAIMS = {"B14": ({"recovery", "refuted_below"}, {"cache"}), "W13": ({"recovery", "random"}, {"cache", "secondary"}), "W17": ({"heads", "refuted_below", "follow"}, set()),
           "W18": ({"suffices", "needed", "gone"}, set()), "B34": ({"texts", "refuted_below", "weak_share", "weak"}, set()),
           "B35": ({"cosine", "texts", "spearman", "refuted_below"}, set()), "B36": ({"stays", "refuted_below"}, {"first"}),
           "B37": ({"factor", "refuted_below"}, {"taken_out"}), "B38": ({"attention", "refuted_below"}, {"first", "last"}), "B32": ({"way", "follow", "refuted_below"}, set())}
@@ -52,9 +52,13 @@ def complaints(spec) -> list[str]:
     wrong += [f"{key}: missing" for key in needed if key not in spec]
     if wrong:
         return wrong
+    wrong += only_with(spec)
     wrong += differences(spec["waiver"], WAIVER, "waiver")
     wrong += differences(spec["cache"], {"window"}, "cache") if "cache" in spec else []
     wrong += differences(spec["from"], {"trained", "set"}, "from") if "from" in spec else []
+    for where, block, key, kind in (("cache", "cache", "window", int), ("from", "from", "trained", str), ("from", "from", "set", list)):
+        value = spec.get(block, {}).get(key)
+        wrong += [f"{where}.{key}: expected {kind.__name__}, found {value!r}"] if value is not None and type(value) is not kind else []
     for name, thresholds in spec["claims"].items():
         if name not in CLAIMS:
             wrong.append(f"claims.{name}: unknown claim; known are {', '.join(CLAIMS)}")
@@ -62,6 +66,17 @@ def complaints(spec) -> list[str]:
         wanted, rests_on = CLAIMS[name]
         wrong += differences(thresholds, wanted, f"claims.{name}")
         wrong += [f"claims.{name}: rests on {key}, which the study lacks" for key in sorted(rests_on - set(spec))]
+        if name == "B32" and isinstance(thresholds, dict) and thresholds.get("way") not in ("encoding", "content"):
+            wrong.append(f"claims.B32.way: expected encoding or content, found {thresholds.get('way')!r}")
+    return wrong
+
+
+def only_with(spec: dict) -> list[str]:
+    """What does not go together, and empty lists."""
+    wrong = [f"{key}: only models that are trained here have it" for key in ("from", "steps", "set", "seeds", "seed_keys")
+             if key in spec and "trained" not in spec]
+    wrong += [f"{key}: the list is empty" for key in ("seeds", "steps") if spec.get(key) == []]
+    wrong += [f"steps: expected whole numbers, found {step!r}" for step in spec.get("steps", []) if type(step) is not int or step < 0]
     return wrong
 
 

@@ -7,7 +7,7 @@ import yaml
 from published_study import claims
 from published_study.effects import BOTH_GONE, WAYS, Arms, Elements, blocks_of, by_role, mechanism_of, runs, ways_of
 from published_study.eviction import Eviction
-from published_study.steps import INTERVENTIONS, run
+from published_study.steps import INTERVENTIONS, refuse, run
 
 FEW = 16  # sequences, where every layer is taken out in turn
 
@@ -89,7 +89,10 @@ class Subject:
         """Which way suffices and which is needed at checkpoints of the training."""
         found = {}
         for step in self.spec["steps"]:
-            then = Subject(self.study, self.model / f"checkpoints/step-{step:08}", self.data, f"{self.suffix}-step-{step}")
+            checkpoint = self.model / f"checkpoints/step-{step:08}"
+            if not checkpoint.exists():
+                refuse(f"{checkpoint}: there is no such checkpoint. Name the step in train.checkpoint.at of `set`.")
+            then = Subject(self.study, checkpoint, self.data, f"{self.suffix}-step-{step}")
             arms = then.arms("arms", INTERVENTIONS / "crossed.yaml")
             ways = ways_of(arms)
             found[str(step)] = {"share of heads": float(arms.natural_heads().mean()), "ways": ways,

@@ -29,6 +29,8 @@ def layers_where(values: list, holds) -> str:
 
 def alone(case: dict, way: str) -> str:
     """Where a way suffices by itself; where nothing tells it from a further way, the layers that hide it."""
+    if "W18" not in case["claims"]:
+        return "–"
     layers = [layer in case["claims"]["W18"]["suffices alone in"][way] for layer in range(len(case["gone"]))]
     hidden = layers_where(case["gone"], lambda left: left >= 0.5)
     return runs(layers) or (f"cannot be told ({hidden})" if hidden != "none" else "none")
@@ -67,20 +69,20 @@ def rows_of(record: dict) -> list[str]:
     claims = [case["claims"] for case in all_cases]
     return [
         alike([layers_where(case["waivers"], lambda share: share > 0) for case in all_cases]),
-        spread([claim["W17"]["share of heads"] for claim in claims]),
+        spread([claim.get("W17", {}).get("share of heads") for claim in claims]),
         " / ".join(spread(way(name, "follow")) for name in ("position id", "token", "mask")),
         alike([alone(case, "position id") for case in all_cases]),
         alike([alone(case, "token") for case in all_cases]),
         alike([layers_where(values, lambda share: share >= 0.5) for values in way("mask", "suffices")]),
         " / ".join(alike([layers_where(values, lambda share: share < 0.2) for values in way(name, "without")])
                    for name in ("position id", "token")),
-        spread([claim["W18"]["left where both are gone"] for claim in claims]),
+        spread([claim.get("W18", {}).get("left where both are gone") for claim in claims]),
         alike([case["mechanism"]["selected by"] for case in all_cases]),
         hypotheses(all_cases),
         alike([writers(case) for case in all_cases]),
         alike([secondary(case) for case in all_cases]),
-        alike([claim["W17"]["verdict"] for claim in claims]),
-        alike([claim["W18"]["verdict"] for claim in claims])]
+        alike([claim.get("W17", {}).get("verdict", "–") for claim in claims]),
+        alike([claim.get("W18", {}).get("verdict", "–") for claim in claims])]
 
 
 HEADINGS = ["layers with a waiver", "share of all heads that have one", "α that follows the position id / the token / a self-only row",

@@ -8,12 +8,12 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/json.h"
-#include "run/start_weights.h"
 
 namespace waiver {
 namespace {
 
 constexpr char kRunFormat[] = "waiver run 1";
+constexpr char kStartKey[] = "train.from";
 
 Json as_json(const DataRecord& record) {
   Json files = Json::array();
@@ -59,12 +59,6 @@ std::string described(const DataFile& file) {
 
 DataRecord DataRecord::of(const Dataset& data) { return {data.files(), data.words()}; }
 
-DataRecord DataRecord::of(const Config& config, const Dataset& data) {
-  DataRecord record = of(data);
-  if (const auto start = start_file(config)) record.files.push_back(*start);
-  return record;
-}
-
 DataRecord DataRecord::parse(const std::string& json, const std::string& where) {
   return parsed(json, where, from_json);
 }
@@ -94,10 +88,12 @@ void check_same_data(const DataRecord& before, const DataRecord& now,
     const std::string found = is ? described(*is) : "no such file";
     const std::string hint =
         was.key.empty() ? "Use the program that trained it."
-                        : fmt::format(
-                              "Put that file back, or name other data with {}=FILE when inspecting "
-                              "a trained model: tokens are then matched by their strings.",
-                              was.key);
+        : was.key == kStartKey
+            ? "Put that file back: a run goes on with what it began with."
+            : fmt::format(
+                  "Put that file back, or name other data with {}=FILE when inspecting "
+                  "a trained model: tokens are then matched by their strings.",
+                  was.key);
     throw UsageError(was.key.empty() ? where : was.key,
                      fmt::format("{} is not what {} was trained on: that had {}, this has {}",
                                  is ? is->path : was.path, where, described(was), found),

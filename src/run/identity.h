@@ -17,8 +17,6 @@ struct DataRecord {
 
   /// REQUIRES: `data` is open.
   static DataRecord of(const Dataset& data);
-  /// With the weights that a run of this config begins with (run/start_weights.h).
-  static DataRecord of(const Config& config, const Dataset& data);
   /// {files: [{key, path, bytes, sha256}], tokens: [text, …]}; `where` is for error messages.
   static DataRecord parse(const std::string& json, const std::string& where);
   std::string to_json() const;

@@ -383,7 +383,7 @@ void train_run(const Config& config, const RunPlan& plan) {
   const MemoryUse memory = require_memory(config, *data);
   check_start_elsewhere(config, plan.directory);
   check_start(config, *data);
-  const DataRecord record = DataRecord::of(config, *data);
+  const DataRecord record = record_of(config, *data);
   RunDirectory directory = [&] {
     const Uninterrupted whole;
     return RunDirectory(plan, config, record);

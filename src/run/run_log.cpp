@@ -125,6 +125,19 @@ Log new_log(const std::filesystem::path& path, const Config& config, const Datas
 
 namespace {
 
+// A run that goes on logs what an older version of the program may not have known.
+void check_mechanism(const Log& log, const Config& config) {
+  if (config.probe.every == 0 || config.probe.mechanism.empty()) return;
+  for (const SeriesSpec& spec : mechanism_series())
+    if (!log.has(spec.group, spec.name))
+      throw UsageError(
+          log.path().string(),
+          fmt::format("it was begun by an older version of this program, and lacks the "
+                      "series {}/{}",
+                      spec.group, spec.name),
+          "Finish the run with that version, or --overwrite it.");
+}
+
 // What the entries of the axes of roles are called.
 void name_roles(Log& log, const Dataset& data) {
   const auto name = [&](const std::string& axis, const std::vector<std::string>& names) {
@@ -198,7 +211,10 @@ Log::Row row_of(const std::vector<std::pair<std::string, double>>& numbers) {
 RunLog::RunLog(const std::filesystem::path& path, const Config& config, const Prober& prober,
                const LogStart& start)
     : log_(begin(path, config, prober.data(), start, other_unit_)) {
-  if (start.step > 0) return;
+  if (start.step > 0) {
+    check_mechanism(log_, config);
+    return;
+  }
   for (const SeriesSpec& spec : training_series(*config.train.objective)) log_.define(spec);
   if (config.probe.every == 0) return;
   define_probe(log_, prober);

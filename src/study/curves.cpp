@@ -93,6 +93,19 @@ Json curves_of(std::span<const KeptCurve> curves, const RunLogs& run) {
   return out;
 }
 
+Json checked_curves(const Json& curves) {
+  for (const auto& [name, curve] : curves.get<std::map<std::string, Json>>()) {
+    curve.at("curve").get<std::string>();
+    for (const char* part : {"steps", "values"})
+      for (const Json& x : curve.at(part).get<std::vector<Json>>())
+        if (!x.is_null()) x.get<double>();
+    if (curve.at("steps").size() != curve.at("values").size())
+      curve.at("steps").at(
+          std::max(curve.at("steps").size(), curve.at("values").size()));  // throws
+  }
+  return curves;
+}
+
 bool has_curves(const Json& kept, std::span<const KeptCurve> curves, const Config& config) {
   return std::ranges::all_of(curves, [&](const KeptCurve& curve) {
     if (refusal(curve, config)) return true;

@@ -35,6 +35,9 @@ void check_curves(std::span<const KeptCurve> curves, std::span<const Config* con
 Json curves_of(std::span<const KeptCurve> curves, const RunLogs& run);
 inline constexpr int64_t kCurveRows = 40;
 
+/// The same from a record. Throws Json::exception where it is something else.
+Json checked_curves(const Json& curves);
+
 /// Whether these are of the curves that a study asks for, by their definitions.
 bool has_curves(const Json& kept, std::span<const KeptCurve> curves, const Config& config);
 

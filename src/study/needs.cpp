@@ -16,7 +16,7 @@ namespace waiver {
 RunNeeds RunNeeds::of(const StudyRun& run) {
   const auto data = open_training_data(run.config);
   check_start(run.config, *data);
-  const DataRecord record = DataRecord::of(run.config, *data);
+  const DataRecord record = record_of(run.config, *data);
   return {record, RunDigests::of(run.config, record), require_memory(run.config, *data)};
 }
 

@@ -108,7 +108,7 @@ class PublishedBlock {
     const std::string key = "published.columns." + entry.name;
     if (!find_choice(kOurs, entry.name) && std::ranges::find(kept_, entry.name) == kept_.end()) {
       complaints_.add(entry.place, key, "no such curve is shown or kept",
-                      nearest_choice(kOurs, entry.name));
+                      nearest_known(entry.name));
       return nullptr;
     }
     const auto found = std::ranges::find(rows[0], entry.value.scalar);
@@ -137,6 +137,12 @@ class PublishedBlock {
       values.push_back(value);
     }
     return {{"steps", steps}, {"values", values}};
+  }
+
+  std::string nearest_known(const std::string& name) const {
+    std::vector<Choice> known(std::begin(kOurs), std::end(kOurs));
+    for (const std::string& kept : kept_) known.push_back({kept, ""});
+    return nearest_choice(known, name);
   }
 
   const Node& block_;

@@ -202,7 +202,7 @@ RunRecord RunRecord::read(const fs::path& file) try {
   if (const Json& events = json.at("events"); !events.is_null())
     record.events = events_from(events, event_kinds(config.probe));
   record.measures = measurements_of(json.at("measures"));
-  record.curves = json.value("curves", Json::object());
+  record.curves = checked_curves(json.value("curves", Json::object()));
   record.seconds = json.at("timing").at("seconds");
   return record;
 } catch (const Json::exception&) {

@@ -47,8 +47,8 @@ struct RunRecord {
   std::string recorded_by;     // the code that wrote this record
   std::optional<RunEvents> events;
   Measurements measures;
-  Json curves;         // as by curves_of
-  double seconds = 0;  // of training, since it was last resumed
+  Json curves = Json::object();  // as by curves_of
+  double seconds = 0;            // of training, since it was last resumed
 
   /// From the folder of a finished run.
   static RunRecord of(const Study& study, const StudyRun& run, const RunDigests& digests,

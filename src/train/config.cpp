@@ -60,8 +60,9 @@ void TrainConfig::visit(FieldVisitor& v) {
           freeze);
   v.field({"from",
            "a checkpoint whose weights training begins with, in place of initial ones, relative to "
-           "the working directory: RUN/checkpoints/step-…; \"\": none. It has the same "
-           "parameters, and its optimizer's state is not taken over"},
+           "the working directory: RUN/checkpoints/step-…; \"\": none. Its model is "
+           "the same but for mask, precision and dropout, its tokens are the data's, and its "
+           "optimizer's state is not taken over"},
           from);
   v.field({"log_every", "steps between rows of /train", at_least(1)}, log_every);
   v.field({"eval", "validation"}, eval);

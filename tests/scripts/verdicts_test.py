@@ -76,7 +76,7 @@ class Verdicts(unittest.TestCase):
         cells = [cell.strip() for cell in first.replace("\\|", "/").split("|")[1:-1]]
         self.assertEqual(len(cells), rule.count("---"))
         claim = json.loads((self.swept / "claims.json").read_text())["claims"][0]
-        self.assertEqual(cells[:3], ["B8", "The risk is lower with RoPE / than without.", "1.5 to .5 [S]"])
+        self.assertEqual(cells[:3], ["B8", "`B8-falls` The risk is lower with RoPE / than without.", "1.5 to .5 [S]"])
         self.assertEqual(cells[3], f"Δ {verdicts.number(claim['effect'])} [{verdicts.number(claim['low'])}, "
                                    f"{verdicts.number(claim['high'])}], expected below −100")
         self.assertEqual(cells[4:7], ["3", "not reproduced", "[small](small.yaml)"])
@@ -98,7 +98,7 @@ class Verdicts(unittest.TestCase):
 
     def test_numbers_are_short(self):
         for x, text in ((0.25, ".25"), (-0.5, "−.5"), (12.345, "12.3"), (0, "0"), (1e-6, "1e−6"), (340.0, "340"), (12345.6, "12346"),
-                        ("inf", "∞"), ("nan", "–"), (100.0, "100"), (10, "10")):
+                        ("inf", "∞"), ("nan", "–"), (100.0, "100"), (10, "10"), (999.6, "1000"), (float("nan"), "–")):
             self.assertEqual(verdicts.number(x), text)
 
     def test_the_committed_table_is_that_of_the_records(self):

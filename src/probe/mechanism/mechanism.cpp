@@ -181,9 +181,11 @@ std::string_view to_text(SelectedBy what) {
 
 FollowRates follow_rates(Subject& s) {
   const auto rate_of = [&](const std::vector<HeadIndex>& heads,
-                           const std::vector<std::string>& what) {
+                           const std::vector<std::string>& what,
+                           std::vector<double>* costs = nullptr) {
     return s.over_others({make_edit(what, "swap", {"waiver", "other"})},
                          [&](const Key& other, const Pass& pass) {
+                           if (costs) costs->push_back(pass.loss - s.natural.loss);
                            const double before = s.received(s.natural, heads, other),
                                         own = s.received(s.natural, heads, s.waiver);
                            return (s.received(pass, heads, other) - before) / (own - before);
@@ -197,10 +199,10 @@ FollowRates follow_rates(Subject& s) {
   const std::string effective = point_name(0, Point::effective);
   FollowRates out{rate({encoding}), rate(s.content()), rate(both), NAN, NAN};
   if (!has_effective_encoding(s.passes.config())) return out;
-  if (!later.empty()) out.effective = rate_of(later, {effective});
-  out.moved =
-      s.over_others({make_edit({effective}, "swap", {"waiver", "other"})},
-                    [&](const Key&, const Pass& pass) { return pass.loss - s.natural.loss; });
+  std::vector<double> costs;
+  const double rate_of_effective = rate_of(later.empty() ? s.heads : later, {effective}, &costs);
+  if (!later.empty()) out.effective = rate_of_effective;
+  out.moved = median(costs);
   return out;
 }
 

@@ -12,6 +12,7 @@ namespace waiver {
   KIND(Measure, lag)        \
   KIND(Measure, place)      \
   KIND(Measure, sink_share) \
+  KIND(Measure, difference) \
   KIND(Measure, peak)       \
   KIND(Measure, change)     \
   KIND(Measure, fit)        \

@@ -35,6 +35,8 @@ class Value : public Measure {
       complain("step",
                fmt::format("expected last, first, a number, max, min or mean, found \"{}\"", step_),
                "");
+    if (step_ == "first" && relative_to_ == RelativeTo::first)
+      complain("step", "x divided by its first row is 1 there", "");
     if (number && *number > config.train.steps)
       complain("step", fmt::format("the runs end at step {}", config.train.steps), "");
     else if (const int64_t every = config.train.eval.every; number && series_.group() == "eval" &&
@@ -53,7 +55,9 @@ class Value : public Measure {
     auto [steps, values] = series_.of(run);
     if (relative_to_ == RelativeTo::first) {
       const double first = values.front();
-      if (first == 0) throw Undefined("the series is 0 at its first row");
+      if (first == 0 || std::isnan(first))
+        throw Undefined(
+            fmt::format("the series is {} at its first row", first == 0 ? "0" : "undefined"));
       for (double& x : values) x /= first;
     }
     if (step_ == "last") return values.back();
