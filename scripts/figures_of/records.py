@@ -88,7 +88,7 @@ def finish(axis, curve: str, along: str) -> None:
     axis.set_title(NAMES.get(curve, curve), loc="left")
     if curve in LOGARITHMIC:
         getattr(axis, f"set_{along}scale")("log")
-        if curve == "value_ratio":  # within a decade or two
+        if curve != "risk":  # within a decade or two
             along_axis = axis.yaxis if along == "y" else axis.xaxis
             along_axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             along_axis.set_major_formatter("{x:g}")
