@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/tensor.h"
 #include "data/wrapped/padded.h"
+#include "data/wrapped/shortened.h"
 #include "probe/mechanism/mechanism.h"
 #include "probe/probe_batch.h"
 #include "train/trainer.h"
@@ -116,6 +117,11 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
          "Every part of a batch has batch / accumulate sequences."});
   if (const std::string reason = train.optimizer->refuse(); !reason.empty())
     out.push_back({"train.optimizer", reason, ""});
+  if (config.probe_tokens() < 2 || config.probe_tokens() > config.model.context)
+    out.push_back({"probe.context",
+                   fmt::format("{} is not between 2 and model.context ({})", config.probe.context,
+                               config.model.context),
+                   "A probe looks at the first tokens of a sequence; 0: at all."});
   if (config.probe.every == 0 && !config.probe.snapshots.empty())
     out.push_back({"probe.snapshots", "there are none without probes (probe.every is 0)",
                    "Write snapshots: []."});
@@ -123,7 +129,8 @@ std::vector<ModelConfig::Misfit> misfits(const Config& config) {
     out.push_back({"probe.mechanism", "it is not asked without probes (probe.every is 0)",
                    "Write mechanism: []."});
   if (!config.probe.mechanism.empty())
-    if (const std::string reason = refuse_mechanism(config.model); !reason.empty())
+    if (const std::string reason = refuse_mechanism(config.model, config.probe_tokens());
+        !reason.empty())
       out.push_back({"probe.mechanism", reason, "Write mechanism: []."});
   return out;
 }
@@ -145,10 +152,23 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
                                  context, prefix));
 }
 
+// Whether a probe's shorter sequences have something to predict: the first stands for all.
+void check_short_probe(const Config& config, const Dataset& data) {
+  if (!data.has(Split::validation)) return;
+  Batch first;
+  first.resize(data.padding() < 0 ? 1 : 16, config.probe_tokens());
+  data.batch(0, Split::probe, 0, first);
+  if (count_targets(first.targets) == 0)
+    throw UsageError("probe.context",
+                     fmt::format("nothing is predicted in the first {} tokens of a sequence",
+                                 config.probe.context),
+                     "Raise it; 0: all of them.");
+}
+
 // Whether padding leaves enough of the probe batch.
 void check_probe(const Config& config, const Dataset& data) {
   if (data.padding() < 0) return;
-  const int64_t T = config.model.context;
+  const int64_t T = config.probe_tokens();
   const Batch batch =
       probe_batch(data, static_cast<uint64_t>(config.seed.data), config.probe.batch, T);
   const std::vector<int32_t>& tokens = batch.whole.empty() ? batch.inputs : batch.whole;
@@ -251,6 +271,10 @@ std::unique_ptr<Dataset> open_data(const Config& config, std::vector<std::string
     data = with_padding(std::move(data), static_cast<int32_t>(mask.padding()));
   data = config.train.objective->apply(std::move(data), mask.prefix());
   check_targets(*data, config.model.context, mask.prefix());
+  if (config.probe.context > 0) {
+    data = with_short_probes(std::move(data), config.model.context);
+    check_short_probe(config, *data);
+  }
   return data;
 } catch (const UsageError& problem) {
   throw_placed(config, problem);

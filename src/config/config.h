@@ -34,6 +34,8 @@ struct Config {
   std::shared_ptr<const Node> source;  // what it was read from, with places; null if nothing
   std::string original;                // the text of its own file, without bases and overrides
 
+  /// The tokens of a probe sequence.
+  int64_t probe_tokens() const { return probe.tokens(model.context); }
   void visit(FieldVisitor& v);
 };
 

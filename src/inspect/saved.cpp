@@ -78,12 +78,13 @@ Config changed(const Found& found, std::vector<std::string> overrides) {
 void put_in_place(SavedModel& saved, const Found& found, const Config& trained,
                   std::vector<std::string> overrides, const Reading& reading, ChosenTokens chosen) {
   const int64_t count = chosen.tokens.sequences(), T = chosen.tokens.length;
-  for (const char* key : {"model.context=", "probe.batch="})
+  for (const char* key : {"model.context=", "probe.batch=", "probe.context="})
     for (const std::string& override : overrides)
       if (override.starts_with(key))
         throw UsageError(override, chosen.from + " says how many tokens there are", "Omit it.");
   overrides.push_back(fmt::format("model.context={}", T));
   overrides.push_back(fmt::format("probe.batch={}", count));
+  overrides.push_back("probe.context=0");
   overrides.push_back("probe.mechanism=[]");  // which may need longer sequences
   try {
     saved.config = changed(found, overrides);
@@ -128,6 +129,11 @@ SavedModel open_saved(const std::string& path, const std::vector<std::string>& o
     put_in_place(saved, found, trained, overrides, reading, choose(saved.config, *saved.data));
   } else {
     if (reading.needs_data()) require_validation(*saved.data);
+    // Whatever is looked at has as many tokens as in the run's own probes.
+    if (reading.needs_data() && !reading.validates) {
+      saved.config.model.context = saved.config.probe_tokens();
+      saved.config.probe.context = 0;
+    }
     require_memory(saved, reading);
   }
   return saved;

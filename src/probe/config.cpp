@@ -22,6 +22,11 @@ void ProbeConfig::visit(FieldVisitor& v) {
        at_least(0)},
       mechanism);
   v.field({"batch", "sequences in the fixed probe batch", between(1, 1 << 16)}, batch);
+  v.field({"context",
+           "how many tokens of each are looked at, its first ones (Gu et al., 2410.10781, whose "
+           "sink rate is of 64); 0: all, model.context",
+           at_least(0)},
+          context);
   v.field({"sink_threshold",
            "ε of the sink rate (Gu et al., 2410.10781: 0.3), and of the onset of attention to the "
            "first token in the summary",

@@ -26,10 +26,12 @@ struct ProbeConfig {
   int64_t every = 10;
   std::vector<int64_t> first = {0, 1, 2, 4, 8};
   std::vector<int64_t> snapshots = kSnapshots, mechanism = {};
-  int64_t batch = 16;
+  int64_t batch = 16, context = 0;
   double sink_threshold = 0.3;
   WaiverThresholds waiver;
 
+  /// The tokens of a probe sequence, given those that the model is trained with.
+  int64_t tokens(int64_t trained) const { return context == 0 ? trained : context; }
   /// Whether a run of so many steps probes at this one, and whether it keeps attention maps there:
   /// with the default of snapshots also at the last.
   bool due(int64_t step, int64_t steps) const;

@@ -45,7 +45,7 @@ std::vector<float> effective_encodings(const Transformer& model, std::span<const
                                        std::span<const int64_t> lengths,
                                        std::span<const float> features) {
   const ModelConfig& config = model.config();
-  const int64_t T = config.context, C = config.width, batch = std::ssize(lengths);
+  const int64_t C = config.width, batch = std::ssize(lengths), T = std::ssize(sequences) / batch;
   const auto contents =
       static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), int64_t{0}));
   std::vector<double> sums(T * C, 0.0);

@@ -6,7 +6,7 @@
 
 namespace waiver {
 
-/// The effective encodings of a model [context, C]: what each position adds to the residual stream
+/// The effective encodings of a model [T, C]: what each position adds to the residual stream
 /// after the first block, directly and through its MLP (2604.14722). For position p it is
 ///   e_p = mean over contents c of h(c, p) − the mean of these over all p,
 /// h the stream after the first block with attention's part left out, and c the tokens of the

@@ -50,9 +50,9 @@ class Rehearsed : public Capture {
   bool gradients_;
 };
 
-// What one pass over `rows` sequences takes.
-int64_t pass_bytes(const Transformer& model, int64_t rows, Purpose purpose, bool gradients) {
-  const int64_t T = model.config().context;
+// What one pass over `rows` sequences of T tokens takes.
+int64_t pass_bytes(const Transformer& model, int64_t rows, int64_t T, Purpose purpose,
+                   bool gradients) {
   const auto count = static_cast<size_t>(Shape{rows, T}.size());
   Arena given, arena;
   const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
@@ -68,14 +68,15 @@ int64_t pass_bytes(const Transformer& model, int64_t rows, Purpose purpose, bool
 // Numbers of a series in one row of the log.
 int64_t row_size(const SeriesSpec& series, const ModelConfig& m, const Dataset& data,
                  const ProbeConfig& config) {
+  const int64_t T = config.tokens(m.context);
   const std::map<std::string, int64_t> extents = {
       {"layer", m.layers},
       {"query_role", std::ssize(query_role_names(data))},
       {"key_role", std::ssize(key_role_names(data))},
       {"head", m.heads},
-      {"position", m.context},
-      {"query", m.context},
-      {"key", m.context},
+      {"position", T},
+      {"query", T},
+      {"key", T},
       {"sequence", config.batch},
       {"added", m.added_keys()},
       {"event", std::ssize(event_kinds(config))}};
@@ -119,7 +120,7 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
                          When which) {
   ProbeMemory out;
   const ModelConfig& m = model.config();
-  const int64_t rows = Prober::part_size(m, config.batch);
+  const int64_t rows = Prober::part_size(m, config.batch), T = config.tokens(m.context);
   bool gradients = false;
   for (const RegisteredMetric& entry : metrics()) {
     if (entry.when > which) continue;
@@ -131,13 +132,13 @@ ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const Pr
       out.row += row_size(series, m, data, config) * static_cast<int64_t>(sizeof(float));
   }
   if (data.mask_token() >= 0)
-    out.pass = std::max(pass_bytes(model, rows, {true, false}, false),
-                        pass_bytes(model, rows, {false, true}, gradients));
+    out.pass = std::max(pass_bytes(model, rows, T, {true, false}, false),
+                        pass_bytes(model, rows, T, {false, true}, gradients));
   else
-    out.pass = pass_bytes(model, rows, {}, gradients);
+    out.pass = pass_bytes(model, rows, T, {}, gradients);
   if (gradients) out.gradients = std::ssize(model.parameters().grads()) * sizeof(float);
   if (!config.snapshots.empty()) {
-    out.map = 2 * Shape{m.layers, m.heads, m.context, m.context, sizeof(float)}.size();
+    out.map = 2 * Shape{m.layers, m.heads, T, T, sizeof(float)}.size();
     out.maps = out.map;
   }
   return out;
@@ -148,7 +149,7 @@ int64_t mechanism_memory(const Transformer& model, const Dataset& data, const Pr
   // α and E for each query role and r_V of every key of every sequence: as measured, in the natural
   // pass and in an edited one; and the values of donors.
   const int64_t numbers = 2 * std::ssize(query_role_names(data)) + 1;
-  const int64_t keys = Shape{m.layers, m.heads, config.batch, m.context}.size();
+  const int64_t keys = Shape{m.layers, m.heads, config.batch, config.tokens(m.context)}.size();
   const int64_t kept = Shape{3, keys, numbers, sizeof(double)}.size();
   std::vector<EditConfig> edits(2);
   edits[0].at = {in_every_block(Point::attn_v)};

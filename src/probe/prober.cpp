@@ -144,12 +144,12 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
                uint64_t seed, When metrics, const ProbeTokens& tokens)
     : model_(model), data_(data), config_(config) {
   const ModelConfig& m = model.config();
-  batch_ = probe_batch(data, seed, config.batch, m.context, tokens);
+  const int64_t T = config.tokens(m.context);
+  batch_ = probe_batch(data, seed, config.batch, T, tokens);
   for (int64_t b = 0; b < config.batch; ++b)
-    lengths_.push_back(data.length(&sequences()[b * m.context], m.context));
-  context_ = {
-      &model,       &data,          m.layers, m.heads, m.context, m.width, m.channels_per_head(),
-      config.batch, m.added_keys(), config};
+    lengths_.push_back(data.length(&sequences()[b * T], T));
+  context_ = {&model,       &data,          m.layers, m.heads, T, m.width, m.channels_per_head(),
+              config.batch, m.added_keys(), config};
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when > metrics) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;

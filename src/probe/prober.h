@@ -13,7 +13,8 @@
 
 namespace waiver {
 
-/// Measures metrics on a fixed batch of the dataset's probe split. Uses its own memory and changes
+/// Measures metrics on a fixed batch of the dataset's probe split, of config.tokens(context) tokens
+/// each. Uses its own memory and changes
 /// neither the model nor the training. Where the data masks tokens (masked_token), what happens in
 /// the blocks is measured on the unmasked sequences, so that every query is the token that its role
 /// refers to, and losses and risks on the same sequences with tokens masked. Padding is no part of
@@ -58,6 +59,8 @@ class Prober {
   static std::vector<SeriesSpec> snapshot_series();
   Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
   const Dataset& data() const { return data_; }
+  /// Of a probe sequence, T.
+  int64_t tokens() const { return context_.tokens; }
   /// The memory of its passes.
   const Arena& arena() const { return arena_; }
   /// How many of the queries of all probe sequences see key k, including its own: a share, [layer,

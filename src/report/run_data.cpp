@@ -95,7 +95,7 @@ void add_selection(Json& out, const Config& config, const Story& story, const Ru
     out["selected_by"] = selected_by_text(*run.selection);
     out["selection_of"] = fmt::format("{}, step {}", run.selection->key, run.selection->step);
   } else if (story.has_waiver() && run.state.empty() && run.looked_at.empty() &&
-             refuse_mechanism(config.model).empty()) {
+             refuse_mechanism(config.model, config.probe_tokens()).empty()) {
     out["ask"] = fmt::format("waiver probe {} --mechanism --all-checkpoints",
                              shell_word(run.folder.string()));
   }

@@ -100,11 +100,12 @@ std::vector<SeriesSpec> training_series(const Objective& objective) {
 
 Log::Axes log_axes(const Config& config, const Dataset& data) {
   const ModelConfig& m = config.model;
+  const int64_t T = config.probe_tokens();
   Log::Axes axes = {{"layer", m.layers},
                     {"head", m.heads},
-                    {"position", m.context},
-                    {"query", m.context},
-                    {"key", m.context},
+                    {"position", T},
+                    {"query", T},
+                    {"key", T},
                     {"event", std::ssize(event_kinds(config.probe))},
                     {"query_role", std::ssize(query_role_names(data))},
                     {"key_role", std::ssize(key_role_names(data))}};

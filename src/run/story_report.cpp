@@ -83,7 +83,7 @@ std::string key_of(const Story& s) {
 }
 
 std::string selection_text(const Story& story, const std::optional<Selection>& known,
-                           const ModelConfig& model, const std::string& run, bool finished) {
+                           const Config& config, const std::string& run, bool finished) {
   if (known) {
     std::string text = "Selected by: " + selected_by_text(*known);
     const bool elsewhere = known->key != key_of(story), earlier = known->step < story.steps.back();
@@ -91,7 +91,9 @@ std::string selection_text(const Story& story, const std::optional<Selection>& k
     if (earlier) text += fmt::format(", at step {}", known->step);
     return text + "\n";
   }
-  if (!finished || !story.has_waiver() || !refuse_mechanism(model).empty()) return "";
+  if (!finished || !story.has_waiver() ||
+      !refuse_mechanism(config.model, config.probe_tokens()).empty())
+    return "";
   return fmt::format("What selects it: waiver probe {} --mechanism --all-checkpoints\n", run);
 }
 
@@ -105,7 +107,7 @@ std::string story_report(const Log& log, const std::filesystem::path& folder,
   std::string text;
   if (const auto story = story_of(log, config.probe)) {
     text = folded(sentence_of(*story), width) + "\n" + plot_of(*story, width) + "\n" +
-           selection_text(*story, selection, config.model, run, finished);
+           selection_text(*story, selection, config, run, finished);
   } else {
     text = folded(sentence_without_story(log, config.probe), width) + "\n";
   }

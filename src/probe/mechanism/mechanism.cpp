@@ -206,10 +206,9 @@ FollowRates follow_rates(Subject& s) {
   return out;
 }
 
-std::string refuse_mechanism(const ModelConfig& model) {
+std::string refuse_mechanism(const ModelConfig& model, int64_t T) {
   if (static_cast<int64_t>(model.attention.absent.size()) == model.layers)
     return "no layer has attention to be selected by";
-  const int64_t T = model.context;
   std::vector<int64_t> viewers(T + 1, 0), own(T, 0);
   for (int64_t i = 0; i < T; ++i)
     for (const KeyRange& keys : model.attention.mask->visible(i, T).ranges()) {
@@ -238,7 +237,7 @@ void refuse_shortest(int64_t tokens) {
 
 Mechanism find_mechanism(const Transformer& model, Prober& prober,
                          const WaiverThresholds& thresholds) {
-  if (const std::string reason = refuse_mechanism(model.config()); !reason.empty())
+  if (const std::string reason = refuse_mechanism(model.config(), prober.tokens()); !reason.empty())
     throw UsageError("model.attention", reason,
                      "The mechanism tests need two keys that many queries see.");
   Passes passes(model, prober);

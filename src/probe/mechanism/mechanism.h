@@ -105,8 +105,9 @@ Mechanism find_mechanism(const Transformer& model, Prober& prober,
 
 FollowRates follow_rates(Subject& subject);
 
-/// Why the mechanism of such a model cannot be asked for, or an empty string.
-std::string refuse_mechanism(const ModelConfig& model);
+/// Why the mechanism of such a model cannot be asked for on sequences of T tokens, or an empty
+/// string.
+std::string refuse_mechanism(const ModelConfig& model, int64_t T);
 /// Throws the UsageError that the shortest sequence of the probe batch, which has this many tokens,
 /// has too few of them.
 [[noreturn]] void refuse_shortest(int64_t tokens);

@@ -35,7 +35,7 @@ class Passes {
 
   const ModelConfig& config() const { return model_.config(); }
   const Dataset& data() const { return prober_.data(); }
-  int64_t tokens() const { return model_.config().context; }
+  int64_t tokens() const { return prober_.tokens(); }
   int64_t sequences() const { return std::ssize(prober_.sequences()) / tokens(); }
   /// Every head of every block that has attention.
   std::vector<HeadIndex> all_heads() const;
