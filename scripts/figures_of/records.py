@@ -73,11 +73,15 @@ def in_order(study: dict, runs: list[Run]) -> list[str]:
     return sorted({run.group for run in runs}, key=place)
 
 
+def key_of(groups: list[str]) -> str:
+    """The one key that differs, as position.kind; empty where there are several or names."""
+    keys = {group.split("=")[0] for group in groups}
+    return keys.pop() if len(keys) == 1 and all(group.count("=") == 1 for group in groups) and len(groups) > 1 else ""
+
+
 def labels(groups: list[str]) -> list[str]:
     """Without the key, where one key alone differs: `rope` for position.kind=rope."""
-    keys = {group.split("=")[0] for group in groups}
-    alone = len(keys) == 1 and all(group.count("=") == 1 for group in groups) and len(groups) > 1
-    return [plain(group.split("=")[-1] if alone else group) for group in groups]
+    return [plain(group.split("=")[-1] if key_of(groups) else group) for group in groups]
 
 
 def of_group(runs: list[Run], group: str, curve: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -127,9 +131,9 @@ def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[st
         finish(axis, curve, "y")
     handles = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels())}
     if len(groups) > MOST_WITHIN:
-        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left")
+        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=key_of(groups) or None)
     elif len(handles) > 1:
-        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8)
+        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8, title=key_of(groups) or None)
     return figure
 
 
