@@ -130,9 +130,8 @@ TEST_CASE("every bad config is refused with its place, its key, what is allowed,
        "none, found "
        "\"rellu\". Did you mean relu?"},
       {"model: {init: {kind: gpt, std: 0.1}}\n",
-       "a.yaml:1:22: model.init.kind: expected one of fan_in, gpt2 or normal, found \"gpt\". Did "
-       "you mean "
-       "gpt2?"},
+       "a.yaml:1:22: model.init.kind: expected one of fan_in, torch, gpt2 or normal, found "
+       "\"gpt\". Did you mean gpt2?"},
       {"model: {attention: {mask: casual}}\n",
        "a.yaml:1:27: model.attention.mask: expected one of causal or bidirectional, found "
        "\"casual\". Did you mean causal?"},

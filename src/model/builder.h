@@ -9,7 +9,7 @@
 namespace waiver {
 
 /// How weights are initialised.
-enum class InitKind { fan_in, gpt2, normal };
+enum class InitKind { fan_in, torch, gpt2, normal };
 std::span<const Choice> words(InitKind);
 
 struct InitConfig {
@@ -17,7 +17,9 @@ struct InitConfig {
   double std = 0.02;
 
   void visit(FieldVisitor& v);
-  double embedding_std() const { return kind == InitKind::fan_in ? 1.0 : std; }
+  /// Embeddings are N(0, 1), matrices U(±1/√fan_in).
+  bool by_fan_in() const { return kind == InitKind::fan_in || kind == InitKind::torch; }
+  double embedding_std() const { return by_fan_in() ? 1.0 : std; }
 };
 
 /// The parameters of y = x W + b; without a bias, `bias` is null.

@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "core/random.h"
+#include "core/rehearsal.h"
 #include "core/threads.h"
+#include "model/torch_random.h"
 
 namespace waiver {
 namespace {
@@ -20,6 +22,36 @@ double initial(const Init& init, const Random& random, int64_t i, double scale) 
       return scale * (2.0 * random.uniform(i) - 1.0);
   }
   return scale;
+}
+
+// The columns of one matrix within [in, ·], drawn as its transpose.
+void fill_columns(TorchRandom& random, const Tensor& w, int64_t begin, int64_t count, float limit) {
+  std::vector<float> drawn(w.dim(0) * count);
+  random.uniform(drawn, limit);
+  for (int64_t o = 0; o < count; ++o)
+    for (int64_t i = 0; i < w.dim(0); ++i) w.row(i)[begin + o] = drawn[o * w.dim(0) + i];
+}
+
+void fill_in_order(Parameter& p, TorchRandom& random) {
+  if (rehearsing()) return;
+  const Tensor& w = p.variable.value;
+  const std::span<float> all(w.data, static_cast<size_t>(w.size()));
+  const int64_t columns = p.shape[-1];
+  if (p.init.kind == Init::Kind::constant) {
+    std::ranges::fill(all, static_cast<float>(p.init.scale));
+  } else if (p.init.kind == Init::Kind::normal) {
+    random.normal(all);
+    for (int64_t i = 0; i < w.size(); ++i)
+      all[i] *= static_cast<float>(p.init.scale_of_row(i / columns));
+  } else if (!p.is_matrix()) {
+    random.uniform(all, static_cast<float>(p.init.scale));
+  } else {
+    int64_t begin = 0;
+    for (const int64_t count : p.parts.empty() ? std::vector{columns} : p.parts) {
+      fill_columns(random, w, begin, count, static_cast<float>(p.init.scale));
+      begin += count;
+    }
+  }
 }
 
 void fill(Parameter& p, uint64_t seed) {
@@ -57,15 +89,16 @@ const Constant& ParameterSet::add_constant(std::string name, const Shape& shape,
   return constants_.back();
 }
 
-void ParameterSet::allocate(uint64_t seed) {
+void ParameterSet::allocate(uint64_t seed, DrawOrder order) {
   int64_t total = 0;
   for (const Parameter& p : parameters_) total = Shape{total + padded(p.shape.size())}.size();
   values_ = arena_.zeros({total});
   grads_ = arena_.zeros({total});
   int64_t at = 0;
+  TorchRandom stream(seed);
   for (Parameter& p : parameters_) {
     p.variable = {{values_.data + at, p.shape}, {grads_.data + at, p.shape}};
-    fill(p, seed);
+    order == DrawOrder::in_order ? fill_in_order(p, stream) : fill(p, seed);
     at += padded(p.shape.size());
   }
 }

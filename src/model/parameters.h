@@ -31,6 +31,11 @@ struct Init {
   }
 };
 
+/// by_name: every parameter has numbers of its own, whatever else there is. in_order: they are one
+/// stream, as PyTorch's are (model/torch_random.h); a matrix [in, out] takes them as [out, in], and
+/// one after another where several lie side by side in it.
+enum class DrawOrder { by_name, in_order };
+
 struct Parameter {
   std::string name;  // plain, e.g. blocks.0.attn.qkv.weight
   Shape shape;
@@ -61,7 +66,7 @@ class ParameterSet {
   /// Declares a constant, every number of which is `value`; the reference stays valid.
   const Constant& add_constant(std::string name, const Shape& shape, float value);
   /// Gives every parameter its memory and its initial values.
-  void allocate(uint64_t seed);
+  void allocate(uint64_t seed, DrawOrder order = DrawOrder::by_name);
   /// Removes the gradients of the parameters whose names match, so that no op computes them and no
   /// optimizer updates these weights; returns how many match. `*` stands for any characters.
   /// REQUIRES: called after `allocate`.

@@ -128,7 +128,8 @@ Transformer::Transformer(const ModelConfig& config, int64_t vocabulary, uint64_t
   if (config_.norm.place != NormPlace::post && config_.norm.final)
     final_ = build_norm(builder, config_, "final.norm");
   if (config_.gives_logits()) build_output(builder);
-  parameters_.allocate(seed);
+  parameters_.allocate(
+      seed, config_.init.kind == InitKind::torch ? DrawOrder::in_order : DrawOrder::by_name);
 }
 
 void Transformer::build_output(Builder& builder) {
