@@ -133,7 +133,7 @@ def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[st
     if len(groups) > MOST_WITHIN:
         axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=key_of(groups) or None)
     elif len(handles) > 1:
-        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8, title=key_of(groups) or None)
+        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8)
     return figure
 
 
