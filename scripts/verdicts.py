@@ -71,7 +71,10 @@ def expectation(claim: dict) -> str:
 
 
 def seeds_of(claim: dict) -> str:
-    return str(len(set(claim["seeds"])))
+    """How many have a number; of how many, where some have none."""
+    every = set(claim["seeds"])
+    found = {seed for seed, value in zip(claim["seeds"], claim["each"]) if value != "nan"}
+    return str(len(every)) if found == every else f"{len(found)} of {len(every)}"
 
 
 def machine_of(records: list[dict]) -> str:

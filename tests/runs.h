@@ -49,6 +49,12 @@ class Runs {
   TemporaryFolder folder_;
 };
 
+inline void refuses(const Ended& ended, const std::string& text) {
+  INFO(ended.output);
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.output, text));
+}
+
 // The numbers of every weight at the last step, by name.
 inline std::map<std::string, std::vector<float>> weights(const std::filesystem::path& run,
                                                          int64_t step = 60) {

@@ -23,12 +23,6 @@ struct Started : Runs {
   }
 };
 
-void refuses(const Ended& ended, const std::string& text) {
-  INFO(ended.output);
-  CHECK(ended.status == 2);
-  CHECK(contains(ended.output, text));
-}
-
 }  // namespace
 
 TEST_CASE("a run begins with the weights that it is given, and with a fresh optimizer") {

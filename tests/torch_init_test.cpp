@@ -1,6 +1,8 @@
 // Weights as PyTorch draws them: model.init.kind torch.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "data/dataset.h"
 #include "model/torch_random.h"
 #include "probe/prober.h"
@@ -11,6 +13,16 @@ namespace {
 
 // PyTorch's logarithms and cosines round in their own way.
 doctest::Approx about(double x) { return doctest::Approx(x).epsilon(1e-6); }
+
+ModelConfig one_block(int64_t width, int64_t context) {
+  ModelConfig m;
+  m.layers = m.heads = 1;
+  m.width = width;
+  m.context = context;
+  m.mlp.width = 4 * width;
+  m.init.kind = InitKind::torch;
+  return m;
+}
 
 }  // namespace
 
@@ -44,14 +56,7 @@ TEST_CASE("the numbers are those of PyTorch 2.13") {
 }
 
 TEST_CASE("a model takes them in the order of its weights, each matrix as its transpose") {
-  ModelConfig m;
-  m.layers = 1;
-  m.heads = 1;
-  m.width = 16;
-  m.context = 8;
-  m.mlp.width = 32;
-  m.init.kind = InitKind::torch;
-  const Transformer model(m, 11, 42);
+  const Transformer model(one_block(16, 8), 11, 42);
   TorchRandom random(42);
   std::vector<float> tokens(11 * 16), positions(8 * 16), q(16 * 16), k(16 * 16), v(16 * 16);
   random.normal(tokens);
@@ -77,13 +82,7 @@ TEST_CASE("a model takes them in the order of its weights, each matrix as its tr
 TEST_CASE("the exact model of seed 42 begins where the published run began") {
   // ‖v‖ of the first token at step 0 in the authors' own trajectory (Guo et al., 2410.13835).
   constexpr double kPublished = 9.041964530944824;
-  ModelConfig m;
-  m.layers = 1;
-  m.heads = 1;
-  m.width = 256;
-  m.context = 256;
-  m.mlp.width = 1024;
-  m.init.kind = InitKind::torch;
+  const ModelConfig m = one_block(256, 256);
   auto data = Kind<Dataset>("bigram_backcopy").make();
   data->open(m.context);
   const Transformer model(m, 67, 42);

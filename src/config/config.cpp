@@ -152,17 +152,19 @@ void check_targets(const Dataset& data, int64_t context, int64_t prefix) {
                                  context, prefix));
 }
 
-// Whether a probe's shorter sequences have something to predict: the first stands for all.
+// Whether the shorter sequences of probes have something to predict. Which tokens are masked
+// differs from one to the next, so all of them are looked at.
 void check_short_probe(const Config& config, const Dataset& data) {
   if (!data.has(Split::validation)) return;
-  Batch first;
-  first.resize(data.padding() < 0 ? 1 : 16, config.probe_tokens());
-  data.batch(0, Split::probe, 0, first);
-  if (count_targets(first.targets) == 0)
-    throw UsageError("probe.context",
-                     fmt::format("nothing is predicted in the first {} tokens of a sequence",
-                                 config.probe.context),
-                     "Raise it; 0: all of them.");
+  Batch all;
+  all.resize(config.probe.batch, config.probe_tokens());
+  data.batch(static_cast<uint64_t>(config.seed.data), Split::probe, 0, all);
+  if (count_targets(all.targets) == 0)
+    throw UsageError(
+        "probe.context",
+        fmt::format("nothing is predicted in the first {} tokens of the probe's sequences",
+                    config.probe.context),
+        "Raise it; 0: all of them.");
 }
 
 // Whether padding leaves enough of the probe batch.

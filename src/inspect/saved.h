@@ -33,14 +33,15 @@ struct ChosenTokens {
 using ChooseTokens = std::function<ChosenTokens(const Config&, const Dataset&)>;
 
 /// Opens a checkpoint folder, or the newest checkpoint of a run directory. Overrides change its
-/// config; a shorter model.context takes the first rows of a position table. Throws Error where the
-/// checkpoint is missing or damaged, where the context is longer than the encoding allows, and
-/// where the data's files are not those that the model learned from, unless the overrides name them
-/// (data.path=FILE): tokens are then matched by their strings. Throws UsageError before anything is
-/// computed where its intended use needs data and there is none, and where it cannot fit into
-/// memory. With a choice, model.context and probe.batch are those of the chosen sequences, which
-/// are then all that the data gives; throws UsageError, naming where they come from, where the
-/// model does not take so many tokens.
+/// config; a shorter model.context takes the first rows of a position table. What is measured, but
+/// for validation, is what the run's probes look at: model.context becomes probe.context where
+/// there is one. Throws Error where the checkpoint is missing or damaged, where the context is
+/// longer than the encoding allows, and where the data's files are not those that the model learned
+/// from, unless the overrides name them (data.path=FILE): tokens are then matched by their strings.
+/// Throws UsageError before anything is computed where its intended use needs data and there is
+/// none, and where it cannot fit into memory. With a choice, model.context and probe.batch are
+/// those of the chosen sequences, which are then all that the data gives; throws UsageError, naming
+/// where they come from, where the model does not take so many tokens.
 SavedModel open_saved(const std::string& path, const std::vector<std::string>& overrides,
                       const Reading& reading, const ChooseTokens& choose = {});
 /// Determines anew how much memory an open one takes, now that it is known better what for. Throws

@@ -25,7 +25,7 @@ void box_muller(float* x) {
 float TorchRandom::next() { return static_cast<float>(words_() & 0xffffff) * 0x1p-24f; }
 
 void TorchRandom::uniform(std::span<float> out, float limit) {
-  for (float& x : out) x = next() * (limit - -limit) - limit;
+  for (float& x : out) x = next() * (2 * limit) - limit;
 }
 
 void TorchRandom::normal(std::span<float> out) {
