@@ -85,6 +85,11 @@ class Verdicts(unittest.TestCase):
         self.assertIn("| 6 of 6 runs, expected above 0 |", second)
         self.assertEqual(rest, ["", "2 rows about 2 ids: 1 reproduced, 1 not reproduced, 0 undecided."])
 
+    def test_seeds_are_those_that_have_a_number(self):
+        for seeds, each, text in (([0, 1, 2], [0.5, 0, "inf"], "3"), ([0, 1, 2], [0.5, "nan", "nan"], "1 of 3"),
+                                  ([0, 1, 0, 1], [1, "nan", 2, 3], "2"), ([0, 1], ["nan", "nan"], "0 of 2")):
+            self.assertEqual(verdicts.seeds_of({"seeds": seeds, "each": each}), text)
+
     def test_the_readme_has_the_table_or_is_told_of(self):
         readme = self.at / "README.md"
         readme.write_text("Before.\n")
