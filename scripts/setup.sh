@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(cmake ninja-build g++ git libdnnl-dev libhdf5-dev zlib1g-dev libssl-dev libyaml-cpp-dev
-          doctest-dev libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev libcpp-httplib-dev pkgconf node-d3
+          doctest-dev libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev libcpp-httplib-dev pkgconf node-d3 libopenmpi-dev openmpi-bin
           hdf5-tools python3-h5py python3-matplotlib python3-yaml clang-format chromium chromium-driver python3-selenium)
 
 explain() {
@@ -12,9 +12,9 @@ explain() {
 $1
 Waiver needs: CMake 3.22, Ninja, a C++20 compiler with OpenMP, git, and the development files of
 oneDNN (2.x or 3.x), HDF5 (C, with its high-level library), zlib, OpenSSL, yaml-cpp, doctest, CLI11, fmt,
-nlohmann-json and Eigen 3; for the page D3 (node-d3) and cpp-httplib; h5dump and h5diff for some tests, and for those of
-the page Chromium with its driver and Selenium; for the figures Python 3 with h5py, matplotlib and yaml; for the format
-of the sources clang-format 14.
+nlohmann-json and Eigen 3; for the page D3 (node-d3) and cpp-httplib; to train with several processes Open MPI;
+h5dump and h5diff for some tests, and for those of the page Chromium with its driver and Selenium; for the figures
+Python 3 with h5py, matplotlib and yaml; for the format of the sources clang-format 14.
 On Debian 12:
   apt-get install ${packages[*]}
 TEXT

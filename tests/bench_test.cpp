@@ -10,6 +10,7 @@
 #include "autograd/profile.h"
 #include "config/config.h"
 #include "core/threads.h"
+#include "model/flops.h"
 #include "program.h"
 #include "temporary.h"
 
@@ -42,25 +43,29 @@ nlohmann::json result_of(const BenchResult& result) {
 
 }  // namespace
 
+namespace {
+double useful_flops(const Workload& w) { return useful_flops_per_token(w.model, w.vocabulary); }
+}  // namespace
+
 TEST_CASE("useful FLOPs count every product of a training step once") {
   // small: 4 blocks of 256·768 + 256·256 + 2·256·1024 weights, 256·256 at the output; attention
   // 6·4·256·256.
   const Workload small = find_workloads("small").front();
-  CHECK(useful_flops_per_token(small) == 6.0 * (4 * 786432 + 65536) + 1572864);
-  CHECK(useful_flops_per_token(small) == 20840448);
+  CHECK(useful_flops(small) == 6.0 * (4 * 786432 + 65536) + 1572864);
+  CHECK(useful_flops(small) == 20840448);
   // bb: 196608 + 65536 + 524288 weights, 256·67 at the output; attention 6·256·256.
-  CHECK(useful_flops_per_token(find_workloads("bb").front()) == 5214720);
+  CHECK(useful_flops(find_workloads("bb").front()) == 5214720);
   // A gate's matrices count: 4 blocks of one gate per head, per channel, and per pair of a head's.
   Workload w = small;
   for (const auto& [gate, weights] :
        {std::pair{"head", 256 * 4}, {"output", 256 * 256}, {"value", 4 * 64 * 64}}) {
     w.model.attention.gate.set(gate);
-    CHECK(useful_flops_per_token(w) == 20840448 + 6.0 * 4 * weights);
+    CHECK(useful_flops(w) == 20840448 + 6.0 * 4 * weights);
   }
   // Two sink tokens: 258 rows of 256 in the blocks, and two keys more for each query.
   w = small;
   w.model.sink_tokens = 2;
-  CHECK(useful_flops_per_token(w) ==
+  CHECK(useful_flops(w) ==
         doctest::Approx(6.0 * (4 * 786432 * 258.0 / 256 + 65536 + 4 * 256 * (256 + 4))));
 }
 

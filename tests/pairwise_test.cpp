@@ -137,5 +137,15 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("computing blocks anew in backward changes no bit of a gradient, whatever is switched") {
+  const OneThread one;
+  for (const Edits& edits : covering().configs) {
+    INFO(text_of(edits));
+    Pair kept(with(kSmall, edits), noisy_problem()), anew(with(kSmall, edits), noisy_problem());
+    const std::vector<float> all = gradients_of(kept);
+    CHECK(gradients_of(anew, [](Tape& tape) { tape.let_recompute(); }) == all);
+  }
+}
+
 }  // namespace
 }  // namespace waiver::reference

@@ -62,6 +62,19 @@ TEST_CASE("runs killed by SIGKILL at random moments resume to the same bits") {
   CHECK(finished >= 1);
 }
 
+TEST_CASE("a run goes on with recompute or without, to the same bits") {
+  const Runs runs;
+  REQUIRE(runs.train("kept").status == 0);
+  REQUIRE(runs.train("anew", {"train.recompute=true"}).status == 0);
+  check_same(runs.at("kept"), runs.at("anew"));
+  REQUIRE(runs.train("both", {"train.schedule=constant", "train.steps=20"}).status == 0);
+  REQUIRE(
+      runs.train("both", {"train.schedule=constant", "train.recompute=true", "--resume"}).status ==
+      0);
+  REQUIRE(runs.train("one", {"train.schedule=constant"}).status == 0);
+  CHECK(weights(runs.at("both")) == weights(runs.at("one")));
+}
+
 TEST_CASE("a run is never overwritten unasked, and resumes only with its own config") {
   const Runs runs;
   REQUIRE(runs.train("run").status == 0);
@@ -121,8 +134,8 @@ TEST_CASE("bad usage and bad configs exit with 2 and create nothing") {
   CHECK(runs.train("bad", {"--thread", "2"}).output.ends_with("See waiver train --help.\n"));
   CHECK(run_program({"dance"}).status == 2);
   CHECK(run_program({}).status == 2);
-  for (const char* verb :
-       {"train", "sweep", "eval", "intervene", "sample", "show", "config", "bench", "doctor"})
+  for (const char* verb : {"train", "sweep", "eval", "intervene", "sample", "show", "config",
+                           "plan", "bench", "doctor"})
     CHECK(run_program({verb, "--help"}).status == 0);
 }
 

@@ -4,15 +4,34 @@
 
 namespace waiver {
 
-BatchParts::BatchParts(int64_t rows, int64_t sequences) {
-  sequences_ = sequences > 0 && rows > 0 && rows % sequences == 0 ? sequences : 1;
-  length_ = rows / sequences_;
-  while (count_ < kMost && 2 * count_ <= sequences_) count_ *= 2;
-  if (sequences_ == 1)
+int64_t BatchShare::sequence(int64_t part) const {
+  return part * sequences / BatchParts::count_of(sequences);
+}
+
+int64_t BatchParts::count_of(int64_t sequences) {
+  int64_t count = 1;
+  while (count < kMost && 2 * count <= sequences) count *= 2;
+  return count;
+}
+
+BatchParts::BatchParts(int64_t rows, int64_t sequences, const BatchShare& given) {
+  BatchShare share = given;
+  if (sequences < 1 || rows < 1 || rows % sequences != 0) sequences = 1, share = {};
+  if (share.count == 0) share = {sequences, 0, count_of(sequences)};
+  length_ = rows / sequences;
+  count_ = share.count;
+  whole_count_ = count_of(share.sequences);
+  if (share.sequences == 1)
     tile_rows_ = std::clamp<int64_t>(rows / TileLoops::kMany / 16 * 16, 16, kRows);
-  for (int64_t part = 0; part < count_; ++part)
-    first_tile_[part + 1] =
-        first_tile_[part] + (row(part + 1) - row(part) + tile_rows_ - 1) / tile_rows_;
+  const auto tiles = [&](int64_t part) {
+    const int64_t length = (share.sequence(part + 1) - share.sequence(part)) * length_;
+    return (length + tile_rows_ - 1) / tile_rows_;
+  };
+  for (int64_t part = 0; part < whole_count_; ++part) whole_tiles_ += tiles(part);
+  for (int64_t part = 0; part < count_; ++part) {
+    sequence_[part + 1] = share.sequence(share.first + part + 1) - share.sequence(share.first);
+    first_tile_[part + 1] = first_tile_[part] + tiles(share.first + part);
+  }
 }
 
 BatchParts::Rows BatchParts::tile(int64_t index) const {

@@ -5,6 +5,7 @@
 
 #include "autograd/batch_parts.h"
 #include "autograd/profile.h"
+#include "autograd/uses.h"
 #include "core/arena.h"
 #include "core/rounded.h"
 #include "core/tensor.h"
@@ -43,6 +44,12 @@ class Tape {
   explicit Tape(Arena& arena, bool recording = true, Profile* profile = nullptr)
       : arena_(arena), recording_(recording), profile_(profile) {}
 
+  /// An empty tape with the settings of another, in the same arena.
+  Tape(const Tape& like, bool recording) : Tape(like) {
+    recording_ = recording;
+    last_ = nullptr;
+  }
+
   Arena& arena() { return arena_; }
   bool recording() const { return recording_; }
 
@@ -50,9 +57,22 @@ class Tape {
   Precision precision() const { return precision_; }
   void set_precision(Precision precision) { precision_ = precision; }
 
-  /// The number of sequences in the batch, and so how sums over the rows of a batch are cut.
-  void set_sequences(int64_t count) { sequences_ = count; }
-  BatchParts parts(int64_t rows) const { return {rows, sequences_}; }
+  /// The number of sequences that rows hold, and which share of a batch they are; so how sums over
+  /// the rows of a batch are cut.
+  void set_sequences(int64_t count, const BatchShare& share = {}) {
+    sequences_ = count;
+    share_ = share;
+  }
+  BatchParts parts(int64_t rows) const { return parts(rows, sequences_); }
+  BatchParts parts(int64_t rows, int64_t sequences) const { return {rows, sequences, share_}; }
+
+  /// From now on every use of a parameter adds its gradient by itself. REQUIRES: `uses` outlives
+  /// the tape.
+  void separate(Uses& uses) { uses_ = &uses; }
+  /// What an op in backward adds a parameter's gradient to, all of it once. REQUIRES: it wants one.
+  Tensor gradient_of(const Variable& parameter) const {
+    return uses_ ? uses_->next(parameter.grad) : parameter.grad;
+  }
 
   /// An uninitialised value; its gradient is untouched, and absent unless the tape is recording.
   Variable variable(const Shape& shape) {
@@ -81,6 +101,11 @@ class Tape {
   /// From now on every variable has a gradient of its own, which stays until the arena is reset.
   void keep_gradients() { keeps_gradients_ = true; }
 
+  /// From now on blocks keep nothing but their outputs for backward, which computes the rest anew
+  /// (recompute.h).
+  void let_recompute() { recomputes_ = true; }
+  bool recomputes() const { return recomputes_; }
+
   /// Adds `backward`, which reads the gradient of `output` and adds to those of the op's inputs;
   /// it is skipped where no gradient has reached `output`, nor `other`, a second one. REQUIRES: the
   /// op has computed its values.
@@ -98,7 +123,11 @@ class Tape {
   /// Sets the gradient of the scalar `loss` to `seed` and runs the record in reverse.
   void backward(const Variable& loss, float seed = 1.0f) {
     loss.grad.data[0] = seed;
-    loss.first_gradient();
+    backward_from(loss);
+  }
+  /// The same from an output of any shape, whose gradient is set already.
+  void backward_from(const Variable& output) {
+    output.first_gradient();
     for (Node* node = last_; node; node = node->previous) {
       if (!node->untouched || !*node->untouched || (node->other && !*node->other))
         node->call(node->closure);
@@ -116,11 +145,13 @@ class Tape {
     Node* previous;
   };
   Arena& arena_;
-  bool recording_, keeps_gradients_ = false, edited_ = false;
+  bool recording_, keeps_gradients_ = false, edited_ = false, recomputes_ = false;
   Profile* profile_;
+  Uses* uses_ = nullptr;
   Node* last_ = nullptr;
   Precision precision_ = Precision::float32;
   int64_t sequences_ = 1;
+  BatchShare share_;
 };
 
 }  // namespace waiver

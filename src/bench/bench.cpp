@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/statistics/order.h"
 #include "core/threads.h"
+#include "model/flops.h"
 #include "probe/prober.h"
 #include "train/trainer.h"
 
@@ -76,7 +77,8 @@ class Bench {
     r.steps_per_round = steps_per_round_;
     r.ms_per_step = median(steps_);
     r.tokens_per_second = 1000.0 * static_cast<double>(workload_.tokens()) / r.ms_per_step;
-    r.useful_gflops = r.tokens_per_second * useful_flops_per_token(workload_) * 1e-9;
+    r.useful_gflops =
+        r.tokens_per_second * useful_flops_per_token(workload_.model, workload_.vocabulary) * 1e-9;
     r.peak_gflops = median(peaks_);
     r.share_of_peak = r.useful_gflops / r.peak_gflops;
     add_memory(r);
@@ -209,32 +211,33 @@ Json to_json(const BenchResult::Torch& torch) {
 
 Json to_json(const BenchResult& r) {
   const ModelConfig& m = r.workload.model;
-  Json out = {{"workload", r.workload.name},
-              {"setting", r.workload.setting},
-              {"precision", std::string(word(m.precision))},
-              {"layers", m.layers},
-              {"heads", m.heads},
-              {"width", m.width},
-              {"mlp_width", m.mlp.width},
-              {"context", m.context},
-              {"vocabulary", r.workload.vocabulary},
-              {"batch", r.workload.train.batch},
-              {"threads", r.threads},
-              {"rounds", r.rounds},
-              {"steps_per_round", r.steps_per_round},
-              {"ms_per_step", r.ms_per_step},
-              {"tokens_per_second", r.tokens_per_second},
-              {"useful_flops_per_token", useful_flops_per_token(r.workload)},
-              {"useful_gflops", r.useful_gflops},
-              {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
-              {"peak_gflops", r.peak_gflops},
-              {"share_of_peak", r.share_of_peak},
-              {"serial_share", r.serial_share},
-              {"few_tiles_share", r.few_tiles_share},
-              {"parameter_bytes", r.parameter_bytes},
-              {"optimizer_bytes", r.optimizer_bytes},
-              {"arena_bytes", r.arena_bytes},
-              {"peak_resident_bytes", r.peak_resident_bytes}};
+  Json out = {
+      {"workload", r.workload.name},
+      {"setting", r.workload.setting},
+      {"precision", std::string(word(m.precision))},
+      {"layers", m.layers},
+      {"heads", m.heads},
+      {"width", m.width},
+      {"mlp_width", m.mlp.width},
+      {"context", m.context},
+      {"vocabulary", r.workload.vocabulary},
+      {"batch", r.workload.train.batch},
+      {"threads", r.threads},
+      {"rounds", r.rounds},
+      {"steps_per_round", r.steps_per_round},
+      {"ms_per_step", r.ms_per_step},
+      {"tokens_per_second", r.tokens_per_second},
+      {"useful_flops_per_token", useful_flops_per_token(r.workload.model, r.workload.vocabulary)},
+      {"useful_gflops", r.useful_gflops},
+      {"picoseconds_per_useful_flop", 1000.0 / r.useful_gflops},
+      {"peak_gflops", r.peak_gflops},
+      {"share_of_peak", r.share_of_peak},
+      {"serial_share", r.serial_share},
+      {"few_tiles_share", r.few_tiles_share},
+      {"parameter_bytes", r.parameter_bytes},
+      {"optimizer_bytes", r.optimizer_bytes},
+      {"arena_bytes", r.arena_bytes},
+      {"peak_resident_bytes", r.peak_resident_bytes}};
   for (const BenchRow& row : r.rows)
     out["rows"].push_back({{"name", row.name},
                            {"forward_ms", row.forward_ms},

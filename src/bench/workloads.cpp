@@ -99,18 +99,6 @@ std::vector<Workload> find_workloads(const std::string& name) {
   return out;
 }
 
-double useful_flops_per_token(const Workload& workload) {
-  const ModelConfig& m = workload.model;
-  const int64_t H = m.heads, K = m.key_heads(), D = m.channels_per_head();
-  const int64_t block = m.width * (2 * H + 2 * K) * D +
-                        m.attention.gate->products({H, D, m.width}) +
-                        m.mlp.kind->products() * m.width * m.mlp.width;
-  const double rows = 1.0 + static_cast<double>(m.sink_tokens) / static_cast<double>(m.context);
-  const double products = rows * static_cast<double>(m.layers * block) +
-                          static_cast<double>(m.width * workload.vocabulary);
-  return 6.0 * (products + static_cast<double>(m.layers * (m.context + 2 * m.sink_tokens) * H * D));
-}
-
 std::unique_ptr<Dataset> workload_data(const Workload& workload) {
   std::unique_ptr<Dataset> data =
       workload.backcopy

@@ -36,14 +36,6 @@ Workload plain_workload();
 /// registries of model and optimizer, and for their options.
 std::vector<Workload> switch_workloads();
 
-/// Floating-point operations that one token's training step requires mathematically:
-///   6 · (parameters in matrix products, the output's included) + 6 · layers · T · width,
-/// a multiplication and an addition for each weight, three times (forward, the inputs' gradient,
-/// the weights' gradient); attention counts the half of its products that a causal mask shows. R
-/// sink tokens go through the blocks too, and every query sees them: (T + R) / T times the weights
-/// of blocks, and T + 2R instead of T.
-double useful_flops_per_token(const Workload& workload);
-
 /// Opened data for a workload.
 std::unique_ptr<Dataset> workload_data(const Workload& workload);
 

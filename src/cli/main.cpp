@@ -12,6 +12,7 @@
 #include "core/files/files.h"
 #include "core/memory.h"
 #include "core/output.h"
+#include "core/ranks/agree.h"
 #include "core/signals.h"
 #include "core/stop.h"
 #include "core/threads.h"
@@ -46,6 +47,7 @@ void add_verbs(waiver::Verb& program) {
   waiver::add_import(program);
   waiver::add_export(program);
   waiver::add_config(program);
+  waiver::add_plan(program);
   waiver::add_bench(program);
   waiver::add_doctor(program);
   waiver::add_completion(program);
@@ -71,6 +73,8 @@ int main(int argc, char** argv) {
     return fail(waiver::Stopped::kStatus, stopped.what());
   } catch (const waiver::Error& error) {
     return fail(static_cast<int>(error.kind()), error.what());
+  } catch (const waiver::EndedElsewhere& ended) {
+    return ended.status;
   } catch (const std::exception& error) {
     return fail(1, waiver::sentence_of(error));
   }

@@ -1,9 +1,11 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/join.h"
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/verbs.h"
+#include "core/ranks/agree.h"
 #include "run/run.h"
 #include "study/study.h"
 
@@ -16,13 +18,17 @@ struct TrainCall {
 };
 
 void train(const TrainCall& options) {
+  const std::unique_ptr<Ranks> ranks = join_ranks();
   RunPlan plan = options.plan;
   const std::string& path = options.target.path;
   plan.overrides = options.target.overrides;
-  require_file(path);
-  const Config config = load_config(path, plan.overrides);
+  Config config;
+  agree(*ranks, [&] {
+    require_file(path);
+    config = load_config(path, plan.overrides);
+  });
   if (plan.directory.empty()) plan.directory = "runs/" + run_name(path, plan.overrides, config);
-  train_run(config, plan);
+  train_run(config, plan, *ranks);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ void add_report(Verb& program);
 void add_import(Verb& program);
 void add_export(Verb& program);
 void add_config(Verb& program);
+void add_plan(Verb& program);
 void add_bench(Verb& program);
 void add_doctor(Verb& program);
 void add_completion(Verb& program);

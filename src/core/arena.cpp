@@ -60,12 +60,13 @@ void Arena::grow(size_t least) {
 }
 
 void* Arena::bytes(size_t count) {
-  if (rehearsing()) Rehearsal::take(static_cast<int64_t>(count));
   count = (std::max<size_t>(count, 1) + kAlign - 1) / kAlign * kAlign;
+  if (rehearsing()) Rehearsal::take(static_cast<int64_t>(count));
   if (blocks_.empty() || offset_ + count > blocks_.back().size) grow(count);
   void* out = blocks_.back().memory.get() + offset_;
   offset_ += count;
   used_ += count;
+  peak_ = std::max(peak_, used_);
   return out;
 }
 
@@ -76,14 +77,26 @@ Tensor Arena::zeros(const Shape& shape) {
 }
 
 void Arena::reset() {
-  if (blocks_.size() > 1) {
-    const size_t total = (used_ + kBlock - 1) / kBlock * kBlock;
+  if (blocks_.size() > 1 || peak_ > capacity_) {
+    const size_t total = (peak_ + kBlock - 1) / kBlock * kBlock;
     blocks_.clear();
     capacity_ = 0;
     grow(total);
   }
   offset_ = 0;
   used_ = 0;
+  peak_ = 0;
+}
+
+Arena::Scope::Scope(Arena& arena)
+    : arena_(arena), blocks_(arena.blocks_.size()), offset_(arena.offset_), used_(arena.used_) {}
+
+Arena::Scope::~Scope() {
+  if (rehearsing()) Rehearsal::give_back(static_cast<int64_t>(arena_.used_ - used_));
+  for (; arena_.blocks_.size() > blocks_; arena_.blocks_.pop_back())
+    arena_.capacity_ -= arena_.blocks_.back().size;
+  arena_.offset_ = offset_;
+  arena_.used_ = used_;
 }
 
 }  // namespace waiver

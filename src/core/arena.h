@@ -9,10 +9,10 @@
 
 namespace waiver {
 
-/// Memory that is handed out in order and freed all at once, 64-byte aligned. After the first
-/// `reset` it is one block as large as the largest round so far, so that a steady training step
-/// allocates nothing. Throws Error where the system has no more memory, and TooLarge where a
-/// rehearsal (rehearsal.h) may take no more.
+/// Memory that is handed out in order and freed all at once, or scope by scope, 64-byte aligned.
+/// After the first `reset` it is one block as large as the largest round so far, so that a steady
+/// training step allocates nothing. Throws Error where the system has no more memory, and TooLarge
+/// where a rehearsal (rehearsal.h) may take no more.
 class Arena {
  public:
   Arena() = default;
@@ -35,7 +35,21 @@ class Arena {
 
   /// Everything handed out so far becomes invalid.
   void reset();
+  /// While one lives, the arena hands out memory that it takes back at the end of the scope.
+  class Scope {
+   public:
+    explicit Scope(Arena& arena);
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    ~Scope();
+
+   private:
+    Arena& arena_;
+    size_t blocks_, offset_, used_;
+  };
   size_t used() const { return used_; }
+  /// The most that was in use at a time since the last `reset`.
+  size_t peak() const { return peak_; }
   size_t capacity() const { return capacity_; }
   /// How often memory was requested from the system.
   size_t allocations() const { return allocations_; }
@@ -55,7 +69,7 @@ class Arena {
 
   std::vector<Block> blocks_;
   size_t offset_ = 0;  // within the last block
-  size_t used_ = 0, capacity_ = 0, allocations_ = 0;
+  size_t used_ = 0, peak_ = 0, capacity_ = 0, allocations_ = 0;
 };
 
 }  // namespace waiver

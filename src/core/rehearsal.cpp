@@ -19,6 +19,8 @@ void Rehearsal::take(int64_t bytes) {
   current->taken_ += bytes;
 }
 
+void Rehearsal::give_back(int64_t bytes) { current->taken_ -= bytes; }
+
 void Rehearsal::take_scratch(int64_t bytes) {
   if (bytes <= current->scratch_) return;
   take(bytes - current->scratch_);

@@ -18,6 +18,8 @@ class Rehearsal {
   /// Counts what an arena hands out, or other memory that a real pass would take. REQUIRES:
   /// rehearsing().
   static void take(int64_t bytes);
+  /// No longer counts so many bytes that were taken. REQUIRES: rehearsing().
+  static void give_back(int64_t bytes);
   /// Counts scratch memory (scratch.h) of this many bytes in use at a time.
   static void take_scratch(int64_t bytes);
   int64_t taken() const { return taken_; }

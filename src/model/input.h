@@ -21,6 +21,7 @@ struct Input {
   std::span<const int32_t> whole = {};      // [B·T], what tells documents apart; empty: `tokens`
   std::span<const int32_t> types = {};    // [B·T], in [0, token_types.count); empty: as separators
                                           // tell
+  BatchShare share = {};                  // where the sequences are a share of a batch
   std::span<const float> effective = {};  // [context, C] by position id; where it is edited
 };
 

@@ -8,47 +8,10 @@
 #include "core/error.h"
 #include "core/rehearsal.h"
 #include "core/threads.h"
-#include "model/intervention.h"
+#include "model/pass.h"
 
 namespace waiver {
 namespace {
-
-void show(Capture* capture, int64_t layer, Point point, const Tensor& t) {
-  if (capture && capture->wants(layer, point)) capture->take(layer, point, t);
-}
-
-bool edits(const Input& input, int64_t layer, Point point) {
-  return input.intervention && input.intervention->edits(layer, point);
-}
-
-// Lets an intervention edit a point where it asks to, then shows the point.
-void pass(const Input& input, Capture* capture, int64_t layer, Point point, const Tensor& t) {
-  if (edits(input, layer, point)) input.intervention->edit(layer, point, t);
-  show(capture, layer, point, t);
-}
-
-// The queries, keys and values within qkv, one by one.
-void edit_qkv(const Input& input, int64_t layer, const Tensor& qkv) {
-  const int64_t C = qkv.dim(1) / 3;
-  int64_t at = 0;
-  for (const Point point : {Point::attn_q, Point::attn_k, Point::attn_v}) {
-    if (edits(input, layer, point))
-      input.intervention->edit(layer, point, {qkv.data + at, {qkv.dim(0), C}, qkv.stride()});
-    at += C;
-  }
-}
-
-// Lets an intervention edit what the encoding added; unchanged rows keep their bits.
-void edit_added(const Input& input, int64_t layer, Point point, Arena& arena, const Tensor& plain,
-                const Tensor& encoded) {
-  if (!edits(input, layer, point)) return;
-  const Tensor added = arena.tensor(plain.shape), before = arena.tensor(plain.shape);
-  for (int64_t i = 0; i < plain.size(); ++i)
-    before.data[i] = added.data[i] = encoded.data[i] - plain.data[i];
-  input.intervention->edit(layer, point, added);
-  for (int64_t i = 0; i < plain.size(); ++i)
-    if (added.data[i] != before.data[i]) encoded.data[i] = plain.data[i] + added.data[i];
-}
 
 // Lets an intervention edit the effective encodings within the stream x [B·S, C] after the first
 // block; sink tokens, whose positions are below 0, have none.
@@ -235,111 +198,10 @@ Variable Transformer::embed(Tape& tape, const Input& input, Capture* capture) co
   return embedding_dropout_.apply(tape, x, input.noise, input.batch);
 }
 
-// x, the residual stream or its embeddings, as the input of a block's attention before any norm.
-Variable Transformer::enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
-                                      std::span<const int32_t> dedicated) const {
-  Variable in = encoding(layer).enter_attention(tape, x, input.positions);
-  if (encoding(layer).acts() == Acts::on_attention_input &&
-      edits(input, layer, Point::attn_position))
-    edit_added(input, layer, Point::attn_position, tape.arena(), x.value, in.value);
-  if (!dedicated_ || config_.dedicated.into != Into::attention) return in;
-  return add_rows(tape, in, dedicated_->variable, dedicated, Later::used);
-}
-
-Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Input& input,
-                             std::span<const KeyRange> documents, Capture* capture) const {
-  const Block::Attention& block = *blocks_[layer].attention;
-  if (capture && capture->wants(layer, Point::attn_in))
-    capture->take_variable(layer, Point::attn_in, x);
-  Variable qkv = apply(tape, block.qkv, x);
-  if (config_.key_heads() != config_.heads)
-    qkv = repeat_heads(tape, qkv, config_.heads, config_.key_heads());
-  block.qk_norm->apply(tape, qkv);
-  encoding(layer).rotate(tape, qkv, input.positions);
-  edit_qkv(input, layer, qkv.value);
-  show(capture, layer, Point::attn_qkv, qkv.value);
-
-  AttentionSpec spec;
-  spec.batch = input.batch;
-  spec.tokens = input.length;
-  spec.heads = config_.heads;
-  spec.scale = config_.score_scale();
-  spec.precision = config_.precision;
-  spec.mask = block.mask.get();
-  spec.normalizer = block.normalizer.get();
-  spec.slot_key = block.slot->key();
-  spec.slot_value = block.slot->value();
-  spec.documents = documents;
-  if (const double rate = config_.dropout.attention; input.noise && rate > 0) {
-    spec.dropout = rate;
-    spec.noise = Random(input.noise->seed, fmt::format("dropout blocks.{}.attn.pattern", layer),
-                        static_cast<uint64_t>(input.noise->step));
-    spec.first_sequence = input.noise->first_sequence;
-  }
-  spec.bias = encoding(layer).bias();
-  spec.positions = input.positions;
-  const Shape maps = {input.batch, config_.heads, input.length, input.length};
-  const bool edited =
-      edits(input, layer, Point::attn_scores) || edits(input, layer, Point::attn_pattern);
-  const auto wanted = [&](Point point) {
-    return edited || (capture && capture->wants(layer, point));
-  };
-  if (wanted(Point::attn_scores)) spec.scores = tape.arena().tensor(maps);
-  if (wanted(Point::attn_pattern)) spec.pattern = tape.arena().tensor(maps);
-  if (block.slot->key().value && capture && capture->wants(layer, Point::attn_slot))
-    spec.slot_pattern = tape.arena().tensor({input.batch, config_.heads, input.length});
-  Variable mix = attention(tape, qkv, spec);
-  if (edited) edit_attention(*input.intervention, layer, spec, qkv.value, mix.value);
-  show(capture, layer, Point::attn_scores, spec.scores);
-  show(capture, layer, Point::attn_pattern, spec.pattern);
-  if (spec.slot_pattern) capture->take(layer, Point::attn_slot, spec.slot_pattern);
-  pass(input, capture, layer, Point::attn_mix, mix.value);
-  return apply(tape, block.out, block.gate->apply(tape, mix, x, qkv));
-}
-
-// Whether the input of a block's attention is more than the residual stream.
-bool Transformer::adds_to_attention(int64_t layer) const {
-  return encoding(layer).acts() == Acts::on_attention_input ||
-         (dedicated_ && config_.dedicated.into == Into::attention);
-}
-
-// The norm that is applied to the residual stream after attention or the MLP of a layer, unless the
-// stream may be edited before, or something be added to it.
-const Norm* Transformer::next_norm(const Input& input, int64_t layer, bool after_attention) const {
-  if (input.intervention) return nullptr;
-  if (after_attention && blocks_[layer].perceptron) return blocks_[layer].perceptron->branch.in();
-  for (int64_t l = layer + 1; l < config_.layers; ++l) {
-    if (blocks_[l].attention)
-      return adds_to_attention(l) ? nullptr : blocks_[l].attention->branch.in();
-    if (blocks_[l].perceptron) return blocks_[l].perceptron->branch.in();
-  }
-  return sinks_ ? nullptr : final_.get();
-}
-
-// The stream after a block, whose branches take the stream that they are given.
-template <class A, class M>
-Stream Transformer::through_block(Tape& tape, int64_t layer, const Stream& stream,
-                                  const Input& input, const A& attention,
-                                  const M& perceptron) const {
-  const Block& block = blocks_[layer];
-  if (config_.block == BlockKind::parallel && block.attention && block.perceptron) {
-    const Variable a = attention(stream), m = perceptron({stream.x});
-    const Stream sum = block.attention->branch.join(tape, stream.x, a, nullptr);
-    return block.perceptron->branch.join(tape, sum.x, m, next_norm(input, layer, false));
-  }
-  Stream out = stream;
-  if (block.attention)
-    out = block.attention->branch.join(tape, out.x, attention(out), next_norm(input, layer, true));
-  if (block.perceptron)
-    out =
-        block.perceptron->branch.join(tape, out.x, perceptron(out), next_norm(input, layer, false));
-  return out;
-}
-
 Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
   tape.set_precision(config_.precision);
-  tape.set_sequences(input.batch);
+  tape.set_sequences(input.batch, input.share);
   if (input.intervention) tape.let_edit();
   if (input.length > config_.context)
     throw Error("model", fmt::format("a sequence of {} tokens does not fit into model.context = {}",
@@ -354,41 +216,18 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   }
 
   Variable x = embed(tape, input, capture);
-  std::span<const int32_t> dedicated;
-  const std::span<const KeyRange> documents =
-      this->documents(tape.arena(), input, config_.sink_tokens);
+  Pass own{input, documents(tape.arena(), input, config_.sink_tokens), {}, capture};
   if (sinks_) {
     x = prepend(tape, x, sinks_->variable, input.batch);
-    input = with_sinks(tape, input, config_.sink_tokens);
+    own.input = with_sinks(tape, input, config_.sink_tokens);
   }
   if (dedicated_ && config_.dedicated.into == Into::attention)
-    dedicated = dedicated_rows(tape.arena(), given, config_.sink_tokens);
+    own.dedicated = dedicated_rows(tape.arena(), given, config_.sink_tokens);
   Stream stream{x};
   for (int64_t l = 0; l < config_.layers; ++l) {
-    const auto attention = [&](const Stream& from) {
-      return blocks_[l].attention->branch.apply(
-          tape, from, input,
-          [&](Variable x) { return enter_attention(tape, l, x, input, dedicated); },
-          [&](Variable in) {
-            Variable a = attend(tape, l, in, input, documents, capture);
-            pass(input, capture, l, Point::attn_out, a.value);
-            return a;
-          },
-          [&](const Tensor& added) { show(capture, l, Point::attn_added, added); });
-    };
-    const auto perceptron = [&](const Stream& from) {
-      return blocks_[l].perceptron->branch.apply(
-          tape, from, input, [](Variable x) { return x; },
-          [&](Variable in) {
-            Variable m = blocks_[l].perceptron->mlp->forward(tape, in);
-            pass(input, capture, l, Point::mlp_out, m.value);
-            return m;
-          },
-          [&](const Tensor& added) { show(capture, l, Point::mlp_added, added); });
-    };
-    stream = through_block(tape, l, stream, input, attention, perceptron);
+    stream = block(tape, l, stream, own);
     if (l == 0 && has_effective_encoding(config_))
-      edit_effective(input, tape.arena(), stream.x.value);
+      edit_effective(own.input, tape.arena(), stream.x.value);
     pass(input, capture, l, Point::resid, stream.x.value);
   }
   x = stream.x;

@@ -9,6 +9,8 @@
 
 namespace waiver {
 
+struct Pass;
+
 /// x = embed(tokens) + encoding;  x = x + attention(norm1(x));  x = x + mlp(norm2(x)) per block, or
 /// x + attention(norm1(x)) + mlp(norm2(x)) in parallel; logits = output(norm(x)); `Branch` says
 /// where else norms may be. Weights have plain names,
@@ -63,18 +65,18 @@ class Transformer {
   void build_output(Builder& builder);
   std::span<const int32_t> token_types(Arena& arena, const Input& input) const;
   Variable embed(Tape& tape, const Input& input, Capture* capture) const;
-  template <class A, class M>
-  Stream through_block(Tape& tape, int64_t layer, const Stream& stream, const Input& input,
-                       const A& attention, const M& perceptron) const;
+  Stream block(Tape& tape, int64_t layer, const Stream& stream, const Pass& given) const;
+  Stream through_block(Tape& tape, int64_t layer, const Stream& stream, const Pass& given,
+                       const Norm* next) const;
   Variable logits(Tape& tape, Variable x) const;
   std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
-  const Norm* next_norm(const Input& input, int64_t layer, bool after_attention) const;
+  const Norm* next_norm(const Input& input, int64_t layer) const;
   bool adds_to_attention(int64_t layer) const;
   std::span<const int32_t> dedicated_rows(Arena& arena, const Input& input, int64_t sinks) const;
-  Variable enter_attention(Tape& tape, int64_t layer, Variable x, const Input& input,
-                           std::span<const int32_t> dedicated) const;
-  Variable attend(Tape& tape, int64_t layer, Variable x, const Input& input,
-                  std::span<const KeyRange> documents, Capture* capture) const;
+  Variable enter_attention(Tape& tape, int64_t layer, Variable x, const Pass& given) const;
+  Variable attend(Tape& tape, int64_t layer, Variable x, const Pass& given) const;
+  Variable attention_part(Tape& tape, int64_t layer, const Stream& from, const Pass& given) const;
+  Variable mlp_part(Tape& tape, int64_t layer, const Stream& from, const Pass& given) const;
 
   ModelConfig config_;
   int64_t vocabulary_;

@@ -104,16 +104,17 @@ class Donors : public Intervention {
 
 }  // namespace
 
-int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* change) {
+int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* change, bool frees) {
   const int64_t T = model.config().context;
   const auto count = static_cast<size_t>(Shape{rows, T}.size());
   Arena given, arena;
   const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
   Tape tape(arena, false);
+  if (frees) tape.let_recompute();
   Input input{tokens, rows, T};
   input.intervention = change;
   model.forward(tape, input);
-  return static_cast<int64_t>(arena.used());
+  return static_cast<int64_t>(arena.peak());
 }
 
 ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,

@@ -22,8 +22,10 @@ struct ProbeMemory {
 };
 // All of these throw TooLarge. REQUIRES: called in the rehearsal in which the model was built.
 
-/// What a pass of `rows` sequences takes, in bytes, without gradients and showing nothing.
-int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* change = nullptr);
+/// What a pass of `rows` sequences takes, in bytes, without gradients and showing nothing. `frees`:
+/// block by block (Tape::let_recompute).
+int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* change = nullptr,
+                       bool frees = false);
 
 /// `which`: as of a Prober.
 ProbeMemory probe_memory(const Transformer& model, const Dataset& data, const ProbeConfig& config,

@@ -261,12 +261,13 @@ void RunDirectory::record_times(const Profile& profile, int64_t updates) const {
 // Both as this program writes them, so that keys which the older text lacks are not a difference.
 bool is_same_config(const fs::path& directory, const Config& config) {
   const fs::path file = directory / kConfig;
-  return to_yaml(parse_config(read_file(file), file.string())) == to_yaml(config);
+  return to_yaml(without_savers(parse_config(read_file(file), file.string()))) ==
+         to_yaml(without_savers(config));
 }
 
 void check_same_config(const fs::path& directory, const Config& config) {
-  const std::string file = (directory / kConfig).string(), text = to_yaml(config);
-  Config before = parse_config(read_file(file), file);
+  const std::string file = (directory / kConfig).string(), text = to_yaml(without_savers(config));
+  Config before = without_savers(parse_config(read_file(file), file));
   const std::string old = to_yaml(before);
   if (old == text) return;
   const int64_t steps = std::exchange(before.train.steps, config.train.steps);

@@ -80,7 +80,7 @@ class RunDirectory {
 /// only in train.steps is the same run made longer or shorter, provided that the schedule gives the
 /// steps already made the same learning rate.
 void check_same_config(const std::filesystem::path& directory, const Config& config);
-/// Whether it was started with exactly this config.
+/// Whether it was started with this config, but for savers (identity.h).
 bool is_same_config(const std::filesystem::path& directory, const Config& config);
 
 /// Whether a folder is that of a run.

@@ -114,9 +114,15 @@ void check_same_words(const DataRecord& before, const DataRecord& now, const std
       "Give data of the same kind of tokens.");
 }
 
+Config without_savers(const Config& config) {
+  Config out = config;
+  out.train.recompute = TrainConfig{}.recompute;
+  return out;
+}
+
 std::string identity_of(const Config& config, const DataRecord& data) {
   Sha256 sum;
-  sum.add(kRunFormat).add("\n").add(to_yaml(config));
+  sum.add(kRunFormat).add("\n").add(to_yaml(without_savers(config)));
   for (const DataFile& file : data.files) sum.add(file.key).add(" ").add(file.sha256).add("\n");
   return sum.digest();
 }

@@ -35,8 +35,11 @@ void check_same_data(const DataRecord& before, const DataRecord& now,
 /// Throws UsageError where the tokens of `now` are not the strings that a model of `before` knows.
 void check_same_words(const DataRecord& before, const DataRecord& now, const std::string& where);
 
-/// What distinguishes one run from another: SHA-256 of the format, the resolved config and the
-/// data's files. It depends on neither time nor chance.
+/// The config with the keys at their defaults that save time or memory and change no result.
+Config without_savers(const Config& config);
+
+/// What distinguishes one run from another: SHA-256 of the format, the resolved config without
+/// savers, and the data's files. It depends on neither time nor chance.
 std::string identity_of(const Config& config, const DataRecord& data);
 
 /// The file that makes a folder a run's: {format, identity, data}.

@@ -46,13 +46,14 @@ void rehearse_step(const Config& config, const Transformer& model, MemoryUse& us
   Input input{tokens, rows, T};
   input.noise = Noise{};
   Tape tape(arena);
+  if (config.train.recompute) tape.let_recompute();
   const Variable output = model.forward(tape, input);
   const bool predicts = config.train.objective->predicts_tokens();
   const std::span<const float> answers(output.value.data, output.value.size());
   tape.backward(predicts ? cross_entropy(tape, output, tokens)
                          : squared_error(tape, output, answers, tokens));
   use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
-  use.activations = static_cast<int64_t>(arena.used()) - use.logits;
+  use.activations = static_cast<int64_t>(arena.peak()) - use.logits;
 }
 
 int64_t largest_parameter(const Transformer& model) {
@@ -259,7 +260,7 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, const Readi
   };
   const int64_t rows =
       reading.validates ? std::max<int64_t>(1, config.train.batch / config.train.accumulate) : 1;
-  add(&MemoryUse::activations, [&] { return forward_memory(model, rows); });
+  add(&MemoryUse::activations, [&] { return forward_memory(model, rows, nullptr, true); });
   const bool risks = reading.validates && (data.is_task() || data.features() > 0);
   const bool measures = reading.measures || risks || !reading.arms.empty();
   const int64_t measured = measures ? probe(When::training) : 0;

@@ -14,11 +14,13 @@
 #include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
+#include "core/ranks/agree.h"
 #include "core/stop.h"
 #include "core/threads.h"
 #include "probe/prober.h"
 #include "probe/roles.h"
 #include "run/console.h"
+#include "run/crew.h"
 #include "run/directory.h"
 #include "run/events.h"
 #include "run/log_file.h"
@@ -39,14 +41,15 @@ namespace {
 class Run {
  public:
   Run(const Config& config, const Dataset& data, const RunPlan& plan, RunDirectory& directory,
-      const MemoryUse& memory)
+      const MemoryUse& memory, Crew& crew)
       : config_(config),
         memory_(memory),
         data_(data),
         plan_(plan),
         directory_(directory),
+        crew_(crew),
         model_(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init)),
-        trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data)),
+        trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data), crew.ranks()),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
         visibility_(config.probe.every > 0 ? prober_.key_visibility() : std::vector<float>()),
         console_(directory.path("train.log")) {}
@@ -119,13 +122,14 @@ class Run {
     const std::string good =
         saved.empty() ? "No checkpoint was saved before."
                       : fmt::format("The last good checkpoint is {}.", name_of(saved.back()));
+    const Trainer::WholeState state = whole_state();
     try {
-      trainer_.check_state(step_);
+      trainer_.check_state(step_, state.arrays);
     } catch (const NotFinite&) {
       return good;
     }
-    const fs::path failed = save_checkpoint(directory_.path("failed"), info(), model_.parameters(),
-                                            &trainer_.optimizer());
+    const fs::path failed =
+        save_checkpoint(directory_.path("failed"), info(), model_.parameters(), state.arrays);
     return fmt::format("The weights before this step are in {}. {}", name_of(failed), good);
   }
 
@@ -170,8 +174,9 @@ class Run {
     const auto saved = list_checkpoints(directory_.path("checkpoints"));
     for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
         check_own(*checkpoint, read_checkpoint_info(*checkpoint));
-        const CheckpointInfo info =
-            load_checkpoint(*checkpoint, model_.parameters(), &trainer_.optimizer());
+        Trainer::WholeState state = trainer_.room_for_state();
+        const CheckpointInfo info = load_checkpoint(*checkpoint, model_.parameters(), state.arrays);
+        spread(state);
         console_.line(fmt::format("Resuming at step {}.", info.step));
         saved_step_ = info.step;
         return info;
@@ -194,7 +199,18 @@ class Run {
       load_checkpoint(config_.train.from, model_.parameters(), nullptr);
       console_.line(fmt::format("Beginning with the weights of {}.", config_.train.from));
     }
+    spread(trainer_.room_for_state());
     return {};
+  }
+
+  void spread(const Trainer::WholeState& state) {
+    crew_.ask(Task::spread);
+    trainer_.spread(state);
+  }
+
+  Trainer::WholeState whole_state() {
+    crew_.ask(Task::gather);
+    return trainer_.whole_state();
   }
 
   void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
@@ -236,11 +252,11 @@ class Run {
   }
 
   void save() {
-    trainer_.check_state(step_);
+    const Trainer::WholeState state = whole_state();
+    trainer_.check_state(step_, state.arrays);
     flush();  // so that the log never lags behind the newest checkpoint
     const CheckpointConfig& c = config_.train.checkpoint;
-    save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(),
-                    &trainer_.optimizer());
+    save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(), state.arrays);
     if (profiled_ > 0) directory_.record_times(profile_, profiled_);
     saved_step_ = step_;
     prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
@@ -266,7 +282,7 @@ class Run {
     if (step_ == steps || (every > 0 && step_ % every == 0)) {
       const double loss = validate();
       log_->validation(step_, loss);
-      if (!std::isfinite(loss)) trainer_.check_state(step_);
+      if (!std::isfinite(loss)) trainer_.check_state(step_, whole_state().arrays);
       if (!std::isfinite(loss))
         throw NotFinite(fmt::format("step {}, validation", step_), "the loss is NaN or infinite",
                         "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
@@ -285,10 +301,11 @@ class Run {
   Coverage coverage() const { return train_coverage(config_.train, data_, config_.model.context); }
 
   double validate() {
-    const int64_t part = config_.train.batch / config_.train.accumulate;
-    return validation_loss(model_, data_,
-                           {static_cast<uint64_t>(config_.seed.data), coverage().sequences, part},
-                           trainer_.arena());
+    crew_.ask(Task::validate);
+    return shared_validation_loss(model_, data_,
+                                  own_validation(config_.train, data_, config_.model.context,
+                                                 static_cast<uint64_t>(config_.seed.data)),
+                                  trainer_.arena(), crew_.ranks());
   }
 
   std::string validation_text(double loss) const {
@@ -301,6 +318,7 @@ class Run {
     const bool profiled = logged && step_ > first;
     trainer_.set_profile(profiled ? &profile_ : nullptr);
     profiled_ += profiled ? 1 : 0;
+    crew_.ask(Task::update, step_);
     const StepReport report = trainer_.update(step_);
     const Uninterrupted whole;  // the weights are a step ahead of step_ and the log
     const double seconds = seconds_since(started_);
@@ -332,6 +350,7 @@ class Run {
   const Dataset& data_;
   const RunPlan& plan_;
   RunDirectory& directory_;
+  Crew& crew_;
   Transformer model_;
   Trainer trainer_;
   Prober prober_;
@@ -358,10 +377,10 @@ void with_readable_errors(const RunDirectory& directory, const F& f) try {
 }
 
 void train_in(RunDirectory& directory, const Config& config, const Dataset& data,
-              const RunPlan& plan, const MemoryUse& memory) {
+              const RunPlan& plan, const MemoryUse& memory, Crew& crew) {
   std::optional<Run> run;
   try {
-    run.emplace(config, data, plan, directory, memory);
+    run.emplace(config, data, plan, directory, memory, crew);
     try {
       run->go();
     } catch (const Stopped&) {
@@ -376,21 +395,16 @@ void train_in(RunDirectory& directory, const Config& config, const Dataset& data
   }
 }
 
-}  // namespace
-
-void train_run(const Config& config, const RunPlan& plan) {
-  const auto data = open_training_data(config);
-  const MemoryUse memory = require_memory(config, *data);
-  check_start_elsewhere(config, plan.directory);
-  check_start(config, *data);
-  const DataRecord record = record_of(config, *data);
+// Trains in the folder, whose status says at last how that ended.
+void train_with(Crew& crew, const Config& config, const Dataset& data, const RunPlan& plan,
+                const MemoryUse& memory) {
   RunDirectory directory = [&] {
     const Uninterrupted whole;
-    return RunDirectory(plan, config, record);
+    return RunDirectory(plan, config, record_of(config, data));
   }();
   try {
     with_readable_errors(directory, [&] {
-      train_in(directory, config, *data, plan, memory);
+      train_in(directory, config, data, plan, memory, crew);
       directory.set_status("done");
     });
   } catch (const Stopped& stopped) {
@@ -405,6 +419,35 @@ void train_run(const Config& config, const RunPlan& plan) {
     }
     throw;
   }
+}
+
+}  // namespace
+
+void train_run(const Config& config, const RunPlan& plan, Ranks& ranks) {
+  std::unique_ptr<Dataset> data;
+  MemoryUse memory;
+  agree(ranks, [&] {
+    data = open_training_data(config);
+    memory = require_memory(config, *data);
+    check_start_elsewhere(config, plan.directory);
+    if (ranks.first()) check_start(config, *data);
+  });
+  require_same_start(ranks, config, *data);
+  if (!ranks.first()) return follow(config, *data, ranks);
+  Crew crew(ranks);
+  try {
+    train_with(crew, config, *data, plan, memory);
+  } catch (const Stopped&) {
+    crew.ask(Task::end, Stopped::kStatus);
+    throw;
+  } catch (const Error& error) {
+    crew.ask(Task::end, static_cast<int64_t>(error.kind()));
+    throw;
+  } catch (const std::exception&) {
+    crew.ask(Task::end, 1);
+    throw;
+  }
+  crew.ask(Task::end);
 }
 
 }  // namespace waiver

@@ -18,8 +18,9 @@ class Adam : public FlatOptimizer {
   void update_range(Range r, float* w, const float* g, const Update& how) override {
     const AdamRule::Step step = rule_.at(how, lr_);
     const auto scale = static_cast<float>(how.grad_factor), decay = static_cast<float>(r.decay);
-    float *m = state_data(0), *v = state_data(1);
-    for (int64_t i = r.begin; i < r.end; ++i) w[i] -= step(scale * g[i] + decay * w[i], m[i], v[i]);
+    float *m = state_at(0, r.begin), *v = state_at(1, r.begin);
+    for (int64_t i = r.begin; i < r.end; ++i, ++m, ++v)
+      w[i] -= step(scale * g[i] + decay * w[i], *m, *v);
   }
 
  private:

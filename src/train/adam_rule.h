@@ -35,13 +35,15 @@ class AdamRule {
             static_cast<float>(root), static_cast<float>(eps_)};
   }
 
-  /// AdamW (1711.05101) on a range: w −= lr · weight_decay · w + step.
+  /// AdamW (1711.05101) on a range: w −= lr · weight_decay · w + step. The moments are those of the
+  /// range alone.
   void decoupled(const ArrayOptimizer::Range& r, float* w, const float* g, float* m, float* v,
                  const Update& how, double lr) const {
     const Step step = at(how, lr);
     const auto keep = static_cast<float>(1.0 - lr * how.lr_factor * r.decay);
     const auto scale = static_cast<float>(how.grad_factor);
-    for (int64_t i = r.begin; i < r.end; ++i) w[i] = keep * w[i] - step(scale * g[i], m[i], v[i]);
+    for (int64_t i = r.begin; i < r.end; ++i, ++m, ++v)
+      w[i] = keep * w[i] - step(scale * g[i], *m, *v);
   }
 
  private:

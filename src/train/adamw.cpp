@@ -16,7 +16,7 @@ class AdamW : public FlatOptimizer {
   std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
 
   void update_range(Range r, float* w, const float* g, const Update& how) override {
-    rule_.decoupled(r, w, g, state_data(0), state_data(1), how, lr_);
+    rule_.decoupled(r, w, g, state_at(0, r.begin), state_at(1, r.begin), how, lr_);
   }
 
  private:

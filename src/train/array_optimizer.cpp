@@ -15,11 +15,18 @@ void ArrayOptimizer::decay_options(FieldVisitor& v) {
   v.field({"decay", "which parameters weight_decay pulls"}, decay_);
 }
 
-void ArrayOptimizer::build(const ParameterSet& parameters, uint64_t) {
+std::vector<int64_t> ArrayOptimizer::cuts(const ParameterSet& parameters) const {
+  std::vector<int64_t> out;
+  for (const Parameter& p : parameters.all()) out.push_back(parameters.offset(p));
+  out.push_back(std::ssize(parameters.values()));
+  return out;
+}
+
+void ArrayOptimizer::build(const ParameterSet&, uint64_t, const Slice& own) {
+  own_ = own;
   memory_ = std::make_shared<Arena>();
   states_.clear();
-  for (size_t i = 0; i < state_names().size(); ++i)
-    states_.push_back(memory_->zeros({static_cast<int64_t>(parameters.values().size())}));
+  for (size_t i = 0; i < state_names().size(); ++i) states_.push_back(memory_->zeros({own.size()}));
 }
 
 std::vector<ArrayOptimizer::Range> ArrayOptimizer::ranges_of(const ParameterSet& parameters,
@@ -27,8 +34,10 @@ std::vector<ArrayOptimizer::Range> ArrayOptimizer::ranges_of(const ParameterSet&
   constexpr int64_t length = 1 << 14;
   std::vector<Range> out;
   const int64_t begin = parameters.offset(p), end = begin + p.shape.size();
-  for (int64_t at = begin; at < end; at += length)
-    out.push_back({at, std::min(end, at + length), decay_of(p)});
+  for (int64_t at = begin; at < end; at += length) {
+    const int64_t first = std::max(at, own_.begin), last = std::min({end, at + length, own_.end});
+    if (first < last) out.push_back({first, last, decay_of(p)});
+  }
   return out;
 }
 

@@ -14,7 +14,10 @@ std::span<const Choice> words(Decayed);
 class ArrayOptimizer : public Optimizer {
  public:
   double lr() const override { return lr_; }
-  void build(const ParameterSet& parameters, uint64_t seed) override;
+  /// Between parameters.
+  std::vector<int64_t> cuts(const ParameterSet& parameters) const override;
+  using Optimizer::build;
+  void build(const ParameterSet& parameters, uint64_t seed, const Slice& own) override;
   std::vector<State> state() override;
 
   /// Weights [begin, end) of one parameter, and their weight decay.
@@ -24,20 +27,25 @@ class ArrayOptimizer : public Optimizer {
   };
 
  protected:
-  /// The ranges of fixed length that a parameter is updated in.
+  const Slice& own() const { return own_; }
+  /// The ranges of fixed length that a parameter is updated in, as far as they are in the slice.
   std::vector<Range> ranges_of(const ParameterSet& parameters, const Parameter& p) const;
   virtual std::vector<std::string> state_names() const = 0;
   void decay_options(FieldVisitor& v);
   double decay_of(const Parameter& p) const {
     return decay_ == Decayed::all || p.is_matrix() ? weight_decay_ : 0.0;
   }
-  float* state_data(int which) const { return states_[which].data; }
+  /// Of the number at this place of the flat views. REQUIRES: it is in the slice.
+  float* state_at(int which, int64_t number) const {
+    return states_[which].data + (number - own_.begin);
+  }
 
   double lr_ = 3e-4;
   double weight_decay_ = 0.0;
 
  private:
   Decayed decay_ = Decayed::all;
+  Slice own_;
   std::shared_ptr<Arena> memory_;
   std::vector<Tensor> states_;
 };

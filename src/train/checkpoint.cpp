@@ -56,15 +56,14 @@ std::string model_bytes(const fs::path& file, const CheckpointInfo& info,
 }
 
 void write_state(const fs::path& file, const CheckpointInfo& info, int64_t model_crc,
-                 const ParameterSet& parameters, Optimizer* optimizer) {
+                 const ParameterSet& parameters, const std::vector<Optimizer::State>& arrays) {
   H5File state = H5File::create(file, true);
   state.set_attribute("/", "format", std::string(kFormat));
   state.set_attribute("/", "step", info.step);
   state.set_attribute("/", "model_crc32", model_crc);
   state.set_attribute("/", "log_digest", info.log_digest);
   state.make_group("/optimizer");
-  for (const Optimizer::State& array :
-       optimizer ? optimizer->state() : std::vector<Optimizer::State>())
+  for (const Optimizer::State& array : arrays)
     for (const Parameter& p : parameters.all()) {
       const auto values = part(array.values, parameters, p);
       const H5File::Extents shape(p.shape.dims, p.shape.dims + p.shape.rank);
@@ -171,9 +170,9 @@ std::vector<float> read_state(const Files& files, const std::string& name, const
 
 /// The optimizer's numbers in the order of `state()` and of the parameters.
 std::vector<std::vector<float>> read_states(const Files& files, const ParameterSet& parameters,
-                                            Optimizer& optimizer) {
+                                            const std::vector<Optimizer::State>& arrays) {
   std::vector<std::string> names;
-  for (const Optimizer::State& array : optimizer.state()) names.push_back(array.name);
+  for (const Optimizer::State& array : arrays) names.push_back(array.name);
   std::ranges::sort(names);
   const auto found = files.state.names("/optimizer");
   if (found != names)
@@ -181,10 +180,15 @@ std::vector<std::vector<float>> read_states(const Files& files, const ParameterS
            fmt::format("it holds the optimizer state [{}], but this run's optimizer keeps [{}]",
                        fmt::join(found, ", "), fmt::join(names, ", ")));
   std::vector<std::vector<float>> values;
-  for (const Optimizer::State& array : optimizer.state())
+  for (const Optimizer::State& array : arrays)
     for (const Parameter& p : parameters.all())
       values.push_back(read_state(files, state_path(array, p), p));
   return values;
+}
+
+void copy_weights(const Files& files, ParameterSet& parameters) {
+  for (Parameter& p : parameters.all())
+    files.model.copy(*files.model.find(p.name), p.variable.value.data, p.shape.size());
 }
 
 fs::path with(const fs::path& checkpoint, const char* suffix) {
@@ -238,6 +242,13 @@ std::optional<int64_t> checkpoint_step(const fs::path& folder) {
 
 fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info,
                          const ParameterSet& parameters, Optimizer* optimizer) {
+  return save_checkpoint(checkpoints, info, parameters,
+                         optimizer ? optimizer->state() : std::vector<Optimizer::State>());
+}
+
+fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info,
+                         const ParameterSet& parameters,
+                         const std::vector<Optimizer::State>& state) {
   const fs::path checkpoint = checkpoints / fmt::format("{}{:08}", kPrefix, info.step);
   const fs::path unfinished = with(checkpoint, kUnfinished);
   make_folder(checkpoints);
@@ -246,7 +257,7 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info
     make_folder(unfinished);
     const std::string model = model_bytes(unfinished / kModel, info, parameters);
     write_atomically(unfinished / kModel, model);
-    write_state(unfinished / kState, info, crc(model), parameters, optimizer);
+    write_state(unfinished / kState, info, crc(model), parameters, state);
     install(unfinished, checkpoint);
   } catch (...) {
     try {
@@ -260,17 +271,23 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointInfo& info
 
 CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer) {
+  if (optimizer) return load_checkpoint(checkpoint, parameters, optimizer->state());
   const Files files = open_files(checkpoint);
-  check_model(files, parameters, !optimizer);
-  if (optimizer) {
-    const auto values = read_states(files, parameters, *optimizer);
-    auto next = values.begin();
-    for (const Optimizer::State& array : optimizer->state())
-      for (const Parameter& p : parameters.all())
-        std::ranges::copy(*next++, part(array.values, parameters, p).begin());
-  }
-  for (Parameter& p : parameters.all())
-    files.model.copy(*files.model.find(p.name), p.variable.value.data, p.shape.size());
+  check_model(files, parameters, true);
+  copy_weights(files, parameters);
+  return files.info;
+}
+
+CheckpointInfo load_checkpoint(const fs::path& checkpoint, ParameterSet& parameters,
+                               const std::vector<Optimizer::State>& state) {
+  const Files files = open_files(checkpoint);
+  check_model(files, parameters, false);
+  const auto values = read_states(files, parameters, state);
+  auto next = values.begin();
+  for (const Optimizer::State& array : state)
+    for (const Parameter& p : parameters.all())
+      std::ranges::copy(*next++, part(array.values, parameters, p).begin());
+  copy_weights(files, parameters);
   return files.info;
 }
 

@@ -34,6 +34,10 @@ struct CheckpointInfo {
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
                                       const CheckpointInfo& info, const ParameterSet& parameters,
                                       Optimizer* optimizer);
+/// The same with a state that several ranks hold the slices of, put together.
+std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
+                                      const CheckpointInfo& info, const ParameterSet& parameters,
+                                      const std::vector<Optimizer::State>& state);
 
 /// Fills the parameters and, where one is given, the optimizer's state. Throws Error for anything
 /// missing, damaged, not finite, or made for another model or optimizer; nothing in memory has
@@ -42,6 +46,9 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
 /// rows.
 CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
                                Optimizer* optimizer);
+/// The same into the whole arrays of a state that several ranks will hold the slices of.
+CheckpointInfo load_checkpoint(const std::filesystem::path& checkpoint, ParameterSet& parameters,
+                               const std::vector<Optimizer::State>& state);
 
 /// The bytes that these two take besides the parameters.
 int64_t checkpoint_memory(const std::filesystem::path& checkpoint);

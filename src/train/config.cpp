@@ -50,6 +50,10 @@ void TrainConfig::visit(FieldVisitor& v) {
            "results are the same up to rounding",
            at_least(1)},
           accumulate);
+  v.field({"recompute",
+           "whether backward computes a block's activations anew instead of keeping them, to save "
+           "memory for up to a third more time; results are the same, to the bit"},
+          recompute);
   v.field({"objective", "what is predicted"}, objective);
   v.field({"optimizer", "the update rule"}, optimizer);
   v.field({"schedule", "learning rate over time"}, schedule);

@@ -38,6 +38,7 @@ struct TrainConfig {
   int64_t batch = 64;
   int64_t tokens = 0;
   int64_t accumulate = 1;
+  bool recompute = false;
   Kind<Objective> objective{"next_token"};
   Kind<Optimizer> optimizer{"adamw"};
   ScheduleConfig schedule;

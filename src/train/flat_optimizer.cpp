@@ -4,8 +4,17 @@
 
 namespace waiver {
 
-void FlatOptimizer::build(const ParameterSet& parameters, uint64_t seed) {
-  ArrayOptimizer::build(parameters, seed);
+std::vector<int64_t> FlatOptimizer::cuts(const ParameterSet& parameters) const {
+  constexpr int64_t apart = 1 << 10;
+  const int64_t size = std::ssize(parameters.values());
+  std::vector<int64_t> out;
+  for (int64_t at = 0; at < size; at += apart) out.push_back(at);
+  out.push_back(size);
+  return out;
+}
+
+void FlatOptimizer::build(const ParameterSet& parameters, uint64_t seed, const Slice& own) {
+  ArrayOptimizer::build(parameters, seed, own);
   ranges_.clear();
   for (const Parameter& p : parameters.all()) {
     if (!p.variable.wants_grad()) continue;

@@ -4,10 +4,13 @@
 
 namespace waiver {
 
-/// An optimizer whose rule treats every weight alike: one pass over flat memory, in fixed ranges.
+/// An optimizer whose rule treats every weight alike: one pass over flat memory, in fixed ranges,
+/// which may be cut anywhere.
 class FlatOptimizer : public ArrayOptimizer {
  public:
-  void build(const ParameterSet& parameters, uint64_t seed) override;
+  std::vector<int64_t> cuts(const ParameterSet& parameters) const override;
+  using Optimizer::build;
+  void build(const ParameterSet& parameters, uint64_t seed, const Slice& own) override;
   void update(ParameterSet& parameters, const Update& how) override;
 
  protected:

@@ -22,11 +22,11 @@ class Lion : public FlatOptimizer {
     const auto lr = static_cast<float>(lr_ * how.lr_factor);
     const auto keep = static_cast<float>(1.0 - lr_ * how.lr_factor * r.decay);
     const auto scale = static_cast<float>(how.grad_factor);
-    float* m = state_data(0);
-    for (int64_t i = r.begin; i < r.end; ++i) {
-      const float grad = scale * g[i], c = b1 * m[i] + (1.0f - b1) * grad;
+    float* m = state_at(0, r.begin);
+    for (int64_t i = r.begin; i < r.end; ++i, ++m) {
+      const float grad = scale * g[i], c = b1 * *m + (1.0f - b1) * grad;
       w[i] = keep * w[i] - (c > 0 ? lr : c < 0 ? -lr : 0.0f);
-      m[i] = b2 * m[i] + (1.0f - b2) * grad;
+      *m = b2 * *m + (1.0f - b2) * grad;
     }
   }
 

@@ -54,12 +54,13 @@ class Muon : public ArrayOptimizer {
   }
   std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
 
-  void build(const ParameterSet& parameters, uint64_t seed) override {
-    ArrayOptimizer::build(parameters, seed);
+  using Optimizer::build;
+  void build(const ParameterSet& parameters, uint64_t seed, const Slice& own) override {
+    ArrayOptimizer::build(parameters, seed, own);
     matrices_.clear();
     ranges_.clear();
     for (const Parameter& p : parameters.all())
-      if (p.variable.wants_grad()) add(parameters, p);
+      if (p.variable.wants_grad() && own.holds(parameters.offset(p))) add(parameters, p);
     memory_ = std::make_shared<Arena>();
     int64_t shorter = 0, longer = 0;
     for (const Matrix& m : matrices_) {
@@ -85,7 +86,8 @@ class Muon : public ArrayOptimizer {
       subtract(m, w, how);
     }
     parallel_tiles(std::ssize(ranges_), [&](int64_t i) {
-      rule_.decoupled(ranges_[i], w, g, state_data(0), state_data(1), how, adam_lr_);
+      const int64_t at = ranges_[i].begin;
+      rule_.decoupled(ranges_[i], w, g, state_at(0, at), state_at(1, at), how, adam_lr_);
     });
   }
 
@@ -114,7 +116,7 @@ class Muon : public ArrayOptimizer {
       double squares = 0;
       for (int64_t r = 0; r < end - begin; ++r) {
         const int64_t at = m.at + (begin + r) * m.pitch;
-        float* moment = state_data(0) + at;
+        float* moment = state_at(0, at);
         for (int64_t c = 0; c < m.columns; ++c) {
           const float g = scale * grads[at + c];
           moment[c] = beta * moment[c] + (1.0f - beta) * g;

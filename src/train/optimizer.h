@@ -17,7 +17,15 @@ struct Update {
   double grad_factor = 1.0;  // the clip's factor on the gradients
 };
 
-/// A rule that moves the weights against their gradients.
+/// Numbers [begin, end) of the flat views of all parameters (ParameterSet).
+struct Slice {
+  int64_t begin = 0, end = 0;
+
+  int64_t size() const { return end - begin; }
+  bool holds(int64_t number) const { return begin <= number && number < end; }
+};
+
+/// A rule that moves the weights against their gradients. Several ranks may have a slice each.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -26,11 +34,16 @@ class Optimizer {
   /// Why these options make no sense together, or an empty string.
   virtual std::string refuse() const { return {}; }
 
-  /// Allocates the state, zeroed. No update touches parameters without a gradient. Whatever a rule
-  /// draws at random comes from `seed`, so only the state needs saving.
-  virtual void build(const ParameterSet& parameters, uint64_t seed) = 0;
+  /// Where the flat views may be cut into slices, in order, both ends included.
+  virtual std::vector<int64_t> cuts(const ParameterSet& parameters) const = 0;
+  /// Allocates the state of a slice, zeroed. No update touches other numbers, or parameters without
+  /// a gradient. Whatever a rule draws at random comes from `seed`, so only the state needs saving.
+  virtual void build(const ParameterSet& parameters, uint64_t seed, const Slice& own) = 0;
+  void build(const ParameterSet& parameters, uint64_t seed) {
+    build(parameters, seed, {0, std::ssize(parameters.values())});
+  }
   virtual void update(ParameterSet& parameters, const Update& how) = 0;
-  /// The named state arrays, each laid out like `parameters.values()`.
+  /// The named state arrays, each laid out like its slice of `parameters.values()`.
   struct State {
     std::string name;
     std::span<float> values;

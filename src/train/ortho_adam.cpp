@@ -32,13 +32,14 @@ class OrthoAdam : public ArrayOptimizer {
   }
   std::vector<std::string> state_names() const override { return {"moment1", "moment2"}; }
 
-  void build(const ParameterSet& parameters, uint64_t seed) override {
-    ArrayOptimizer::build(parameters, seed);
+  using Optimizer::build;
+  void build(const ParameterSet& parameters, uint64_t seed, const Slice& own) override {
+    ArrayOptimizer::build(parameters, seed, own);
     memory_ = std::make_shared<Arena>();
     rotations_.clear();
     int64_t largest = 0;
     for (const Parameter& p : parameters.all()) {
-      if (!p.variable.wants_grad()) continue;
+      if (!updates(parameters, p)) continue;
       largest = std::max(largest, p.shape.size());
       for (const int64_t n : {p.shape[-1], p.shape.size() / p.shape[-1]})
         if (n > 1 && n <= largest_axis_ && !rotations_.contains(n)) {
@@ -51,10 +52,14 @@ class OrthoAdam : public ArrayOptimizer {
 
   void update(ParameterSet& parameters, const Update& how) override {
     for (Parameter& p : parameters.all())
-      if (p.variable.wants_grad()) update_one(parameters, p, how);
+      if (updates(parameters, p)) update_one(parameters, p, how);
   }
 
  private:
+  bool updates(const ParameterSet& parameters, const Parameter& p) const {
+    return p.variable.wants_grad() && own().holds(parameters.offset(p));
+  }
+
   const float* turn(int64_t n) const {
     const auto found = rotations_.find(n);
     return found == rotations_.end() ? nullptr : found->second.data;
@@ -98,7 +103,7 @@ class OrthoAdam : public ArrayOptimizer {
   void adam(const float* g, float* step, int64_t at, int64_t count, const Update& how) {
     const AdamRule::Step rule = rule_.at(how, lr_);
     const auto scale = static_cast<float>(how.grad_factor);
-    float *m = state_data(0) + at, *v = state_data(1) + at;
+    float *m = state_at(0, at), *v = state_at(1, at);
     for (int64_t i = 0; i < count; ++i) step[i] = rule(scale * g[i], m[i], v[i]);
   }
 

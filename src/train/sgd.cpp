@@ -27,11 +27,11 @@ class Sgd : public FlatOptimizer {
     const auto lr = static_cast<float>(lr_ * how.lr_factor);
     const auto scale = static_cast<float>(how.grad_factor), decay = static_cast<float>(r.decay);
     const auto momentum = static_cast<float>(momentum_);
-    float* u = state_data(0);
-    for (int64_t i = r.begin; i < r.end; ++i) {
+    float* u = state_at(0, r.begin);
+    for (int64_t i = r.begin; i < r.end; ++i, ++u) {
       const float grad = scale * g[i] + decay * w[i];
-      u[i] = momentum * u[i] + grad;
-      w[i] -= lr * (nesterov_ ? grad + momentum * u[i] : u[i]);
+      *u = momentum * *u + grad;
+      w[i] -= lr * (nesterov_ ? grad + momentum * *u : *u);
     }
   }
 

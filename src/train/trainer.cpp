@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "core/error.h"
 #include "core/math.h"
-#include "core/threads.h"
+#include "core/rehearsal.h"
+#include "core/stop.h"
+#include "train/gradient_norm.h"
 
 namespace waiver {
 namespace {
@@ -31,9 +34,9 @@ class FindNotFinite : public Capture {
 };
 
 Variable loss_of(Tape& tape, Variable output, std::span<const int32_t> targets,
-                 std::span<const float> answers) {
-  return answers.empty() ? cross_entropy(tape, output, targets)
-                         : squared_error(tape, output, answers, targets);
+                 std::span<const float> answers, ShareOfLoss* share = nullptr) {
+  return answers.empty() ? cross_entropy(tape, output, targets, share)
+                         : squared_error(tape, output, answers, targets, share);
 }
 
 }  // namespace
@@ -49,29 +52,38 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
   return 1.0;
 }
 
-Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed)
+Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed,
+                 Ranks& ranks)
     : config_(config),
       model_(model),
       data_(data),
       seed_(seed),
-      optimizer_(config.optimizer.make()) {
+      optimizer_(config.optimizer.make()),
+      ranks_(ranks),
+      deal_(config.accumulate, config.batch / config.accumulate, ranks.count()),
+      slices_(ranks, optimizer_->cuts(model.parameters())) {
   for (const std::string& pattern : config_.freeze)
     if (model_.parameters().freeze(pattern) == 0)
       throw UsageError("train.freeze", "no parameter matches " + pattern);
-  optimizer_->build(model_.parameters(), seed);
+  optimizer_->build(model_.parameters(), seed, slices_.own());
   batch_.resize(config_.batch, model_.config().context);
+  if (!ranks.alone())
+    shared_ = std::make_unique<SharedGradients>(slices_, model_.parameters(), further_uses());
 }
 
-Trainer::Part Trainer::part_of_batch(int64_t step, int64_t part) const {
-  const int64_t rows = config_.batch / config_.accumulate;
-  const auto cut = [&](const auto& all) {
-    const size_t count = all.size() / config_.accumulate;
-    return std::span(all).subspan(part * count, count);
+Trainer::Part Trainer::part_of_batch(int64_t step, int64_t part, const BatchShare& share) const {
+  const int64_t all = config_.batch / config_.accumulate;
+  const int64_t first = share.count > 0 ? share.sequence(share.first) : 0;
+  const int64_t rows = share.count > 0 ? share.sequence(share.first + share.count) - first : all;
+  const auto cut = [&](const auto& numbers) {
+    const size_t each = numbers.size() / config_.batch;
+    return std::span(numbers).subspan((part * all + first) * each, rows * each);
   };
   Part out{{cut(batch_.inputs), rows, batch_.tokens}, cut(batch_.targets), cut(batch_.answers)};
-  out.input.noise = {seed_, step, part * rows};
+  out.input.noise = {seed_, step, part * all + first};
   out.input.features = cut(batch_.features);
   out.input.whole = cut(batch_.whole);
+  out.input.share = share;
   return out;
 }
 
@@ -79,16 +91,123 @@ void Trainer::mark(std::string_view name) const {
   if (profile_) profile_->mark(name, Profile::around);
 }
 
+// The ratio of the whole batch's targets to the part's.
+double Trainer::weight_of(int64_t part) const {
+  return static_cast<double>(targets_) /
+         static_cast<double>(count_targets(part_of_batch(0, part).targets));
+}
+
+// The part's share of the batch's loss.
 double Trainer::forward_backward(int64_t step, int64_t part) {
   arena_.reset();
   Tape tape(arena_, true, profile_);
+  if (config_.recompute) tape.let_recompute();
   const auto [input, targets, answers] = part_of_batch(step, part);
   Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers);
-  const double value = loss.value.data[0];
-  // The ratio of the whole batch's targets to the part's.
-  const double parts = static_cast<double>(targets_) / static_cast<double>(count_targets(targets));
+  const double value = loss.value.data[0], parts = weight_of(part);
   if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(parts));
   return value / parts;
+}
+
+// The same for a pass over some of a part's sequences.
+ShareOfLoss Trainer::forward_backward(int64_t step, const Deal::Pass& pass) {
+  arena_.reset();
+  uses_.reset();
+  Tape tape(arena_, true, profile_);
+  if (config_.recompute) tape.let_recompute();
+  tape.separate(uses_);
+  const int64_t sequences = config_.batch / config_.accumulate;
+  const auto [input, targets, answers] =
+      part_of_batch(step, pass.accumulated, {sequences, pass.first, pass.count});
+  ShareOfLoss share{count_targets(part_of_batch(step, pass.accumulated).targets)};
+  Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers, &share);
+  tape.backward(loss, 1.0f / static_cast<float>(weight_of(pass.accumulated)));
+  return share;
+}
+
+// What further uses of parameters a pass has, found by going through the motions.
+std::vector<SharedGradients::Further> Trainer::further_uses() const {
+  const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());
+  Arena arena;
+  Uses uses;
+  Tape tape(arena);
+  tape.separate(uses);
+  const auto [input, targets, answers] = part_of_batch(0, 0);
+  tape.backward(loss_of(tape, model_.forward(tape, input), targets, answers));
+  std::vector<SharedGradients::Further> out;
+  for (const Uses::Use& use : uses.further()) {
+    const int64_t begin = use.parameter - model_.parameters().grads().data();
+    out.push_back({begin, begin + use.gradient.size()});
+  }
+  return out;
+}
+
+// Adds up the gradients of all parts; returns the loss.
+double Trainer::add_up(int64_t step) {
+  model_.parameters().zero_grads();
+  mark("zero_grads");
+  double sum = 0;
+  for (int64_t part = 0; part < config_.accumulate; ++part) {
+    const double loss = forward_backward(step, part);
+    if (!std::isfinite(loss)) explain_loss(step, part);
+    sum += loss;
+  }
+  return sum;
+}
+
+double Trainer::add_up_shared(int64_t step) {
+  const Uninterrupted passes;  // a rank that leaves would let the others wait
+  std::vector<double> losses;
+  shared_->start();
+  for (const Deal::Round& round : deal_.rounds) {
+    std::vector<ShareOfLoss> own;
+    for (int64_t k = 0; k < Deal::deepest(round); ++k) {
+      if (const Deal::Pass* pass = Deal::find(round, ranks_.own(), k)) {
+        model_.parameters().zero_grads();
+        mark("zero_grads");
+        own.push_back(forward_backward(step, *pass));
+      }
+      shared_->exchange(round, k, uses_);
+      mark("exchange");
+    }
+    agree(step, round, own, losses);
+    shared_->add(round);
+    mark("add");
+  }
+  double sum = 0;
+  for (const double loss : losses) sum += loss;
+  return sum;
+}
+
+// Tells all ranks the losses of the round's parts, and whether one of them was asked to stop.
+void Trainer::agree(int64_t step, const Deal::Round& round, const std::vector<ShareOfLoss>& own,
+                    std::vector<double>& losses) {
+  struct Word {
+    ShareOfLoss shares[2 * BatchParts::kMost];
+    bool stops = false;
+  } mine;
+  std::ranges::copy(own, mine.shares);
+  mine.stops = stop_requested();
+  const std::vector<Word> all = ranks_.gather(mine);
+  for (const Word& word : all)
+    if (word.stops) throw Stopped("the run was interrupted");
+  std::vector<int64_t> next(all.size());
+  for (int64_t a = round.front().accumulated; a <= round.back().accumulated; ++a) {
+    // As BatchParts::sum adds them.
+    double sums[BatchParts::kMost] = {}, divisor = 1;
+    int64_t parts = 0;
+    for (const Deal::Pass& pass : round) {
+      if (pass.accumulated != a) continue;
+      const ShareOfLoss& share = all[pass.rank].shares[next[pass.rank]++];
+      sums[pass.first] = share.sum, divisor = share.divisor;
+      parts += pass.count;
+    }
+    for (int64_t apart = 1; apart < parts; apart *= 2)
+      for (int64_t part = 0; part < parts; part += 2 * apart) sums[part] += sums[part + apart];
+    const double loss = static_cast<float>(sums[0] / divisor) / weight_of(a);
+    if (!std::isfinite(loss)) explain_loss(step, a);
+    losses.push_back(loss);
+  }
 }
 
 StepReport Trainer::update(int64_t step) {
@@ -96,14 +215,8 @@ StepReport Trainer::update(int64_t step) {
   data_.batch(seed_, Split::train, step, batch_);
   targets_ = count_targets(batch_.targets);
   mark("batch");
-  model_.parameters().zero_grads();
-  mark("zero_grads");
   StepReport report;
-  for (int64_t part = 0; part < config_.accumulate; ++part) {
-    const double loss = forward_backward(step, part);
-    if (!std::isfinite(loss)) explain_loss(step, part);
-    report.loss += loss;
-  }
+  report.loss = shared_ ? add_up_shared(step) : add_up(step);
   report.grad_norm = grad_norm();
   check_gradients(step, report.grad_norm);
   mark("grad_norm");
@@ -116,13 +229,46 @@ StepReport Trainer::update(int64_t step) {
   {
     const Uninterrupted whole;
     optimizer_->update(model_.parameters(), how);
+    mark("optimizer");
+    if (shared_) slices_.spread(model_.parameters().values());
   }
-  mark("optimizer");
+  if (shared_) mark("exchange");
   if (profile_) profile_->stop();
   return report;
 }
 
-void Trainer::check_state(int64_t step) {
+Trainer::WholeState Trainer::whole_state() {
+  WholeState out;
+  out.arrays = optimizer_->state();
+  if (ranks_.alone()) return out;
+  for (Optimizer::State& array : out.arrays) {
+    out.memory.push_back(slices_.collect(array.values));
+    array.values = out.memory.back();
+  }
+  if (!ranks_.first()) out.arrays.clear();
+  return out;
+}
+
+Trainer::WholeState Trainer::room_for_state() {
+  WholeState out;
+  out.arrays = optimizer_->state();
+  for (Optimizer::State& array : out.arrays) {
+    if (ranks_.alone()) break;
+    out.memory.emplace_back(model_.parameters().values().size());
+    array.values = out.memory.back();
+  }
+  return out;
+}
+
+void Trainer::spread(const WholeState& state) {
+  if (ranks_.alone()) return;
+  ranks_.broadcast(model_.parameters().values());
+  const std::vector<Optimizer::State> own = optimizer_->state();
+  for (size_t i = 0; i < own.size(); ++i)
+    slices_.deal_out(ranks_.first() ? state.arrays[i].values : std::span<float>(), own[i].values);
+}
+
+void Trainer::check_state(int64_t step, const std::vector<Optimizer::State>& state) const {
   const auto check = [&](const Parameter& p, std::span<const float> values, const char* what) {
     if (all_finite(values)) return;
     throw NotFinite(fmt::format("step {}, {}", step, p.name),
@@ -132,40 +278,34 @@ void Trainer::check_state(int64_t step) {
   const ParameterSet& parameters = model_.parameters();
   for (const Parameter& p : parameters.all()) {
     check(p, parameters.values().subspan(parameters.offset(p), p.shape.size()), "this weight");
-    for (const Optimizer::State& state : optimizer_->state())
-      check(p, state.values.subspan(parameters.offset(p), p.shape.size()),
-            ("its " + state.name).c_str());
+    for (const Optimizer::State& array : state)
+      check(p, array.values.subspan(parameters.offset(p), p.shape.size()),
+            ("its " + array.name).c_str());
   }
 }
 
-double Trainer::grad_norm() const {
-  constexpr int64_t range = 1 << 14;
-  const std::span<float> grads = model_.parameters().grads();
-  std::vector<double> partial((grads.size() + range - 1) / range);
-  parallel_ranges(std::ssize(grads), range, [&](int64_t begin, int64_t end) {
-    const float* g = grads.data();  // through the span the loop is not vectorised
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(g[i]) * g[i];
-    partial[begin / range] = sum;
-  });
-  double sum = 0;
-  for (const double p : partial) sum += p;
-  return std::sqrt(sum);
+double Trainer::grad_norm() {
+  if (shared_) return shared_->finish();
+  const std::span<const float> grads = model_.parameters().grads();
+  GradientNorm norm(std::ssize(grads));
+  norm.add(grads, {0, std::ssize(grads)});
+  return norm.value();
 }
 
 void Trainer::explain_loss(int64_t step, int64_t part) {
   FindNotFinite find;
   arena_.reset();
   Tape tape(arena_, false);
+  if (config_.recompute) tape.let_recompute();
   model_.forward(tape, part_of_batch(step, part).input, &find);
   throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
                   "the forward pass first produces NaN or infinity here",
                   "Lower train.optimizer.lr, lengthen train.schedule.warmup or set train.clip.");
 }
 
-void Trainer::check_gradients(int64_t step, double norm) const {
+void Trainer::check_gradients(int64_t step, double norm) {
   if (std::isfinite(norm)) return;
+  if (shared_) slices_.spread(model_.parameters().grads());
   // The gradient flows from the last parameter to the first, so the last bad one is where it
   // started.
   std::string where = "gradients";

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "model/transformer.h"
 #include "train/config.h"
+#include "train/shared_gradients.h"
 
 namespace waiver {
 
@@ -27,36 +28,57 @@ struct NotFinite : Error {
 };
 
 /// Makes updates. The update after `step` updates depends on the weights, the optimizer's state,
-/// the step and the seed, and on nothing else.
+/// the step and the seed, and on nothing else: not on the number of ranks that share its work, all
+/// of which have the same weights before and after it, and each a slice of the optimizer's state.
 class Trainer {
  public:
   /// Freezes what the config names; throws UsageError for a pattern that matches no parameter.
-  /// REQUIRES: model, data and config outlive the trainer; data is open.
-  Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed);
+  /// REQUIRES: model, data, config and ranks outlive the trainer; data is open.
+  Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed,
+          Ranks& ranks = no_other_ranks());
 
+  // All ranks call these together.
   /// Makes update number `step`; throws NotFinite or Stopped, leaving the weights as they were.
   StepReport update(int64_t step);
-  /// Throws NotFinite where a weight or a number of the optimizer's state is NaN or infinite after
-  /// `step` updates.
-  void check_state(int64_t step);
+  /// The whole optimizer's state, on rank 0; the others return nothing.
+  struct WholeState {
+    std::vector<Optimizer::State> arrays;
+    std::vector<std::vector<float>> memory;  // of what other ranks keep
+  };
+  WholeState whole_state();
+  /// The same, to be filled; the others' have no arrays.
+  WholeState room_for_state();
+  /// The weights and the state of all ranks become those of rank 0, which gives the whole state.
+  void spread(const WholeState& state);
+
+  /// Throws NotFinite where a weight or a number of the state is NaN or infinite after `step`
+  /// updates.
+  void check_state(int64_t step, const std::vector<Optimizer::State>& state) const;
   /// From now on updates record in `profile` where their time goes; null: they do not.
   void set_profile(Profile* profile) { profile_ = profile; }
+  /// Its state is this rank's slice.
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }
 
  private:
-  void mark(std::string_view name) const;
-  // The part's share of the batch's loss.
-  double forward_backward(int64_t step, int64_t part);
   struct Part {
     Input input;
     std::span<const int32_t> targets;
     std::span<const float> answers;
   };
-  Part part_of_batch(int64_t step, int64_t part) const;
-  double grad_norm() const;
+  void mark(std::string_view name) const;
+  Part part_of_batch(int64_t step, int64_t part, const BatchShare& share = {}) const;
+  double weight_of(int64_t part) const;
+  double forward_backward(int64_t step, int64_t part);
+  ShareOfLoss forward_backward(int64_t step, const Deal::Pass& pass);
+  double add_up(int64_t step);
+  double add_up_shared(int64_t step);
+  void agree(int64_t step, const Deal::Round& round, const std::vector<ShareOfLoss>& own,
+             std::vector<double>& losses);
+  std::vector<SharedGradients::Further> further_uses() const;
+  double grad_norm();
   [[noreturn]] void explain_loss(int64_t step, int64_t part);
-  void check_gradients(int64_t step, double norm) const;
+  void check_gradients(int64_t step, double norm);
 
   const TrainConfig& config_;
   Transformer& model_;
@@ -67,6 +89,12 @@ class Trainer {
   int64_t targets_ = 0;  // how many the batch has
   Arena arena_;
   Profile* profile_ = nullptr;
+
+  Ranks& ranks_;
+  Deal deal_;
+  Slices slices_;
+  Uses uses_;
+  std::unique_ptr<SharedGradients> shared_;  // null where there are no other ranks
 };
 
 }  // namespace waiver

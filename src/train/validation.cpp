@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/math.h"
+#include "core/stop.h"
 #include "core/threads.h"
 
 namespace waiver {
@@ -52,6 +53,21 @@ Input input_of(const Batch& batch, Intervention* intervention) {
   return input;
 }
 
+// The batch of validation sequences that begins with number `at`.
+void fill(const Dataset& data, const Validation& validation, int64_t at, int64_t T, Batch& batch) {
+  batch.resize(std::min(validation.part, validation.sequences - at), T);
+  data.batch(validation.seed, Split::validation, at, batch);
+}
+
+std::vector<double> losses_of(const Transformer& model, const Validation& validation,
+                              const Batch& batch, Arena& arena) {
+  arena.reset();
+  Tape tape(arena, false);
+  tape.let_recompute();  // so that each block frees what it computes
+  const Variable output = model.forward(tape, input_of(batch, validation.intervention));
+  return token_losses(output.value, batch);
+}
+
 }  // namespace
 
 std::string Coverage::text() const {
@@ -86,18 +102,52 @@ std::vector<double> validation_losses(const Transformer& model, const Dataset& d
   Batch batch;
   std::vector<double> sums(first.size()), counts(first.size());
   for (int64_t at = 0; at < validation.sequences; at += batch.batch) {
-    batch.resize(std::min(validation.part, validation.sequences - at), T);
-    data.batch(validation.seed, Split::validation, at, batch);
-    arena.reset();
-    Tape tape(arena, false);
-    const Variable output = model.forward(tape, input_of(batch, validation.intervention));
-    const std::vector<double> losses = token_losses(output.value, batch);
+    fill(data, validation, at, T, batch);
+    const std::vector<double> losses = losses_of(model, validation, batch, arena);
     for (size_t f = 0; f < first.size(); ++f)
       for (int64_t n = 0; n < std::ssize(losses); ++n)
         if (n % T >= first[f] && batch.targets[n] >= 0) sums[f] += losses[n], counts[f] += 1;
   }
   for (size_t f = 0; f < first.size(); ++f) sums[f] /= counts[f];
   return sums;
+}
+
+Validation own_validation(const TrainConfig& config, const Dataset& data, int64_t T,
+                          uint64_t seed) {
+  return {seed, train_coverage(config, data, T).sequences, config.batch / config.accumulate};
+}
+
+double shared_validation_loss(const Transformer& model, const Dataset& data,
+                              const Validation& validation, Arena& arena, Ranks& ranks) {
+  if (ranks.alone()) return validation_loss(model, data, validation, arena);
+  const Uninterrupted rounds;  // a rank that leaves would let the others wait
+  const int64_t T = model.config().context, part = validation.part;
+  Batch batch;
+  double sum = 0, count = 0;
+  for (int64_t at = 0; at < validation.sequences; at += ranks.count() * part) {
+    const auto rows = [&](int64_t rank) {
+      return std::clamp<int64_t>(validation.sequences - (at + rank * part), 0, part) * T;
+    };
+    std::vector<double> own;
+    if (rows(ranks.own()) > 0) {
+      fill(data, validation, at + ranks.own() * part, T, batch);
+      own = losses_of(model, validation, batch, arena);
+    }
+    const std::vector<int> stops = ranks.gather(static_cast<int>(stop_requested()));
+    if (std::ranges::count(stops, 1) > 0) throw Stopped("the run was interrupted");
+    std::vector<Ranks::Piece> out, in;
+    std::vector<std::vector<double>> all(1, own);
+    if (!ranks.first()) out.push_back(piece(0, std::span(own)));
+    for (int64_t r = 1; ranks.first() && r < ranks.count(); ++r) all.emplace_back(rows(r));
+    for (int64_t r = 1; r < std::ssize(all); ++r) in.push_back(piece(r, std::span(all[r])));
+    ranks.exchange(out, in);
+    for (int64_t r = 0; ranks.first() && r < ranks.count() && rows(r) > 0; ++r) {
+      fill(data, validation, at + r * part, T, batch);
+      for (int64_t n = 0; n < rows(r); ++n)
+        if (batch.targets[n] >= 0) sum += all[r][n], count += 1;
+    }
+  }
+  return ranks.first() ? sum / count : 0;
 }
 
 std::string loss_text(double loss, const Dataset& data) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/ranks/ranks.h"
 #include "data/dataset.h"
 #include "model/transformer.h"
 #include "train/config.h"
@@ -32,6 +33,8 @@ struct Validation {
   int64_t part = 1;
   Intervention* intervention = nullptr;
 };
+/// What a run's own validations are.
+Validation own_validation(const TrainConfig& config, const Dataset& data, int64_t T, uint64_t seed);
 /// Mean loss over the targets: −log softmax(logits)[target] in nats, or the squared error of
 /// answers, averaged over a token's features. Every target has the same weight and is added in
 /// double, in the order of the sequences, so that `part` changes nothing beyond rounding.
@@ -41,6 +44,11 @@ double validation_loss(const Transformer& model, const Dataset& data, const Vali
 std::vector<double> validation_losses(const Transformer& model, const Dataset& data,
                                       const Validation& validation, std::span<const int64_t> first,
                                       Arena& arena);
+
+/// The loss of `validation_loss`, to the bit, on rank 0, where several ranks share the passes; 0 on
+/// the others. All ranks call it together. Throws Stopped on all where one was asked to stop.
+double shared_validation_loss(const Transformer& model, const Dataset& data,
+                              const Validation& validation, Arena& arena, Ranks& ranks);
 
 /// A loss with its unit, to six decimals, or in scientific notation where it is too small for them.
 std::string loss_text(double loss, const Dataset& data);

@@ -201,14 +201,19 @@ inline double noise_of_direction(const Pair& pair, const Weights<double>& truth)
   return worst;
 }
 
-// All gradients after one pass, in the order of the parameters.
-inline std::vector<float> gradients_of(Pair& pair) {
+// All gradients after one pass on a tape that `set` has set, in the order of the parameters.
+template <class F>
+std::vector<float> gradients_of(Pair& pair, const F& set) {
   Arena arena;
   Tape tape(arena);
+  set(tape);
   pair.model.parameters().zero_grads();
   tape.backward(loss_of(tape, pair, pair.model.forward(tape, input_of(pair.problem))));
   const auto grads = pair.model.parameters().grads();
   return {grads.begin(), grads.end()};
+}
+inline std::vector<float> gradients_of(Pair& pair) {
+  return gradients_of(pair, [](Tape&) {});
 }
 
 // How far the fast model's own gradient of a parameter moves, relative to its largest number, where

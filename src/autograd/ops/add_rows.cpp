@@ -33,7 +33,7 @@ Variable add_rows(Tape& tape, Variable x, Variable table, std::span<const int32_
     }
   });
   const BatchParts parts = tape.parts(N);
-  tape.record("add_rows", y, [=] {
+  tape.record("add_rows", y, [=, &tape] {
     if (!y.shares_gradient(x)) {
       const Gradient dx(x);
       parallel_ranges(N, 256, [&](int64_t begin, int64_t end) {
@@ -41,7 +41,7 @@ Variable add_rows(Tape& tape, Variable x, Variable table, std::span<const int32_
           for (int64_t c = 0; c < C; ++c) dx.row(n)[c] += y.grad.row(n)[c];
       });
     }
-    if (table.wants_grad()) scatter_add(y.grad, rows, parts, table.grad);
+    if (table.wants_grad()) scatter_add(y.grad, rows, parts, tape.gradient_of(table));
   });
   return y;
 }

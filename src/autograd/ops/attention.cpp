@@ -201,9 +201,9 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
     forward_tile(h, t, out.value, states);
     out.rounded.fill(h.batch * h.T + t.i0, h.batch * h.T + t.i1, h.head * h.D, (h.head + 1) * h.D);
   });
-  const BatchParts parts(spec.batch * spec.tokens, spec.batch);
-  tape.record("attention", out, [=, &arena = tape.arena()] {
-    attention_tile::backward(arena, parts, qkv, out, spec, inputs, tiles, states);
+  const BatchParts parts = tape.parts(spec.batch * spec.tokens, spec.batch);
+  tape.record("attention", out, [=, &tape] {
+    attention_tile::backward(tape, parts, qkv, out, spec, inputs, tiles, states);
   });
   return out;
 }

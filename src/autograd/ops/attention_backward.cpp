@@ -230,9 +230,10 @@ void backward_rest(const Backward& b, const Tile& t) {
 
 namespace attention_tile {
 
-void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
+void backward(Tape& tape, const BatchParts& parts, Variable qkv, Variable out,
               const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
               const RowState* states) {
+  Arena& arena = tape.arena();
   const int64_t T = spec.tokens, heads = spec.batch * spec.heads, count = tiles.of_sequence();
   const Pieces pieces(spec, out.shape()[1] / spec.heads, count);
   const HeadSums sums(arena, spec, pieces.count());
@@ -285,7 +286,7 @@ void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
         for (int64_t tile = 0; tile < count; ++tile) backward_rest(b, tiles.at(b.h.batch, tile));
       });
     });
-  sums.add_up(spec, parts);
+  sums.add_up(tape, spec, parts);
 }
 
 }  // namespace attention_tile

@@ -43,11 +43,13 @@ const float* add_rows(const Tensor& sums, int64_t of_sequence, int64_t first, in
 }
 
 // To the gradient [H, R] of parameters that each head has for itself.
-void add_heads(const Tensor& sums, int64_t heads, int64_t pieces, const BatchParts& parts,
-               const Variable& to) {
-  for (int64_t head = 0; sums && head < heads; ++head) {
+void add_heads(const Tape& tape, const Tensor& sums, int64_t heads, int64_t pieces,
+               const BatchParts& parts, const Variable& to) {
+  if (!sums) return;
+  const Tensor gradient = tape.gradient_of(to);
+  for (int64_t head = 0; head < heads; ++head) {
     const float* sum = add_rows(sums, heads * pieces, head * pieces, pieces, parts);
-    for (int64_t r = 0; r < sums.dim(1); ++r) to.grad.data[head * sums.dim(1) + r] += sum[r];
+    for (int64_t r = 0; r < sums.dim(1); ++r) gradient.data[head * sums.dim(1) + r] += sum[r];
   }
 }
 
@@ -62,17 +64,19 @@ HeadSums::HeadSums(Arena& arena, const AttentionSpec& spec, int64_t pieces) : pi
   bias_shared = sums_for(arena, rows * pieces, shared_of(spec));
 }
 
-void HeadSums::add_up(const AttentionSpec& spec, const BatchParts& parts) const {
+void HeadSums::add_up(const Tape& tape, const AttentionSpec& spec, const BatchParts& parts) const {
   const int64_t H = spec.heads;
-  add_heads(slot_key, H, 1, parts, spec.slot_key);
-  add_heads(slot_value, H, 1, parts, spec.slot_value);
-  add_heads(start, H, 1, parts, spec.normalizer->parameter());
-  add_heads(bias, H, pieces_, parts, own_of(spec));
+  add_heads(tape, slot_key, H, 1, parts, spec.slot_key);
+  add_heads(tape, slot_value, H, 1, parts, spec.slot_value);
+  add_heads(tape, start, H, 1, parts, spec.normalizer->parameter());
+  add_heads(tape, bias, H, pieces_, parts, own_of(spec));
   if (!bias_shared) return;
   const float* sum = add_rows(bias_shared, H * pieces_, 0, H * pieces_, parts);
   for (const Variable& shared : shared_of(spec)) {
-    for (int64_t i = 0; shared.wants_grad() && i < shared.value.size(); ++i)
-      shared.grad.data[i] += sum[i];
+    if (shared.wants_grad()) {
+      const Tensor gradient = tape.gradient_of(shared);
+      for (int64_t i = 0; i < shared.value.size(); ++i) gradient.data[i] += sum[i];
+    }
     sum += shared.value.size();
   }
 }

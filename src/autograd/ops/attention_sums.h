@@ -1,6 +1,5 @@
 #pragma once
 
-#include "autograd/batch_parts.h"
 #include "autograd/ops/attention_spec.h"
 
 namespace waiver::attention_tile {
@@ -13,7 +12,7 @@ class HeadSums {
   HeadSums(Arena& arena, const AttentionSpec& spec, int64_t pieces);
 
   /// Adds them to the gradients: the pieces of a head in order, sequences as BatchParts has it.
-  void add_up(const AttentionSpec& spec, const BatchParts& parts) const;
+  void add_up(const Tape& tape, const AttentionSpec& spec, const BatchParts& parts) const;
 
   Tensor slot_key, slot_value, start;  // [B·H, R]
   Tensor bias, bias_shared;            // [B·H·pieces, R]

@@ -151,7 +151,7 @@ float slot_score(const Head& h, int64_t i);
 /// The gradient of attention: adds to those of qkv and of all parameters that `spec` names.
 /// `states` [B, H, T]: the final state of every row.
 /// `inputs`: qkv in the form for products.
-void backward(Arena& arena, const BatchParts& parts, Variable qkv, Variable out,
+void backward(Tape& tape, const BatchParts& parts, Variable qkv, Variable out,
               const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
               const RowState* states);
 

@@ -21,14 +21,15 @@ float log_sum_exp(const float* x, int64_t V) {
 
 }  // namespace
 
-Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets) {
+Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets,
+                       ShareOfLoss* share) {
   const int64_t N = logits.shape()[0], V = logits.shape()[1];
   const Check check("cross_entropy");
   check.matrix("logits", logits.shape());
   check.require(N == std::ssize(targets), "the rows of logits {} must match the {} targets",
                 logits.shape(), targets.size());
-  const int64_t count =
-      std::count_if(targets.begin(), targets.end(), [](int32_t y) { return y >= 0; });
+  const int64_t count = std::max<int64_t>(
+      1, share ? share->targets : std::ranges::count_if(targets, [](int32_t y) { return y >= 0; }));
   Variable loss = tape.variable({1});
   Tensor lse = tape.arena().tensor({N});
   parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
@@ -38,11 +39,13 @@ Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> tar
   const double sum = tape.parts(N).sum([&](int64_t n) {
     return targets[n] < 0 ? 0.0 : double{lse.data[n] - logits.value.row(n)[targets[n]]};
   });
-  loss.value.data[0] = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(1, count)));
+  const auto divisor = static_cast<double>(count);
+  loss.value.data[0] = static_cast<float>(sum / divisor);
+  if (share) share->sum = sum, share->divisor = divisor;
 
   tape.record("cross_entropy", loss, [=] {
     const Gradient gradient(logits);
-    const float scale = loss.grad.data[0] / static_cast<float>(std::max<int64_t>(1, count));
+    const float scale = loss.grad.data[0] / static_cast<float>(count);
     parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const float* x = logits.value.row(n);

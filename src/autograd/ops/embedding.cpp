@@ -17,7 +17,8 @@ Variable embedding(Tape& tape, std::span<const int32_t> tokens, Variable table) 
   });
   if (!table.wants_grad()) return y;
   const BatchParts parts = tape.parts(N);
-  tape.record("embedding", y, [=] { scatter_add(y.grad, tokens, parts, table.grad); });
+  tape.record("embedding", y,
+              [=, &tape] { scatter_add(y.grad, tokens, parts, tape.gradient_of(table)); });
   return y;
 }
 

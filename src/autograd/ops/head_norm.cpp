@@ -69,7 +69,7 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
         for (int64_t d = 0; d < D; ++d) x[d] = normal[d] * gain[d];
       }
   });
-  tape.record("head_norm", qkv, [=] {
+  tape.record("head_norm", qkv, [=, &tape] {
     parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
       float* sums = partial.row(tile);
       std::fill_n(sums, 2 * D, 0.0f);
@@ -81,8 +81,8 @@ void head_norm(Tape& tape, Variable qkv, int64_t heads, Variable query_gain, Var
                         sums + part * D);
         }
     });
-    if (query_gain.wants_grad()) parts.add_tiles(partial, 0, D, query_gain.grad.data);
-    if (key_gain.wants_grad()) parts.add_tiles(partial, D, D, key_gain.grad.data);
+    if (query_gain.wants_grad()) parts.add_tiles(partial, 0, D, tape.gradient_of(query_gain).data);
+    if (key_gain.wants_grad()) parts.add_tiles(partial, D, D, tape.gradient_of(key_gain).data);
   });
 }
 

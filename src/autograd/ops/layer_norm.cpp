@@ -67,7 +67,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
   if (!tape.recording()) return {sum, y};
 
   const Tensor partial = tape.arena().tensor({parts.tiles(), 2 * C});  // a tile's dgain, dbias
-  const auto backward = [=] {
+  const auto backward = [=, &tape] {
     const bool reached = y.touched();
     const Gradient dsum(sum);
     const Residual::Back back(residual);
@@ -81,8 +81,8 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
         back.pass(n);
       }
     });
-    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
-    if (bias.wants_grad()) parts.add_tiles(partial, C, C, bias.grad.data);
+    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, tape.gradient_of(gain).data);
+    if (bias.wants_grad()) parts.add_tiles(partial, C, C, tape.gradient_of(bias).data);
   };
   tape.record(op, y, backward, z.value ? sum : Variable{});
   return {sum, y};

@@ -37,7 +37,7 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, bool as_is) {
       },
       [&](int64_t, const Part& part) { add_bias(part, b.value.data); });
 
-  tape.record("linear", y, [=, &arena] {
+  tape.record("linear", y, [=, &tape, &arena] {
     const Gradient dx(x);
     const Right back = other_side(arena, w.value, right, as_is, precision);
     const Rounded dy(arena, y.grad, precision);
@@ -50,8 +50,9 @@ Variable apply(Tape& tape, Variable x, Variable w, Variable b, bool as_is) {
         },
         Nothing());
     if (w.wants_grad())
-      add_weight_gradient((as_is ? inputs : dy).all(), (as_is ? dy : inputs).all(), parts, w.grad);
-    if (sums) parts.add_tiles(sums, 0, out, b.grad.data);
+      add_weight_gradient((as_is ? inputs : dy).all(), (as_is ? dy : inputs).all(), parts,
+                          tape.gradient_of(w));
+    if (sums) parts.add_tiles(sums, 0, out, tape.gradient_of(b).data);
   });
   return y;
 }

@@ -118,7 +118,7 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
   multiply(parts, hidden.all(), w_down, 0.0f, y.value, Nothing(),
            [&](int64_t, const Part& part) { add_bias(part, down.bias.value.data); });
 
-  tape.record("mlp", y, [=, &arena] {
+  tape.record("mlp", y, [=, &tape, &arena] {
     const Gradient dx(x);
     const Rounded dy(arena, y.grad, precision);
     const Factor dz(arena, N, M, precision);
@@ -137,10 +137,11 @@ Variable mlp(Tape& tape, Variable x, const Affine& up, Activation act, const Aff
     multiply(parts, dz.all(), other_side(arena, up.weight.value, w_up, true, precision), dx.beta(),
              dx.tensor(), Nothing(), Nothing());
     if (down.weight.wants_grad())
-      add_weight_gradient(hidden.all(), dy.all(), parts, down.weight.grad);
-    if (down_sums) parts.add_tiles(down_sums, 0, out, down.bias.grad.data);
-    if (up.weight.wants_grad()) add_weight_gradient(inputs.all(), dz.all(), parts, up.weight.grad);
-    if (up_sums) parts.add_tiles(up_sums, 0, M, up.bias.grad.data);
+      add_weight_gradient(hidden.all(), dy.all(), parts, tape.gradient_of(down.weight));
+    if (down_sums) parts.add_tiles(down_sums, 0, out, tape.gradient_of(down.bias).data);
+    if (up.weight.wants_grad())
+      add_weight_gradient(inputs.all(), dz.all(), parts, tape.gradient_of(up.weight));
+    if (up_sums) parts.add_tiles(up_sums, 0, M, tape.gradient_of(up.bias).data);
   });
   return y;
 }

@@ -87,16 +87,25 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
 /// y = x + z, same shapes. REQUIRES: nothing later uses x (Tape::continuing).
 Variable add(Tape& tape, Variable x, Variable z);
 
+/// A loss over a share of a batch (BatchShare): its value is the share's part of the batch's
+/// loss.
+struct ShareOfLoss {
+  int64_t targets = 0;  // that the whole batch has
+  double sum = 0;       // becomes the sum over the share, which the loss is over `divisor`
+  double divisor = 1;
+};
+
 /// Mean over the rows that have a target (≥ 0) of −log softmax(logits)_target: logits [N, V] → [1];
 /// 0 where no row has one. Rows without a target get no gradient.
 /// REQUIRES: `targets` stay valid until backward.
-Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets);
+Variable cross_entropy(Tape& tape, Variable logits, std::span<const int32_t> targets,
+                       ShareOfLoss* share = nullptr);
 
 /// Mean over all numbers of the rows that have a target (≥ 0) of (x − answer)²: x and answers [N,
 /// C], targets [N] → [1]; 0 where no row has one. Rows without a target get no gradient. REQUIRES:
 /// `answers` and `targets` stay valid until backward.
 Variable squared_error(Tape& tape, Variable x, std::span<const float> answers,
-                       std::span<const int32_t> targets);
+                       std::span<const int32_t> targets, ShareOfLoss* share = nullptr);
 
 /// Rotates the pairs (d, d + R/2) of the first R channels of every head of the queries and keys, in
 /// place: (a, b) → (a cos − b sin, a sin + b cos). qkv [B·T, 3C]; cos, sin [T, R/2].

@@ -11,10 +11,9 @@ namespace waiver {
 namespace {
 
 // Columns [begin, end) of the first rows of all sequences, added as BatchParts has it.
-void add_first_rows(const Tensor& from, int64_t batch, int64_t begin, int64_t end,
+void add_first_rows(const Tensor& from, const BatchParts& parts, int64_t begin, int64_t end,
                     const Tensor& to) {
-  const BatchParts parts(batch, batch);
-  const int64_t S = from.dim(0) / batch;
+  const int64_t S = from.dim(0) / parts.sequence(parts.count());
   Scratch memory;
   float* sums = memory.floats(parts.count());
   for (int64_t r = 0; r < to.dim(0); ++r)
@@ -47,7 +46,9 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
     std::memcpy(y.value.row(b * S), rows.value.data, R * C * sizeof(float));
     std::memcpy(y.value.row(b * S + R), x.value.row(b * T), T * C * sizeof(float));
   });
-  tape.record("prepend", y, [=] {
+  const BatchParts parts = tape.parts(batch, batch);
+  tape.record("prepend", y, [=, &tape] {
+    const Tensor drows = rows.wants_grad() ? tape.gradient_of(rows) : Tensor{};
     const Gradient gradient(x);
     // Every sequence adds to the same rows, so tiles divide the channels instead.
     parallel_ranges(C, 32, [&](int64_t begin, int64_t end) {
@@ -57,7 +58,7 @@ Variable prepend(Tape& tape, Variable x, Variable rows, int64_t batch) {
           const GradientRow dx = gradient.row(b * T + t);
           for (int64_t c = begin; c < end; ++c) dx[c] += dy[c];
         }
-      if (rows.wants_grad()) add_first_rows(y.grad, batch, begin, end, rows.grad);
+      if (drows) add_first_rows(y.grad, parts, begin, end, drows);
     });
   });
   return y;

@@ -51,7 +51,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
   if (!tape.recording()) return {sum, y};
 
   const Tensor partial = tape.arena().tensor({parts.tiles(), C});  // a tile's dgain
-  const auto backward = [=] {
+  const auto backward = [=, &tape] {
     const bool reached = y.touched();
     const Gradient dsum(sum);
     const Residual::Back back(residual);
@@ -65,7 +65,7 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
         back.pass(n);
       }
     });
-    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, gain.grad.data);
+    if (gain.wants_grad()) parts.add_tiles(partial, 0, C, tape.gradient_of(gain).data);
   };
   tape.record(op, y, backward, z.value ? sum : Variable{});
   return {sum, y};

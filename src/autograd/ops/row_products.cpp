@@ -58,22 +58,30 @@ RowCut::RowCut(const BatchParts& parts, const Right& b)
       of_group_((b.matrix.halves ? 128 : 64) / parts.tile_rows()) {
   constexpr int64_t most = 1 << 20, deepest = 4096;  // numbers of B that a task reads; its rows
   const int64_t narrowest = (columns_ + 63) / 64;    // tasks across
-  while (of_group_ > 1 && parts.tiles() / of_group_ * narrowest < TileLoops::kMany) of_group_ /= 2;
-  groups_ = (parts.tiles() + of_group_ - 1) / of_group_;
+  const int64_t tiles = parts.whole_tiles();
+  while (of_group_ > 1 && tiles / of_group_ * narrowest < TileLoops::kMany) of_group_ /= 2;
+  for (int64_t part = 0; part < parts.count(); ++part)
+    first_group_[part + 1] =
+        first_group_[part] +
+        (parts.first_tile(part + 1) - parts.first_tile(part) + of_group_ - 1) / of_group_;
   depth_ = std::min(inner_, deepest);
-  const int64_t pieces = std::max((TileLoops::kMany + groups_ - 1) / std::max<int64_t>(1, groups_),
-                                  (depth_ * columns_ + most - 1) / most);
+  const int64_t groups = std::max<int64_t>(1, (tiles + of_group_ - 1) / of_group_);
+  const int64_t pieces =
+      std::max((TileLoops::kMany + groups - 1) / groups, (depth_ * columns_ + most - 1) / most);
   width_ = std::max<int64_t>(64, ((columns_ + pieces - 1) / pieces + 63) / 64 * 64);
   across_ = (columns_ + width_ - 1) / width_;
 }
 
 RowCut::Task RowCut::task(int64_t index) const {
   Task t{};
-  t.tile = index % groups_ * of_group_;
-  t.tile_end = std::min(parts_.tiles(), t.tile + of_group_);
+  const int64_t group = index % groups();
+  int64_t part = 0;
+  while (group >= first_group_[part + 1]) ++part;
+  t.tile = parts_.first_tile(part) + (group - first_group_[part]) * of_group_;
+  t.tile_end = std::min(parts_.first_tile(part + 1), t.tile + of_group_);
   t.begin = parts_.tile(t.tile).begin;
   t.end = parts_.tile(t.tile_end - 1).end;
-  t.first = index / groups_ * width_;
+  t.first = index / groups() * width_;
   t.last = std::min(columns_, t.first + width_);
   return t;
 }

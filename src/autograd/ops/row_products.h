@@ -55,7 +55,7 @@ class RowCut {
     int64_t rows() const { return end - begin; }
     int64_t columns() const { return last - first; }
   };
-  int64_t tasks() const { return groups_ * across_; }
+  int64_t tasks() const { return groups() * across_; }
   Task task(int64_t index) const;
   /// f(tile, begin, end) for the tiles of a task.
   template <class F>
@@ -74,8 +74,11 @@ class RowCut {
   bool whole() const { return across_ == 1 && depth_ == inner_; }
 
  private:
+  int64_t groups() const { return first_group_[parts_.count()]; }
+
   BatchParts parts_;
-  int64_t inner_, columns_, depth_, width_, of_group_, groups_, across_;
+  int64_t inner_, columns_, depth_, width_, of_group_, across_;
+  int64_t first_group_[BatchParts::kMost + 1] = {};  // of each part: groups end with parts
 };
 
 /// For products whose op has nothing to do before or after them.

@@ -8,7 +8,7 @@
 namespace waiver {
 
 Variable squared_error(Tape& tape, Variable x, std::span<const float> answers,
-                       std::span<const int32_t> targets) {
+                       std::span<const int32_t> targets, ShareOfLoss* share) {
   const int64_t N = x.shape()[0], C = x.shape()[1];
   const Check check("squared_error");
   check.matrix("x", x.shape());
@@ -16,8 +16,9 @@ Variable squared_error(Tape& tape, Variable x, std::span<const float> answers,
                 x.shape(), answers.size());
   check.require(N == std::ssize(targets), "x {} must have as many rows as the {} targets",
                 x.shape(), targets.size());
-  const auto counted = static_cast<double>(
-      C * std::max<int64_t>(1, std::ranges::count_if(targets, [](int32_t y) { return y >= 0; })));
+  const int64_t count =
+      share ? share->targets : std::ranges::count_if(targets, [](int32_t y) { return y >= 0; });
+  const auto counted = static_cast<double>(C * std::max<int64_t>(1, count));
   Variable loss = tape.variable({1});
   Tensor sums = tape.arena().tensor({N});
   parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
@@ -31,6 +32,7 @@ Variable squared_error(Tape& tape, Variable x, std::span<const float> answers,
   });
   const double sum = tape.parts(N).sum([&](int64_t n) { return sums.data[n]; });
   loss.value.data[0] = static_cast<float>(sum / counted);
+  if (share) share->sum = sum, share->divisor = counted;
 
   tape.record("squared_error", loss, [=] {
     const Gradient gradient(x);

@@ -4,12 +4,10 @@
 #include "autograd/ops/weight_gradient.h"
 #include "core/gemm.h"
 #include "core/rounded.h"
-#include "core/threads.h"
 
 namespace waiver {
 
 Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
-  constexpr int64_t rows = 64;  // of a tile
   const int64_t N = qkv.shape()[0], C = qkv.shape()[1] / 3;
   const int64_t H = weight.shape()[0], D = weight.shape()[1];
   const Check check("value_linear");
@@ -24,16 +22,16 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
   const BatchParts parts = tape.parts(N);
   const Operand W = rounded(arena, {weight.value.data, {H * D, D}}, precision);
   const Rounded values(arena, {qkv.value.data + 2 * C, {N, C}, 3 * C}, precision);
-  parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
+  parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
     values.fill(begin, end);
     for (int64_t h = 0; h < H; ++h)
       gemm(Op::plain, Op::plain, end - begin, D, D, 1.0f, values.at(begin, h * D), W.at(h * D, 0),
            0.0f, y.value.row(begin) + h * D, C);
   });
-  tape.record("value_linear", y, [=, &arena] {
+  tape.record("value_linear", y, [=, &tape, &arena] {
     const Gradient dqkv(qkv);
     const Rounded dy(arena, y.grad, precision);
-    parallel_ranges(N, rows, [&](int64_t begin, int64_t end) {
+    parts.for_tiles([&](int64_t, int64_t begin, int64_t end) {
       dqkv.row(begin).skip((end - begin) * 3 * C);
       dy.fill(begin, end);
       for (int64_t h = 0; h < H; ++h)
@@ -41,9 +39,10 @@ Variable value_linear(Tape& tape, Variable qkv, Variable weight) {
              W.at(h * D, 0), 1.0f, qkv.grad.row(begin) + 2 * C + h * D, 3 * C);
     });
     if (!weight.wants_grad()) return;
+    const Tensor dw = tape.gradient_of(weight);
     for (int64_t h = 0; h < H; ++h)
       add_weight_gradient(values.at(0, h * D), dy.at(0, h * D), parts,
-                          {weight.grad.data + h * D * D, {D, D}});
+                          {dw.data + h * D * D, {D, D}});
   });
   return y;
 }

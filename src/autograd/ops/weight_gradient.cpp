@@ -9,18 +9,19 @@ namespace waiver {
 namespace {
 
 // How dW is cut: large tiles repack least, but there should be TileLoops::kMany tasks, which are
-// tiles of dW for each of `groups` groups of the batch's parts. A single sequence, which is one
-// part, falls into groups of at least 256 rows; but rather into smaller tiles, which take no
+// tiles of dW for each of `groups` groups of the whole batch's parts. A single sequence, which is
+// one part, falls into groups of at least 256 rows; but rather into smaller tiles, which take no
 // memory.
 struct Cut {
   int64_t rows, columns, groups = 1;
 
   Cut(const Tensor& dw, const BatchParts& parts)
       : rows(std::min<int64_t>(256, dw.dim(0))), columns(std::min<int64_t>(512, dw.dim(1))) {
-    const bool single = parts.count() == 1;
-    const int64_t most = single ? parts.row(1) / 512 + 1 : parts.count();
+    const bool single = parts.whole_count() == 1;
+    const int64_t most = single ? parts.row(1) / 512 + 1 : parts.whole_count();
     while (groups * tiles(dw) < TileLoops::kMany)
       if (!(single && shrink(128)) && !split(most) && !shrink(64)) break;
+    groups = std::max<int64_t>(1, groups * parts.count() / parts.whole_count());
   }
   int64_t tiles(const Tensor& dw) const {
     return ((dw.dim(0) + rows - 1) / rows) * ((dw.dim(1) + columns - 1) / columns);
@@ -75,7 +76,6 @@ struct Product {
   }
   // to += the sum of all runs.
   void add(float* to, int64_t stride) const {
-    if (runs.count() == 1) return run(0, 1.0f, to, stride);
     Scratch memory;
     float* all = memory.floats(rows * columns);
     sum(0, runs.count(), all, columns);

@@ -1,0 +1,116 @@
+#include "cli/mpi.h"
+
+#ifdef WAIVER_MPI
+
+#include <fmt/format.h>
+#include <mpi.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "core/error.h"
+
+namespace waiver {
+namespace {
+
+void check(int code) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw Error("mpi", std::string(text, static_cast<size_t>(length)),
+              "Another rank has ended, or the network failed. --resume continues the run.");
+}
+
+class Mpi : public Ranks {
+ public:
+  Mpi() {
+    int given = 0;
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_size(MPI_COMM_WORLD, &count_);
+    MPI_Comm_rank(MPI_COMM_WORLD, &own_);
+  }
+  ~Mpi() override { MPI_Finalize(); }
+
+  int64_t count() const override { return count_; }
+  int64_t own() const override { return own_; }
+
+  void exchange(std::span<const Piece> sent, std::span<const Piece> received) override {
+    requests_.clear();
+    for (const Piece& p : received)
+      for_messages(p, [&](std::byte* at, int size, MPI_Request* request) {
+        return MPI_Irecv(at, size, MPI_BYTE, static_cast<int>(p.rank), 0, MPI_COMM_WORLD, request);
+      });
+    for (const Piece& p : sent) {
+      sent_ += std::ssize(p.bytes);
+      for_messages(p, [&](std::byte* at, int size, MPI_Request* request) {
+        return MPI_Isend(at, size, MPI_BYTE, static_cast<int>(p.rank), 0, MPI_COMM_WORLD, request);
+      });
+    }
+    wait();
+  }
+
+  [[noreturn]] void abort(int status) override {
+    MPI_Abort(MPI_COMM_WORLD, status);
+    std::_Exit(status);
+  }
+
+ private:
+  // MPI counts in int.
+  template <class F>
+  void for_messages(const Piece& p, const F& start) {
+    constexpr int64_t most = 1 << 30;
+    for (int64_t at = 0; at < std::ssize(p.bytes); at += most) {
+      requests_.push_back(MPI_REQUEST_NULL);
+      check(start(p.bytes.data() + at, static_cast<int>(std::min(most, std::ssize(p.bytes) - at)),
+                  &requests_.back()));
+    }
+  }
+
+  // MPI's own waiting keeps a processor busy, which others may need where there are more ranks than
+  // processors.
+  void wait() {
+    using namespace std::chrono_literals;
+    constexpr int kEager = 2000;
+    for (int tries = 0;; ++tries) {
+      int done = 0;
+      check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done,
+                        MPI_STATUSES_IGNORE));
+      if (done) return;
+      if (tries > kEager)
+        std::this_thread::sleep_for(20us);
+      else
+        std::this_thread::yield();
+    }
+  }
+
+  int count_ = 1, own_ = 0;
+  std::vector<MPI_Request> requests_;
+};
+
+}  // namespace
+
+std::unique_ptr<Ranks> join_mpi() { return std::make_unique<Mpi>(); }
+
+std::string mpi_version() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string all(text, static_cast<size_t>(length));
+  return all.substr(0, all.find_first_of(",\n"));
+}
+
+}  // namespace waiver
+
+#else
+
+namespace waiver {
+
+std::unique_ptr<Ranks> join_mpi() { return nullptr; }
+std::string mpi_version() { return {}; }
+
+}  // namespace waiver
+
+#endif

@@ -1,0 +1,44 @@
+#include "core/ranks/ranks.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+
+namespace waiver {
+
+Ranks& no_other_ranks() {
+  static Ranks alone;
+  return alone;
+}
+
+void Ranks::exchange(std::span<const Piece> sent, std::span<const Piece> received) {
+  if (!sent.empty() || !received.empty())
+    throw ShapeError("[ranks] there is no other rank to exchange with");
+}
+
+void Ranks::abort(int status) { std::_Exit(status); }
+
+std::string Ranks::broadcast(const std::string& text) {
+  int64_t size[] = {std::ssize(text)};
+  broadcast(std::span<int64_t>(size));
+  std::string out = first() ? text : std::string(static_cast<size_t>(size[0]), ' ');
+  broadcast(std::span<char>(out));
+  return out;
+}
+
+std::vector<std::string> Ranks::gather(const std::string& text) {
+  const std::vector<int64_t> sizes = gather(std::ssize(text));
+  std::vector<std::string> all;
+  std::vector<Piece> out, in;
+  for (const int64_t size : sizes) all.emplace_back(static_cast<size_t>(size), ' ');
+  all[own()] = text;
+  for (int64_t r = 0; r < count(); ++r)
+    if (r != own()) {
+      out.push_back(piece(r, std::span(all[own()].data(), all[own()].size())));
+      in.push_back(piece(r, std::span(all[r].data(), all[r].size())));
+    }
+  exchange(out, in);
+  return all;
+}
+
+}  // namespace waiver

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace waiver {
+
+/// The processes that train one model together. Rank 0 writes, prints and decides; what travels
+/// between them is copied, never added up on the way, so that whoever receives numbers adds them in
+/// an order of its own choosing. REQUIRES: all ranks call the same functions in the same order,
+/// from the thread that called first.
+class Ranks {
+ public:
+  virtual ~Ranks() = default;
+
+  virtual int64_t count() const { return 1; }
+  virtual int64_t own() const { return 0; }
+  bool alone() const { return count() == 1; }
+  bool first() const { return own() == 0; }
+
+  /// Numbers for another rank, or from it.
+  struct Piece {
+    int64_t rank;
+    std::span<std::byte> bytes;
+  };
+  /// Sends and receives all of these at once; several between the same two ranks arrive in their
+  /// order. REQUIRES: both sides name the same lengths, and none is this rank's own.
+  virtual void exchange(std::span<const Piece> sent, std::span<const Piece> received);
+  /// Ends all ranks at once, with this exit status, whatever they are doing.
+  [[noreturn]] virtual void abort(int status);
+
+  /// Rank 0's value, to all.
+  template <class T>
+  void broadcast(std::span<T> values);
+  std::string broadcast(const std::string& text);
+  /// Everyone's value, to all, by rank.
+  template <class T>
+  std::vector<T> gather(const T& own_value);
+  std::vector<std::string> gather(const std::string& text);
+
+  /// Bytes that this rank has sent so far.
+  int64_t sent() const { return sent_; }
+
+ protected:
+  int64_t sent_ = 0;
+};
+
+/// This process alone.
+Ranks& no_other_ranks();
+
+template <class T>
+Ranks::Piece piece(int64_t rank, std::span<T> values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {rank, std::as_writable_bytes(values)};
+}
+
+template <class T>
+void Ranks::broadcast(std::span<T> values) {
+  std::vector<Piece> pieces;
+  if (first())
+    for (int64_t r = 1; r < count(); ++r) pieces.push_back(piece(r, values));
+  else
+    pieces.push_back(piece(0, values));
+  first() ? exchange(pieces, {}) : exchange({}, pieces);
+}
+
+template <class T>
+std::vector<T> Ranks::gather(const T& own_value) {
+  std::vector<T> all(static_cast<size_t>(count()), own_value);
+  std::vector<Piece> out, in;
+  for (int64_t r = 0; r < count(); ++r)
+    if (r != own()) {
+      out.push_back(piece(r, std::span(&all[own()], 1)));
+      in.push_back(piece(r, std::span(&all[r], 1)));
+    }
+  exchange(out, in);
+  return all;
+}
+
+}  // namespace waiver

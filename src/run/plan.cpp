@@ -1,0 +1,101 @@
+#include "run/plan.h"
+
+#include <fmt/format.h>
+
+#include "core/gemm.h"
+#include "core/text/table.h"
+#include "core/threads.h"
+#include "model/flops.h"
+#include "run/console.h"
+#include "run/start_weights.h"
+
+namespace waiver {
+namespace {
+
+// `85.4 GFLOP`: three digits and a prefix of the SI.
+std::string in_units(double x, const char* unit) {
+  constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+  size_t i = 0;
+  for (; x >= 999.5 && i + 1 < std::size(kPrefixes); ++i) x /= 1000;
+  return fmt::format("{:.{}f} {}{}", x, x < 9.995 ? 2 : x < 99.95 ? 1 : 0, kPrefixes[i], unit);
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds >= 10) return duration_text(seconds);
+  return seconds >= 0.1 ? fmt::format("{:.2f} s", seconds)
+                        : fmt::format("{:.{}f} ms", 1e3 * seconds, seconds < 0.01 ? 2 : 1);
+}
+
+double tokens_a_step(const Config& config) {
+  return static_cast<double>(config.train.batch) * static_cast<double>(config.model.context);
+}
+
+double probe_seconds(const Config& config, const Pace& pace) {
+  return pace.probe * static_cast<double>(config.train.steps + 1) + pace.mechanisms;
+}
+
+double validation_seconds(const Config& config, const Pace& pace) {
+  return pace.validation * static_cast<double>(Pace::validations(config));
+}
+
+}  // namespace
+
+Plan Plan::of(const Config& config, double seconds) {
+  const auto data = open_training_data(config);
+  check_start(config, *data);
+  Plan plan;
+  plan.memory = require_memory(config, *data);
+  plan.flops_a_token = useful_flops_per_token(config.model, data->vocabulary());
+  plan.flops_a_step = plan.flops_a_token * tokens_a_step(config);
+  plan.pace = Pace::of(config, seconds);
+  plan.peak_flops_per_second = 1e9 * measure_gemm_rate(config.model.precision);
+  if (plan.pace.step > 0) plan.step_flops_per_second = plan.flops_a_step / plan.pace.step;
+  return plan;
+}
+
+std::string Plan::text(const Config& config, int64_t width) const {
+  const auto steps = static_cast<double>(config.train.steps);
+  Table table{{{Align::left, 10}, {.wraps = true}}, {}};
+  const auto row = [&](const char* name, const std::string& text) {
+    table.rows.push_back({name, text});
+  };
+  row("model", fmt::format("{} layers, {} heads, width {}, context {}, {}: {} parameters",
+                           config.model.layers, config.model.heads, config.model.width,
+                           config.model.context, config.model.position.name(), memory.parameters));
+  row("compute", fmt::format("{} a token and step, {} a step of {:.0f} tokens, {} in {} steps",
+                             in_units(flops_a_token, "FLOP"), in_units(flops_a_step, "FLOP"),
+                             tokens_a_step(config), in_units(flops_a_step * steps, "FLOP"),
+                             config.train.steps));
+  row("memory", memory.text());
+  row("step", fmt::format("{} on {} thread{}: {}, {:.0f} % of what products alone reach here; "
+                          "{:.0f} steps an hour",
+                          seconds_text(pace.step), threads(), threads() == 1 ? "" : "s",
+                          in_units(step_flops_per_second, "FLOP/s"),
+                          100 * step_flops_per_second / peak_flops_per_second,
+                          pace.step > 0 ? 3600 / pace.step : 0));
+  row("run",
+      fmt::format("{}: training {}, probes {}, validation {}", seconds_text(pace.seconds(config)),
+                  seconds_text(steps * pace.step), seconds_text(probe_seconds(config, pace)),
+                  seconds_text(validation_seconds(config, pace))));
+  return to_text(table, width);
+}
+
+Json Plan::json(const Config& config) const {
+  return {{"parameters", memory.parameters},
+          {"flops_a_token", flops_a_token},
+          {"flops_a_step", flops_a_step},
+          {"tokens_a_step", tokens_a_step(config)},
+          {"steps", config.train.steps},
+          {"memory", memory.json()},
+          {"threads", threads()},
+          {"seconds",
+           {{"step", pace.step},
+            {"run", pace.seconds(config)},
+            {"training", pace.step * static_cast<double>(config.train.steps)},
+            {"probes", probe_seconds(config, pace)},
+            {"validation", validation_seconds(config, pace)}}},
+          {"flops_per_second", step_flops_per_second},
+          {"peak_flops_per_second", peak_flops_per_second}};
+}
+
+}  // namespace waiver
