@@ -6,7 +6,9 @@
 
 #include "core/random.h"
 #include "core/threads.h"
+#include "data/dataset.h"
 #include "reference/agreement.h"
+#include "train/deal.h"
 
 // Every two values of two different switches of the model, at least once in one config: found from
 // the config itself, so that a new switch joins without being named here.
@@ -133,6 +135,74 @@ TEST_CASE(
           parameters.freeze(p.name);
         }
       CHECK(gradients_of(part) == expected);
+    }
+  }
+}
+
+// The gradients of one pass, and of each further use of a parameter, in the order of backward.
+using OfPass = std::vector<std::vector<float>>;
+
+OfPass gradients_of(Pair& pair, const Deal::Pass& pass) {
+  const Problem& all = pair.problem;
+  const BatchShare share{all.batch, pass.first, pass.count};
+  const int64_t first = share.sequence(pass.first),
+                count = share.sequence(pass.first + pass.count) - first;
+  const auto cut = [&](const auto& numbers) {
+    const size_t each = numbers.size() / all.batch;
+    return std::span(numbers).subspan(first * each, count * each);
+  };
+  Input input{cut(all.tokens), count, all.length, all.positions, all.noise};
+  input.noise->first_sequence += first;
+  input.features = cut(all.features);
+  input.share = share;
+  Arena arena;
+  Uses uses;
+  Tape tape(arena);
+  tape.separate(uses);
+  pair.model.parameters().zero_grads();
+  const Variable output = pair.model.forward(tape, input);
+  ShareOfLoss whole{count_targets(all.targets)};
+  tape.backward(pair.config.gives_logits()
+                    ? cross_entropy(tape, output, cut(all.targets), &whole)
+                    : squared_error(tape, output, cut(all.answers), cut(all.targets), &whole));
+  const auto grads = pair.model.parameters().grads();
+  OfPass out = {{grads.begin(), grads.end()}};
+  for (const Uses::Use& use : uses.further()) {
+    out.emplace_back(grads.size());  // beside those of all other parameters, which are 0
+    std::copy_n(use.gradient.data, use.gradient.size(),
+                out.back().begin() + (use.parameter - grads.data()));
+  }
+  return out;
+}
+
+// The sum over parts [begin, end) of the batch, in its tree.
+OfPass sum_of(const std::vector<Deal::Pass>& passes, const std::vector<OfPass>& found,
+              int64_t begin, int64_t end) {
+  for (size_t i = 0; i < passes.size(); ++i)
+    if (passes[i].first == begin && passes[i].count == end - begin) return found[i];
+  OfPass sum = sum_of(passes, found, begin, (begin + end) / 2);
+  const OfPass other = sum_of(passes, found, (begin + end) / 2, end);
+  for (size_t use = 0; use < sum.size(); ++use)
+    for (size_t i = 0; i < sum[use].size(); ++i) sum[use][i] += other[use][i];
+  return sum;
+}
+
+TEST_CASE("passes over shares of a batch add up to the bits of one pass, whatever is switched") {
+  const OneThread one;
+  for (const auto& [batch, ranks] : {std::pair{2, 2}, {5, 3}, {9, 2}, {13, 8}}) {
+    Problem problem = make_problem(11, batch, 7);
+    problem.noise = {5, 9, 3};
+    const std::vector<Deal::Pass> passes = Deal(1, batch, ranks).rounds.front();
+    for (const Edits& edits : covering().configs) {
+      INFO(text_of(edits));
+      Pair pair(with(kSmall, edits), problem);
+      const std::vector<float> whole = gradients_of(pair);
+      std::vector<OfPass> found;
+      for (const Deal::Pass& pass : passes) found.push_back(gradients_of(pair, pass));
+      std::vector<float> sum(whole.size());
+      for (const std::vector<float>& use : sum_of(passes, found, 0, BatchParts::count_of(batch)))
+        for (size_t i = 0; i < sum.size(); ++i) sum[i] += use[i];
+      CHECK(sum == whole);
     }
   }
 }

@@ -1,25 +1,49 @@
 #include "cli/join.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
+#include <optional>
 
 #include "cli/mpi.h"
-#include "core/error.h"
+#include "core/ranks/agree.h"
 
 namespace waiver {
+namespace {
 
+// A number that whoever started the processes gave to each, or none.
+std::optional<int> given(std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const char* value = std::getenv(name)) return std::atoi(value);
+  return {};
+}
+
+// By Open MPI; by the PMI of MPICH, Intel MPI and Slurm; by Slurm with PMIx.
 bool started_with_others() {
-  // Open MPI; MPICH, Intel MPI and Slurm's PMI; Slurm with PMIx.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
-    if (const char* size = std::getenv(name)) return std::atoi(size) > 1;
-  const char *rank = std::getenv("PMIX_RANK"), *tasks = std::getenv("SLURM_NTASKS");
-  return rank && tasks && std::atoi(tasks) > 1;
+  const auto count = given({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"});
+  return count ? *count > 1 : given({"PMIX_RANK"}) && given({"SLURM_NTASKS"}).value_or(1) > 1;
+}
+
+bool is_first() {
+  return given({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"}).value_or(0) == 0;
+}
+
+}  // namespace
+
+void require_alone(const std::string& verb) {
+  if (!started_with_others() || verb == "train") return;
+  if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
+  throw UsageError("mpirun",
+                   "several processes were started, and they share the work of train alone",
+                   fmt::format("Start {} without mpirun.", verb));
 }
 
 std::unique_ptr<Ranks> join_ranks() {
   if (!started_with_others()) return std::make_unique<Ranks>();
   if (auto ranks = join_mpi()) return ranks;
-  throw UsageError("train",
-                   "mpirun started several processes, but this program was built without MPI",
+  if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
+  throw UsageError("mpirun",
+                   "several processes were started, but this program was built without MPI",
                    "Install Open MPI (scripts/setup.sh does) and build again, or start it alone.");
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/command_line.h"
+#include "cli/join.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "core/error.h"
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   waiver::ignore_file_size_signal();
   waiver::return_freed_memory();
   try {
+    waiver::require_alone(argc > 1 ? argv[1] : "waiver");
     waiver::set_threads(waiver::threads());
     return waiver::run_command_line(argc, argv, waiver::version_text(), add_verbs);
   } catch (const waiver::Stopped& stopped) {

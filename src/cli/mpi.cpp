@@ -4,12 +4,15 @@
 
 #include <fmt/format.h>
 #include <mpi.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
-#include "core/error.h"
+#include "core/ranks/agree.h"
 
 namespace waiver {
 namespace {
@@ -19,8 +22,8 @@ void check(int code) {
   char text[MPI_MAX_ERROR_STRING];
   int length = 0;
   MPI_Error_string(code, text, &length);
-  throw Error("mpi", std::string(text, static_cast<size_t>(length)),
-              "Another rank has ended, or the network failed. --resume continues the run.");
+  throw RankLost("mpi", std::string(text, static_cast<size_t>(length)),
+                 "Another rank has ended, or the network failed. --resume continues the run.");
 }
 
 class Mpi : public Ranks {
@@ -31,11 +34,24 @@ class Mpi : public Ranks {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_size(MPI_COMM_WORLD, &count_);
     MPI_Comm_rank(MPI_COMM_WORLD, &own_);
+    Process own;
+    ::gethostname(own.host, sizeof own.host - 1);
+    own.pid = ::getpid();
+    processes_ = gather(own);
   }
-  ~Mpi() override { MPI_Finalize(); }
+  // Where a rank is lost the others would wait for it for ever.
+  ~Mpi() override {
+    if (!lost_) MPI_Finalize();
+  }
 
   int64_t count() const override { return count_; }
   int64_t own() const override { return own_; }
+  int64_t here() const override {
+    return std::ranges::count_if(processes_, [&](const Process& p) {
+      return std::string_view(p.host) == processes_[own_].host;
+    });
+  }
+  std::string library() const override { return mpi_version(); }
 
   void exchange(std::span<const Piece> sent, std::span<const Piece> received) override {
     requests_.clear();
@@ -73,20 +89,49 @@ class Mpi : public Ranks {
   // processors.
   void wait() {
     using namespace std::chrono_literals;
-    constexpr int kEager = 2000;
-    for (int tries = 0;; ++tries) {
+    constexpr int kEager = 2000, kLooks = 2000;
+    for (int tries = 1;; ++tries) {
       int done = 0;
       check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done,
                         MPI_STATUSES_IGNORE));
       if (done) return;
-      if (tries > kEager)
-        std::this_thread::sleep_for(20us);
-      else
+      if (tries < kEager)
         std::this_thread::yield();
+      else
+        std::this_thread::sleep_for(20us);
+      if (tries % kLooks == 0) look_for_lost();
     }
   }
 
+  bool is_gone(int64_t rank) const {
+    const Process &own = processes_[own_], &other = processes_[rank];
+    return std::string_view(own.host) == other.host && ::kill(other.pid, 0) != 0 && errno == ESRCH;
+  }
+
+  // On this machine; those elsewhere mpirun tells of. The first that is left says so.
+  void look_for_lost() {
+    if (processes_.empty()) return;
+    int64_t first = own_, lost = -1;
+    for (int64_t r = count_ - 1; r >= 0; --r) {
+      const bool gone = r != own_ && is_gone(r);
+      if (gone) lost = r;
+      if (!gone && r < first) first = r;
+    }
+    if (lost < 0) return;
+    lost_ = true;
+    if (first != own_) throw EndedElsewhere{1};
+    throw RankLost(fmt::format("rank {}", lost), "its process has ended, so the others end too",
+                   "--resume continues from the last checkpoint, with any number of ranks.");
+  }
+
+  struct Process {
+    char host[128] = {};
+    pid_t pid = 0;
+  };
+
   int count_ = 1, own_ = 0;
+  bool lost_ = false;
+  std::vector<Process> processes_;  // of all ranks
   std::vector<MPI_Request> requests_;
 };
 

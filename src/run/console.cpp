@@ -61,10 +61,10 @@ std::string bar_text(double share, const std::string& text) {
   return bar + " " + text.substr(0, std::max<int64_t>(0, width - cells - 2));
 }
 
-Console::Console(std::filesystem::path log)
+Console::Console(std::filesystem::path log, bool bar)
     : path_(std::move(log)),
       log_(std::fopen(path_.c_str(), "ae")),
-      terminal_(isatty(STDOUT_FILENO) != 0) {
+      terminal_(bar && isatty(STDOUT_FILENO) != 0) {
   if (!log_) fail_to_write(path_, errno);
 }
 

@@ -15,8 +15,9 @@ namespace waiver {
 /// output does not accept are lost there; a log that does not accept them throws Error.
 class Console {
  public:
-  /// Appends to the file `log`.
-  explicit Console(std::filesystem::path log);
+  /// Appends to the file `log`. Without `bar` a terminal gets lines, too: what mpirun passes on
+  /// looks like one.
+  explicit Console(std::filesystem::path log, bool bar = true);
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console();

@@ -90,6 +90,8 @@ void follow(const Config& config, const Dataset& data, Ranks& ranks) try {
     if (asked[0].task == Task::end) throw EndedElsewhere{static_cast<int>(asked[0].step)};
     Follower{config, data, ranks, model, trainer}.obey(asked[0]);
   }
+} catch (const RankLost&) {
+  throw;
 } catch (const std::exception& problem) {
   // The others wait for this rank: only ending all of them at once ends them.
   print_error(fmt::format("rank {}: {}\n", ranks.own(), sentence_of(problem)));

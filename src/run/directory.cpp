@@ -151,10 +151,10 @@ void RunDirectory::open(const DataRecord& data) {
   identity_ = file.identity;
 }
 
-void RunDirectory::begin(const Config& config, int64_t step) {
+void RunDirectory::begin(const Config& config, int64_t step, const Ranks& ranks) {
   if (!fs::exists(path(IdentityFile::kName))) IdentityFile{identity_, data_}.write(held());
   if (!is_same_config(held(), config)) write_atomically(path(kConfig), to_yaml(config));
-  record_environment(step);
+  record_environment(step, ranks);
   begun_ = true;
   set_status("running");
 }
@@ -240,9 +240,11 @@ Json RunDirectory::environment() const {
   return starts;
 }
 
-void RunDirectory::record_environment(int64_t from_step) const {
+void RunDirectory::record_environment(int64_t from_step, const Ranks& ranks) const {
   Json starts = environment(), facts = {{"from_step", from_step}};
   for (const auto& [name, value] : machine_facts()) facts[name] = value;
+  facts["ranks"] = ranks.count();
+  if (!ranks.alone()) facts["mpi"] = ranks.library();
   starts.push_back(std::move(facts));
   write_json(path("environment.json"), starts);
 }

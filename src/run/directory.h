@@ -7,6 +7,7 @@
 #include "autograd/profile.h"
 #include "config/config.h"
 #include "core/files/json.h"
+#include "core/ranks/ranks.h"
 #include "run/identity.h"
 
 namespace waiver {
@@ -45,7 +46,7 @@ class RunDirectory {
   std::vector<std::string> foreign() const;
   /// Marks the run as continuing from `step`, with the status `running` from now on. Any objection
   /// must be raised before this call, so that an existing run is left as it was.
-  void begin(const Config& config, int64_t step);
+  void begin(const Config& config, int64_t step, const Ranks& ranks = no_other_ranks());
   /// Adds to this machine's facts in environment.json how long the operations of an update took,
   /// the mean over so many: {milliseconds_an_update: {OP: {forward, backward, around}}}.
   void record_times(const Profile& profile, int64_t updates) const;
@@ -66,7 +67,7 @@ class RunDirectory {
   void lock();
   std::filesystem::path held() const;
   // Adds this machine's facts to environment.json.
-  void record_environment(int64_t from_step) const;
+  void record_environment(int64_t from_step, const Ranks& ranks) const;
   Json environment() const;
 
   std::filesystem::path folder_;

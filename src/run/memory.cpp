@@ -18,6 +18,8 @@
 #include "model/transformer.h"
 #include "probe/captured_pass.h"
 #include "probe/probe_memory.h"
+#include "train/deal.h"
+#include "train/slices.h"
 
 namespace waiver {
 namespace {
@@ -37,9 +39,8 @@ int64_t bytes_of(std::initializer_list<int64_t> extents, int64_t element = kFloa
 }
 
 // Forward and backward over one part of a step's batch.
-void rehearse_step(const Config& config, const Transformer& model, MemoryUse& use) {
+void rehearse_step(const Config& config, const Transformer& model, int64_t rows, MemoryUse& use) {
   const int64_t T = config.model.context;
-  const int64_t rows = std::max<int64_t>(1, config.train.batch / config.train.accumulate);
   const auto count = static_cast<size_t>(Shape{rows, T}.size());
   Arena given, arena;
   const std::span<const int32_t> tokens(given.array<int32_t>(count), count);
@@ -90,16 +91,16 @@ int64_t log_bytes(const Config& config, const ProbeMemory& probe) {
   return 2 * image;
 }
 
-/// MiB, or GiB for large amounts.
+/// MiB, GiB for large amounts, or KiB for small ones.
 struct Unit {
   const char* name;
   double bytes;
   int decimals;
 
-  explicit Unit(double most)
-      : name(most < 10 * 0x1p30 ? "MiB" : "GiB"),
-        bytes(most < 10 * 0x1p30 ? 0x1p20 : 0x1p30),
-        decimals(most < 10 * 0x1p30 ? 0 : 1) {}
+  explicit Unit(double most) : name("MiB"), bytes(0x1p20), decimals(0) {
+    if (most < 0x1p20) name = "KiB", bytes = 0x1p10;
+    if (most >= 10 * 0x1p30) name = "GiB", bytes = 0x1p30, decimals = 1;
+  }
   std::string count(double amount) const {
     return fmt::format("{:.{}f}", amount / bytes, decimals);
   }
@@ -150,8 +151,10 @@ const char* greatest_key(const Config& config, const Estimate& estimate, int64_t
   return greatest;
 }
 
-MemoryUse require(const Config& config, const char* what, const Estimate& estimate) {
-  const int64_t limit = memory_limit(), most = 16 * limit;  // far enough to say how much it is
+MemoryUse require(const Config& config, const char* what, const Estimate& estimate,
+                  int64_t processes = 1) {
+  const int64_t limit = memory_limit() / processes,
+                most = 16 * limit;  // far enough to say how much it is
   std::string takes;
   try {
     const MemoryUse use = estimate(config, most);
@@ -172,14 +175,15 @@ MemoryUse require(const Config& config, const char* what, const Estimate& estima
 std::string memory_text(int64_t bytes) { return amount(static_cast<double>(bytes)); }
 
 int64_t MemoryUse::total() const {
-  return weights + moments + activations + batch + logits + probes + log + saving + loading +
-         program;
+  return weights + moments + activations + exchange + batch + logits + probes + log + saving +
+         loading + program;
 }
 
 std::vector<std::pair<int64_t, std::string>> MemoryUse::parts() const {
   return {{weights, "weights"},
           {moments, "moments"},
           {activations, "activations"},
+          {exchange, "exchange"},
           {batch, "batch"},
           {logits, "logits"},
           {probes, "probes"},
@@ -206,7 +210,7 @@ Json MemoryUse::json() const {
   return out;
 }
 
-MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most) {
+MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most, int64_t ranks) {
   const Rehearsal rehearsal(most);
   MemoryUse use;
   Transformer model(config.model, data.vocabulary(), 0);
@@ -214,9 +218,14 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   use.parameters = model.parameters().count();
   use.weights = rehearsal.taken();
   const std::unique_ptr<Optimizer> optimizer = config.train.optimizer.make();
-  optimizer->build(model.parameters(), 0);
+  const std::vector<Slice> slices = cut_in_slices(optimizer->cuts(model.parameters()), ranks);
+  const Slice& slice = *std::ranges::max_element(slices, {}, &Slice::size);
+  optimizer->build(model.parameters(), 0, slice);
   use.moments = rehearsal.taken() - use.weights;
-  rehearse_step(config, model, use);
+  const int64_t sequences = std::max<int64_t>(1, config.train.batch / config.train.accumulate);
+  const Deal deal(config.train.accumulate, sequences, ranks);
+  rehearse_step(config, model, deal.most_sequences(sequences), use);
+  if (ranks > 1) use.exchange = bytes_of({1 + deal.most_sums(), slice.size()});
   use.batch = batch_bytes(config);
   ProbeMemory probe;
   if (config.probe.every > 0) probe = probe_memory(model, data, config.probe);
@@ -226,16 +235,20 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   use.log = log_bytes(config, probe);
   // The state exists as HDF5's image, its copy, and that with the seal.
   use.saving = bytes_of({use.parameters});
-  for (const Optimizer::State& state : optimizer->state())
-    use.saving += 3 * bytes_of({std::ssize(state.values)});
+  // With several ranks it is gathered before.
+  const int64_t copies = ranks > 1 ? 4 : 3, numbers = std::ssize(model.parameters().values());
+  for (size_t i = 0; i < optimizer->state().size(); ++i) use.saving += copies * bytes_of({numbers});
   use.program = resident() + kWork;
   return use;
 }
 
-MemoryUse require_memory(const Config& config, const Dataset& data) {
-  return require(config, "the run", [&](const Config& other, int64_t most) {
-    return estimate_memory(other, data, most);
-  });
+MemoryUse require_memory(const Config& config, const Dataset& data, const Ranks& ranks) {
+  return require(
+      config, ranks.alone() ? "the run" : "a rank of the run",
+      [&](const Config& other, int64_t most) {
+        return estimate_memory(other, data, most, ranks.count());
+      },
+      ranks.here());
 }
 
 MemoryUse estimate_memory(const Config& config, const Dataset& data, const Reading& reading,

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "core/files/json.h"
+#include "core/ranks/ranks.h"
 #include "probe/edits/edits.h"
 
 namespace waiver {
@@ -20,6 +21,7 @@ struct MemoryUse {
   int64_t weights = 0;      // and their gradients
   int64_t moments = 0;      // what the optimizer keeps
   int64_t activations = 0;  // of one part of the batch (batch / accumulate), forward and backward
+  int64_t exchange = 0;     // sums of gradients that other ranks send
   int64_t batch = 0;        // tokens or features and targets, of training and of validation
   int64_t logits = 0;       // and their gradients
   int64_t probes = 0;       // the pass over the probe batch, and maps of snapshots
@@ -40,11 +42,14 @@ struct MemoryUse {
 
 /// Estimated by rehearsing one step over shapes only (core/rehearsal.h): nothing is allocated or
 /// computed. Throws TooLarge where it is more than `most`. REQUIRES: `data` is the run's, open.
-MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most);
+/// With several ranks it is what rank 0 takes, which takes the most.
+MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t most,
+                          int64_t ranks = 1);
 
 /// The same for this machine; throws UsageError, at the key that contributes the most, where the
-/// run cannot fit into the memory that this process may use.
-MemoryUse require_memory(const Config& config, const Dataset& data);
+/// run cannot fit into the memory that this process may use, shared by the ranks that are here.
+MemoryUse require_memory(const Config& config, const Dataset& data,
+                         const Ranks& ranks = no_other_ranks());
 
 /// What a saved model is loaded for, besides single sequences: one after the other.
 struct Reading {

@@ -52,7 +52,7 @@ class Run {
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data), crew.ranks()),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
         visibility_(config.probe.every > 0 ? prober_.key_visibility() : std::vector<float>()),
-        console_(directory.path("train.log")) {}
+        console_(directory.path("train.log"), crew.ranks().alone()) {}
 
   void go() {
     introduce();
@@ -60,7 +60,7 @@ class Run {
     step_ = from.step;
     log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
                                     LogStart{step_, directory_.identity(), from.log_digest});
-    directory_.begin(config_, step_);
+    directory_.begin(config_, step_, crew_.ranks());
     if (const std::string& other = log_->other_unit(); !other.empty())
       console_.line(
           fmt::format("Note: until step {} this run multiplied bfloat16 numbers with {}, here with "
@@ -141,10 +141,25 @@ class Run {
                               directory_.folder().string(), config_.model.layers,
                               config_.model.heads, config_.model.width, config_.model.context,
                               config_.model.position.name(), model_.parameters().count()));
-    console_.line(fmt::format("Memory: {}.", memory_.text()));
+    if (!crew_.ranks().alone()) console_.line(crew_text());
+    console_.line(
+        fmt::format("Memory{}: {}.", crew_.ranks().alone() ? "" : " of a rank", memory_.text()));
     for (const std::string& note : notes_on(config_)) console_.line(note);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));
+  }
+
+  std::string crew_text() const {
+    const Deal& deal = trainer_.deal();
+    const int64_t idle = deal.ranks - deal.busy();
+    return fmt::format(
+        "{} ranks over {}: {} sums of gradients a step, of which a rank sends up to {}{}.",
+        deal.ranks, crew_.ranks().library(), deal.passes(),
+        memory_text(deal.most_sent(std::ssize(model_.parameters().values()))),
+        idle == 0 ? ""
+                  : fmt::format("; {} of them have nothing to compute, as the batch has too few "
+                                "sequences",
+                                idle));
   }
 
   static std::string unit_text(const std::string& unit) {
@@ -180,6 +195,8 @@ class Run {
         console_.line(fmt::format("Resuming at step {}.", info.step));
         saved_step_ = info.step;
         return info;
+      } catch (const RankLost&) {
+        throw;
       } catch (const Error& problem) {
         if (problem.kind() == Error::Kind::usage) throw;
         console_.line(
@@ -428,7 +445,7 @@ void train_run(const Config& config, const RunPlan& plan, Ranks& ranks) {
   MemoryUse memory;
   agree(ranks, [&] {
     data = open_training_data(config);
-    memory = require_memory(config, *data);
+    memory = require_memory(config, *data, ranks);
     check_start_elsewhere(config, plan.directory);
     if (ranks.first()) check_start(config, *data);
   });
@@ -437,6 +454,8 @@ void train_run(const Config& config, const RunPlan& plan, Ranks& ranks) {
   Crew crew(ranks);
   try {
     train_with(crew, config, *data, plan, memory);
+  } catch (const RankLost&) {
+    throw;
   } catch (const Stopped&) {
     crew.ask(Task::end, Stopped::kStatus);
     throw;

@@ -7,7 +7,7 @@
 
 #include "core/text/table.h"
 #include "run/console.h"
-#include "run/pace.h"
+#include "run/plan/pace.h"
 
 namespace waiver {
 namespace {

@@ -20,7 +20,7 @@ void add_passes(Deal::Round& round, int64_t rank, int64_t accumulated, int64_t p
 
 }  // namespace
 
-Deal::Deal(int64_t accumulate, int64_t sequences, int64_t ranks) {
+Deal::Deal(int64_t accumulate, int64_t sequences, int64_t count) : ranks(count) {
   const int64_t parts = BatchParts::count_of(sequences);
   for (int64_t at = 0; at < accumulate;) {
     const int64_t together = std::min(ranks, accumulate - at), all = together * parts;
@@ -43,6 +43,34 @@ int64_t Deal::deepest(const Round& round) {
   for (const Pass& pass : round)
     most = std::max<int64_t>(most, std::ranges::count(round, pass.rank, &Pass::rank));
   return most;
+}
+
+int64_t Deal::passes() const {
+  int64_t sum = 0;
+  for (const Round& round : rounds) sum += std::ssize(round);
+  return sum;
+}
+
+int64_t Deal::most_sums() const {
+  return std::ssize(*std::ranges::max_element(rounds, {}, &Round::size));
+}
+
+int64_t Deal::busy() const {
+  int64_t count = 0;
+  for (int64_t r = 0; r < ranks; ++r)
+    count += std::ranges::any_of(rounds, [&](const Round& round) { return find(round, r, 0); });
+  return count;
+}
+
+int64_t Deal::most_sent(int64_t numbers) const {
+  int64_t most = 0;
+  for (int64_t r = 0; r < ranks; ++r) {
+    int64_t own = 0;
+    for (const Round& round : rounds) own += std::ranges::count(round, r, &Pass::rank);
+    most = std::max(most, own);
+  }
+  const int64_t slice = numbers / ranks, bytes = sizeof(float);
+  return bytes * (most * (numbers - slice) + slice * (ranks - 1));
 }
 
 int64_t Deal::most_sequences(int64_t sequences) const {

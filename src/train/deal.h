@@ -16,6 +16,7 @@ struct Deal {
     int64_t first, count;  // a subtree of its parts
   };
   using Round = std::vector<Pass>;  // in the order of the batch
+  int64_t ranks;
   std::vector<Round> rounds;
 
   /// `accumulate` parts of `sequences` each.
@@ -25,6 +26,16 @@ struct Deal {
   static const Pass* find(const Round& round, int64_t rank, int64_t k);
   /// The most passes that a rank has in a round.
   static int64_t deepest(const Round& round);
+  /// How many there are in a step, each of which gives one sum of all gradients.
+  int64_t passes() const;
+  /// The most of a round.
+  int64_t most_sums() const;
+  /// How many ranks have any.
+  int64_t busy() const;
+  /// What the rank that sends the most sends in a step, in bytes, where it is even slices of so
+  /// many float32 numbers that ranks own: for each of its passes all slices but its own, and that
+  /// to all.
+  int64_t most_sent(int64_t numbers) const;
   /// The most sequences that one pass holds.
   int64_t most_sequences(int64_t sequences) const;
 };

@@ -4,18 +4,22 @@
 
 namespace waiver {
 
-Slices::Slices(Ranks& ranks, const std::vector<int64_t>& cuts) : ranks_(ranks) {
-  const int64_t R = ranks.count(), size = cuts.back();
+std::vector<Slice> cut_in_slices(const std::vector<int64_t>& cuts, int64_t count) {
+  std::vector<Slice> out;
   int64_t begin = 0;
-  for (int64_t r = 1; r <= R; ++r) {
-    const int64_t ideal = size * r / R;
+  for (int64_t i = 1; i <= count; ++i) {
+    const int64_t ideal = cuts.back() * i / count;
     const auto after = std::ranges::lower_bound(cuts, ideal);
     const bool before_is_nearer = after != cuts.begin() && ideal - *(after - 1) < *after - ideal;
     const int64_t end = std::max(begin, before_is_nearer ? *(after - 1) : *after);
-    slices_.push_back({begin, end});
+    out.push_back({begin, end});
     begin = end;
   }
+  return out;
 }
+
+Slices::Slices(Ranks& ranks, const std::vector<int64_t>& cuts)
+    : ranks_(ranks), slices_(cut_in_slices(cuts, ranks.count())) {}
 
 void Slices::spread(std::span<float> flat) const {
   std::vector<Ranks::Piece> out, in;

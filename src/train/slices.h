@@ -8,6 +8,9 @@
 
 namespace waiver {
 
+/// As even as the cuts allow (Optimizer::cuts).
+std::vector<Slice> cut_in_slices(const std::vector<int64_t>& cuts, int64_t count);
+
 /// A slice of the flat views of all parameters for each rank, as even as the cuts allow: what it
 /// updates, and what it keeps the optimizer's state of (ZeRO stage 1, Rajbhandari et al.,
 /// 1910.02054, §5.1). All functions are called by all ranks together.

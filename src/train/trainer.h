@@ -59,6 +59,7 @@ class Trainer {
   /// Its state is this rank's slice.
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }
+  const Deal& deal() const { return deal_; }
 
  private:
   struct Part {

@@ -5,7 +5,6 @@
 #include <exception>
 #include <sstream>
 
-#include "core/error.h"
 #include "core/stop.h"
 
 namespace waiver {

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "core/error.h"
 #include "core/ranks/ranks.h"
 
 namespace waiver {
@@ -9,6 +10,11 @@ namespace waiver {
 /// Another rank has said why all of them end; this one ends with the same exit status, silently.
 struct EndedElsewhere {
   int status;
+};
+
+/// Another rank can no longer be reached, so there is nothing left to agree on.
+struct RankLost : Error {
+  using Error::Error;
 };
 
 /// Calls f on every rank, and goes on if all could do it. Otherwise the first rank that could not

@@ -21,6 +21,10 @@ class Ranks {
 
   virtual int64_t count() const { return 1; }
   virtual int64_t own() const { return 0; }
+  /// How many of them are on this machine, this one among them.
+  virtual int64_t here() const { return 1; }
+  /// What connects them, by name and version; empty where there are no others.
+  virtual std::string library() const { return {}; }
   bool alone() const { return count() == 1; }
   bool first() const { return own() == 0; }
 

@@ -1,4 +1,4 @@
-#include "run/pace.h"
+#include "run/plan/pace.h"
 
 #include <algorithm>
 #include <chrono>

@@ -2,7 +2,7 @@
 
 #include "core/files/json.h"
 #include "run/memory.h"
-#include "run/pace.h"
+#include "run/plan/pace.h"
 
 namespace waiver {
 
