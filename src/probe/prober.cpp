@@ -33,6 +33,34 @@ class KeptGradients {
   std::vector<float> before_;
 };
 
+// How many series there are, then of each how many numbers there are, and these. Counts are whole
+// numbers that float32 holds: halves of 24 bits.
+void append_count(size_t count, std::vector<float>& to) {
+  to.push_back(static_cast<float>(count >> 24));
+  to.push_back(static_cast<float>(count & 0xffffff));
+}
+void append(const std::vector<std::vector<float>>& series, std::vector<float>& to) {
+  append_count(series.size(), to);
+  for (const std::vector<float>& values : series) {
+    append_count(values.size(), to);
+    to.insert(to.end(), values.begin(), values.end());
+  }
+}
+
+size_t next_count(const float*& at) {
+  const auto high = static_cast<size_t>(*at++), low = static_cast<size_t>(*at++);
+  return (high << 24) + low;
+}
+std::vector<std::vector<float>> next_of(const float*& at) {
+  std::vector<std::vector<float>> series(next_count(at));
+  for (std::vector<float>& values : series) {
+    const size_t count = next_count(at);
+    values.assign(at, at + count);
+    at += count;
+  }
+  return series;
+}
+
 }  // namespace
 
 // Collects what one block shows and hands it to the metrics when the block is complete.
@@ -55,7 +83,7 @@ class Prober::Watch : public Capture {
   }
   void take(int64_t layer, Point point, const Tensor& t) override {
     if (point == Point::logits)
-      for (auto& metric : prober_.metrics_) metric->logits(t, *view_.batch);
+      for (Metric* metric : prober_.own_) metric->logits(t, *view_.batch);
     if (point == Point::attn_qkv) view_.qkv = t;
     if (point == Point::attn_scores) view_.scores = t;
     if (point == Point::attn_pattern) view_.pattern = t;
@@ -72,7 +100,7 @@ class Prober::Watch : public Capture {
     const int64_t sinks = prober_.model_.config().sink_tokens, B = view_.batch->batch;
     for (const auto& [layer, x] : attention_inputs_) {
       const Tensor grad = rows_of_tokens(prober_.arena_, x.grad, B, sinks);
-      for (auto& metric : prober_.metrics_) metric->gradient(layer, grad, *view_.batch);
+      for (Metric* metric : prober_.own_) metric->gradient(layer, grad, *view_.batch);
     }
     attention_inputs_.clear();
   }
@@ -106,7 +134,7 @@ class Prober::Watch : public Capture {
     view_.value_norms = norms.raw;
     view_.output_value_norms = norms.projected;
     view_.added_value_norms = added_norms;
-    for (auto& metric : prober_.metrics_)
+    for (Metric* metric : prober_.own_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
     if (snapshot_ && view_.pattern) keep_maps();
     view_.qkv = view_.scores = view_.pattern = view_.attention_added = view_.added =
@@ -153,7 +181,7 @@ Prober::Prober(const Transformer& model, const Dataset& data, const ProbeConfig&
   for (const RegisteredMetric& entry : waiver::metrics()) {
     if (entry.when > metrics) continue;
     if (entry.suited && !entry.suited->suits(m, data)) continue;
-    metrics_.push_back(entry.make());
+    add(entry.make());
     of_gradients_ |= metrics_.back()->of_gradients();
     std::vector<SeriesSpec> filled = metrics_.back()->series();
     for (size_t i = 0; i < filled.size(); ++i) {
@@ -235,7 +263,33 @@ void Prober::run(const Batch& part, bool hidden, Watch& watch, Edits* edits) {
   watch.show_gradients();
 }
 
+void Prober::share(Ranks& ranks) {
+  if (ranks.alone()) return;
+  ranks_ = &ranks;
+  own_.clear();
+  of_gradients_ = false;
+  for (int64_t i = ranks.own(); i < std::ssize(metrics_); i += ranks.count()) {
+    own_.push_back(metrics_[i].get());
+    of_gradients_ |= own_.back()->of_gradients();
+  }
+}
+
+// Gives rank 0 the results of the others.
+void Prober::collect() {
+  if (!ranks_) return;
+  std::vector<float> own;
+  for (const Metric* metric : own_) append(metric->values(), own);
+  const std::vector<std::vector<float>> all = ranks_->gather(own);
+  std::vector<const float*> at;
+  for (const std::vector<float>& numbers : all) at.push_back(numbers.data());
+  for (int64_t i = 0; i < std::ssize(metrics_); ++i)
+    metrics_[i]->take(next_of(at[i % ranks_->count()]));
+}
+
 void Prober::measure(bool snapshot, Edits* edits) {
+  // A rank that leaves would let the others wait.
+  std::optional<Uninterrupted> together;
+  if (ranks_) together.emplace();
   if (edits && of_gradients_)
     throw Error("probe", "gradients cannot be measured under edits",
                 "Measure only the metrics of training.");
@@ -267,7 +321,8 @@ void Prober::measure(bool snapshot, Edits* edits) {
     run(part, hidden, watch, edits);
     watch.first_part_done();
   }
-  for (auto& metric : metrics_) metric->finish();
+  for (Metric* metric : own_) metric->finish();
+  collect();
   for (auto& metric : metrics_)
     metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)

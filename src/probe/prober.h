@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/ranks/ranks.h"
 #include "probe/config.h"
 #include "probe/edits/edits.h"
 #include "probe/metrics/metric.h"
@@ -43,7 +44,14 @@ class Prober {
   void measure(bool snapshot = false, Edits* edits = nullptr);
 
   /// Measures one more thing from now on; its series are not among those below.
-  void add(std::unique_ptr<Metric> metric) { metrics_.push_back(std::move(metric)); }
+  void add(std::unique_ptr<Metric> metric) {
+    metrics_.push_back(std::move(metric));
+    own_.push_back(metrics_.back().get());
+  }
+
+  /// From now on these ranks call `measure` together, each of them for some of the metrics; rank 0
+  /// has the results. REQUIRES: `ranks` outlives the prober.
+  void share(Ranks& ranks);
 
   using Values = std::vector<std::pair<std::string, const std::vector<float>*>>;
   /// The results of `measure`, in the order of `series`; valid until the next call.
@@ -98,6 +106,7 @@ class Prober {
                    std::vector<int32_t>& tokens) const;
   void clear_maps();
   void leave_out(int64_t layer, bool snapshot);
+  void collect();
   void keep_donors(DonorStates& donors);
 
   const Transformer& model_;
@@ -108,6 +117,8 @@ class Prober {
   ProbeContext context_;
   Arena arena_;
   std::vector<std::unique_ptr<Metric>> metrics_;
+  std::vector<Metric*> own_;  // those that this rank measures
+  Ranks* ranks_ = nullptr;    // null: they are not shared
   std::vector<SeriesSpec> series_;
   std::vector<std::pair<const Metric*, size_t>>
       sources_;  // of each series: its metric, and its number there

@@ -10,6 +10,7 @@
 #include "core/output.h"
 #include "core/ranks/agree.h"
 #include "core/stop.h"
+#include "probe/prober.h"
 #include "run/identity.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -28,6 +29,7 @@ struct Follower {
   Ranks& ranks;
   Transformer& model;
   Trainer& trainer;
+  Prober& prober;
 
   void obey(const Asked& asked) const;
 };
@@ -52,6 +54,8 @@ void Follower::obey(const Asked& asked) const {
       } catch (const Stopped&) {
       }
       return;
+    case Task::probe:
+      return prober.measure();
     case Task::gather:
       trainer.whole_state();
       return;
@@ -83,12 +87,14 @@ void follow(const Config& config, const Dataset& data, Ranks& ranks) try {
   const Uninterrupted whole;  // rank 0 says when to stop
   Transformer model(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init));
   Trainer trainer(config.train, model, data, static_cast<uint64_t>(config.seed.data), ranks);
+  Prober prober(model, data, config.probe, static_cast<uint64_t>(config.seed.data));
+  prober.share(ranks);
   for (;;) {
     Asked asked[1];
     ranks.broadcast(std::span<Asked>(asked));
     if (asked[0].task == Task::end && asked[0].step == 0) return;
     if (asked[0].task == Task::end) throw EndedElsewhere{static_cast<int>(asked[0].step)};
-    Follower{config, data, ranks, model, trainer}.obey(asked[0]);
+    Follower{config, data, ranks, model, trainer, prober}.obey(asked[0]);
   }
 } catch (const RankLost&) {
   throw;

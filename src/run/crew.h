@@ -10,6 +10,7 @@ enum class Task : int64_t {
   spread,    // take over its weights and slices of its state
   update,    // make update `step`
   validate,  // share out a validation
+  probe,     // measure some of the metrics
   gather,    // give it their slices of the state
   end        // with exit status `step`
 };

@@ -52,7 +52,9 @@ class Run {
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data), crew.ranks()),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
         visibility_(config.probe.every > 0 ? prober_.key_visibility() : std::vector<float>()),
-        console_(directory.path("train.log"), crew.ranks().alone()) {}
+        console_(directory.path("train.log"), crew.ranks().alone()) {
+    prober_.share(crew.ranks());
+  }
 
   void go() {
     introduce();
@@ -286,6 +288,7 @@ class Run {
     if (prober_.due(step_, steps)) {
       const auto start = Clock::now();
       const bool snapshot = prober_.snapshot_due(step_, steps);
+      crew_.ask(Task::probe);
       prober_.measure(snapshot);
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);

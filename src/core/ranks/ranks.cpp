@@ -26,19 +26,4 @@ std::string Ranks::broadcast(const std::string& text) {
   return out;
 }
 
-std::vector<std::string> Ranks::gather(const std::string& text) {
-  const std::vector<int64_t> sizes = gather(std::ssize(text));
-  std::vector<std::string> all;
-  std::vector<Piece> out, in;
-  for (const int64_t size : sizes) all.emplace_back(static_cast<size_t>(size), ' ');
-  all[own()] = text;
-  for (int64_t r = 0; r < count(); ++r)
-    if (r != own()) {
-      out.push_back(piece(r, std::span(all[own()].data(), all[own()].size())));
-      in.push_back(piece(r, std::span(all[r].data(), all[r].size())));
-    }
-  exchange(out, in);
-  return all;
-}
-
 }  // namespace waiver

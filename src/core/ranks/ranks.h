@@ -46,13 +46,20 @@ class Ranks {
   /// Everyone's value, to all, by rank.
   template <class T>
   std::vector<T> gather(const T& own_value);
-  std::vector<std::string> gather(const std::string& text);
+  std::vector<std::string> gather(const std::string& text) { return gather_arrays(text); }
+  std::vector<std::vector<float>> gather(const std::vector<float>& numbers) {
+    return gather_arrays(numbers);
+  }
 
   /// Bytes that this rank has sent so far.
   int64_t sent() const { return sent_; }
 
  protected:
   int64_t sent_ = 0;
+
+ private:
+  template <class A>
+  std::vector<A> gather_arrays(const A& own_array);
 };
 
 /// This process alone.
@@ -82,6 +89,22 @@ std::vector<T> Ranks::gather(const T& own_value) {
     if (r != own()) {
       out.push_back(piece(r, std::span(&all[own()], 1)));
       in.push_back(piece(r, std::span(&all[r], 1)));
+    }
+  exchange(out, in);
+  return all;
+}
+
+template <class A>
+std::vector<A> Ranks::gather_arrays(const A& own_array) {
+  const std::vector<int64_t> sizes = gather(static_cast<int64_t>(own_array.size()));
+  std::vector<A> all;
+  for (const int64_t size : sizes) all.emplace_back(static_cast<size_t>(size), 0);
+  all[own()] = own_array;
+  std::vector<Piece> out, in;
+  for (int64_t r = 0; r < count(); ++r)
+    if (r != own()) {
+      out.push_back(piece(r, std::span(all[own()])));
+      in.push_back(piece(r, std::span(all[r])));
     }
   exchange(out, in);
   return all;

@@ -103,6 +103,8 @@ class Metric {
   virtual void combine(const Found&) {}
   /// The numbers of each series, row-major along its axes; valid after `finish` and `combine`.
   const std::vector<std::vector<float>>& values() const { return values_; }
+  /// Takes over the numbers of another one of its kind, which has finished.
+  void take(std::vector<std::vector<float>> values) { values_ = std::move(values); }
   /// Makes everything in one layer NaN. REQUIRES: `layer` is the first axis of every series.
   void leave_out(int64_t layer, int64_t layers);
 
