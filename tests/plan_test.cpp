@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "model/flops.h"
 #include "model/transformer.h"
+#include "run/plan/scaling.h"
 #include "run/start_weights.h"
 #include "runs.h"
 
@@ -45,6 +46,48 @@ TEST_CASE("a plan names parameters, compute, memory and time, and writes nothing
   CHECK(entries() == before);
 }
 
+TEST_CASE(
+    "what threads and ranks would give is simulated from tiles, and what they send is counted") {
+  Work work;
+  work.loops = {{64, 2, 6.4}, {3, 1, 0.3}};  // measured by one thread: .1 s a tile, and .05
+  work.outside = 1;
+  CHECK(work.seconds() == doctest::Approx(7.7));
+  CHECK(simulated_seconds(work, 1, 1, 1) == doctest::Approx(7.7));
+  CHECK(simulated_seconds(work, 1, 2, 1) == doctest::Approx(1 + 3.2 + 0.2));
+  CHECK(simulated_seconds(work, 1, 64, 1) == doctest::Approx(1 + 0.1 + 0.1));
+  CHECK(simulated_seconds(work, 1, 128, 1) == doctest::Approx(1 + 0.1 + 0.1));
+  CHECK(simulated_seconds(work, 1, 1, 0.25) == doctest::Approx(1 + 1.6 + 0.1));
+  CHECK(simulated_seconds(work, 2, 2, 1) == doctest::Approx(7.7));
+
+  const Runs runs;
+  const Ended ended = run_program({"plan", runs.config(), "train.accumulate=1", "--seconds", "0",
+                                   "--ranks", "1,2,3,16", "--simulate-threads", "1,64", "--latency",
+                                   "10", "--bandwidth", "0.001", "--threads", "1", "--json"});
+  REQUIRE(ended.status == 0);
+  const auto json = nlohmann::json::parse(ended.output);
+  const auto& all = json["simulated"];
+  REQUIRE(all.size() == 8);
+  for (const auto& s : all) {
+    CAPTURE(s.dump());
+    const int64_t ranks = s["ranks"];
+    CHECK(s["seconds"].get<double>() ==
+          doctest::Approx(s["passes"].get<double>() + s["rest"].get<double>() +
+                          s["exchange"].get<double>()));
+    CHECK(s["memory"] > 0);
+    if (ranks == 1) CHECK(s["exchange"] == 0);
+    // 6 sequences are 4 parts: 3 ranks hold 1, 1 and 2 of them, which make 3 sums.
+    if (ranks == 3) CHECK(s["sums"] == 3);
+    if (ranks == 16) CHECK(s["sums"] == 4);
+    // Bytes over 1 MB/s; a pass, the losses, the norm and the weights at 10 µs.
+    if (ranks > 1)
+      CHECK(s["exchange"].get<double>() ==
+            doctest::Approx(s["sent"].get<double>() / 1e6 + 4 * 10e-6).epsilon(1e-9));
+  }
+  CHECK(all[0]["seconds"].get<double>() == doctest::Approx(json["seconds"]["step"]).epsilon(0.9));
+  for (const char* option : {"--ranks", "--simulate-threads"})
+    refuses(run_program({"plan", runs.config(), option, "0"}), "each of these numbers");
+}
+
 TEST_CASE("recompute takes less memory, by plan") {
   const Runs runs;
   const auto activations = [&](const char* recompute) {
@@ -58,7 +101,8 @@ TEST_CASE("recompute takes less memory, by plan") {
 
 TEST_CASE("what cannot be trained is refused before anything is measured") {
   const Runs runs;
-  refuses(run_program({"plan", runs.config(), "model.width=1000000"}), "does not fit into memory");
+  refuses(run_program({"plan", runs.config(), "model.width=65536", "model.layers=40"}),
+          "does not fit into memory");
   refuses(run_program({"plan", runs.config(), "model.heads=3"}), "model.heads");
   refuses(run_program({"plan", runs.config(), "data={kind: text, path: /nowhere}"}), "data.path");
   refuses(run_program({"plan", "/nowhere.yaml"}), "/nowhere.yaml");

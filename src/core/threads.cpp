@@ -58,6 +58,12 @@ void TileLoops::operator+=(const TileLoops& more) {
   tiles += more.tiles;
   seconds += more.seconds;
   few_seconds += more.few_seconds;
+  for (const OfSize& other : more.sizes) {
+    auto own = std::ranges::find(sizes, other.tiles, &OfSize::tiles);
+    if (own == sizes.end()) own = sizes.insert(own, {other.tiles});
+    own->count += other.count;
+    own->seconds += other.seconds;
+  }
 }
 
 void count_tiles(TileLoops* loops) { counted = loops; }
@@ -69,7 +75,9 @@ TileLoop::TileLoop(int64_t tiles) : tiles_(tiles) {
 TileLoop::~TileLoop() {
   if (!counted) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
-  *counted += {tiles_, tiles_, took.count(), tiles_ < TileLoops::kMany ? took.count() : 0.0};
+  const double seconds = took.count();
+  *counted +=
+      {tiles_, tiles_, seconds, tiles_ < TileLoops::kMany ? seconds : 0.0, {{tiles_, 1, seconds}}};
 }
 
 void TileErrors::rethrow() const {

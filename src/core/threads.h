@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <vector>
 
 #include "core/rehearsal.h"
 #include "core/stop.h"
@@ -36,6 +37,14 @@ struct TileLoops {
   int64_t fewest = 0;      // tiles of the loop that had the fewest; 0: no loop
   double seconds = 0;      // within loops
   double few_seconds = 0;  // within loops of fewer than kMany tiles
+
+  /// Loops of one number of tiles: how many there were, and their time.
+  struct OfSize {
+    int64_t tiles;
+    int64_t count = 0;
+    double seconds = 0;
+  };
+  std::vector<OfSize> sizes = {};
 
   void operator+=(const TileLoops& more);
 };

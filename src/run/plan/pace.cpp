@@ -20,16 +20,34 @@ double seconds_of(const F& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
-// The median time of a step, after two that warm up; a run that fails takes as long until then.
-double step_seconds(Trainer& trainer, int64_t steps, double enough) try {
+// Adds the mean over so many steps.
+void add(const Profile::Entry& entry, int64_t steps, Work& to) {
+  const auto count = static_cast<double>(steps);
+  to.outside += (entry.seconds - entry.loops.seconds) / count;
+  for (const TileLoops::OfSize& loop : entry.loops.sizes)
+    to.loops.push_back(
+        {loop.tiles, std::max<int64_t>(1, loop.count / steps), loop.seconds / count});
+}
+
+// The median time of a step, after two that warm up, and its pieces; a run that fails takes as long
+// until then.
+double step_seconds(Trainer& trainer, int64_t steps, double enough, Pace& pace) try {
   std::vector<double> each;
+  Profile profile;
   double spent = 0;
   for (int64_t made = 0; spent < enough || each.size() < 2; ++made) {
     const int64_t step = std::min(made, std::max<int64_t>(0, steps - 1));
+    if (made == 2) trainer.set_profile(&profile);
     const double seconds = seconds_of([&] { trainer.update(step); });
     if (made < 2) continue;
     each.push_back(seconds);
     spent += seconds;
+  }
+  trainer.set_profile(nullptr);
+  for (const Profile::Entry& entry : profile.entries()) {
+    const bool passes = entry.pass != Profile::around || entry.name == "zero_grads";
+    const bool parameters = entry.name == "grad_norm" || entry.name == "optimizer";
+    add(entry, std::ssize(each), passes ? pace.passes : parameters ? pace.parameters : pace.rest);
   }
   return each[median_index(each)];
 } catch (const NotFinite&) {
@@ -45,13 +63,20 @@ int64_t probes_of(const ProbeConfig& config, const Prober& prober, int64_t steps
 
 }  // namespace
 
+double Work::seconds() const {
+  double sum = outside;
+  for (const TileLoops::OfSize& loop : loops) sum += loop.seconds;
+  return sum;
+}
+
 Pace Pace::of(const Config& config, double seconds) {
   const auto data = open_training_data(config);
   const auto seed = static_cast<uint64_t>(config.seed.data);
   Transformer model(config.model, data->vocabulary(), static_cast<uint64_t>(config.seed.init));
   Trainer trainer(config.train, model, *data, seed);
   Pace pace;
-  pace.step = step_seconds(trainer, config.train.steps, seconds);
+  pace.step = step_seconds(trainer, config.train.steps, seconds, pace);
+  pace.threads = waiver::threads();
   const int64_t part = std::max<int64_t>(1, config.train.batch / config.train.accumulate);
   const int64_t sequences = train_coverage(config.train, *data, config.model.context).sequences;
   const int64_t some = std::min(part, sequences);

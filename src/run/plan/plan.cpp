@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "core/gemm.h"
 #include "core/text/table.h"
 #include "core/threads.h"
@@ -11,6 +13,8 @@
 
 namespace waiver {
 namespace {
+
+constexpr int64_t kMost = int64_t{1} << 50;  // bytes; what is simulated need not fit here
 
 // `85.4 GFLOP`: three digits and a prefix of the SI.
 std::string in_units(double x, const char* unit) {
@@ -40,16 +44,29 @@ double validation_seconds(const Config& config, const Pace& pace) {
 
 }  // namespace
 
-Plan Plan::of(const Config& config, double seconds) {
+Plan Plan::of(const Config& config, double seconds, const std::vector<int64_t>& ranks,
+              const std::vector<int64_t>& threads, const Network& network) {
   const auto data = open_training_data(config);
   check_start(config, *data);
   Plan plan;
   plan.memory = require_memory(config, *data);
+  std::map<int64_t, int64_t> memory = {{1, plan.memory.total()}};
+  for (const int64_t R : ranks)
+    if (!memory.contains(R)) memory[R] = estimate_memory(config, *data, kMost, R).total();
   plan.flops_a_token = useful_flops_per_token(config.model, data->vocabulary());
   plan.flops_a_step = plan.flops_a_token * tokens_a_step(config);
   plan.pace = Pace::of(config, seconds);
   plan.peak_flops_per_second = 1e9 * measure_gemm_rate(config.model.precision);
   if (plan.pace.step > 0) plan.step_flops_per_second = plan.flops_a_step / plan.pace.step;
+  plan.network = network;
+  const auto add = [&](int64_t R, int64_t p) {
+    plan.scaling.push_back(Scaling::of(config, *data, plan.pace, R, p, network));
+    plan.scaling.back().memory = memory.at(R);
+  };
+  add(1, plan.pace.threads);
+  for (const int64_t R : ranks)
+    for (const int64_t p : threads)
+      if (R != 1 || p != plan.pace.threads) add(R, p);
   return plan;
 }
 
@@ -77,10 +94,42 @@ std::string Plan::text(const Config& config, int64_t width) const {
       fmt::format("{}: training {}, probes {}, validation {}", seconds_text(pace.seconds(config)),
                   seconds_text(steps * pace.step), seconds_text(probe_seconds(config, pace)),
                   seconds_text(validation_seconds(config, pace))));
-  return to_text(table, width);
+  return to_text(table, width) + "\n" + scaling_text(width);
+}
+
+std::string Plan::scaling_text(int64_t width) const {
+  Table table{std::vector<Column>(7, {Align::right}),
+              {{"ranks", "threads", "step", "speed-up", "exchange", "sent", "memory"}},
+              0,
+              true,
+              2};
+  for (const Scaling& s : scaling)
+    table.rows.push_back({std::to_string(s.ranks), std::to_string(s.threads),
+                          seconds_text(s.step()),
+                          fmt::format("{:.2f}", scaling[0].step() / s.step()),
+                          s.ranks == 1 ? "–" : fmt::format("{:.0f} %", 100 * s.exchange / s.step()),
+                          s.ranks == 1 ? "–" : memory_text(s.sent), memory_text(s.memory)});
+  return folded(fmt::format("By simulation from the tiles of {} thread{}, with a machine for each "
+                            "rank and a network of {:.0f} µs and {}: the step, how much of it is "
+                            "exchange, and what a rank sends in it, at the most.",
+                            pace.threads, pace.threads == 1 ? "" : "s", 1e6 * network.latency,
+                            in_units(network.bandwidth, "B/s")),
+                width) +
+         "\n" + to_text(table, width);
 }
 
 Json Plan::json(const Config& config) const {
+  Json simulated = Json::array();
+  for (const Scaling& s : scaling)
+    simulated.push_back({{"ranks", s.ranks},
+                         {"threads", s.threads},
+                         {"seconds", s.step()},
+                         {"passes", s.passes},
+                         {"rest", s.rest},
+                         {"exchange", s.exchange},
+                         {"sums", s.sums},
+                         {"sent", s.sent},
+                         {"memory", s.memory}});
   return {{"parameters", memory.parameters},
           {"flops_a_token", flops_a_token},
           {"flops_a_step", flops_a_step},
@@ -95,7 +144,9 @@ Json Plan::json(const Config& config) const {
             {"probes", probe_seconds(config, pace)},
             {"validation", validation_seconds(config, pace)}}},
           {"flops_per_second", step_flops_per_second},
-          {"peak_flops_per_second", peak_flops_per_second}};
+          {"peak_flops_per_second", peak_flops_per_second},
+          {"network", {{"latency", network.latency}, {"bandwidth", network.bandwidth}}},
+          {"simulated", simulated}};
 }
 
 }  // namespace waiver
