@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/random.h"
 #include "core/threads.h"
 #include "datasets.h"
 #include "train/trainer.h"
@@ -85,4 +86,85 @@ TEST_CASE("a block of neither attention nor MLP is passed through") {
   TrainConfig config;
   config.batch = 3;
   CHECK(train(model, config, true) == train(model, config, false));
+}
+
+namespace {
+
+// Loss and gradients of a model of a large vocabulary.
+std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t vocabulary, bool parts,
+                                          const BatchShare& share, Uses* uses = nullptr) {
+  const int64_t T = config.context,
+                B = share.sequence(share.first + share.count) - share.sequence(share.first);
+  Transformer model(config, vocabulary, 5);
+  std::vector<int32_t> tokens, targets;
+  for (int64_t n = 0; n < B * T; ++n) {
+    tokens.push_back(static_cast<int32_t>(Random(2, "tokens").below(n, vocabulary)));
+    targets.push_back(n % 7 == 3 ? -1
+                                 : static_cast<int32_t>(Random(3, "targets").below(n, vocabulary)));
+  }
+  Arena arena;
+  Tape tape(arena);
+  if (parts) tape.let_recompute();
+  if (uses) tape.separate(*uses);
+  model.parameters().zero_grads();
+  Input input{tokens, B, T};
+  input.share = share;
+  CHECK(model.loss_comes_in_parts(tape, B * T) == parts);
+  const Variable loss = model.loss(tape, input, targets);
+  tape.backward(loss, 0.5f);
+  const auto grads = model.parameters().grads();
+  return {loss.value.data[0], {grads.begin(), grads.end()}};
+}
+
+}  // namespace
+
+TEST_CASE("logits in parts have the bits of all together, forward and backward") {
+  for (const Precision precision : {Precision::float32, Precision::bfloat16})
+    for (const bool tied : {false, true})
+      for (const int64_t batch : {1, 3}) {
+        CAPTURE(word(precision));
+        CAPTURE(tied);
+        CAPTURE(batch);
+        ModelConfig config;
+        config.layers = 1;
+        config.heads = 2;
+        config.width = 512;
+        config.context = 1200;
+        config.mlp.kind.set("none");
+        config.precision = precision;
+        config.output.tied = tied;
+        config.output.bias = batch == 3;
+        const int64_t vocabulary = 17003;
+        const BatchShare whole{batch, 0, BatchParts::count_of(batch)};
+        const auto [loss, gradients] = step(config, vocabulary, false, whole);
+        const auto [other_loss, others] = step(config, vocabulary, true, whole);
+        CHECK(loss == other_loss);
+        CHECK(gradients == others);
+      }
+}
+
+TEST_CASE("a validation of many logits at a time is that of all together") {
+  ModelConfig config;
+  config.layers = 1;
+  config.width = 64;
+  config.context = 600;
+  const auto data = open_with("unigram", {{"tokens", 30000.0}}, 600);
+  const Transformer model(config, data->vocabulary(), 1);
+  Arena arena;
+  Tape tape(arena, false);
+  Batch batch;
+  batch.resize(2, 600);
+  data->batch(3, Split::validation, 0, batch);
+  const Tensor all = model.forward(tape, {batch.inputs, 2, 600}).value;
+  const std::vector<float> whole(all.data, all.data + all.size());
+  int64_t rows = 0, calls = 0;
+  model.for_logits(tape, {batch.inputs, 2, 600}, [&](int64_t first, const Tensor& logits) {
+    CHECK(first == rows);
+    rows += logits.dim(0);
+    ++calls;
+    CHECK(std::equal(logits.data, logits.data + logits.size(),
+                     whole.begin() + first * data->vocabulary()));
+  });
+  CHECK(rows == 1200);
+  CHECK(calls > 1);
 }

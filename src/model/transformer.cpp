@@ -107,10 +107,12 @@ void Transformer::build_output(Builder& builder) {
     output_.bias = &parameters_.add("output.bias", {vocabulary_}, Init::constant(0));
 }
 
+OutputLayer Transformer::output_layer() const {
+  if (config_.output.tied) return {tokens_->variable, value_of(output_.bias), false};
+  return {output_.weight->variable, value_of(output_.bias), true};
+}
+
 Variable Transformer::logits(Tape& tape, Variable x) const {
-  if (transform_norm_)
-    x = transform_norm_->apply(
-        tape, activate(tape, apply(tape, transform_, x), activation_of(config_.output.transform)));
   return config_.output.tied ? linear_transposed(tape, x, tokens_->variable, value_of(output_.bias))
                              : apply(tape, output_, x);
 }
@@ -198,7 +200,8 @@ Variable Transformer::embed(Tape& tape, const Input& input, Capture* capture) co
   return embedding_dropout_.apply(tape, x, input.noise, input.batch);
 }
 
-Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) const {
+// What the output layer is given or, without one, the model's output.
+Variable Transformer::before_output(Tape& tape, const Input& given, Capture* capture) const {
   Input input = given;
   tape.set_precision(config_.precision);
   tape.set_sequences(input.batch, input.share);
@@ -234,9 +237,32 @@ Variable Transformer::forward(Tape& tape, const Input& given, Capture* capture) 
   if (sinks_) x = without_first(tape, x, config_.sink_tokens, input.batch);
   if (final_) x = stream.normed.value ? stream.normed : final_->apply(tape, x);
   pass(input, capture, -1, Point::final_norm, x.value);
+  if (!transform_norm_) return x;
+  return transform_norm_->apply(
+      tape, activate(tape, apply(tape, transform_, x), activation_of(config_.output.transform)));
+}
+
+Variable Transformer::forward(Tape& tape, const Input& input, Capture* capture) const {
+  Variable x = before_output(tape, input, capture);
   if (config_.gives_logits()) x = logits(tape, x);
   pass(input, capture, -1, Point::logits, x.value);
   return x;
+}
+
+Variable Transformer::loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
+                           ShareOfLoss* share) const {
+  const Variable x = before_output(tape, input, nullptr);
+  if (loss_comes_in_parts(tape, x.shape()[0]))
+    return output_loss(tape, x, output_layer(), targets, share);
+  return cross_entropy(tape, logits(tape, x), targets, share);
+}
+
+void Transformer::for_logits(Tape& tape, const Input& input,
+                             const std::function<void(int64_t, const Tensor&)>& f) const {
+  const Variable x = before_output(tape, input, nullptr);
+  if (logits_come_in_parts(x.shape()[0], output_layer()))
+    return waiver::for_logits(tape, x, output_layer(), f);
+  f(0, logits(tape, x).value);
 }
 
 }  // namespace waiver

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "autograd/ops/loss/output_loss.h"
 #include "model/block.h"
 #include "model/capture.h"
 #include "model/input.h"
@@ -39,6 +40,18 @@ class Transformer {
   /// sequence is longer than the context.
   Variable forward(Tape& tape, const Input& input, Capture* capture = nullptr) const;
 
+  /// cross_entropy of the logits. Where the tape computes blocks anew (Tape::let_recompute), many
+  /// logits are there in parts alone (autograd/ops/loss/output_loss.h), to the same bits. REQUIRES:
+  /// the model gives logits.
+  Variable loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
+                ShareOfLoss* share = nullptr) const;
+  bool loss_comes_in_parts(const Tape& tape, int64_t rows) const {
+    return tape.recomputes() && waiver::loss_comes_in_parts(tape, rows, output_layer());
+  }
+  /// f(n, logits) for some rows of the logits at a time, n the number of the first, or for all.
+  void for_logits(Tape& tape, const Input& input,
+                  const std::function<void(int64_t, const Tensor&)>& f) const;
+
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
@@ -68,6 +81,8 @@ class Transformer {
   Stream block(Tape& tape, int64_t layer, const Stream& stream, const Pass& given) const;
   Stream through_block(Tape& tape, int64_t layer, const Stream& stream, const Pass& given,
                        const Norm* next) const;
+  Variable before_output(Tape& tape, const Input& input, Capture* capture) const;
+  OutputLayer output_layer() const;
   Variable logits(Tape& tape, Variable x) const;
   std::span<const KeyRange> documents(Arena& arena, const Input& input, int64_t sinks) const;
   const Norm* next_norm(const Input& input, int64_t layer) const;

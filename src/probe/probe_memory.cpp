@@ -113,7 +113,10 @@ int64_t forward_memory(const Transformer& model, int64_t rows, Intervention* cha
   if (frees) tape.let_recompute();
   Input input{tokens, rows, T};
   input.intervention = change;
-  model.forward(tape, input);
+  if (frees && model.config().gives_logits())
+    model.for_logits(tape, input, [](int64_t, const Tensor&) {});
+  else
+    model.forward(tape, input);
   return static_cast<int64_t>(arena.peak());
 }
 

@@ -48,12 +48,15 @@ void rehearse_step(const Config& config, const Transformer& model, int64_t rows,
   input.noise = Noise{};
   Tape tape(arena);
   if (config.train.recompute) tape.let_recompute();
-  const Variable output = model.forward(tape, input);
-  const bool predicts = config.train.objective->predicts_tokens();
-  const std::span<const float> answers(output.value.data, output.value.size());
-  tape.backward(predicts ? cross_entropy(tape, output, tokens)
-                         : squared_error(tape, output, answers, tokens));
-  use.logits = predicts ? 2 * output.value.size() * kFloat : 0;
+  if (config.train.objective->predicts_tokens()) {
+    tape.backward(model.loss(tape, input, tokens));
+    if (!model.loss_comes_in_parts(tape, rows * T))
+      use.logits = 2 * rows * T * model.vocabulary() * kFloat;
+  } else {
+    const Variable output = model.forward(tape, input);
+    const std::span<const float> answers(output.value.data, output.value.size());
+    tape.backward(squared_error(tape, output, answers, tokens));
+  }
   use.activations = static_cast<int64_t>(arena.peak()) - use.logits;
 }
 

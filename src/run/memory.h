@@ -23,7 +23,7 @@ struct MemoryUse {
   int64_t activations = 0;  // of one part of the batch (batch / accumulate), forward and backward
   int64_t exchange = 0;     // sums of gradients that other ranks send
   int64_t batch = 0;        // tokens or features and targets, of training and of validation
-  int64_t logits = 0;       // and their gradients
+  int64_t logits = 0;       // and their gradients, where all are there at a time
   int64_t probes = 0;       // the pass over the probe batch, and maps of snapshots
   int64_t log = 0;          // log.h5, held in memory whole, and its copy while it is written
   int64_t saving = 0;       // a checkpoint's bytes, while it is written

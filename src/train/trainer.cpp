@@ -33,10 +33,11 @@ class FindNotFinite : public Capture {
   std::string where_;
 };
 
-Variable loss_of(Tape& tape, Variable output, std::span<const int32_t> targets,
-                 std::span<const float> answers, ShareOfLoss* share = nullptr) {
-  return answers.empty() ? cross_entropy(tape, output, targets, share)
-                         : squared_error(tape, output, answers, targets, share);
+Variable loss_of(Tape& tape, const Transformer& model, const Input& input,
+                 std::span<const int32_t> targets, std::span<const float> answers,
+                 ShareOfLoss* share = nullptr) {
+  return answers.empty() ? model.loss(tape, input, targets, share)
+                         : squared_error(tape, model.forward(tape, input), answers, targets, share);
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ double Trainer::forward_backward(int64_t step, int64_t part) {
   Tape tape(arena_, true, profile_);
   if (config_.recompute) tape.let_recompute();
   const auto [input, targets, answers] = part_of_batch(step, part);
-  Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers);
+  Variable loss = loss_of(tape, model_, input, targets, answers);
   const double value = loss.value.data[0], parts = weight_of(part);
   if (std::isfinite(value)) tape.backward(loss, 1.0f / static_cast<float>(parts));
   return value / parts;
@@ -120,7 +121,7 @@ ShareOfLoss Trainer::forward_backward(int64_t step, const Deal::Pass& pass) {
   const auto [input, targets, answers] =
       part_of_batch(step, pass.accumulated, {sequences, pass.first, pass.count});
   ShareOfLoss share{count_targets(part_of_batch(step, pass.accumulated).targets)};
-  Variable loss = loss_of(tape, model_.forward(tape, input), targets, answers, &share);
+  Variable loss = loss_of(tape, model_, input, targets, answers, &share);
   tape.backward(loss, 1.0f / static_cast<float>(weight_of(pass.accumulated)));
   return share;
 }
@@ -132,8 +133,8 @@ std::vector<SharedGradients::Further> Trainer::further_uses() const {
   Uses uses;
   Tape tape(arena);
   tape.separate(uses);
-  const auto [input, targets, answers] = part_of_batch(0, 0);
-  tape.backward(loss_of(tape, model_.forward(tape, input), targets, answers));
+  const auto [input, targets, answers] = part_of_batch(0, 0);  // of no data, which nobody looks at
+  tape.backward(cross_entropy(tape, model_.forward(tape, input), targets));
   std::vector<SharedGradients::Further> out;
   for (const Uses::Use& use : uses.further()) {
     const int64_t begin = use.parameter - model_.parameters().grads().data();

@@ -32,17 +32,17 @@ double squared_error(const float* found, const float* wanted, int64_t C) {
   return sum / static_cast<double>(C);
 }
 
-// Of every place that has a target, [B·T].
-std::vector<double> token_losses(const Tensor& output, const Batch& batch) {
-  const int64_t N = output.dim(0), C = output.dim(1);
-  std::vector<double> losses(N);
-  parallel_ranges(N, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n)
-      if (batch.targets[n] >= 0)
-        losses[n] = batch.answers.empty() ? cross_entropy(output.row(n), C, batch.targets[n])
-                                          : squared_error(output.row(n), &batch.answers[n * C], C);
+// Those of rows first … of the output which have a target, into `losses` [B·T].
+void add_losses(int64_t first, const Tensor& output, const Batch& batch,
+                std::vector<double>& losses) {
+  const int64_t C = output.dim(1);
+  parallel_ranges(output.dim(0), 64, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      if (const int64_t n = first + row; batch.targets[n] >= 0)
+        losses[n] = batch.answers.empty()
+                        ? cross_entropy(output.row(row), C, batch.targets[n])
+                        : squared_error(output.row(row), &batch.answers[n * C], C);
   });
-  return losses;
 }
 
 Input input_of(const Batch& batch, Intervention* intervention) {
@@ -64,8 +64,15 @@ std::vector<double> losses_of(const Transformer& model, const Validation& valida
   arena.reset();
   Tape tape(arena, false);
   tape.let_recompute();  // so that each block frees what it computes
-  const Variable output = model.forward(tape, input_of(batch, validation.intervention));
-  return token_losses(output.value, batch);
+  const Input input = input_of(batch, validation.intervention);
+  std::vector<double> losses(batch.targets.size());
+  if (batch.answers.empty())
+    model.for_logits(tape, input, [&](int64_t first, const Tensor& logits) {
+      add_losses(first, logits, batch, losses);
+    });
+  else
+    add_losses(0, model.forward(tape, input).value, batch, losses);
+  return losses;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "autograd/ops/row_products.h"
 
+#include <bit>
 #include <cstring>
 
 #include "core/rounded.h"
@@ -56,20 +57,27 @@ RowCut::RowCut(const BatchParts& parts, const Right& b)
       inner_(b.inner),
       columns_(b.columns),
       of_group_((b.matrix.halves ? 128 : 64) / parts.tile_rows()) {
-  constexpr int64_t most = 1 << 20, deepest = 4096;  // numbers of B that a task reads; its rows
-  const int64_t narrowest = (columns_ + 63) / 64;    // tasks across
+  constexpr int64_t most = 1 << 20;                // numbers of B that a task reads
+  const int64_t narrowest = (columns_ + 63) / 64;  // tasks across
   const int64_t tiles = parts.whole_tiles();
   while (of_group_ > 1 && tiles / of_group_ * narrowest < TileLoops::kMany) of_group_ /= 2;
   for (int64_t part = 0; part < parts.count(); ++part)
     first_group_[part + 1] =
         first_group_[part] +
         (parts.first_tile(part + 1) - parts.first_tile(part) + of_group_ - 1) / of_group_;
-  depth_ = std::min(inner_, deepest);
+  depth_ = std::min(inner_, kDeepest);
   const int64_t groups = std::max<int64_t>(1, (tiles + of_group_ - 1) / of_group_);
   const int64_t pieces =
       std::max((TileLoops::kMany + groups - 1) / groups, (depth_ * columns_ + most - 1) / most);
   width_ = std::max<int64_t>(64, ((columns_ + pieces - 1) / pieces + 63) / 64 * 64);
+  if (columns_ > kDeepest)
+    width_ =
+        std::min(kDeepest, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(width_))));
   across_ = (columns_ + width_ - 1) / width_;
+}
+
+int64_t RowCut::group_begin(int64_t group) const {
+  return group == groups() ? parts_.row(parts_.count()) : task(group).begin;
 }
 
 RowCut::Task RowCut::task(int64_t index) const {

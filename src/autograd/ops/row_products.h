@@ -48,6 +48,9 @@ struct Part {
 /// B was laid out for the unit beforehand.
 class RowCut {
  public:
+  /// Rows of B in a piece of a long sum. Where C has more columns, those of a task divide it.
+  static constexpr int64_t kDeepest = 4096;
+
   RowCut(const BatchParts& parts, const Right& b);
 
   struct Task {
@@ -69,13 +72,14 @@ class RowCut {
   void for_pieces(const F& f) const {
     for (int64_t k = 0; k < inner_; k += depth_) f(k, std::min(depth_, inner_ - k));
   }
+  /// Where the rows of a group of tasks begin; of group `groups()` that is the end of all.
+  int64_t group_begin(int64_t group) const;
+  int64_t groups() const { return first_group_[parts_.count()]; }
   bool last(int64_t k) const { return k + depth_ >= inner_; }
   /// Whether one task has all columns of its rows at once.
   bool whole() const { return across_ == 1 && depth_ == inner_; }
 
  private:
-  int64_t groups() const { return first_group_[parts_.count()]; }
-
   BatchParts parts_;
   int64_t inner_, columns_, depth_, width_, of_group_, across_;
   int64_t first_group_[BatchParts::kMost + 1] = {};  // of each part: groups end with parts
@@ -105,6 +109,52 @@ void multiply(const BatchParts& parts, const Operand& a, const Right& b, float b
       cut.for_tiles(t, [&](int64_t tile, int64_t begin, int64_t end) {
         after(tile, Part{begin, end, t.first, t.last, c.row(begin) + t.first, c.stride()});
       });
+    });
+  });
+}
+
+/// A rectangle of C: rows [begin, end), between groups of tasks, and columns [first, last), between
+/// multiples of RowCut::kDeepest or the ends.
+struct Window {
+  int64_t begin, end, first, last;
+};
+
+/// The window of C = A B, to the bits of the whole product; c holds the window alone.
+template <class G>
+void multiply_window(const BatchParts& parts, const Operand& a, const Right& b,
+                     const Window& window, const Tensor& c, const G& after) {
+  const RowCut cut(parts, b);
+  cut.for_pieces([&](int64_t k, int64_t length) {
+    parallel_tiles(cut.tasks(), [&](int64_t index) {
+      const RowCut::Task t = cut.task(index);
+      if (t.begin < window.begin || t.begin >= window.end || t.first < window.first ||
+          t.first >= window.last)
+        return;
+      const auto at = [&](int64_t row) {
+        return c.row(row - window.begin) + t.first - window.first;
+      };
+      gemm(Op::plain, b.op, t.rows(), t.columns(), length, 1.0f, a.at(t.begin, k), b.at(k, t.first),
+           k == 0 ? 0.0f : 1.0f, at(t.begin), c.stride());
+      if (!cut.last(k)) return;
+      cut.for_tiles(t, [&](int64_t tile, int64_t begin, int64_t end) {
+        after(tile, Part{begin, end, t.first, t.last, at(begin), c.stride()});
+      });
+    });
+  });
+}
+
+/// Adds to C = A B what columns [first, last) of A and as many rows of B contribute, which begin at
+/// a multiple of RowCut::kDeepest: the pieces in order give the bits of the whole product. `a`
+/// holds those columns alone; with beta 0 C is set by the first of them.
+inline void multiply_pieces(const BatchParts& parts, const Operand& a, const Right& b,
+                            int64_t first, int64_t last, float beta, const Tensor& c) {
+  const RowCut cut(parts, b);
+  cut.for_pieces([&](int64_t k, int64_t length) {
+    if (k < first || k >= last) return;
+    parallel_tiles(cut.tasks(), [&](int64_t index) {
+      const RowCut::Task t = cut.task(index);
+      gemm(Op::plain, b.op, t.rows(), t.columns(), length, 1.0f, a.at(t.begin, k - first),
+           b.at(k, t.first), k == 0 ? beta : 1.0f, c.row(t.begin) + t.first, c.stride());
     });
   });
 }

@@ -57,12 +57,14 @@ struct Runs {
 struct Product {
   const Operand &left, &right;
   const Runs& runs;
-  int64_t row, column, rows, columns;  // of the tile of dW
+  int64_t row, column, rows, columns;       // of the tile of dW
+  int64_t left_begin = 0, right_begin = 0;  // the row and the column of dW with which these begin
 
+  int64_t at(const Tensor& dw) const { return row * dw.dim(1) + column; }
   void run(int64_t r, float beta, float* to, int64_t stride) const {
     const int64_t n = runs.row(r);
-    gemm(Op::transposed, Op::plain, rows, columns, runs.row(r + 1) - n, 1.0f, left.at(n, row),
-         right.at(n, column), beta, to, stride);
+    gemm(Op::transposed, Op::plain, rows, columns, runs.row(r + 1) - n, 1.0f,
+         left.at(n, row - left_begin), right.at(n, column - right_begin), beta, to, stride);
   }
   // to = the sum of runs [begin, end), a subtree.
   void sum(int64_t begin, int64_t end, float* to, int64_t stride) const {
@@ -87,6 +89,20 @@ struct Product {
   }
 };
 
+// The product that gives a tile of dW.
+Product product_of(const Cut& cut, const Tensor& dw, int64_t tile, const Operand& left,
+                   const Operand& right, const Runs& runs) {
+  const int64_t across = (dw.dim(1) + cut.columns - 1) / cut.columns;
+  const int64_t row = tile / across * cut.rows, column = tile % across * cut.columns;
+  return {left,
+          right,
+          runs,
+          row,
+          column,
+          std::min(cut.rows, dw.dim(0) - row),
+          std::min(cut.columns, dw.dim(1) - column)};
+}
+
 // dw += the tree of its groups' sums [groups, numbers of dw].
 void add_groups(float* sums, int64_t groups, const Tensor& dw) {
   const int64_t numbers = dw.size();
@@ -105,28 +121,36 @@ void add_groups(float* sums, int64_t groups, const Tensor& dw) {
 void add_weight_gradient(const Operand& left, const Operand& right, const BatchParts& parts,
                          const Tensor& dw) {
   const Cut cut(dw, parts);
+  if (cut.groups == 1)
+    return add_weight_gradient_window(left, right, parts, dw, {false, 0, dw.dim(1)});
   const Runs runs{parts, cut.groups};
-  const int64_t tiles = cut.tiles(dw), across = (dw.dim(1) + cut.columns - 1) / cut.columns;
-  const int64_t of_group = runs.count() / cut.groups;
+  const int64_t tiles = cut.tiles(dw), of_group = runs.count() / cut.groups;
   Scratch memory;
-  float* sums = cut.groups > 1 ? memory.floats(cut.groups * dw.size()) : nullptr;
+  float* sums = memory.floats(cut.groups * dw.size());
   parallel_tiles(cut.groups * tiles, [&](int64_t task) {
-    const int64_t first = task / tiles * of_group, tile = task % tiles;
-    const int64_t row = tile / across * cut.rows, column = tile % across * cut.columns;
-    const Product product{left,
-                          right,
-                          runs,
-                          row,
-                          column,
-                          std::min(cut.rows, dw.dim(0) - row),
-                          std::min(cut.columns, dw.dim(1) - column)};
-    float* to = (sums ? sums + task / tiles * dw.size() : dw.data) + row * dw.dim(1) + column;
-    if (sums)
-      product.sum(first, first + of_group, to, dw.dim(1));
-    else
-      product.add(to, dw.dim(1));
+    const int64_t first = task / tiles * of_group;
+    const Product product = product_of(cut, dw, task % tiles, left, right, runs);
+    product.sum(first, first + of_group, sums + task / tiles * dw.size() + product.at(dw),
+                dw.dim(1));
   });
-  if (sums) add_groups(sums, cut.groups, dw);
+  add_groups(sums, cut.groups, dw);
+}
+
+bool weight_gradient_comes_in_windows(const Tensor& dw, const BatchParts& parts) {
+  return Cut(dw, parts).groups == 1;
+}
+
+void add_weight_gradient_window(const Operand& left, const Operand& right, const BatchParts& parts,
+                                const Tensor& dw, const GradientWindow& window) {
+  const Cut cut(dw, parts);
+  const Runs runs{parts, 1};
+  parallel_tiles(cut.tiles(dw), [&](int64_t tile) {
+    Product product = product_of(cut, dw, tile, left, right, runs);
+    const int64_t at = window.of_rows ? product.row : product.column;
+    if (at < window.first || at >= window.last) return;
+    (window.of_rows ? product.left_begin : product.right_begin) = window.first;
+    product.add(dw.data + product.at(dw), dw.dim(1));
+  });
 }
 
 }  // namespace waiver

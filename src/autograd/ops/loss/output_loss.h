@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+
+#include "autograd/ops/ops.h"
+#include "autograd/ops/row_products.h"
+
+namespace waiver {
+
+/// An output layer: logits x W + b where `as_is`, W [C, V], or else x Wᵀ + b, W [V, C]; b [V] or
+/// empty.
+struct OutputLayer {
+  Variable weight, bias;
+  bool as_is;
+
+  int64_t vocabulary() const { return weight.shape()[as_is ? 1 : 0]; }
+};
+
+/// Whether logits of x [rows, C] are so many that they had better come in parts, and whether a loss
+/// of them can: the gradient of a small W is summed in another way.
+bool logits_come_in_parts(int64_t rows, const OutputLayer& layer);
+bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer);
+
+/// cross_entropy of the layer's logits, and all gradients, to the same bits; the logits are there
+/// in parts alone, 64 MiB at a time: forward some rows of them, backward, computed anew, some
+/// columns. REQUIRES: loss_comes_in_parts; `targets` stay valid until backward.
+Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
+                     std::span<const int32_t> targets, ShareOfLoss* share = nullptr);
+
+/// f(n, logits) for some rows at a time, n the number of the first: the layer's logits of x, to the
+/// bits of all of them together.
+void for_logits(Tape& tape, Variable x, const OutputLayer& layer,
+                const std::function<void(int64_t, const Tensor&)>& f);
+
+}  // namespace waiver
