@@ -42,6 +42,9 @@ RUNS = {
     "shared_bias": ["model.position=fire", "model.attention.slot=key_value", "model.sink_tokens=2", "train.recompute=true"],
     "gated": ["model.attention.gate=value", "model.attention.qk_norm=rms", "model.kv_heads=1", "model.position=kerple",
               "model.precision=bfloat16", "train.accumulate=4", "model.dropout={attention: 0.2}"],
+    "pieces": ["model.context=260", "model.position=relative", "train.batch=16", "train.steps=4"],
+    "long_tiles": ["model={context: 1024, heads: 4, precision: bfloat16}", "train.batch=4", "train.steps=3", "train.eval.batches=1",
+                   "probe.every=0", "probe.snapshots=[]"],
     "features": ["data={kind: nop, features: 16}", "model={input: features, width: 16, heads: 2, dedicated: {count: 1}, "
                  "norm: {final: false}, position: {kind: learned, into: attention}, layers: 3}", "train.objective=regression"],
 }
@@ -120,6 +123,35 @@ def descendants(process):
     return [int(pid) for pid in children.read_text().split()] if children.exists() else []
 
 
+def stopped(program, config, folder, stops, draw):
+    """One run, asked to stop again and again, by a signal to one rank or to all, and resumed with another number of ranks."""
+    changes = ["train.steps=400", "model.dropout={residual: 0.2}"]
+    train(program, config, folder / "unstopped", 1, 1, changes)
+    out, count = folder / "stopped", 0
+    while count < stops:
+        ranks = draw.choice((2, 3, 4))
+        process = subprocess.Popen(command(program, ranks, "train", config, *changes, "--out", out, "--threads", "1", "--resume"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | AS_ROOT)
+        time.sleep(.25 + .6 * draw.random())
+        found = descendants(process.pid)
+        for pid in found if draw.random() < .5 else found[:1] if draw.random() < .5 else found[-1:]:
+            try:
+                os.kill(pid, draw.choice((signal.SIGUSR1, signal.SIGTERM)))
+            except ProcessLookupError:
+                pass
+        text, _ = process.communicate(timeout=PATIENCE)
+        count += 1
+        print(f"stop {count}: {ranks} ranks, exit status {process.returncode}", flush=True)
+        if process.returncode == 0:
+            break
+        assert process.returncode == 3, text
+    train(program, config, out, draw.choice((1, 2, 3)), 1, changes, "--resume")
+    expected, found = bits(folder / "unstopped"), bits(out)
+    last = [key for key in expected if key.startswith("step-00000400") or not key.startswith("step-")]
+    compare("stopped", {key: expected[key] for key in last}, {key: found.get(key) for key in last})
+    print(f"{count} stops: the bits of one process", flush=True)
+
+
 def killed(program, config, folder, kills, draw):
     """One run, killed again and again and resumed with another number of ranks."""
     changes = ["train.steps=300", "train.checkpoint.every=10", "model.dropout={residual: 0.2}", "train.accumulate=2"]
@@ -190,6 +222,7 @@ def main():
             return 77
         same_bits(program, config, folder, given.all)
         refused(program, config, folder)
+        stopped(program, config, folder, given.kills, random.Random(given.seed))
         killed(program, config, folder, given.kills, random.Random(given.seed))
     return 0
 

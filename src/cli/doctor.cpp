@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/json.h"
+#include "cli/mpi.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/gemm.h"
@@ -26,6 +27,7 @@ Json machine_json() {
   out["sgemm"] = json_number(rates.floats);
   out["bfloat16_products"] = json_number(rates.halves);
   out["rate_units"] = "GFLOP/s";
+  out["mpi"] = mpi_version().empty() ? Json() : Json(mpi_version());
   out["warnings"] = machine_warnings();
   return out;
 }
@@ -37,6 +39,7 @@ void examine() {
   table.rows.push_back({"sgemm", fmt::format("{:.0f} GFLOP/s", floats)});
   table.rows.push_back({"bfloat16 products", fmt::format("{:.0f} GFLOP/s, {:.2f} times sgemm",
                                                          halves, halves / floats)});
+  table.rows.push_back({"mpi", mpi_version().empty() ? "none" : mpi_version()});
   print_result(to_text(table, terminal_width()));
   const auto warnings = machine_warnings();
   print_result("\n{}\n", warnings.empty() ? "Nothing slow was found." : "What is slow here:");

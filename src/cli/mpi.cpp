@@ -10,6 +10,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "core/ranks/agree.h"
@@ -26,6 +29,14 @@ void check(int code) {
                  "Another rank has ended, or the network failed. --resume continues the run.");
 }
 
+// Where process ids mean the same: the machine since it was started, and a container's own ids.
+std::string machine_name() {
+  std::string boot;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  std::error_code none;
+  return boot + " " + std::filesystem::read_symlink("/proc/self/ns/pid", none).string();
+}
+
 class Mpi : public Ranks {
  public:
   Mpi() {
@@ -35,20 +46,23 @@ class Mpi : public Ranks {
     MPI_Comm_size(MPI_COMM_WORLD, &count_);
     MPI_Comm_rank(MPI_COMM_WORLD, &own_);
     Process own;
-    ::gethostname(own.host, sizeof own.host - 1);
+    const std::string machine = machine_name();
+    machine.copy(own.machine, sizeof own.machine - 1);
     own.pid = ::getpid();
     processes_ = gather(own);
   }
   // Where a rank is lost the others would wait for it for ever.
   ~Mpi() override {
-    if (!lost_) MPI_Finalize();
+    if (lost_) return;
+    if (gave_up()) MPI_Abort(MPI_COMM_WORLD, 1);
+    MPI_Finalize();
   }
 
   int64_t count() const override { return count_; }
   int64_t own() const override { return own_; }
   int64_t here() const override {
     return std::ranges::count_if(processes_, [&](const Process& p) {
-      return std::string_view(p.host) == processes_[own_].host;
+      return std::string_view(p.machine) == processes_[own_].machine;
     });
   }
   std::string library() const override { return mpi_version(); }
@@ -69,7 +83,8 @@ class Mpi : public Ranks {
   }
 
   [[noreturn]] void abort(int status) override {
-    MPI_Abort(MPI_COMM_WORLD, status);
+    std::fflush(nullptr);
+    if (!lost_) MPI_Abort(MPI_COMM_WORLD, status);  // or mpirun ends the others already
     std::_Exit(status);
   }
 
@@ -105,7 +120,8 @@ class Mpi : public Ranks {
 
   bool is_gone(int64_t rank) const {
     const Process &own = processes_[own_], &other = processes_[rank];
-    return std::string_view(own.host) == other.host && ::kill(other.pid, 0) != 0 && errno == ESRCH;
+    return std::string_view(own.machine) == other.machine && ::kill(other.pid, 0) != 0 &&
+           errno == ESRCH;
   }
 
   // On this machine; those elsewhere mpirun tells of. The first that is left says so.
@@ -125,7 +141,7 @@ class Mpi : public Ranks {
   }
 
   struct Process {
-    char host[128] = {};
+    char machine[256] = {};
     pid_t pid = 0;
   };
 

@@ -5,6 +5,8 @@
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/verbs.h"
+#include "core/error.h"
+#include "core/output.h"
 #include "core/ranks/agree.h"
 #include "run/run.h"
 #include "study/study.h"
@@ -28,7 +30,14 @@ void train(const TrainCall& options) {
     config = load_config(path, plan.overrides);
   });
   if (plan.directory.empty()) plan.directory = "runs/" + run_name(path, plan.overrides, config);
-  train_run(config, plan, *ranks);
+  try {
+    train_run(config, plan, *ranks);
+  } catch (const std::exception& problem) {
+    if (!ranks->gave_up()) throw;
+    const auto* error = dynamic_cast<const Error*>(&problem);
+    print_error(sentence_of(problem) + "\n");
+    ranks->abort(error ? static_cast<int>(error->kind()) : 1);
+  }
 }
 
 }  // namespace

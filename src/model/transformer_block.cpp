@@ -61,6 +61,7 @@ Variable Transformer::attend(Tape& tape, int64_t layer, Variable x, const Pass& 
 
   AttentionSpec spec;
   spec.batch = input.batch;
+  spec.of_batch = input.share.sequences;
   spec.tokens = input.length;
   spec.heads = config_.heads;
   spec.scale = config_.score_scale();

@@ -9,10 +9,8 @@
 #include "core/machine.h"
 #include "core/output.h"
 #include "core/ranks/agree.h"
-#include "core/stop.h"
 #include "probe/prober.h"
 #include "run/identity.h"
-#include "train/trainer.h"
 #include "train/validation.h"
 
 namespace waiver {
@@ -65,6 +63,10 @@ void Follower::obey(const Asked& asked) const {
 }
 
 }  // namespace
+
+void Crew::end(int64_t status) {
+  if (!ranks_.gave_up()) ask(Task::end, status);
+}
 
 void Crew::ask(Task task, int64_t step) {
   if (ranks_.alone()) return;

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <optional>
+
 #include "config/config.h"
 #include "core/ranks/ranks.h"
+#include "core/stop.h"
+#include "train/trainer.h"
 
 namespace waiver {
 
@@ -21,10 +25,30 @@ class Crew {
   explicit Crew(Ranks& ranks) : ranks_(ranks) {}
 
   Ranks& ranks() { return ranks_; }
-  /// REQUIRES: this is rank 0, which then does its own part.
-  void ask(Task task, int64_t step = 0);
+  /// Asks the others for a task and does rank 0's own part of it, f. What all ranks throw together
+  /// (NotFinite, Stopped) leaves them ready for the next task; anything else ends them all.
+  template <class F>
+  auto share(Task task, int64_t step, const F& f) {
+    std::optional<Uninterrupted> together;  // what may stop says so to all ranks
+    if (!ranks_.alone()) together.emplace();
+    try {
+      ask(task, step);
+      return f();
+    } catch (const NotFinite&) {
+      throw;
+    } catch (const Stopped&) {
+      throw;
+    } catch (...) {
+      ranks_.give_up();
+      throw;
+    }
+  }
+  /// The others end with this exit status, unless they cannot be reached.
+  void end(int64_t status);
 
  private:
+  void ask(Task task, int64_t step);
+
   Ranks& ranks_;
 };
 

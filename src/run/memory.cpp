@@ -20,6 +20,7 @@
 #include "probe/probe_memory.h"
 #include "train/deal.h"
 #include "train/slices.h"
+#include "train/trainer.h"
 
 namespace waiver {
 namespace {
@@ -38,8 +39,10 @@ int64_t bytes_of(std::initializer_list<int64_t> extents, int64_t element = kFloa
   return bytes;
 }
 
-// Forward and backward over one part of a step's batch.
-void rehearse_step(const Config& config, const Transformer& model, int64_t rows, MemoryUse& use) {
+// Forward and backward over one part of a step's batch, or, `shared`, over the largest
+// of a rank's passes, which keep further uses of parameters apart; returns the bytes of those.
+int64_t rehearse_step(const Config& config, const Transformer& model, int64_t rows, bool shared,
+                      MemoryUse& use) {
   const int64_t T = config.model.context;
   const auto count = static_cast<size_t>(Shape{rows, T}.size());
   Arena given, arena;
@@ -47,6 +50,8 @@ void rehearse_step(const Config& config, const Transformer& model, int64_t rows,
   Input input{tokens, rows, T};
   input.noise = Noise{};
   Tape tape(arena);
+  Uses uses;
+  if (shared) tape.separate(uses);
   if (config.train.recompute) tape.let_recompute();
   if (config.train.objective->predicts_tokens()) {
     tape.backward(model.loss(tape, input, tokens));
@@ -58,6 +63,9 @@ void rehearse_step(const Config& config, const Transformer& model, int64_t rows,
     tape.backward(squared_error(tape, output, answers, tokens));
   }
   use.activations = static_cast<int64_t>(arena.peak()) - use.logits;
+  int64_t further = 0;
+  for (const Uses::Use& further_use : uses.further()) further += further_use.gradient.size();
+  return further * kFloat;
 }
 
 int64_t largest_parameter(const Transformer& model) {
@@ -217,7 +225,7 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   const Rehearsal rehearsal(most);
   MemoryUse use;
   Transformer model(config.model, data.vocabulary(), 0);
-  for (const std::string& pattern : config.train.freeze) model.parameters().freeze(pattern);
+  freeze(config.train, model.parameters());
   use.parameters = model.parameters().count();
   use.weights = rehearsal.taken();
   const std::unique_ptr<Optimizer> optimizer = config.train.optimizer.make();
@@ -227,8 +235,15 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
   use.moments = rehearsal.taken() - use.weights;
   const int64_t sequences = std::max<int64_t>(1, config.train.batch / config.train.accumulate);
   const Deal deal(config.train.accumulate, sequences, ranks);
-  rehearse_step(config, model, deal.most_sequences(sequences), use);
-  if (ranks > 1) use.exchange = bytes_of({1 + deal.most_sums(), slice.size()});
+  const int64_t further =
+      rehearse_step(config, model, deal.most_sequences(sequences), ranks > 1, use);
+  if (ranks > 1) {
+    use.exchange = bytes_of({1 + deal.most_sums(), slice.size()}) +
+                   bytes_of({further + deal.most_sums() * further / ranks}, 1);
+    // A validation's passes are those of one process.
+    use.activations =
+        std::max(use.activations, forward_memory(model, sequences, nullptr, true) - use.logits);
+  }
   use.batch = batch_bytes(config);
   ProbeMemory probe;
   if (config.probe.every > 0) probe = probe_memory(model, data, config.probe);

@@ -223,13 +223,11 @@ class Run {
   }
 
   void spread(const Trainer::WholeState& state) {
-    crew_.ask(Task::spread);
-    trainer_.spread(state);
+    crew_.share(Task::spread, 0, [&] { trainer_.spread(state); });
   }
 
   Trainer::WholeState whole_state() {
-    crew_.ask(Task::gather);
-    return trainer_.whole_state();
+    return crew_.share(Task::gather, 0, [&] { return trainer_.whole_state(); });
   }
 
   void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
@@ -288,8 +286,7 @@ class Run {
     if (prober_.due(step_, steps)) {
       const auto start = Clock::now();
       const bool snapshot = prober_.snapshot_due(step_, steps);
-      crew_.ask(Task::probe);
-      prober_.measure(snapshot);
+      crew_.share(Task::probe, 0, [&] { prober_.measure(snapshot); });
       log_->probe(step_, prober_);
       if (snapshot) log_->snapshot(step_, prober_);
       ask_mechanism();
@@ -321,11 +318,12 @@ class Run {
   Coverage coverage() const { return train_coverage(config_.train, data_, config_.model.context); }
 
   double validate() {
-    crew_.ask(Task::validate);
-    return shared_validation_loss(model_, data_,
-                                  own_validation(config_.train, data_, config_.model.context,
-                                                 static_cast<uint64_t>(config_.seed.data)),
-                                  trainer_.arena(), crew_.ranks());
+    return crew_.share(Task::validate, 0, [&] {
+      return shared_validation_loss(model_, data_,
+                                    own_validation(config_.train, data_, config_.model.context,
+                                                   static_cast<uint64_t>(config_.seed.data)),
+                                    trainer_.arena(), crew_.ranks());
+    });
   }
 
   std::string validation_text(double loss) const {
@@ -338,8 +336,8 @@ class Run {
     const bool profiled = logged && step_ > first;
     trainer_.set_profile(profiled ? &profile_ : nullptr);
     profiled_ += profiled ? 1 : 0;
-    crew_.ask(Task::update, step_);
-    const StepReport report = trainer_.update(step_);
+    const StepReport report =
+        crew_.share(Task::update, step_, [&] { return trainer_.update(step_); });
     const Uninterrupted whole;  // the weights are a step ahead of step_ and the log
     const double seconds = seconds_since(started_);
     const double tokens =
@@ -457,19 +455,17 @@ void train_run(const Config& config, const RunPlan& plan, Ranks& ranks) {
   Crew crew(ranks);
   try {
     train_with(crew, config, *data, plan, memory);
-  } catch (const RankLost&) {
-    throw;
   } catch (const Stopped&) {
-    crew.ask(Task::end, Stopped::kStatus);
+    crew.end(Stopped::kStatus);
     throw;
   } catch (const Error& error) {
-    crew.ask(Task::end, static_cast<int64_t>(error.kind()));
+    crew.end(static_cast<int64_t>(error.kind()));
     throw;
   } catch (const std::exception&) {
-    crew.ask(Task::end, 1);
+    crew.end(1);
     throw;
   }
-  crew.ask(Task::end);
+  crew.end(0);
 }
 
 }  // namespace waiver

@@ -51,8 +51,9 @@ void TrainConfig::visit(FieldVisitor& v) {
            at_least(1)},
           accumulate);
   v.field({"recompute",
-           "whether backward computes a block's activations anew instead of keeping them, to save "
-           "memory for up to a third more time; results are the same, to the bit"},
+           "whether backward computes the activations of blocks, and the logits of a large "
+           "vocabulary, anew instead of keeping them, to save memory for up to a third more time; "
+           "results are the same, to the bit"},
           recompute);
   v.field({"objective", "what is predicted"}, objective);
   v.field({"optimizer", "the update rule"}, optimizer);

@@ -26,8 +26,6 @@ class SharedGradients {
   void add(const Deal::Round& round);
   /// After the last: the own slice of parameters.grads() has the sums. Returns the norm of all.
   double finish();
-  /// Bytes that this holds beyond the gradients.
-  static int64_t bytes(const Deal& deal, int64_t slice);
 
  private:
   // Numbers of the flat views, or of a further use's gradient, that go to the owner of a slice.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <optional>
 
 #include "core/error.h"
 #include "core/math.h"
@@ -53,6 +54,12 @@ double schedule_factor(const ScheduleConfig& schedule, int64_t step, int64_t ste
   return 1.0;
 }
 
+void freeze(const TrainConfig& config, ParameterSet& parameters) {
+  for (const std::string& pattern : config.freeze)
+    if (parameters.freeze(pattern) == 0)
+      throw UsageError("train.freeze", "no parameter matches " + pattern);
+}
+
 Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& data, uint64_t seed,
                  Ranks& ranks)
     : config_(config),
@@ -63,9 +70,7 @@ Trainer::Trainer(const TrainConfig& config, Transformer& model, const Dataset& d
       ranks_(ranks),
       deal_(config.accumulate, config.batch / config.accumulate, ranks.count()),
       slices_(ranks, optimizer_->cuts(model.parameters())) {
-  for (const std::string& pattern : config_.freeze)
-    if (model_.parameters().freeze(pattern) == 0)
-      throw UsageError("train.freeze", "no parameter matches " + pattern);
+  freeze(config_, model_.parameters());
   optimizer_->build(model_.parameters(), seed, slices_.own());
   batch_.resize(config_.batch, model_.config().context);
   if (!ranks.alone())
@@ -157,7 +162,6 @@ double Trainer::add_up(int64_t step) {
 }
 
 double Trainer::add_up_shared(int64_t step) {
-  const Uninterrupted passes;  // a rank that leaves would let the others wait
   std::vector<double> losses;
   shared_->start();
   for (const Deal::Round& round : deal_.rounds) {
@@ -212,6 +216,9 @@ void Trainer::agree(int64_t step, const Deal::Round& round, const std::vector<Sh
 }
 
 StepReport Trainer::update(int64_t step) {
+  // A rank that leaves would let the others wait, so all of them stop together (agree).
+  std::optional<Uninterrupted> together;
+  if (shared_) together.emplace();
   if (profile_) profile_->start();
   data_.batch(seed_, Split::train, step, batch_);
   targets_ = count_targets(batch_.targets);
@@ -297,7 +304,7 @@ void Trainer::explain_loss(int64_t step, int64_t part) {
   FindNotFinite find;
   arena_.reset();
   Tape tape(arena_, false);
-  if (config_.recompute) tape.let_recompute();
+  tape.let_recompute();  // so that each block frees what it computes
   model_.forward(tape, part_of_batch(step, part).input, &find);
   throw NotFinite(fmt::format("step {}, {}", step, find.where().empty() ? "loss" : find.where()),
                   "the forward pass first produces NaN or infinity here",

@@ -27,6 +27,9 @@ struct NotFinite : Error {
   using Error::Error;
 };
 
+/// Freezes what the config names; throws UsageError for a pattern that matches no parameter.
+void freeze(const TrainConfig& config, ParameterSet& parameters);
+
 /// Makes updates. The update after `step` updates depends on the weights, the optimizer's state,
 /// the step and the seed, and on nothing else: not on the number of ranks that share its work, all
 /// of which have the same weights before and after it, and each a slice of the optimizer's state.

@@ -28,7 +28,7 @@ class Pieces {
         D_(D),
         tiles_(tiles),
         queries_(queries_of_tile(spec)) {
-    while (count_ * heads_ < TileLoops::kMany && 2 * count_ <= tiles) count_ *= 2;
+    while (count_ * spec.heads_of_batch() < TileLoops::kMany && 2 * count_ <= tiles) count_ *= 2;
     if (count_ == 1) return;
     dq_ = memory_.floats(tasks() * T_ * D);
     started_ = memory_.array<bool>(tasks() * tiles);

@@ -117,7 +117,8 @@ class ScoreBias {
 
 struct AttentionSpec {
   int64_t batch = 0, tokens = 0, heads = 0;
-  float scale = 1;                           // of the products q·k
+  int64_t of_batch = 0;  // sequences of the batch that these are a share of; 0: they are all
+  float scale = 1;       // of the products q·k
   Precision precision = Precision::float32;  // of the inputs of products
   const KeyMask* mask = nullptr;
   const RowNormalizer* normalizer = nullptr;
@@ -132,6 +133,10 @@ struct AttentionSpec {
   Tensor scores, pattern;      // [B, H, T, T] to be filled when given; hidden entries are
                                // −inf in scores and 0 in pattern
   Tensor slot_pattern;         // [B, H, T] the slot's weights, to be filled when given
+
+  /// Heads of all sequences of the batch: how work is cut depends on these, so that a share of the
+  /// batch has its bits.
+  int64_t heads_of_batch() const { return (of_batch > 0 ? of_batch : batch) * heads; }
 };
 
 }  // namespace waiver

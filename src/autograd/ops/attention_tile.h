@@ -14,7 +14,7 @@ constexpr int64_t kKeys = 512;         // keys of a block: 128 × 512 scores are
 /// Queries of a tile. The units of bfloat16 want more rows at a time; but of a short causal
 /// sequence too many of a tile's scores would be hidden, and there should be work for many threads.
 inline int64_t queries_of_tile(const AttentionSpec& spec) {
-  const bool many = spec.batch * spec.heads * (spec.tokens / kMostQueries) >= TileLoops::kMany;
+  const bool many = spec.heads_of_batch() * (spec.tokens / kMostQueries) >= TileLoops::kMany;
   return spec.precision == Precision::bfloat16 && spec.tokens >= 1024 && many ? kMostQueries : 64;
 }
 

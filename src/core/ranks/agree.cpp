@@ -48,6 +48,7 @@ void agree(Ranks& ranks, const std::function<void()>& f) {
     if (statuses[r] == 0) continue;
     if (!ranks.first()) throw EndedElsewhere{statuses[r]};
     if (r == 0) std::rethrow_exception(own.error);
+    if (statuses[r] == Stopped::kStatus) throw Stopped(sentences[r]);
     throw Error(fmt::format("rank {}", r), sentences[r], "",
                 statuses[r] == 2 ? Error::Kind::usage : Error::Kind::run);
   }

@@ -36,6 +36,10 @@ class Ranks {
   /// Sends and receives all of these at once; several between the same two ranks arrive in their
   /// order. REQUIRES: both sides name the same lengths, and none is this rank's own.
   virtual void exchange(std::span<const Piece> sent, std::span<const Piece> received);
+  /// From now on this rank says nothing more to the others, which may be waiting for it; they end
+  /// when this is destroyed.
+  void give_up() { gave_up_ = true; }
+  bool gave_up() const { return gave_up_; }
   /// Ends all ranks at once, with this exit status, whatever they are doing.
   [[noreturn]] virtual void abort(int status);
 
@@ -58,6 +62,7 @@ class Ranks {
   int64_t sent_ = 0;
 
  private:
+  bool gave_up_ = false;
   template <class A>
   std::vector<A> gather_arrays(const A& own_array);
 };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "core/rehearsal.h"
 #include "model/transformer.h"
 #include "train/deal.h"
 
@@ -13,14 +15,23 @@ double rounds_of(double tiles, int64_t threads) {
   return std::ceil(std::max(1.0, tiles) / static_cast<double>(threads) - 1e-9);
 }
 
-// The share of the whole batch that the busiest rank's passes hold.
-double busiest_share(const Deal& deal, int64_t accumulate, int64_t sequences) {
+// The passes of the rank that takes longest. A rank with fewer whole parts leaves out passes, one
+// with a share of a part has fewer tiles in each.
+double longest_passes(const Deal& deal, const Pace& pace, int64_t threads, int64_t accumulate,
+                      int64_t sequences) {
+  Work of_part = pace.passes;
+  of_part.outside /= static_cast<double>(accumulate);
+  for (TileLoops::OfSize& loop : of_part.loops) loop.seconds /= static_cast<double>(accumulate);
   const BatchShare whole{sequences, 0, 0};
-  std::vector<int64_t> held(deal.ranks);
+  std::vector<double> seconds(deal.ranks);
   for (const Deal::Round& round : deal.rounds)
-    for (const Deal::Pass& pass : round)
-      held[pass.rank] += whole.sequence(pass.first + pass.count) - whole.sequence(pass.first);
-  return static_cast<double>(std::ranges::max(held)) / static_cast<double>(accumulate * sequences);
+    for (const Deal::Pass& pass : round) {
+      const int64_t held = whole.sequence(pass.first + pass.count) - whole.sequence(pass.first);
+      seconds[pass.rank] +=
+          simulated_seconds(of_part, pace.threads, threads,
+                            static_cast<double>(held) / static_cast<double>(sequences));
+    }
+  return std::ranges::max(seconds);
 }
 
 }  // namespace
@@ -42,12 +53,12 @@ Scaling Scaling::of(const Config& config, const Dataset& data, const Pace& pace,
   Scaling out;
   out.ranks = ranks;
   out.threads = threads;
-  const double share = busiest_share(deal, config.train.accumulate, sequences);
-  out.passes = simulated_seconds(pace.passes, pace.threads, threads, share);
+  out.passes = longest_passes(deal, pace, threads, config.train.accumulate, sequences);
   out.rest =
       simulated_seconds(pace.rest, pace.threads, threads, 1) +
       simulated_seconds(pace.parameters, pace.threads, threads, 1 / static_cast<double>(ranks));
   if (ranks == 1) return out;
+  const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());  // draws no weights
   out.sums = deal.passes();
   out.sent =
       deal.most_sent(Transformer(config.model, data.vocabulary(), 0).parameters().values().size());

@@ -22,8 +22,9 @@ bool logits_come_in_parts(int64_t rows, const OutputLayer& layer);
 bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer);
 
 /// cross_entropy of the layer's logits, and all gradients, to the same bits; the logits are there
-/// in parts alone, 64 MiB at a time: forward some rows of them, backward, computed anew, some
-/// columns. REQUIRES: loss_comes_in_parts; `targets` stay valid until backward.
+/// in parts alone: forward 64 MiB of some rows, backward, computed anew, 64 MiB of some columns, or
+/// 4,096 columns where those are more. REQUIRES: loss_comes_in_parts; `targets` stay valid until
+/// backward.
 Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
                      std::span<const int32_t> targets, ShareOfLoss* share = nullptr);
 
