@@ -106,7 +106,8 @@ TEST_CASE("alone, there is nobody to ask, and nothing to exchange") {
   int64_t number[] = {7};
   alone.broadcast(std::span<int64_t>(number));
   CHECK(number[0] == 7);
-  CHECK(alone.broadcast(std::string("text")) == "text");
+  CHECK(alone.gather(std::string("text")) == std::vector<std::string>{"text"});
+  CHECK(alone.gather(std::vector<float>{1, 2}) == std::vector<std::vector<float>>{{1, 2}});
   CHECK(alone.gather(int64_t{5}) == std::vector<int64_t>{5});
   require_same(alone, "a 1\nb 2\n");
   CHECK_THROWS_AS(agree(alone, [] { throw Error("x", "is wrong"); }), Error);

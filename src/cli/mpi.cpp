@@ -73,12 +73,10 @@ class Mpi : public Ranks {
       for_messages(p, [&](std::byte* at, int size, MPI_Request* request) {
         return MPI_Irecv(at, size, MPI_BYTE, static_cast<int>(p.rank), 0, MPI_COMM_WORLD, request);
       });
-    for (const Piece& p : sent) {
-      sent_ += std::ssize(p.bytes);
+    for (const Piece& p : sent)
       for_messages(p, [&](std::byte* at, int size, MPI_Request* request) {
         return MPI_Isend(at, size, MPI_BYTE, static_cast<int>(p.rank), 0, MPI_COMM_WORLD, request);
       });
-    }
     wait();
   }
 

@@ -33,34 +33,6 @@ class KeptGradients {
   std::vector<float> before_;
 };
 
-// How many series there are, then of each how many numbers there are, and these. Counts are whole
-// numbers that float32 holds: halves of 24 bits.
-void append_count(size_t count, std::vector<float>& to) {
-  to.push_back(static_cast<float>(count >> 24));
-  to.push_back(static_cast<float>(count & 0xffffff));
-}
-void append(const std::vector<std::vector<float>>& series, std::vector<float>& to) {
-  append_count(series.size(), to);
-  for (const std::vector<float>& values : series) {
-    append_count(values.size(), to);
-    to.insert(to.end(), values.begin(), values.end());
-  }
-}
-
-size_t next_count(const float*& at) {
-  const auto high = static_cast<size_t>(*at++), low = static_cast<size_t>(*at++);
-  return (high << 24) + low;
-}
-std::vector<std::vector<float>> next_of(const float*& at) {
-  std::vector<std::vector<float>> series(next_count(at));
-  for (std::vector<float>& values : series) {
-    const size_t count = next_count(at);
-    values.assign(at, at + count);
-    at += count;
-  }
-  return series;
-}
-
 }  // namespace
 
 // Collects what one block shows and hands it to the metrics when the block is complete.
@@ -277,13 +249,33 @@ void Prober::share(Ranks& ranks) {
 // Gives rank 0 the results of the others.
 void Prober::collect() {
   if (!ranks_) return;
-  std::vector<float> own;
-  for (const Metric* metric : own_) append(metric->values(), own);
-  const std::vector<std::vector<float>> all = ranks_->gather(own);
+  std::vector<int64_t> sizes;  // of each metric the number of series, and of each its numbers
+  std::vector<float> numbers;
+  for (const Metric* metric : own_) {
+    sizes.push_back(std::ssize(metric->values()));
+    for (const std::vector<float>& values : metric->values()) {
+      sizes.push_back(std::ssize(values));
+      numbers.insert(numbers.end(), values.begin(), values.end());
+    }
+  }
+  const auto all_sizes = ranks_->gather(sizes);
+  const auto all_numbers = ranks_->gather(numbers);
+  std::vector<const int64_t*> size;
   std::vector<const float*> at;
-  for (const std::vector<float>& numbers : all) at.push_back(numbers.data());
-  for (int64_t i = 0; i < std::ssize(metrics_); ++i)
-    metrics_[i]->take(next_of(at[i % ranks_->count()]));
+  for (int64_t r = 0; r < ranks_->count(); ++r) {
+    size.push_back(all_sizes[r].data());
+    at.push_back(all_numbers[r].data());
+  }
+  for (int64_t i = 0; i < std::ssize(metrics_); ++i) {
+    const int64_t rank = i % ranks_->count();
+    std::vector<std::vector<float>> series(static_cast<size_t>(*size[rank]++));
+    for (std::vector<float>& values : series) {
+      const int64_t count = *size[rank]++;
+      values.assign(at[rank], at[rank] + count);
+      at[rank] += count;
+    }
+    metrics_[i]->take(std::move(series));
+  }
 }
 
 void Prober::measure(bool snapshot, Edits* edits) {

@@ -65,11 +65,10 @@ void Follower::obey(const Asked& asked) const {
 }  // namespace
 
 void Crew::end(int64_t status) {
-  if (!ranks_.gave_up()) ask(Task::end, status);
+  if (!ranks_.alone() && !ranks_.gave_up()) ask(Task::end, status);
 }
 
 void Crew::ask(Task task, int64_t step) {
-  if (ranks_.alone()) return;
   Asked asked[] = {{task, step}};
   ranks_.broadcast(std::span<Asked>(asked));
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "config/config.h"
 #include "core/ranks/ranks.h"
 #include "core/stop.h"
@@ -29,8 +27,8 @@ class Crew {
   /// (NotFinite, Stopped) leaves them ready for the next task; anything else ends them all.
   template <class F>
   auto share(Task task, int64_t step, const F& f) {
-    std::optional<Uninterrupted> together;  // what may stop says so to all ranks
-    if (!ranks_.alone()) together.emplace();
+    if (ranks_.alone()) return f();
+    const Uninterrupted together;  // what may stop says so to all ranks
     try {
       ask(task, step);
       return f();

@@ -1,7 +1,6 @@
 #include "train/shared_gradients.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/threads.h"
 #include "train/gradient_norm.h"

@@ -8,8 +8,8 @@ namespace waiver {
 
 /// The gradients of a step whose passes several ranks make, added up to the bits of one process.
 /// Whoever owns a slice receives the slice of every pass's gradients, those of further uses of a
-/// parameter (autograd/uses.h) apart, and adds them in the batch's tree. All functions but `norm`'s
-/// inputs concern the own slice, and all are called by all ranks together.
+/// parameter (autograd/uses.h) apart, and adds them in the batch's tree. All ranks call
+/// these functions together.
 class SharedGradients {
  public:
   /// Numbers [begin, end) of the flat views that a further use adds to, in the order of backward.

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,25 +45,20 @@ class Ranks {
   /// Rank 0's value, to all.
   template <class T>
   void broadcast(std::span<T> values);
-  std::string broadcast(const std::string& text);
   /// Everyone's value, to all, by rank.
   template <class T>
   std::vector<T> gather(const T& own_value);
   std::vector<std::string> gather(const std::string& text) { return gather_arrays(text); }
-  std::vector<std::vector<float>> gather(const std::vector<float>& numbers) {
-    return gather_arrays(numbers);
+  template <class T>
+  std::vector<std::vector<T>> gather(const std::vector<T>& values) {
+    return gather_arrays(values);
   }
 
-  /// Bytes that this rank has sent so far.
-  int64_t sent() const { return sent_; }
-
- protected:
-  int64_t sent_ = 0;
-
  private:
-  bool gave_up_ = false;
   template <class A>
   std::vector<A> gather_arrays(const A& own_array);
+
+  bool gave_up_ = false;
 };
 
 /// This process alone.
