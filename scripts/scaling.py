@@ -8,6 +8,7 @@ number of ranks. The plans need --ranks and --simulate-threads with 1 among both
 """
 import argparse
 import json
+import math
 import pathlib
 import sys
 
@@ -28,12 +29,15 @@ def panel(axis, path: pathlib.Path) -> None:
     for number, ranks in enumerate(sorted({s["ranks"] for s in simulated})):
         own = sorted((s for s in simulated if s["ranks"] == ranks), key=lambda s: s["threads"])
         threads, gains = [s["threads"] for s in own], [alone / s["seconds"] for s in own]
-        axis.plot(threads, gains, marker="o", ms=3, **style_of(number))
-        axis.plot(threads, [ranks * t for t in threads], color=GREY, lw=.6, ls=":")
-        axis.annotate(f" {ranks}", (threads[-1], gains[-1]), color=style_of(number)["color"], va="center", fontsize=8)
+        axis.plot(threads, gains, marker="o", ms=3, label=str(ranks), **style_of(number))
+    axis.plot(threads, threads, color=GREY, lw=.6, ls=":")
     axis.set(xscale="log", yscale="log", title=path.stem, xlabel="threads of each rank", ylabel="speed-up over one thread")
+    highest = max(alone / s["seconds"] for s in simulated)
+    doubled = [2**k for k in range(max(1, math.floor(math.log2(highest))) + 1)]
     axis.set_xticks(threads, [str(t) for t in threads])
+    axis.set_yticks(doubled, [str(d) for d in doubled])
     axis.minorticks_off()
+    axis.legend(title="ranks")
 
 
 def main() -> None:
@@ -44,7 +48,7 @@ def main() -> None:
     figure, axes = plt.subplots(1, len(options.plans), figsize=(4.2 * len(options.plans), 3.6), squeeze=False)
     for axis, path in zip(axes[0], options.plans):
         panel(axis, path)
-    figure.suptitle("By simulation: a line for each number of ranks; dotted: ranks × threads", fontsize=9)
+    figure.suptitle("By simulation; dotted: as many times as fast as one rank has threads", fontsize=9)
     try:
         figure.savefig(options.out)
     except OSError as problem:
