@@ -307,7 +307,7 @@ TEST_CASE("a block without attention has NaN for what belongs to attention, and 
   Prober::Values all = prober.values();
   std::vector<SeriesSpec> specs = prober.series();
   for (const auto& map : prober.snapshot()) all.push_back(map);
-  for (const SeriesSpec& spec : Prober::snapshot_series()) specs.push_back(spec);
+  for (const SeriesSpec& spec : AttentionMaps::series()) specs.push_back(spec);
   for (size_t s = 0; s < specs.size(); ++s) {
     CAPTURE(specs[s].name);
     const std::vector<float>& v = *all[s].second;

@@ -1,5 +1,5 @@
 // The sentence about a run, on logs written by hand.
-#include "run/story.h"
+#include "run/story/story.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include "core/text/table.h"
 #include "hand_log.h"
 #include "run/selection.h"
-#include "run/story_report.h"
+#include "run/story/story_report.h"
 #include "temporary.h"
 
 using namespace waiver;

@@ -14,6 +14,7 @@
 #include "probe/cut_sinks.h"
 #include "probe/effective.h"
 #include "probe/metrics/reduce.h"
+#include "probe/metrics/shared.h"
 
 namespace waiver {
 
@@ -78,7 +79,6 @@ class Prober::Watch : public Capture {
   }
   std::span<const int64_t> lengths() const { return view_.lengths; }
   void start(const Input& input) { input_ = input; }
-  void first_part_done() { first_part_ = false; }
 
  private:
   void block_done(int64_t layer, const Tensor& resid) {
@@ -108,31 +108,12 @@ class Prober::Watch : public Capture {
     view_.added_value_norms = added_norms;
     for (Metric* metric : prober_.own_)
       if (view_.pattern || !metric->of_attention()) metric->layer(view_);
-    if (snapshot_ && view_.pattern) keep_maps();
+    if (snapshot_ && view_.pattern) prober_.maps_.add(view_);
     view_.qkv = view_.scores = view_.pattern = view_.attention_added = view_.added =
         slot_ = {};  // the next block has its own
   }
-  void keep_maps() {
-    const int64_t T = view_.batch->tokens, H = view_.pattern.dim(1), size = H * T * T;
-    float* first = &prober_.first_map_[view_.layer * size];
-    float* mean = &prober_.mean_map_[view_.layer * size];
-    for (int64_t b = 0; b < view_.batch->batch; ++b) {
-      check_stop();
-      const int64_t n = view_.length(b);
-      for (int64_t h = 0; h < H; ++h)
-        for (int64_t i = 0; i < n; ++i) {
-          const float* row = view_.map(view_.pattern, b, h) + i * T;
-          const int64_t at = (h * T + i) * T;
-          if (first_part_ && b == 0) std::copy_n(row, n, first + at);
-          for (int64_t k = 0; k < n; ++k)
-            mean[at + k] += prober_.map_shares_[std::max(i, k)] * row[k];
-        }
-    }
-  }
-
   Prober& prober_;
   bool snapshot_;
-  bool first_part_ = true;
   bool blocks_ = true, logits_ = true;
   LayerView view_;
   std::vector<std::pair<int64_t, Variable>> attention_inputs_;
@@ -240,41 +221,10 @@ void Prober::share(Ranks& ranks) {
   ranks_ = &ranks;
   own_.clear();
   of_gradients_ = false;
-  for (int64_t i = ranks.own(); i < std::ssize(metrics_); i += ranks.count()) {
+  for (int64_t i = 0; i < std::ssize(metrics_); ++i) {
+    if (!is_own(i, ranks)) continue;
     own_.push_back(metrics_[i].get());
     of_gradients_ |= own_.back()->of_gradients();
-  }
-}
-
-// Gives rank 0 the results of the others.
-void Prober::collect() {
-  if (!ranks_) return;
-  std::vector<int64_t> sizes;  // of each metric the number of series, and of each its numbers
-  std::vector<float> numbers;
-  for (const Metric* metric : own_) {
-    sizes.push_back(std::ssize(metric->values()));
-    for (const std::vector<float>& values : metric->values()) {
-      sizes.push_back(std::ssize(values));
-      numbers.insert(numbers.end(), values.begin(), values.end());
-    }
-  }
-  const auto all_sizes = ranks_->gather(sizes);
-  const auto all_numbers = ranks_->gather(numbers);
-  std::vector<const int64_t*> size;
-  std::vector<const float*> at;
-  for (int64_t r = 0; r < ranks_->count(); ++r) {
-    size.push_back(all_sizes[r].data());
-    at.push_back(all_numbers[r].data());
-  }
-  for (int64_t i = 0; i < std::ssize(metrics_); ++i) {
-    const int64_t rank = i % ranks_->count();
-    std::vector<std::vector<float>> series(static_cast<size_t>(*size[rank]++));
-    for (std::vector<float>& values : series) {
-      const int64_t count = *size[rank]++;
-      values.assign(at[rank], at[rank] + count);
-      at[rank] += count;
-    }
-    metrics_[i]->take(std::move(series));
   }
 }
 
@@ -290,7 +240,7 @@ void Prober::measure(bool snapshot, Edits* edits) {
   context_.natural = !edits || edits->empty();
   for (auto& metric : metrics_) metric->begin(context_);
   if (!edits || !edits->edits(0, Point::effective)) effective_.clear();
-  if (snapshot) clear_maps();
+  if (snapshot) maps_.clear(context_, lengths_);
   std::optional<DonorStates> donors;
   if (edits) edits->check_donors(batch_.batch);
   if (edits && !edits->donor_points().empty()) {
@@ -311,10 +261,9 @@ void Prober::measure(bool snapshot, Edits* edits) {
     }
     watch.look_at(part, begin, !hidden, true);
     run(part, hidden, watch, edits);
-    watch.first_part_done();
   }
   for (Metric* metric : own_) metric->finish();
-  collect();
+  if (ranks_) collect(metrics_, *ranks_);
   for (auto& metric : metrics_)
     metric->combine([this](std::string_view name) { return find(name); });
   for (int64_t l = 0; l < context_.layers; ++l)
@@ -348,30 +297,10 @@ void Prober::keep_donors(DonorStates& donors) {
   }
 }
 
-// NaN where the first sequence, or every one, has padding; else 0.
-void Prober::clear_maps() {
-  const int64_t T = context_.tokens, maps = context_.layers * context_.heads;
-  map_shares_.clear();
-  for (int64_t t = 0; t < T; ++t)
-    map_shares_.push_back(1.0f / static_cast<float>(std::ranges::count_if(
-                                     lengths_, [&](int64_t n) { return n > t; })));
-  first_map_.assign(maps * T * T, std::nanf(""));
-  mean_map_.assign(first_map_.size(), std::nanf(""));
-  for (int64_t map = 0; map < maps; ++map)
-    for (int64_t i = 0; i < T; ++i) {
-      const int64_t at = (map * T + i) * T;
-      if (i < lengths_[0]) std::fill_n(&first_map_[at], lengths_[0], 0.0f);
-      const int64_t most = std::ranges::max(lengths_);
-      if (i < most) std::fill_n(&mean_map_[at], most, 0.0f);
-    }
-}
-
 void Prober::leave_out(int64_t layer, bool snapshot) {
   for (auto& metric : metrics_)
     if (metric->of_attention()) metric->leave_out(layer, context_.layers);
-  const int64_t size = context_.heads * context_.tokens * context_.tokens;
-  for (std::vector<float>* maps : {&first_map_, &mean_map_})
-    if (snapshot) std::fill_n(&(*maps)[layer * size], size, std::nanf(""));
+  if (snapshot) maps_.leave_out(layer);
 }
 
 Prober::Values Prober::values() const {
@@ -384,16 +313,6 @@ const std::vector<float>* Prober::find(std::string_view name) const {
   for (size_t i = 0; i < series_.size(); ++i)
     if (series_[i].name == name) return values_of(i);
   return nullptr;
-}
-
-std::vector<SeriesSpec> Prober::snapshot_series() {
-  const std::vector<std::string> axes = {"layer", "head", "query", "key"};
-  return {
-      {"snapshot", "pattern", axes, "1", "attention weights",
-       "A[i,k] of the first probe sequence; 0 where the mask hides, NaN without attention and of "
-       "padding"},
-      {"snapshot", "pattern_mean", axes, "1", "mean attention weights",
-       "A[i,k], mean over the probe sequences"}};
 }
 
 std::vector<float> Prober::key_visibility() const {

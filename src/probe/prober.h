@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ranks/ranks.h"
+#include "probe/attention_maps.h"
 #include "probe/config.h"
 #include "probe/edits/edits.h"
 #include "probe/metrics/metric.h"
@@ -62,10 +63,8 @@ class Prober {
   /// The same. REQUIRES: it is measured.
   const std::vector<float>& value(std::string_view name) const { return *find(name); }
 
-  /// Attention weights [layer, head, query, key] of the first probe sequence, and their mean over
-  /// all that have both; NaN for padding; valid after `measure(true)`.
-  static std::vector<SeriesSpec> snapshot_series();
-  Values snapshot() const { return {{"pattern", &first_map_}, {"pattern_mean", &mean_map_}}; }
+  /// The attention maps, in the order of AttentionMaps::series; valid after `measure(true)`.
+  Values snapshot() const { return {{"pattern", &maps_.first()}, {"pattern_mean", &maps_.mean()}}; }
   const Dataset& data() const { return data_; }
   /// Of a probe sequence, T.
   int64_t tokens() const { return context_.tokens; }
@@ -104,9 +103,7 @@ class Prober {
   }
   void edit_tokens(const Edits& edits, std::span<const int64_t> lengths,
                    std::vector<int32_t>& tokens) const;
-  void clear_maps();
   void leave_out(int64_t layer, bool snapshot);
-  void collect();
   void keep_donors(DonorStates& donors);
 
   const Transformer& model_;
@@ -123,9 +120,8 @@ class Prober {
   std::vector<std::pair<const Metric*, size_t>>
       sources_;  // of each series: its metric, and its number there
   bool of_gradients_ = false;
-  std::vector<float> first_map_, mean_map_;
-  std::vector<float> map_shares_;  // of a sequence in the mean of a map, by position
-  std::vector<float> effective_;   // encodings, once they are wanted
+  AttentionMaps maps_;
+  std::vector<float> effective_;  // encodings, once they are wanted
 };
 
 }  // namespace waiver

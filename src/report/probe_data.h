@@ -3,7 +3,7 @@
 #include "core/files/json.h"
 #include "run/events.h"
 #include "run/log_file.h"
-#include "run/story.h"
+#include "run/story/story.h"
 
 namespace waiver {
 

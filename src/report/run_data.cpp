@@ -10,7 +10,7 @@
 #include "probe/mechanism/mechanism.h"
 #include "report/arrays.h"
 #include "report/probe_data.h"
-#include "run/story.h"
+#include "run/story/story.h"
 #include "train/checkpoint.h"
 
 namespace fs = std::filesystem;

@@ -10,7 +10,7 @@
 #include "report/arrays.h"
 #include "report/run_data.h"
 #include "run/directory.h"
-#include "run/story.h"
+#include "run/story/story.h"
 #include "study/claims/claims_report.h"
 #include "study/index.h"
 #include "study/show/shown_run.h"

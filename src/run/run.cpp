@@ -10,9 +10,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/files/files.h"
 #include "core/gemm.h"
-#include "core/machine.h"
 #include "core/output.h"
 #include "core/ranks/agree.h"
 #include "core/stop.h"
@@ -23,17 +21,17 @@
 #include "run/crew.h"
 #include "run/directory.h"
 #include "run/events.h"
+#include "run/introduction.h"
 #include "run/log_file.h"
 #include "run/memory.h"
 #include "run/run_log.h"
+#include "run/saved_states.h"
 #include "run/start_weights.h"
-#include "run/story_report.h"
+#include "run/story/story_report.h"
 #include "run/summary.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 #include "train/validation.h"
-
-namespace fs = std::filesystem;
 
 namespace waiver {
 namespace {
@@ -52,13 +50,14 @@ class Run {
         trainer_(config.train, model_, data, static_cast<uint64_t>(config.seed.data), crew.ranks()),
         prober_(model_, data, config.probe, static_cast<uint64_t>(config.seed.data)),
         visibility_(config.probe.every > 0 ? prober_.key_visibility() : std::vector<float>()),
-        console_(directory.path("train.log"), crew.ranks().alone()) {
+        console_(directory.path("train.log"), crew.ranks().alone()),
+        states_({config, data, model_, trainer_, crew, directory, console_}) {
     prober_.share(crew.ranks());
   }
 
   void go() {
     introduce();
-    const CheckpointInfo from = restore();
+    const CheckpointInfo from = states_.restore(plan_.resume);
     step_ = from.step;
     log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
                                     LogStart{step_, directory_.identity(), from.log_digest});
@@ -74,7 +73,7 @@ class Run {
     started_ = Clock::now();
     for (;; ++step_) {
       observe();
-      if (save_due()) save();
+      if (states_.due(step_)) save();
       if (step_ == config_.train.steps) break;
       train(first);
     }
@@ -91,7 +90,7 @@ class Run {
     if (!log_) throw stopped_before();
     const Uninterrupted whole;
     console_.line(fmt::format("Asked to stop: saving the state of step {}.", step_));
-    if (step_ != saved_step_) save();
+    if (step_ != states_.last()) save();
     throw Stopped(fmt::format(
         "step {}: the run was interrupted; its state is saved. --resume continues it.", step_));
   }
@@ -105,7 +104,7 @@ class Run {
     const Uninterrupted whole;
     try {
       flush();
-      console_.line(save_last_numbers());
+      console_.line(states_.save_failed(step_, *log_));
     } catch (const Error& problem) {
       // What stopped the run matters more than this, and must not be masked by it.
       print_progress(
@@ -116,132 +115,12 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::string name_of(const fs::path& saved) const { return directory_.readable(saved.string()); }
-
-  // Says where they are, and which checkpoint is the last good one.
-  std::string save_last_numbers() {
-    const auto saved = list_checkpoints(directory_.path("checkpoints"));
-    const std::string good =
-        saved.empty() ? "No checkpoint was saved before."
-                      : fmt::format("The last good checkpoint is {}.", name_of(saved.back()));
-    const Trainer::WholeState state = whole_state();
-    try {
-      trainer_.check_state(step_, state.arrays);
-    } catch (const NotFinite&) {
-      return good;
-    }
-    const fs::path failed =
-        save_checkpoint(directory_.path("failed"), info(), model_.parameters(), state.arrays);
-    return fmt::format("The weights before this step are in {}. {}", name_of(failed), good);
-  }
-
   void introduce() {
-    console_.line(fmt::format("{} · {} · {} · {}", machine_line(), gemm_version(), hdf5_version(),
-                              rate_text()));
-    for (const std::string& warning : machine_warnings()) console_.line("Slow: " + warning);
-    console_.line(fmt::format("{} · {} layers, {} heads, width {}, context {}, {} · {} parameters",
-                              directory_.folder().string(), config_.model.layers,
-                              config_.model.heads, config_.model.width, config_.model.context,
-                              config_.model.position.name(), model_.parameters().count()));
-    if (!crew_.ranks().alone()) console_.line(crew_text());
-    console_.line(
-        fmt::format("Memory{}: {}.", crew_.ranks().alone() ? "" : " of a rank", memory_.text()));
-    for (const std::string& note : notes_on(config_)) console_.line(note);
+    for (const std::string& line : introduction(config_, directory_.folder().string(), model_,
+                                                trainer_.deal(), crew_.ranks(), memory_))
+      console_.line(line);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));
-  }
-
-  std::string crew_text() const {
-    const Deal& deal = trainer_.deal();
-    const int64_t idle = deal.ranks - deal.busy();
-    return fmt::format(
-        "{} ranks over {}: {} sums of gradients a step, of which a rank sends up to {}{}.",
-        deal.ranks, crew_.ranks().library(), deal.passes(),
-        memory_text(deal.most_sent(std::ssize(model_.parameters().values()))),
-        idle == 0 ? ""
-                  : fmt::format("; {} of them have nothing to compute, as the batch has too few "
-                                "sequences",
-                                idle));
-  }
-
-  static std::string unit_text(const std::string& unit) {
-    return unit == to_text(Bfloat16Unit::none) ? "float32 products" : unit;
-  }
-
-  // Of the products that this run makes.
-  std::string rate_text() const {
-    const double floats = measure_gemm_rate();
-    std::string text = fmt::format("sgemm {:.0f} GFLOP/s", floats);
-    if (config_.model.precision == Precision::float32) return text;
-    if (bfloat16_unit() == Bfloat16Unit::none)
-      return text +
-             " · no bfloat16 unit: float32 products of the rounded numbers, which gain nothing";
-    const double halves = measure_gemm_rate(Precision::bfloat16);
-    return fmt::format("{} · {} {:.0f} GFLOP/s, {:.2f} times that", text, to_text(bfloat16_unit()),
-                       halves, halves / floats);
-  }
-
-  // The newest checkpoint that loads; step 0 where there is none.
-  CheckpointInfo restore() {
-    if (!directory_.resumed()) {
-      if (plan_.resume) console_.line("There is no run here to resume: starting at step 0.");
-      return begin();
-    }
-    clean_checkpoints(directory_.path("checkpoints"));
-    const auto saved = list_checkpoints(directory_.path("checkpoints"));
-    for (auto checkpoint = saved.rbegin(); checkpoint != saved.rend(); ++checkpoint) try {
-        check_own(*checkpoint, read_checkpoint_info(*checkpoint));
-        Trainer::WholeState state = trainer_.room_for_state();
-        const CheckpointInfo info = load_checkpoint(*checkpoint, model_.parameters(), state.arrays);
-        spread(state);
-        console_.line(fmt::format("Resuming at step {}.", info.step));
-        saved_step_ = info.step;
-        return info;
-      } catch (const RankLost&) {
-        throw;
-      } catch (const Error& problem) {
-        if (problem.kind() == Error::Kind::usage) throw;
-        console_.line(
-            directory_.readable(fmt::format("Skipping a damaged checkpoint: {}", problem.what())));
-      }
-    if (!saved.empty())
-      throw Error(directory_.path("checkpoints").string(),
-                  "none of these checkpoints can be loaded",
-                  "--overwrite replaces what is here with a new run; --out starts one elsewhere.");
-    console_.line("No checkpoint to resume from: starting at step 0.");
-    return begin();
-  }
-
-  // Step 0, with the weights that train.from names.
-  CheckpointInfo begin() {
-    if (!config_.train.from.empty()) {
-      load_checkpoint(config_.train.from, model_.parameters(), nullptr);
-      console_.line(fmt::format("Beginning with the weights of {}.", config_.train.from));
-    }
-    spread(trainer_.room_for_state());
-    return {};
-  }
-
-  void spread(const Trainer::WholeState& state) {
-    crew_.share(Task::spread, 0, [&] { trainer_.spread(state); });
-  }
-
-  Trainer::WholeState whole_state() {
-    return crew_.share(Task::gather, 0, [&] { return trainer_.whole_state(); });
-  }
-
-  void check_own(const fs::path& checkpoint, const CheckpointInfo& info) {
-    if (info.identity.empty())
-      console_.line(
-          "Note: this checkpoint does not say which run it belongs to, so that is not checked.");
-    else if (info.identity != directory_.identity())
-      throw UsageError(checkpoint.string(), "this checkpoint belongs to another run",
-                       "Move it away: the run continues from the newest of its own.");
-    if (info.step > config_.train.steps)
-      throw UsageError(checkpoint.string(),
-                       fmt::format("this checkpoint is of step {}, and train.steps is {}",
-                                   info.step, config_.train.steps),
-                       "Give at least as many steps, or move it away.");
   }
 
   // The outcome of the run.
@@ -255,28 +134,9 @@ class Run {
     return out;
   }
 
-  bool save_due() const {
-    const CheckpointConfig& c = config_.train.checkpoint;
-    if (step_ == saved_step_) return false;
-    return step_ == config_.train.steps || std::ranges::find(c.at, step_) != c.at.end() ||
-           (step_ > 0 && c.every > 0 && step_ % c.every == 0);
-  }
-
-  // A checkpoint's metadata.
-  CheckpointInfo info() const {
-    return {step_, to_yaml(config_), directory_.identity(), DataRecord::of(data_).to_json(),
-            log_->log().digest(step_)};
-  }
-
   void save() {
-    const Trainer::WholeState state = whole_state();
-    trainer_.check_state(step_, state.arrays);
-    flush();  // so that the log never lags behind the newest checkpoint
-    const CheckpointConfig& c = config_.train.checkpoint;
-    save_checkpoint(directory_.path("checkpoints"), info(), model_.parameters(), state.arrays);
+    states_.save(step_, *log_);
     if (profiled_ > 0) directory_.record_times(profile_, profiled_);
-    saved_step_ = step_;
-    prune_checkpoints(directory_.path("checkpoints"), step_, c.keep, c.at);
   }
 
   void flush() { log_->flush(directory_.path("log.h5")); }
@@ -299,7 +159,7 @@ class Run {
     if (step_ == steps || (every > 0 && step_ % every == 0)) {
       const double loss = validate();
       log_->validation(step_, loss);
-      if (!std::isfinite(loss)) trainer_.check_state(step_, whole_state().arrays);
+      if (!std::isfinite(loss)) states_.check(step_);
       if (!std::isfinite(loss))
         throw NotFinite(fmt::format("step {}, validation", step_), "the loss is NaN or infinite",
                         "Lower train.optimizer.lr, lengthen train.schedule.warmup or set "
@@ -374,8 +234,9 @@ class Run {
   Prober prober_;
   std::vector<float> visibility_;  // of the probe batch's keys
   Console console_;
+  SavedStates states_;
   std::unique_ptr<RunLog> log_;
-  int64_t step_ = 0, saved_step_ = -1;
+  int64_t step_ = 0;
   double probe_seconds_ = 0;
   std::string waiver_;
   Clock::time_point started_;

@@ -189,7 +189,7 @@ void name_positions(Log& log, const Prober& prober) {
 }
 
 void define_snapshots(Log& log, const Prober& prober) {
-  for (const SeriesSpec& spec : Prober::snapshot_series()) log.define(spec);
+  for (const SeriesSpec& spec : AttentionMaps::series()) log.define(spec);
   const auto tokens = prober.tokens_of(0);
   log.set({"snapshot", "tokens", {"position"}, "1", "tokens", "of the first probe sequence"},
           std::span<const std::string>(tokens));

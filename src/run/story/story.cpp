@@ -1,4 +1,4 @@
-#include "run/story.h"
+#include "run/story/story.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

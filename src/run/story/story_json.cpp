@@ -1,8 +1,8 @@
-#include "run/story_json.h"
+#include "run/story/story_json.h"
 
 #include <cmath>
 
-#include "run/story.h"
+#include "run/story/story.h"
 
 namespace waiver {
 namespace {

@@ -1,4 +1,4 @@
-#include "run/story_report.h"
+#include "run/story/story_report.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "core/text/sparkline.h"
 #include "core/text/table.h"
 #include "run/console.h"
-#include "run/story.h"
+#include "run/story/story.h"
 
 namespace waiver {
 namespace {

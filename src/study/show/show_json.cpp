@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "run/directory.h"
-#include "run/story_json.h"
+#include "run/story/story_json.h"
 #include "study/show/show.h"
 #include "study/show/shown_run.h"
 #include "study/unfinished.h"
