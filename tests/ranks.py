@@ -162,14 +162,21 @@ def killed(program, config, folder, kills, draw):
         process = subprocess.Popen(command(program, ranks, "train", config, *changes, "--out", out, "--threads", "1", "--resume"),
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | AS_ROOT)
         time.sleep(.25 + draw.random())
-        victims = descendants(process.pid)
-        if victims:
+        found = descendants(process.pid)
+        victim = draw.choice(found) if found else None
+        if victim:
             try:
-                os.kill(draw.choice(victims), signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         text, _ = process.communicate(timeout=PATIENCE)
         ended = process.returncode == 0
+        if not ended and "Memory of rank 0" in text and "Done:" not in text:
+            # mpirun asks what is left to stop, which may be when there is nothing to save.
+            lost = text.count("its process has ended")
+            assert lost + text.count("the run was interrupted") == 1, text
+            told = lost and "\nstep " in text and victim != found[0]  # to rank 0, in training
+            assert not told or (out / "status").read_text().startswith("failed: rank "), text
         print(f"kill {count + 1}: {ranks} ranks, exit status {process.returncode}", flush=True)
         if ended or count % 10 == 9 or count == kills - 1:
             train(program, config, out, draw.choice((1, 2, 3)), 1, changes, *([] if ended and not out.exists() else ["--resume"]))
@@ -184,14 +191,27 @@ def refused(program, config, folder):
     words = done.stdout + done.stderr
     assert done.returncode == 2 and words.count("model.heads") == 1, words
     assert not (folder / "bad").exists()
-    done = run(program, 2, "sweep", config)
-    assert done.returncode == 2 and (done.stdout + done.stderr).count("train alone") == 1, done.stdout + done.stderr
+    for words, said in [(["sweep", config], "train alone"), (["train", config, "--nonsense"], "there is no such option"),
+                        (["train", config, "model.heads=5"], "model.heads"), (["train"], "config is required")]:
+        for _ in range(5):  # mpirun ends all ranks as soon as one has ended, which must not be before that is said
+            done = run(program, 4, *words)
+            assert done.returncode == 2 and (done.stdout + done.stderr).count(said) == 1, done.stdout + done.stderr
     done = run(program, 2, "train", config, "--out", folder / "plain")
     assert done.returncode == 2 and (done.stdout + done.stderr).count("a run is already there") == 1, done.stderr
     # Rank 1 with another instruction set.
     env = os.environ | AS_ROOT
     mixed = ["mpirun", "--oversubscribe", "-n", "1", program, "train", str(config), "--out", str(folder / "mixed"), ":",
              "-n", "1", "env", "ONEDNN_MAX_CPU_ISA=AVX2", program, "train", str(config), "--out", str(folder / "mixed")]
+    other = ["mpirun", "--oversubscribe", "-n", "1", program, "train", str(config), "--out", str(folder / "unlike"), ":",
+             "-n", "1", program, "train", str(config), "train.batch=6", "--out", str(folder / "unlike")]
+    done = subprocess.run(other, capture_output=True, text=True, timeout=PATIENCE, env=env)
+    words = done.stdout + done.stderr
+    assert done.returncode == 2 and words.count("rank 1: it has the config '  batch: 6', and rank 0 has") == 1, words
+    other[-5:] = ["show", str(config)]
+    done = subprocess.run(other, capture_output=True, text=True, timeout=PATIENCE, env=env)
+    words = done.stdout + done.stderr
+    assert done.returncode == 2 and words.count("rank 1: ") == 1 and words.count("train alone") == 1, words
+    assert not (folder / "unlike").exists()
     facts = json.loads(run(program, 1, "doctor", "--json").stdout)
     if facts["gemm_instruction_set"] != "AVX2":
         done = subprocess.run(mixed, capture_output=True, text=True, timeout=PATIENCE, env=env)

@@ -44,17 +44,10 @@ TEST_CASE("every part of every accumulated part is one rank's, in subtrees, even
 
 TEST_CASE(
     "as many ranks as divide the parts send a sum each, others more, and it is told how much") {
-  const int64_t bytes = 4 * 9000;
-  CHECK(Deal(1, 8, 1).most_sent(9000) == 0);
-  for (const int64_t ranks : {2, 4, 8}) {
-    const Deal deal(1, 8, ranks);
-    CHECK(deal.passes() == ranks);
-    CHECK(deal.most_sent(9000) == 2 * (ranks - 1) * bytes / ranks);
-  }
+  for (const int64_t ranks : {2, 4, 8}) CHECK(Deal(1, 8, ranks).passes() == ranks);
   const Deal three(1, 8, 3);  // 2 parts, 2 + 1, 1 + 2
   CHECK(three.passes() == 5);
   CHECK(three.most_sums() == 5);
-  CHECK(three.most_sent(9000) == 2 * (bytes - bytes / 3) + 2 * bytes / 3);
   CHECK(Deal(6, 8, 2).passes() == 6);
   CHECK(Deal(6, 8, 2).most_sums() == 2);
   CHECK(Deal(1, 1, 4).busy() == 1);

@@ -132,18 +132,21 @@ std::string folded_help(const std::string& help, int64_t width) {
   return out;
 }
 
-// CLI11's answer to the request for help, the version, or the mistake that `error` stands for.
-int answer(const CLI::App& app, const CLI::ParseError& error) {
+// CLI11's answer to the request for help or the version; the mistake that `error` stands for is
+// thrown.
+void answer(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out, complaint;
-  const int status = app.exit(error, out, complaint) == 0 ? 0 : 2;
-  print_error(complaint.str());
+  if (app.exit(error, out, complaint) != 0) {
+    std::string text = complaint.str();
+    while (text.ends_with('\n')) text.pop_back();
+    throw UsageError("", text);
+  }
   print_result(folded_help(out.str(), terminal_width()));
-  return status;
 }
 
 }  // namespace
 
-int run_command_line(int argc, char** argv, const std::string& version, void (*add_verbs)(Verb&)) {
+void run_command_line(int argc, char** argv, const std::string& version, void (*add_verbs)(Verb&)) {
   CLI::App app(
       "Waiver trains small transformers from YAML files and watches waiver elements (attention "
       "sinks) emerge.",
@@ -162,9 +165,8 @@ int run_command_line(int argc, char** argv, const std::string& version, void (*a
     words.erase(words.begin());
     std::ranges::reverse(words);  // the order that CLI11 expects
     app.parse(std::move(words));
-    return 0;
   } catch (const CLI::ParseError& error) {
-    return answer(app, error);
+    answer(app, error);
   }
 }
 

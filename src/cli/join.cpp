@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include "cli/mpi.h"
 #include "core/ranks/agree.h"
@@ -24,27 +26,44 @@ bool started_with_others() {
   return count ? *count > 1 : given({"PMIX_RANK"}) && given({"SLURM_NTASKS"}).value_or(1) > 1;
 }
 
+bool begun = false;  // together
+
 bool is_first() {
   return given({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"}).value_or(0) == 0;
 }
 
 }  // namespace
 
+Ranks& joined_ranks() {
+  static const std::unique_ptr<Ranks> ranks = [] {
+    if (!started_with_others()) return std::make_unique<Ranks>();
+    auto joined = join_mpi();
+    if (joined) return joined;
+    // Nothing else makes the others wait until the first has said why.
+    if (!is_first()) std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
+    throw UsageError(
+        "mpirun", "several processes were started, but this program was built without MPI",
+        "Install Open MPI (scripts/setup.sh does) and build again, or start it alone.");
+  }();
+  return *ranks;
+}
+
 void require_alone(const std::string& verb) {
   if (!started_with_others() || verb == "train") return;
-  if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
   throw UsageError("mpirun",
                    "several processes were started, and they share the work of train alone",
                    fmt::format("Start {} without mpirun.", verb));
 }
 
-std::unique_ptr<Ranks> join_ranks() {
-  if (!started_with_others()) return std::make_unique<Ranks>();
-  if (auto ranks = join_mpi()) return ranks;
-  if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
-  throw UsageError("mpirun",
-                   "several processes were started, but this program was built without MPI",
-                   "Install Open MPI (scripts/setup.sh does) and build again, or start it alone.");
+void begin_together(const std::function<void()>& prepare) {
+  begun = true;
+  agree(joined_ranks(), prepare);
+}
+
+void fail_together(const std::exception_ptr& failure) {
+  if (!begun && started_with_others()) begin_together([&] { std::rethrow_exception(failure); });
+  std::rethrow_exception(failure);
 }
 
 }  // namespace waiver

@@ -59,6 +59,14 @@ int fail(int status, const std::string& sentence) {
   return status;
 }
 
+void run(int argc, char** argv) try {
+  waiver::require_alone(argc > 1 ? argv[1] : "waiver");
+  waiver::set_threads(waiver::threads());
+  waiver::run_command_line(argc, argv, waiver::version_text(), add_verbs);
+} catch (const std::exception&) {
+  waiver::fail_together(std::current_exception());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -68,9 +76,8 @@ int main(int argc, char** argv) {
   waiver::ignore_file_size_signal();
   waiver::return_freed_memory();
   try {
-    waiver::require_alone(argc > 1 ? argv[1] : "waiver");
-    waiver::set_threads(waiver::threads());
-    return waiver::run_command_line(argc, argv, waiver::version_text(), add_verbs);
+    run(argc, argv);
+    return 0;
   } catch (const waiver::Stopped& stopped) {
     return fail(waiver::Stopped::kStatus, stopped.what());
   } catch (const waiver::Error& error) {

@@ -102,7 +102,10 @@ class Mpi : public Ranks {
   // processors.
   void wait() {
     using namespace std::chrono_literals;
-    constexpr int kEager = 2000, kLooks = 2000;
+    using Clock = std::chrono::steady_clock;
+    constexpr int kEager = 2000;
+    constexpr auto kPatience = 20ms;
+    auto look = Clock::now() + kPatience;
     for (int tries = 1;; ++tries) {
       int done = 0;
       check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done,
@@ -112,7 +115,11 @@ class Mpi : public Ranks {
         std::this_thread::yield();
       else
         std::this_thread::sleep_for(20us);
-      if (tries % kLooks == 0) look_for_lost();
+      // By the clock: yielding takes long where others want the processor, and mpirun ends all
+      // within a second.
+      if (Clock::now() < look) continue;
+      look_for_lost();
+      look = Clock::now() + kPatience;
     }
   }
 
@@ -133,7 +140,11 @@ class Mpi : public Ranks {
     }
     if (lost < 0) return;
     lost_ = true;
-    if (first != own_) throw EndedElsewhere{1};
+    if (first != own_) {
+      // mpirun gives the first no time to say so once a second one has ended.
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      throw EndedElsewhere{1};
+    }
     throw RankLost(fmt::format("rank {}", lost), "its process has ended, so the others end too",
                    "--resume continues from the last checkpoint, with any number of ranks.");
   }

@@ -7,7 +7,6 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/output.h"
-#include "core/ranks/agree.h"
 #include "run/run.h"
 #include "study/study.h"
 
@@ -20,23 +19,23 @@ struct TrainCall {
 };
 
 void train(const TrainCall& options) {
-  const std::unique_ptr<Ranks> ranks = join_ranks();
+  Ranks& ranks = joined_ranks();
   RunPlan plan = options.plan;
   const std::string& path = options.target.path;
   plan.overrides = options.target.overrides;
   Config config;
-  agree(*ranks, [&] {
+  begin_together([&] {
     require_file(path);
     config = load_config(path, plan.overrides);
   });
   if (plan.directory.empty()) plan.directory = "runs/" + run_name(path, plan.overrides, config);
   try {
-    train_run(config, plan, *ranks);
+    train_run(config, plan, ranks);
   } catch (const std::exception& problem) {
-    if (!ranks->gave_up()) throw;
+    if (!ranks.gave_up()) throw;
     const auto* error = dynamic_cast<const Error*>(&problem);
     print_error(sentence_of(problem) + "\n");
-    ranks->abort(error ? static_cast<int>(error->kind()) : 1);
+    ranks.abort(error ? static_cast<int>(error->kind()) : 1);
   }
 }
 

@@ -39,4 +39,16 @@ class Uninterrupted {
   ~Uninterrupted() { --stop::held; }
 };
 
+/// Lifts what holds off a stop while it lives, for a part of such work that may be given up.
+class Interruptible {
+ public:
+  Interruptible() : held_(stop::held.exchange(0)) {}
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+  ~Interruptible() { stop::held += held_; }
+
+ private:
+  int held_;
+};
+
 }  // namespace waiver

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <sstream>
 
 #include "core/digest.h"
 #include "core/error.h"
@@ -31,6 +32,12 @@ struct Follower {
 
   void obey(const Asked& asked) const;
 };
+
+std::string processor() {
+  for (const auto& [name, value] : machine_facts())
+    if (name == "processor") return value;
+  return {};
+}
 
 void Follower::obey(const Asked& asked) const {
   switch (asked.task) {
@@ -64,6 +71,16 @@ void Follower::obey(const Asked& asked) const {
 
 }  // namespace
 
+Crew::Crew(Ranks& ranks) : ranks_(ranks) {
+  const std::vector<std::string> all = ranks.gather(processor());
+  for (int64_t r = 1; r < ranks.count(); ++r)
+    if (all[r] != all[0])
+      other_processors_.push_back(fmt::format(
+          "Note: the processor of rank {} is {}, that of rank 0 {}: the bits may not be "
+          "those of one process.",
+          r, all[r], all[0]));
+}
+
 void Crew::end(int64_t status) {
   if (!ranks_.alone() && !ranks_.gave_up()) ask(Task::end, status);
 }
@@ -79,13 +96,16 @@ void require_same_start(Ranks& ranks, const Config& config, const Dataset& data)
   for (const auto& [name, value] : machine_facts())
     if (name != "processor" && name != "processors" && name != "threads")
       facts += fmt::format("{} {}\n", name, value);
-  facts += fmt::format("the config {}\n", sha256(to_yaml(config)));
+  std::istringstream lines(to_yaml(config));
+  for (std::string line; std::getline(lines, line);)
+    facts += fmt::format("the config '{}'\n", line);
   facts += fmt::format("the data {}\n", sha256(DataRecord::of(data).to_json()));
   require_same(ranks, facts);
 }
 
 void follow(const Config& config, const Dataset& data, Ranks& ranks) try {
   const Uninterrupted whole;  // rank 0 says when to stop
+  ranks.gather(processor());  // as Crew does
   Transformer model(config.model, data.vocabulary(), static_cast<uint64_t>(config.seed.init));
   Trainer trainer(config.train, model, data, static_cast<uint64_t>(config.seed.data), ranks);
   Prober prober(model, data, config.probe, static_cast<uint64_t>(config.seed.data));

@@ -20,9 +20,12 @@ enum class Task : int64_t {
 /// The ranks that train with rank 0, which alone writes, prints and decides.
 class Crew {
  public:
-  explicit Crew(Ranks& ranks) : ranks_(ranks) {}
+  /// REQUIRES: the others `follow`.
+  explicit Crew(Ranks& ranks);
 
   Ranks& ranks() { return ranks_; }
+  /// A note for each rank whose processor has another name than rank 0's.
+  const std::vector<std::string>& other_processors() const { return other_processors_; }
   /// Asks the others for a task and does rank 0's own part of it, f. What all ranks throw together
   /// (NotFinite, Stopped) leaves them ready for the next task; anything else ends them all.
   template <class F>
@@ -48,6 +51,7 @@ class Crew {
   void ask(Task task, int64_t step);
 
   Ranks& ranks_;
+  std::vector<std::string> other_processors_;
 };
 
 /// Throws where a rank is not the same program on the same kind of machine with the same config and

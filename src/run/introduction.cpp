@@ -22,22 +22,20 @@ std::string rate_text(Precision precision) {
                      halves, halves / floats);
 }
 
-std::string crew_text(const Deal& deal, const std::string& library, int64_t parameters) {
+std::string crew_text(const Trainer& trainer, const std::string& library) {
+  const Deal& deal = trainer.deal();
   const int64_t idle = deal.ranks - deal.busy();
   return fmt::format(
       "{} ranks over {}: {} sums of gradients a step, of which a rank sends up to {}{}.",
-      deal.ranks, library, deal.passes(), memory_text(deal.most_sent(parameters)),
-      idle == 0
-          ? ""
-          : fmt::format("; {} of them have nothing to compute, as the batch has too few sequences",
-                        idle));
+      deal.ranks, library, deal.passes(), memory_text(trainer.most_sent()),
+      idle == 0 ? "" : fmt::format("; {} of them have nothing to compute: {}", idle, Deal::kIdle));
 }
 
 }  // namespace
 
 std::vector<std::string> introduction(const Config& config, const std::string& folder,
-                                      const Transformer& model, const Deal& deal,
-                                      const Ranks& ranks, const MemoryUse& memory) {
+                                      const Transformer& model, const Trainer& trainer, Crew& crew,
+                                      const MemoryUse& memory) {
   std::vector<std::string> lines = {fmt::format("{} · {} · {} · {}", machine_line(), gemm_version(),
                                                 hdf5_version(), rate_text(config.model.precision))};
   for (const std::string& warning : machine_warnings()) lines.push_back("Slow: " + warning);
@@ -45,9 +43,14 @@ std::vector<std::string> introduction(const Config& config, const std::string& f
                               folder, config.model.layers, config.model.heads, config.model.width,
                               config.model.context, config.model.position.name(),
                               model.parameters().count()));
-  if (!ranks.alone())
-    lines.push_back(crew_text(deal, ranks.library(), std::ssize(model.parameters().values())));
-  lines.push_back(fmt::format("Memory{}: {}.", ranks.alone() ? "" : " of a rank", memory.text()));
+  if (crew.ranks().alone()) {
+    lines.push_back(fmt::format("Memory: {}.", memory.text()));
+  } else {
+    lines.push_back(crew_text(trainer, crew.ranks().library()));
+    lines.push_back(fmt::format("Memory of rank 0: {}; of another: about {}.", memory.text(),
+                                memory_text(memory.others())));
+    for (const std::string& other : crew.other_processors()) lines.push_back(other);
+  }
   for (const std::string& note : notes_on(config)) lines.push_back(note);
   return lines;
 }

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "config/config.h"
-#include "core/ranks/ranks.h"
 #include "model/transformer.h"
+#include "run/crew.h"
 #include "run/memory.h"
-#include "train/deal.h"
+#include "train/trainer.h"
 
 namespace waiver {
 
@@ -15,8 +15,8 @@ namespace waiver {
 /// products, measured now; what slows it down; the model and its folder; how several ranks share
 /// the work; memory; what the config does that is easily overlooked.
 std::vector<std::string> introduction(const Config& config, const std::string& folder,
-                                      const Transformer& model, const Deal& deal,
-                                      const Ranks& ranks, const MemoryUse& memory);
+                                      const Transformer& model, const Trainer& trainer, Crew& crew,
+                                      const MemoryUse& memory);
 
 /// "float32 products" where there is no unit, else its name.
 std::string unit_text(const std::string& unit);

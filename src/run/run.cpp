@@ -116,8 +116,8 @@ class Run {
   using Clock = std::chrono::steady_clock;
 
   void introduce() {
-    for (const std::string& line : introduction(config_, directory_.folder().string(), model_,
-                                                trainer_.deal(), crew_.ranks(), memory_))
+    for (const std::string& line :
+         introduction(config_, directory_.folder().string(), model_, trainer_, crew_, memory_))
       console_.line(line);
     if (const auto foreign = directory_.foreign(); plan_.overwrite && !foreign.empty())
       console_.line(fmt::format("Left untouched: {}.", fmt::join(foreign, ", ")));

@@ -62,17 +62,6 @@ int64_t Deal::busy() const {
   return count;
 }
 
-int64_t Deal::most_sent(int64_t numbers) const {
-  int64_t most = 0;
-  for (int64_t r = 0; r < ranks; ++r) {
-    int64_t own = 0;
-    for (const Round& round : rounds) own += std::ranges::count(round, r, &Pass::rank);
-    most = std::max(most, own);
-  }
-  const int64_t slice = numbers / ranks, bytes = sizeof(float);
-  return bytes * (most * (numbers - slice) + slice * (ranks - 1));
-}
-
 int64_t Deal::most_sequences(int64_t sequences) const {
   const BatchShare whole{sequences, 0, 0};
   int64_t most = 0;

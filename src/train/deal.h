@@ -30,12 +30,11 @@ struct Deal {
   int64_t passes() const;
   /// The most of a round.
   int64_t most_sums() const;
-  /// How many ranks have any.
+  /// How many ranks have any, and why others have not.
   int64_t busy() const;
-  /// What the rank that sends the most sends in a step, in bytes, where it is even slices of so
-  /// many float32 numbers that ranks own: for each of its passes all slices but its own, and that
-  /// to all.
-  int64_t most_sent(int64_t numbers) const;
+  static constexpr char kIdle[] =
+      "a step has train.accumulate parts, and a part is for as many ranks as it has sequences, "
+      "eight at the most";
   /// The most sequences that one pass holds.
   int64_t most_sequences(int64_t sequences) const;
 };

@@ -48,6 +48,24 @@ std::vector<SharedGradients::Part> SharedGradients::parts_for(int64_t rank) cons
   return out;
 }
 
+int64_t SharedGradients::most_sent(const Deal& deal) const {
+  const auto numbers_for = [&](int64_t rank) {
+    int64_t sum = 0;
+    for (const Part& p : parts_[rank]) sum += p.numbers.size();
+    return sum;
+  };
+  int64_t all = 0, most = 0;
+  for (int64_t r = 0; r < deal.ranks; ++r) all += numbers_for(r);
+  for (int64_t r = 0; r < deal.ranks; ++r) {
+    int64_t passes = 0;
+    for (const Deal::Round& round : deal.rounds)
+      passes += std::ranges::count(round, r, &Deal::Pass::rank);
+    most =
+        std::max(most, passes * (all - numbers_for(r)) + (deal.ranks - 1) * slices_.of(r).size());
+  }
+  return most * static_cast<int64_t>(sizeof(float));
+}
+
 void SharedGradients::start() { sums_.assign(static_cast<size_t>(needed_.size()), 0.0f); }
 
 void SharedGradients::exchange(const Deal::Round& round, int64_t k, const Uses& uses) {
@@ -55,7 +73,9 @@ void SharedGradients::exchange(const Deal::Round& round, int64_t k, const Uses& 
   const Deal::Pass* own = Deal::find(round, ranks_.own(), k);
   const auto source = [&](const Part& p) {
     float* flat = parameters_.grads().data();
-    if (p.use >= 0) flat = uses.further()[p.use].gradient.data - further_[p.use].begin;
+    // A pass that was given up may lack some, and nobody looks at what it sends.
+    if (p.use >= 0 && p.use < std::ssize(uses.further()))
+      flat = uses.further()[p.use].gradient.data - further_[p.use].begin;
     return std::span(flat + p.numbers.begin, static_cast<size_t>(p.numbers.size()));
   };
   std::vector<Ranks::Piece> out, in;

@@ -18,6 +18,11 @@ class SharedGradients {
   };
   SharedGradients(const Slices& slices, ParameterSet& parameters, std::vector<Further> further);
 
+  /// What the rank that sends the most sends in a step, in bytes: of each of its passes all parts
+  /// but its own, and its slice of the weights to all. Norms and losses, which travel too, are not
+  /// counted.
+  int64_t most_sent(const Deal& deal) const;
+
   /// Before the first round of a step.
   void start();
   /// Sends the gradients of this rank's k-th pass of the round, where it has one, and receives.
@@ -35,7 +40,6 @@ class SharedGradients {
   };
   std::vector<Part> parts_for(int64_t rank) const;
   Slice needed(int64_t rank) const;
-  std::vector<Ranks::Piece> pieces(int64_t rank, const std::vector<Part>& parts, float* at) const;
   float* slot(int64_t pass) { return slots_.data() + pass * slot_size_; }
   int64_t combine(const Deal::Round& round, int64_t accumulated, int64_t begin, int64_t end);
 

@@ -131,6 +131,17 @@ ShareOfLoss Trainer::forward_backward(int64_t step, const Deal::Pass& pass) {
   return share;
 }
 
+// A pass that stops is given up: its gradients travel all the same, and all ranks throw them away
+// together (agree).
+ShareOfLoss Trainer::try_pass(int64_t step, const Deal::Pass& pass) try {
+  const Interruptible alone;
+  model_.parameters().zero_grads();
+  mark("zero_grads");
+  return forward_backward(step, pass);
+} catch (const Stopped&) {
+  return {};
+}
+
 // What further uses of parameters a pass has, found by going through the motions.
 std::vector<SharedGradients::Further> Trainer::further_uses() const {
   const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());
@@ -168,9 +179,7 @@ double Trainer::add_up_shared(int64_t step) {
     std::vector<ShareOfLoss> own;
     for (int64_t k = 0; k < Deal::deepest(round); ++k) {
       if (const Deal::Pass* pass = Deal::find(round, ranks_.own(), k)) {
-        model_.parameters().zero_grads();
-        mark("zero_grads");
-        own.push_back(forward_backward(step, *pass));
+        own.push_back(try_pass(step, *pass));
       }
       shared_->exchange(round, k, uses_);
       mark("exchange");

@@ -63,6 +63,8 @@ class Trainer {
   Optimizer& optimizer() { return *optimizer_; }
   Arena& arena() { return arena_; }
   const Deal& deal() const { return deal_; }
+  /// What the rank that sends the most sends in a step, in bytes.
+  int64_t most_sent() const { return shared_ ? shared_->most_sent(deal_) : 0; }
 
  private:
   struct Part {
@@ -75,6 +77,7 @@ class Trainer {
   double weight_of(int64_t part) const;
   double forward_backward(int64_t step, int64_t part);
   ShareOfLoss forward_backward(int64_t step, const Deal::Pass& pass);
+  ShareOfLoss try_pass(int64_t step, const Deal::Pass& pass);
   double add_up(int64_t step);
   double add_up_shared(int64_t step);
   void agree(int64_t step, const Deal::Round& round, const std::vector<ShareOfLoss>& own,
