@@ -78,6 +78,9 @@ TEST_CASE(
     // 6 sequences are 4 parts: 3 ranks hold 1, 1 and 2 of them, which make 3 sums.
     if (ranks == 3) CHECK(s["sums"] == 3);
     if (ranks == 16) CHECK(s["sums"] == 4);
+    CHECK(s["busy"] == std::min<int64_t>(ranks, 4));
+    // Rank 0 also logs and saves.
+    if (ranks > 1) CHECK((s["others"] > 0 && s["others"] < s["memory"]));
     // Bytes over 1 MB/s; a pass, the losses, the norm and the weights at 10 µs.
     if (ranks > 1)
       CHECK(s["exchange"].get<double>() ==
@@ -86,6 +89,14 @@ TEST_CASE(
   CHECK(all[0]["seconds"].get<double>() == doctest::Approx(json["seconds"]["step"]).epsilon(0.9));
   for (const char* option : {"--ranks", "--simulate-threads"})
     refuses(run_program({"plan", runs.config(), option, "0"}), "each of these numbers");
+}
+
+TEST_CASE("a run whose first steps fail has no plan") {
+  const Runs runs;
+  const Ended ended = run_program({"plan", runs.config(), "--seconds", "0", "train.clip=0",
+                                   "train.optimizer.lr=1e30", "--threads", "1"});
+  CHECK(ended.status == 1);
+  CHECK(ended.output.find("NaN or infinity") != std::string::npos);
 }
 
 TEST_CASE("recompute takes less memory, by plan") {

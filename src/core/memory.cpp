@@ -35,10 +35,15 @@ int64_t status_bytes(std::string_view field) {
 
 }  // namespace
 
-int64_t memory_limit() {
+int64_t shared_memory_limit() {
   int64_t least = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   for (const std::string& group : memory_groups())
     if (int64_t bytes = 0; std::ifstream(group) >> bytes) least = std::min(least, bytes);
+  return least;
+}
+
+int64_t memory_limit() {
+  int64_t least = shared_memory_limit();
   rlimit addresses{};
   if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur < static_cast<rlim_t>(least)) {
     // That limit counts what libraries and stacks reserve without using it.

@@ -4,8 +4,10 @@
 
 namespace waiver {
 
-/// How much memory this process may use, in bytes: the least of what the machine has, what its
-/// control group is granted, and its address space limit (ulimit -v).
+/// How much memory this process and others together may use, in bytes: what the machine has, or its
+/// control group is granted, whatever is less.
+int64_t shared_memory_limit();
+/// How much this process may use: as much, or less by its address space limit (ulimit -v).
 int64_t memory_limit();
 /// How much it uses now.
 int64_t resident();

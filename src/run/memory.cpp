@@ -164,20 +164,26 @@ const char* greatest_key(const Config& config, const Estimate& estimate, int64_t
 
 MemoryUse require(const Config& config, const char* what, const Estimate& estimate,
                   int64_t processes = 1) {
-  const int64_t limit = memory_limit() / processes,
+  const int64_t limit = memory_limit(), shared = shared_memory_limit(),
                 most = 16 * limit;  // far enough to say how much it is
-  std::string takes;
+  const auto alone = [&](const std::string& takes) {
+    return fmt::format("it would take {}; {} is what this process may use", takes,
+                       memory_text(limit));
+  };
+  std::string problem;
   try {
     const MemoryUse use = estimate(config, most);
-    if (use.total() <= limit) return use;
-    takes = use.text();
+    const int64_t together = use.total() + (processes - 1) * use.others();
+    if (use.total() <= limit && together <= shared) return use;
+    problem = use.total() > limit
+                  ? alone(use.text())
+                  : fmt::format("its {} ranks here would take {} together; {} is what they may use",
+                                processes, memory_text(together), memory_text(shared));
   } catch (const TooLarge&) {
-    takes = "more than " + amount(static_cast<double>(most));
+    problem = alone("more than " + memory_text(most));
   }
   throw_placed(config, UsageError(greatest_key(config, estimate, most),
-                                  fmt::format("{} does not fit into memory: it would take {}; {} "
-                                              "is what this process may use",
-                                              what, takes, amount(static_cast<double>(limit))),
+                                  fmt::format("{} does not fit into memory: {}", what, problem),
                                   "This key has the largest share in it."));
 }
 
@@ -262,7 +268,7 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
 
 MemoryUse require_memory(const Config& config, const Dataset& data, const Ranks& ranks) {
   return require(
-      config, ranks.alone() ? "the run" : "a rank of the run",
+      config, "the run",
       [&](const Config& other, int64_t most) {
         return estimate_memory(other, data, most, ranks.count());
       },

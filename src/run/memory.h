@@ -31,6 +31,8 @@ struct MemoryUse {
   int64_t program = 0;      // the program with its libraries, and the data, which is already open
 
   int64_t total() const;
+  /// What a rank takes that is not the first: it neither logs nor saves.
+  int64_t others() const { return total() - log - saving; }
   /// `about 123 MiB: activations 60, moments 24, …`, the largest first.
   std::string text() const;
   /// {total, weights, moments, …, program and data}, in bytes.
@@ -47,7 +49,8 @@ MemoryUse estimate_memory(const Config& config, const Dataset& data, int64_t mos
                           int64_t ranks = 1);
 
 /// The same for this machine; throws UsageError, at the key that contributes the most, where the
-/// run cannot fit into the memory that this process may use, shared by the ranks that are here.
+/// run cannot fit into the memory that this process may use, or its ranks that are here, rank 0
+/// among them, into what they may use together.
 MemoryUse require_memory(const Config& config, const Dataset& data,
                          const Ranks& ranks = no_other_ranks());
 

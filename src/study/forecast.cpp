@@ -8,6 +8,7 @@
 #include "core/text/table.h"
 #include "run/console.h"
 #include "run/plan/pace.h"
+#include "train/trainer.h"
 
 namespace waiver {
 namespace {
@@ -17,6 +18,11 @@ double side_by_side_seconds(const std::vector<double>& each, int64_t places) {
   std::vector<double> busy(static_cast<size_t>(places));
   for (const double seconds : each) *std::ranges::min_element(busy) += seconds;
   return *std::ranges::max_element(busy);
+}
+
+// A run whose first steps fail takes no time.
+Pace pace_of(const Config& config) try { return Pace::of(config); } catch (const NotFinite&) {
+  return {};
 }
 
 }  // namespace
@@ -32,7 +38,7 @@ std::string forecast_text(const Study& study, const std::vector<RunNeeds>& needs
   for (const size_t i : runs) {
     const Config& config = study.runs[i].config;
     const auto [pace, fresh] = paces.try_emplace(study.runs[i].group);
-    if (fresh) pace->second = Pace::of(config);
+    if (fresh) pace->second = pace_of(config);
     seconds.push_back(pace->second.seconds(config));
     table.rows.push_back({std::to_string(i + 1), study.runs[i].name,
                           std::to_string(config.train.steps), memory_text(needs[i].memory.total()),

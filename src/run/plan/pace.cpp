@@ -40,9 +40,8 @@ void add(const Profile::Entry& entry, int64_t steps, Work& to) {
         {loop.tiles, std::max<int64_t>(1, loop.count / steps), loop.seconds / count});
 }
 
-// The median time of a step, after two that warm up, and its pieces; a run that fails takes as long
-// until then.
-double step_seconds(Trainer& trainer, int64_t steps, double enough, Pace& pace) try {
+// The median time of a step, after two that warm up, and its pieces.
+double step_seconds(Trainer& trainer, int64_t steps, double enough, Pace& pace) {
   std::vector<double> each;
   Profile profile;
   double spent = 0;
@@ -61,8 +60,6 @@ double step_seconds(Trainer& trainer, int64_t steps, double enough, Pace& pace) 
     add(entry, std::ssize(each), passes ? pace.passes : parameters ? pace.parameters : pace.rest);
   }
   return each[median_index(each)];
-} catch (const NotFinite&) {
-  return 0;
 }
 
 int64_t probes_of(const ProbeConfig& config, const Prober& prober, int64_t steps) {

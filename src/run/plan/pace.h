@@ -27,7 +27,8 @@ struct Pace {
   double mechanisms = 0;  // all that are asked for
 
   /// Trains for so many seconds, two steps at the least, after two that warm up, and probes and
-  /// validates, four times where that takes less than `seconds`; writes nothing.
+  /// validates, four times where that takes less than `seconds`; writes nothing. Throws NotFinite
+  /// where one of these steps does.
   static Pace of(const Config& config, double seconds = 0.3);
   /// How many validations a run has.
   static int64_t validations(const Config& config);

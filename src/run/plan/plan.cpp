@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/gemm.h"
 #include "core/text/table.h"
@@ -10,6 +12,7 @@
 #include "model/flops.h"
 #include "run/console.h"
 #include "run/start_weights.h"
+#include "train/deal.h"
 
 namespace waiver {
 namespace {
@@ -50,23 +53,25 @@ Plan Plan::of(const Config& config, double seconds, const std::vector<int64_t>& 
   check_start(config, *data);
   Plan plan;
   plan.memory = require_memory(config, *data);
-  std::map<int64_t, int64_t> memory = {{1, plan.memory.total()}};
+  std::map<int64_t, MemoryUse> memory = {{1, plan.memory}};
   for (const int64_t R : ranks)
-    if (!memory.contains(R)) memory[R] = estimate_memory(config, *data, kMost, R).total();
+    if (!memory.contains(R)) memory[R] = estimate_memory(config, *data, kMost, R);
   plan.flops_a_token = useful_flops_per_token(config.model, data->vocabulary());
   plan.flops_a_step = plan.flops_a_token * tokens_a_step(config);
   plan.pace = Pace::of(config, seconds);
   plan.peak_flops_per_second = 1e9 * measure_gemm_rate(config.model.precision);
   if (plan.pace.step > 0) plan.step_flops_per_second = plan.flops_a_step / plan.pace.step;
   plan.network = network;
+  std::set<std::pair<int64_t, int64_t>> known;
   const auto add = [&](int64_t R, int64_t p) {
+    if (!known.emplace(R, p).second) return;
     plan.scaling.push_back(Scaling::of(config, *data, plan.pace, R, p, network));
-    plan.scaling.back().memory = memory.at(R);
+    plan.scaling.back().memory = memory.at(R).total();
+    plan.scaling.back().others = R == 1 ? 0 : memory.at(R).others();
   };
   add(1, plan.pace.threads);
   for (const int64_t R : ranks)
-    for (const int64_t p : threads)
-      if (R != 1 || p != plan.pace.threads) add(R, p);
+    for (const int64_t p : threads) add(R, p);
   return plan;
 }
 
@@ -98,8 +103,8 @@ std::string Plan::text(const Config& config, int64_t width) const {
 }
 
 std::string Plan::scaling_text(int64_t width) const {
-  Table table{std::vector<Column>(7, {Align::right}),
-              {{"ranks", "threads", "step", "speed-up", "exchange", "sent", "memory"}},
+  Table table{std::vector<Column>(8, {Align::right}),
+              {{"ranks", "threads", "step", "speed-up", "exchange", "sent", "memory", "others"}},
               0,
               true,
               2};
@@ -108,14 +113,25 @@ std::string Plan::scaling_text(int64_t width) const {
                           seconds_text(s.step()),
                           fmt::format("{:.2f}", scaling[0].step() / s.step()),
                           s.ranks == 1 ? "–" : fmt::format("{:.0f} %", 100 * s.exchange / s.step()),
-                          s.ranks == 1 ? "–" : memory_text(s.sent), memory_text(s.memory)});
+                          s.ranks == 1 ? "–" : memory_text(s.sent), memory_text(s.memory),
+                          s.ranks == 1 ? "–" : memory_text(s.others)});
   return folded(fmt::format("By simulation from the tiles of {} thread{}, with a machine for each "
                             "rank and a network of {:.0f} µs and {}: the step, how much of it is "
-                            "exchange, and what a rank sends in it, at the most.",
+                            "exchange, and what a rank sends in it, at the most; memory of rank 0, "
+                            "which also saves, and of the others.",
                             pace.threads, pace.threads == 1 ? "" : "s", 1e6 * network.latency,
                             in_units(network.bandwidth, "B/s")),
                 width) +
-         "\n" + to_text(table, width);
+         "\n" + to_text(table, width) + idle_text(width);
+}
+
+std::string Plan::idle_text(int64_t width) const {
+  int64_t busy = 1, most = 1;
+  for (const Scaling& s : scaling) busy = std::max(busy, s.busy), most = std::max(most, s.ranks);
+  if (most <= busy) return {};
+  return "\n" +
+         folded(fmt::format("More than {} ranks have nothing to compute: {}.", busy, Deal::kIdle),
+                width);
 }
 
 Json Plan::json(const Config& config) const {
@@ -129,7 +145,9 @@ Json Plan::json(const Config& config) const {
                          {"exchange", s.exchange},
                          {"sums", s.sums},
                          {"sent", s.sent},
-                         {"memory", s.memory}});
+                         {"busy", s.busy},
+                         {"memory", s.memory},
+                         {"others", s.others}});
   return {{"parameters", memory.parameters},
           {"flops_a_token", flops_a_token},
           {"flops_a_step", flops_a_step},

@@ -31,6 +31,7 @@ class Plan {
 
  private:
   std::string scaling_text(int64_t width) const;
+  std::string idle_text(int64_t width) const;
 };
 
 }  // namespace waiver

@@ -6,7 +6,7 @@
 
 #include "core/rehearsal.h"
 #include "model/transformer.h"
-#include "train/deal.h"
+#include "train/trainer.h"
 
 namespace waiver {
 namespace {
@@ -34,6 +34,16 @@ double longest_passes(const Deal& deal, const Pace& pace, int64_t threads, int64
   return std::ranges::max(seconds);
 }
 
+// So many, none of which is there.
+class Imagined : public Ranks {
+ public:
+  explicit Imagined(int64_t count) : count_(count) {}
+  int64_t count() const override { return count_; }
+
+ private:
+  int64_t count_;
+};
+
 }  // namespace
 
 double simulated_seconds(const Work& work, int measured_threads, int64_t threads, double share) {
@@ -58,10 +68,12 @@ Scaling Scaling::of(const Config& config, const Dataset& data, const Pace& pace,
       simulated_seconds(pace.rest, pace.threads, threads, 1) +
       simulated_seconds(pace.parameters, pace.threads, threads, 1 / static_cast<double>(ranks));
   if (ranks == 1) return out;
-  const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());  // draws no weights
   out.sums = deal.passes();
-  out.sent =
-      deal.most_sent(Transformer(config.model, data.vocabulary(), 0).parameters().values().size());
+  out.busy = deal.busy();
+  const Rehearsal rehearsal(std::numeric_limits<int64_t>::max());  // draws no weights
+  Transformer model(config.model, data.vocabulary(), 0);
+  Imagined others(ranks);
+  out.sent = Trainer(config.train, model, data, 0, others).most_sent();
   int64_t messages = 2;  // the norm and the weights
   for (const Deal::Round& round : deal.rounds) messages += Deal::deepest(round) + 1;
   out.exchange = static_cast<double>(out.sent) / network.bandwidth +

@@ -25,10 +25,12 @@ struct Scaling {
   double exchange = 0;  // on the network
   int64_t sums = 1;     // of gradients, in a step
   int64_t sent = 0;     // bytes that a rank sends in a step, at the most
-  int64_t memory = 0;   // bytes of a rank, at the most
+  int64_t busy = 1;     // ranks that have something to compute
+  int64_t memory = 0;   // bytes of rank 0, which also saves
+  int64_t others = 0;   // of another rank
 
   double step() const { return passes + rest + exchange; }
-  /// All but the memory. REQUIRES: `data` is the config's.
+  /// All but memory and others. REQUIRES: `data` is the config's.
   static Scaling of(const Config& config, const Dataset& data, const Pace& pace, int64_t ranks,
                     int64_t threads, const Network& network);
 };
