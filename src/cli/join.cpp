@@ -26,22 +26,20 @@ bool started_with_others() {
   return count ? *count > 1 : given({"PMIX_RANK"}) && given({"SLURM_NTASKS"}).value_or(1) > 1;
 }
 
-bool begun = false;  // together
-
 bool is_first() {
   return given({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"}).value_or(0) == 0;
 }
+
+bool has_mpi() { return !mpi_version().empty(); }
+
+bool begun = false;  // together
 
 }  // namespace
 
 Ranks& joined_ranks() {
   static const std::unique_ptr<Ranks> ranks = [] {
     if (!started_with_others()) return std::make_unique<Ranks>();
-    auto joined = join_mpi();
-    if (joined) return joined;
-    // Nothing else makes the others wait until the first has said why.
-    if (!is_first()) std::this_thread::sleep_for(std::chrono::seconds(1));
-    if (!is_first()) throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
+    if (auto joined = join_mpi()) return joined;
     throw UsageError(
         "mpirun", "several processes were started, but this program was built without MPI",
         "Install Open MPI (scripts/setup.sh does) and build again, or start it alone.");
@@ -57,12 +55,18 @@ void require_alone(const std::string& verb) {
 }
 
 void begin_together(const std::function<void()>& prepare) {
-  begun = true;
+  begun = has_mpi();
   agree(joined_ranks(), prepare);
 }
 
 void fail_together(const std::exception_ptr& failure) {
-  if (!begun && started_with_others()) begin_together([&] { std::rethrow_exception(failure); });
+  if (begun || !started_with_others()) std::rethrow_exception(failure);
+  if (has_mpi()) begin_together([&] { std::rethrow_exception(failure); });
+  if (!is_first()) {
+    // Nothing else makes the others wait until the first has said why.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    throw EndedElsewhere{static_cast<int>(Error::Kind::usage)};
+  }
   std::rethrow_exception(failure);
 }
 
