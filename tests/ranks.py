@@ -92,9 +92,10 @@ def bits(out):
 
 
 def compare(name, one, other):
-    different = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
-    if different:
-        raise AssertionError(f"{name}: not the bits of one process: {', '.join(different[:6])}")
+    for what, keys in [("lacks", one.keys() - other.keys()), ("has besides", other.keys() - one.keys()),
+                       ("not the bits of one process", [key for key in one.keys() & other.keys() if one[key] != other[key]])]:
+        if keys:
+            raise AssertionError(f"{name}: {what}: {', '.join(sorted(keys)[:6])}")
 
 
 def same_bits(program, config, folder, everything):
@@ -148,7 +149,7 @@ def stopped(program, config, folder, stops, draw):
     train(program, config, out, draw.choice((1, 2, 3)), 1, changes, "--resume")
     expected, found = bits(folder / "unstopped"), bits(out)
     last = [key for key in expected if key.startswith("step-00000400") or not key.startswith("step-")]
-    compare("stopped", {key: expected[key] for key in last}, {key: found.get(key) for key in last})
+    compare("stopped", {key: expected[key] for key in last}, {key: found[key] for key in last if key in found})
     print(f"{count} stops: the bits of one process", flush=True)
 
 

@@ -26,6 +26,14 @@ void has(const Ended& ended, int status, const std::string& text) {
   CHECK(contains(ended.output, text));
 }
 
+/// The names of a run's checkpoints.
+std::vector<std::string> saved(const fs::path& run) {
+  std::vector<std::string> out;
+  for (const fs::path& entry : entries_of(run / "checkpoints"))
+    out.push_back(entry.filename().string());
+  return out;
+}
+
 /// Every file of a folder, with its bytes.
 std::map<std::string, std::string> bytes_in(const fs::path& folder) {
   std::map<std::string, std::string> out;
@@ -302,9 +310,25 @@ TEST_CASE("a schedule that ends with the run keeps it from being made longer, wh
 TEST_CASE("the initial weights are saved where they are asked for, and stay") {
   const Runs runs;
   REQUIRE(runs.train("run", {"train.checkpoint.at=[0, 7]", "train.checkpoint.keep=1"}).status == 0);
-  std::vector<std::string> found;
-  for (const fs::path& entry : entries_of(runs.at("run") / "checkpoints"))
-    found.push_back(entry.filename().string());
-  CHECK(found == std::vector<std::string>{"step-00000000", "step-00000007", "step-00000060"});
+  CHECK(saved(runs.at("run")) ==
+        std::vector<std::string>{"step-00000000", "step-00000007", "step-00000060"});
   CHECK(run_program({"eval", (runs.at("run") / "checkpoints/step-00000000").string()}).status == 0);
+}
+
+TEST_CASE(
+    "an old checkpoint that a run left when it was killed goes when it is resumed, finished or "
+    "not") {
+  const Runs runs;
+  const std::vector<std::string> keep = {"train.checkpoint.every=20", "train.checkpoint.keep=2"};
+  auto resumed = keep;
+  resumed.push_back("--resume");
+  REQUIRE(runs.train("run", keep).status == 0);
+  const fs::path checkpoints = runs.at("run") / "checkpoints";
+  const std::vector<std::string> kept = {"step-00000040", "step-00000060"};
+  CHECK(saved(runs.at("run")) == kept);
+  const auto before = bytes_in(checkpoints);
+  fs::copy(checkpoints / "step-00000040",
+           checkpoints / "step-00000020");  // killed before it was removed
+  REQUIRE(runs.train("run", resumed).status == 0);
+  CHECK(bytes_in(checkpoints) == before);
 }

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/files/files.h"
-#include "core/gemm.h"
 #include "core/machine.h"
+#include "core/products/gemm.h"
 
 namespace waiver {
 namespace {

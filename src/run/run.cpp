@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/gemm.h"
 #include "core/output.h"
+#include "core/products/gemm.h"
 #include "core/ranks/agree.h"
 #include "core/stop.h"
 #include "core/threads.h"
@@ -62,6 +62,7 @@ class Run {
     log_ = std::make_unique<RunLog>(directory_.path("log.h5"), config_, prober_,
                                     LogStart{step_, directory_.identity(), from.log_digest});
     directory_.begin(config_, step_, crew_.ranks());
+    states_.prune(step_);
     if (const std::string& other = log_->other_unit(); !other.empty())
       console_.line(
           fmt::format("Note: until step {} this run multiplied bfloat16 numbers with {}, here with "

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "probe/events/event.h"
 #include "probe/mechanism/series.h"
 #include "probe/roles.h"

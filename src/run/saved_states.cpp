@@ -80,6 +80,10 @@ void SavedStates::save(int64_t step, RunLog& log) {
   log.flush(of_.directory.path("log.h5"));
   write("checkpoints", step, log, state);
   last_ = step;
+  prune(step);
+}
+
+void SavedStates::prune(int64_t step) const {
   const CheckpointConfig& c = of_.config.train.checkpoint;
   prune_checkpoints(checkpoints(), step, c.keep, c.at);
 }

@@ -40,6 +40,8 @@ class SavedStates {
   /// Saves the state after `step` updates, after the log, which so never lags behind, and removes
   /// old ones. Throws NotFinite, saving nothing, where a number of it is NaN or infinite.
   void save(int64_t step, RunLog& log);
+  /// Removes what is too old at `step`: a process that is killed as it saves leaves it behind.
+  void prune(int64_t step) const;
   /// Throws NotFinite where a number of the state is NaN or infinite.
   void check(int64_t step);
   /// Saves the weights before a step that failed into failed/, where they are finite. Returns a

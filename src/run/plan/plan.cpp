@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/text/table.h"
 #include "core/threads.h"
 #include "model/flops.h"
