@@ -1,16 +1,18 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_tile.h"
 #include "autograd/ops/ops.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
+#include "core/products/rounded.h"
 #include "core/random.h"
-#include "core/rounded.h"
 #include "core/threads.h"
 #include "data/dataset.h"
 #include "model/attention/normalizer.h"
@@ -141,8 +143,8 @@ TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
     int64_t m, n, k;
   };
   const Threads one(1);
-  const Sizes all[] = {{64, 96, 48}, {1, 1, 1},   {3, 5, 7},     {64, 67, 33},
-                       {1, 256, 64}, {64, 1, 20}, {17, 130, 513}};
+  const Sizes all[] = {{64, 96, 48}, {1, 1, 1},      {3, 5, 7},    {64, 67, 33},   {1, 256, 64},
+                       {64, 1, 20},  {17, 130, 513}, {48, 16, 32}, {128, 64, 1100}};
   for (const Sizes& sizes : all)
     for (const bool ta : {false, true})
       for (const bool tb : {false, true})
@@ -173,6 +175,34 @@ TEST_CASE("products of bfloat16 numbers are those of the rounded numbers") {
               for (int64_t j = n; j < n + 3; ++j) CHECK(c.row(i)[j] == before.row(i)[j]);
             }
           }
+}
+
+TEST_CASE("products on AMX have the same bits however they are cut, and from panels") {
+  if (bfloat16_unit() != Bfloat16Unit::amx) {
+    MESSAGE("skipped: this processor has no AMX");
+    return;
+  }
+  const Threads one(1);
+  constexpr int64_t m = 90, n = 150, k = 600;
+  Arena arena;
+  const Tensor a = normals(arena, m, k, "a"), b = normals(arena, k, n, "b"),
+               b_transposed = arena.tensor({n, k}), whole = arena.zeros({m, n});
+  for (int64_t l = 0; l < k; ++l)
+    for (int64_t j = 0; j < n; ++j) b_transposed.row(j)[l] = b.row(l)[j];
+  const Operand left = rounded(arena, a, Precision::bfloat16),
+                right = rounded(arena, b, Precision::bfloat16), panels = in_panels(arena, b, true),
+                turned = in_panels(arena, b_transposed, false);
+  gemm(Op::plain, Op::plain, m, n, k, 1, left, right, 0, whole.data, n);
+  for (const Operand& side : {right, panels, turned}) {
+    const Tensor c = arena.zeros({m, n});
+    for (int64_t i = 0; i < m; i += 37)
+      for (int64_t j = 0; j < n; j += 64)
+        for (int64_t l = 0; l < k; l += 320)  // pieces of a sum, between multiples of 32
+          gemm(Op::plain, Op::plain, std::min<int64_t>(37, m - i), std::min<int64_t>(64, n - j),
+               std::min<int64_t>(320, k - l), 1, left.at(i, l), side.at(l, j), l == 0 ? 0 : 1,
+               c.row(i) + j, n);
+    CHECK(std::ranges::equal(std::span(c.data, c.size()), std::span(whole.data, whole.size())));
+  }
 }
 
 // activation(x) and its derivative.

@@ -7,7 +7,7 @@
 #include "autograd/profile.h"
 #include "autograd/uses.h"
 #include "core/arena.h"
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 #include "core/tensor.h"
 
 namespace waiver {
@@ -129,8 +129,10 @@ class Tape {
   void backward_from(const Variable& output) {
     output.first_gradient();
     for (Node* node = last_; node; node = node->previous) {
-      if (!node->untouched || !*node->untouched || (node->other && !*node->other))
+      if (!node->untouched || !*node->untouched || (node->other && !*node->other)) {
+        const Arena::Scope scope(arena_);  // the next op takes the same memory, which is in cache
         node->call(node->closure);
+      }
       if (profile_) profile_->mark(node->op, Profile::backward);
     }
     last_ = nullptr;

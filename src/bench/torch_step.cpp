@@ -6,7 +6,7 @@
 
 #include "bench/child_process.h"
 #include "core/error.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/threads.h"
 
 namespace waiver {

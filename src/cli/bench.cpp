@@ -11,9 +11,9 @@
 #include "cli/verbs.h"
 #include "core/error.h"
 #include "core/files/files.h"
-#include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
+#include "core/products/gemm.h"
 #include "core/text/table.h"
 
 namespace waiver {

@@ -6,9 +6,9 @@
 #include "cli/mpi.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
-#include "core/gemm.h"
 #include "core/machine.h"
 #include "core/output.h"
+#include "core/products/gemm.h"
 #include "core/text/table.h"
 
 namespace waiver {

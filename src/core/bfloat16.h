@@ -7,7 +7,7 @@ namespace waiver {
 
 /// The upper half of a float32: its sign, its exponent and 7 bits of its fraction.
 struct bfloat16 {
-  uint16_t bits = 0;
+  uint16_t bits;
 
   explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
 };

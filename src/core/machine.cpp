@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "core/files/hdf5.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/threads.h"
 
 namespace waiver {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/fields/fields.h"
-#include "core/operand.h"
+#include "core/products/operand.h"
 #include "model/attention/gates/gate.h"
 #include "model/attention/mask.h"
 #include "model/attention/normalizer.h"

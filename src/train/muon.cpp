@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 #include "core/transpose.h"

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 
-#include "core/gemm.h"
 #include "core/orthogonal.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 #include "train/adam_rule.h"

@@ -5,8 +5,8 @@
 
 #include "autograd/ops/attention_tile.h"
 #include "autograd/ops/check.h"
-#include "core/gemm.h"
-#include "core/rounded.h"
+#include "core/products/gemm.h"
+#include "core/products/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 

@@ -4,7 +4,7 @@
 #include "autograd/ops/attention_pieces.h"
 #include "autograd/ops/attention_sums.h"
 #include "autograd/ops/attention_tile.h"
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 #include "core/transpose.h"

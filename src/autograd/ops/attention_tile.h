@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autograd/ops/attention_spec.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/threads.h"
 
 // The geometry of a tile of attention, and its scores. Shared by forward and backward.

@@ -3,7 +3,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/row_products.h"
 #include "autograd/ops/weight_gradient.h"
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 
 namespace waiver {
 namespace {

@@ -6,7 +6,7 @@
 #include "autograd/ops/row_products.h"
 #include "autograd/ops/weight_gradient.h"
 #include "core/math.h"
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 
 namespace waiver {
 namespace {

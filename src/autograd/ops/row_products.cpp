@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 #include "core/transpose.h"
 
 namespace waiver {
@@ -38,6 +38,8 @@ Right right_of(const Tensor& w, const Operand& matrix, Op op, bool as_is) {
 }  // namespace
 
 Right right_side(Arena& arena, const Tensor& w, bool as_is, Precision precision) {
+  if (precision == Precision::bfloat16 && bfloat16_unit() == Bfloat16Unit::amx)
+    return right_of(w, in_panels(arena, w, as_is), Op::plain, as_is);
   const Operand all = rounded(arena, w, precision);
   if (all.halves) return right_of(w, all, as_is ? Op::plain : Op::transposed, as_is);
   const Tensor numbers{const_cast<float*>(all.floats), w.shape, all.stride};
@@ -47,7 +49,7 @@ Right right_side(Arena& arena, const Tensor& w, bool as_is, Precision precision)
 
 Right other_side(Arena& arena, const Tensor& w, const Right& forward, bool as_is,
                  Precision precision) {
-  if (forward.matrix.halves)
+  if (forward.matrix.halves && !forward.matrix.panels)
     return right_of(w, forward.matrix, as_is ? Op::transposed : Op::plain, !as_is);
   return right_side(arena, w, !as_is, precision);
 }
@@ -56,7 +58,7 @@ RowCut::RowCut(const BatchParts& parts, const Right& b)
     : parts_(parts),
       inner_(b.inner),
       columns_(b.columns),
-      of_group_((b.matrix.halves ? 128 : 64) / parts.tile_rows()) {
+      of_group_((b.matrix.halves && !b.matrix.panels ? 128 : 64) / parts.tile_rows()) {
   constexpr int64_t most = 1 << 20;                // numbers of B that a task reads
   const int64_t narrowest = (columns_ + 63) / 64;  // tasks across
   const int64_t tiles = parts.whole_tiles();

@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "autograd/tape.h"
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 
@@ -24,8 +24,8 @@ struct Right {
   }
 };
 
-/// W where `as_is`, or else Wᵀ; float32 numbers are laid out as suits products, for bfloat16
-/// numbers it makes no difference.
+/// W where `as_is`, or else Wᵀ. Float32 numbers are laid out as suits products, and bfloat16
+/// numbers where the unit is AMX; otherwise it makes no difference to those.
 Right right_side(Arena& arena, const Tensor& w, bool as_is, Precision precision);
 /// The other of the two, for backward.
 Right other_side(Arena& arena, const Tensor& w, const Right& forward, bool as_is,
@@ -43,9 +43,9 @@ struct Part {
 };
 
 /// How C is cut into tasks: some tiles of rows, and all columns or, for few rows or a large B,
-/// some; a long sum into pieces. The units of bfloat16 want more rows at a time: found on AMX,
-/// products of 128 rows run at 1.2 times the rate of those of 64, and twice that of products whose
-/// B was laid out for the unit beforehand.
+/// some; a long sum into pieces. AVX-512-BF16 wants 128 rows at a time, since each product lays out
+/// B anew. For AMX that is done once: found there, 64 rows of a wide C are written twice as fast as
+/// 128.
 class RowCut {
  public:
   /// Rows of B in a piece of a long sum. Where C has more columns, those of a task divide it.

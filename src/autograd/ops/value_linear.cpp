@@ -2,8 +2,8 @@
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/weight_gradient.h"
-#include "core/gemm.h"
-#include "core/rounded.h"
+#include "core/products/gemm.h"
+#include "core/products/rounded.h"
 
 namespace waiver {
 

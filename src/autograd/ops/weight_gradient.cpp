@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 
 namespace waiver {

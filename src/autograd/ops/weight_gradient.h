@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autograd/batch_parts.h"
-#include "core/operand.h"
+#include "core/products/operand.h"
 
 namespace waiver {
 

@@ -1,4 +1,4 @@
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 
 #include <dnnl.h>
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/products/amx.h"
 #include "core/scratch.h"
 #include "core/stop.h"
 #include "core/threads.h"
@@ -187,13 +188,14 @@ Bfloat16Unit find_unit() {
   const int isa = static_cast<int>(dnnl_get_effective_cpu_isa());
   const auto has = [isa](int bits) { return (isa & bits) == bits; };
   if (!has(dnnl_cpu_isa_avx512_core_bf16)) return Bfloat16Unit::none;
+  if (has(dnnl_cpu_isa_avx512_core_amx) && amx::available()) return Bfloat16Unit::amx;
   try {
     const ProductKind usual{64, 64, 64, 64, 64, 64, false, false, true};
     if (!planned(usual)) return Bfloat16Unit::none;
   } catch (const Error&) {
     return Bfloat16Unit::none;
   }
-  return has(dnnl_cpu_isa_avx512_core_amx) ? Bfloat16Unit::amx : Bfloat16Unit::avx512_bf16;
+  return Bfloat16Unit::avx512_bf16;
 }
 
 }  // namespace
@@ -210,6 +212,8 @@ void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const float*
 void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const Operand& A,
           const Operand& B, float beta, float* C, int64_t ldc) {
   if (m == 0 || n == 0) return;
+  if (A.halves && bfloat16_unit() == Bfloat16Unit::amx)
+    return amx::multiply({a, b, m, n, k, alpha, beta != 0}, A, B, C, ldc);
   if (A.halves) {
     const ProductKind kind{
         m, n, k, A.stride, B.stride, ldc, a == Op::transposed, b == Op::transposed, beta != 0};
@@ -250,8 +254,10 @@ double measure_gemm_rate(Precision precision) {
   std::vector<float> numbers(n * n, 0.5f), c(n * n);
   double best = 0;
   std::vector<bfloat16> halves(n * n, to_bfloat16(0.5f));
+  const bool amx = bfloat16_unit() == Bfloat16Unit::amx;
   const Operand a = bfloat16_unit() == Bfloat16Unit::none ? operand(numbers.data(), n)
-                                                          : Operand{nullptr, halves.data(), n};
+                                                          : Operand{nullptr, halves.data(), n},
+                b = amx ? Operand{nullptr, halves.data(), amx::panel_stride(n), true} : a;
   for (int round = 0; round < 6; ++round) {
     check_stop();
     const auto start = std::chrono::steady_clock::now();
@@ -259,7 +265,7 @@ double measure_gemm_rate(Precision precision) {
       dnnl_sgemm('N', 'N', n, n, n, 1.0f, numbers.data(), n, numbers.data(), n, 0.0f, c.data(), n);
     else
       parallel_ranges(n, 128, [&](int64_t begin, int64_t end) {
-        gemm(Op::plain, Op::plain, end - begin, n, n, 1.0f, a.at(begin, 0), a, 0.0f,
+        gemm(Op::plain, Op::plain, end - begin, n, n, 1.0f, a.at(begin, 0), b, 0.0f,
              c.data() + begin * n, n);
       });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

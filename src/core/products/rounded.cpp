@@ -1,10 +1,31 @@
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 
-#include "core/gemm.h"
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/products/amx.h"
+#include "core/products/gemm.h"
 #include "core/threads.h"
 
 namespace waiver {
 namespace {
+
+// The processor's own rounding takes subnormal numbers for 0, as do its units for products.
+void round(const float* from, int64_t n, bfloat16* to) {
+  int64_t done = 0;
+#ifdef __AVX512BF16__
+  for (; done + 16 <= n; done += 16) {
+    const auto sixteen = _mm512_cvtneps_pbh(_mm512_loadu_ps(from + done));
+    std::memcpy(to + done, &sixteen, sizeof sixteen);
+  }
+#endif
+#pragma omp simd
+  for (int64_t c = done; c < n; ++c) to[c] = to_bfloat16(from[c]);
+}
 
 bool as_halves() { return bfloat16_unit() != Bfloat16Unit::none; }
 
@@ -60,9 +81,7 @@ void Rounded::fill(int64_t begin, int64_t end, int64_t first, int64_t last) cons
 void Rounded::put(int64_t row, int64_t column, const float* from, int64_t n) const {
   const int64_t at = row * to_.stride + column;
   if (halves_) {
-    bfloat16* to = halves_ + at;
-#pragma omp simd
-    for (int64_t c = 0; c < n; ++c) to[c] = to_bfloat16(from[c]);
+    round(from, n, halves_ + at);
   } else {
     float* to = floats_ + at;
 #pragma omp simd
@@ -75,6 +94,26 @@ Operand rounded(Arena& arena, const Tensor& from, Precision precision) {
   if (precision != Precision::float32)
     parallel_ranges(from.dim(0), 64, [&](int64_t begin, int64_t end) { out.fill(begin, end); });
   return out.all();
+}
+
+Operand in_panels(Arena& arena, const Tensor& w, bool as_is) {
+  const int64_t rows = w.dim(as_is ? 0 : 1), columns = w.dim(as_is ? 1 : 0);
+  const int64_t stride = amx::panel_stride(rows), steps = amx::up_to_panels(rows) / kPanel,
+                panels = amx::up_to_panels(columns) / kPanel;
+  bfloat16* numbers = arena.array<bfloat16>(panels * stride);
+  parallel_ranges(panels * steps, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      alignas(64) bfloat16 square[kPanel * kPanel];
+      const int64_t r = i % steps * kPanel, c = i / steps * kPanel,
+                    high = std::min(kPanel, rows - r), wide = std::min(kPanel, columns - c);
+      for (int64_t k = 0; k < (as_is ? high : wide); ++k)
+        round(w.row((as_is ? r : c) + k) + (as_is ? c : r), as_is ? wide : high,
+              square + k * kPanel);
+      amx::lay_out(as_is ? Op::plain : Op::transposed, square, kPanel, high, wide,
+                   numbers + c / kPanel * stride + r * kPanel);
+    }
+  });
+  return {nullptr, numbers, stride, true};
 }
 
 }  // namespace waiver

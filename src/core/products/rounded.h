@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "core/arena.h"
-#include "core/operand.h"
+#include "core/products/operand.h"
 #include "core/scratch.h"
 #include "core/tensor.h"
 
@@ -46,5 +46,7 @@ class Rounded {
 
 /// All of a matrix, rounded on all threads.
 Operand rounded(Arena& arena, const Tensor& from, Precision precision);
+/// All of W where `as_is`, or else Wᵀ, in panels. REQUIRES: the unit is AMX.
+Operand in_panels(Arena& arena, const Tensor& w, bool as_is);
 
 }  // namespace waiver

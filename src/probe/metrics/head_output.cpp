@@ -1,4 +1,4 @@
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 #include "probe/metrics/reduce.h"
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "core/gemm.h"
+#include "core/products/gemm.h"
 #include "core/scratch.h"
 #include "core/statistics/order.h"
 

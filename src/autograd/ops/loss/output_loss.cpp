@@ -5,7 +5,7 @@
 #include "autograd/gradient.h"
 #include "autograd/ops/loss/loss_rows.h"
 #include "autograd/ops/weight_gradient.h"
-#include "core/rounded.h"
+#include "core/products/rounded.h"
 
 namespace waiver {
 namespace {
