@@ -62,7 +62,7 @@ int64_t pass_bytes(const Transformer& model, int64_t rows, int64_t T, Purpose pu
   const Variable logits =
       model.forward(tape, {tokens, rows, T, tokens.first(static_cast<size_t>(T))}, &watch);
   if (gradients) tape.backward(cross_entropy(tape, logits, tokens));
-  return static_cast<int64_t>(arena.used());
+  return static_cast<int64_t>(arena.peak());
 }
 
 // Numbers of a series in one row of the log.

@@ -163,7 +163,7 @@ inline void multiply_pieces(const BatchParts& parts, const Operand& a, const Rig
 template <class F, class G>
 void multiply_and_drop(const BatchParts& parts, const Operand& a, const Right& b, const F& before,
                        const G& after) {
-  constexpr int64_t width = 256;  // of a part; with 128 rows it takes 128 KiB of the cache
+  constexpr int64_t width = 256;  // of a part; at most, with 128 rows, 128 KiB of the cache
   const RowCut cut(parts, b);
   if (!cut.whole() && !std::is_same_v<F, Nothing>) parts.for_tiles(before);
   parallel_tiles(cut.tasks(), [&](int64_t index) {

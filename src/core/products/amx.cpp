@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/scratch.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && defined(__linux__)
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -150,10 +150,11 @@ Left left_side(Scratch& memory, const Product& p, const Operand& A, int64_t firs
   return {to, kPanel, kStep, kTile, steps * kStep};
 }
 
-// A block of at most 32 × 32 sums, of M by N tiles: c (+)= left · panel.
+// A block of at most 32 × 32 sums, of M by N tiles: c (+)= left · panel. Never inlined, for GCC 12
+// does not know that loads of tiles read memory.
 template <int M, int N>
-WAIVER_AMX void block(const Left& left, const bfloat16* panel, int64_t steps, bool adds, float* c,
-                      int64_t ldc) {
+[[gnu::noinline]] WAIVER_AMX void block(const Left& left, const bfloat16* panel, int64_t steps,
+                                        bool adds, float* c, int64_t ldc) {
   const auto apart = static_cast<size_t>(ldc) * sizeof(float), row = left.row * sizeof(bfloat16);
   constexpr size_t together = kPanel * sizeof(bfloat16);
   float* below = c + kSide * ldc;
@@ -244,8 +245,6 @@ void lay_out(Op op, const bfloat16* from, int64_t stride, int64_t rows, int64_t 
 }
 
 void multiply(const Product& p, const Operand& A, const Operand& B, float* C, int64_t ldc) {
-  if (p.k == 0)
-    for (int64_t i = 0; !p.adds && i < p.m; ++i) std::fill_n(C + i * ldc, p.n, 0.0f);
   Scratch memory;
   bfloat16* laid = B.panels ? nullptr : memory.array<bfloat16>(kDepth * kPanel);
   const Tiles tiles;

@@ -14,14 +14,16 @@ namespace waiver::amx {
 /// Whether this processor has the unit and the system lets this process use it.
 bool available();
 
-/// A right-hand side [k, n] in the order in which the unit reads it, filled up with zeros to
-/// multiples of 32: panels of 32 columns, and in each of them 32 rows after 32 rows, whose pairs
-/// 2p, 2p + 1 lie column by column.
+/// In panels: a right-hand side [k, n] in the order in which the unit reads it, filled up with
+/// zeros to multiples of 32. Each panel has 32 columns and holds 32 rows after 32 rows, first of
+/// its left 16 columns and then of the others, and of those 16 pairs of rows, each column by
+/// column.
 constexpr int64_t up_to_panels(int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
 /// Numbers from one panel of a matrix of `rows` rows to the next.
 constexpr int64_t panel_stride(int64_t rows) { return up_to_panels(rows) * kPanel; }
-/// Lays out `rows` ≤ 32 rows of `columns` ≤ 32 columns of op(from), where `from` is row-major:
-/// 1,024 numbers of a panel. REQUIRES: `to` is 64-byte aligned.
+/// Lays out the first 32 rows and 32 columns of op(from), where `from` is row-major and op(from)
+/// has `rows` rows and `columns` columns: 1,024 numbers of a panel. REQUIRES: `to` is 64-byte
+/// aligned.
 void lay_out(Op op, const bfloat16* from, int64_t stride, int64_t rows, int64_t columns,
              bfloat16* to);
 

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/products/amx.h"
 #include "core/scratch.h"
@@ -212,6 +213,10 @@ void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const float*
 void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const Operand& A,
           const Operand& B, float beta, float* C, int64_t ldc) {
   if (m == 0 || n == 0) return;
+  if (k == 0) {
+    for (int64_t i = 0; beta == 0 && i < m; ++i) std::fill_n(C + i * ldc, n, 0.0f);
+    return;
+  }
   if (A.halves && bfloat16_unit() == Bfloat16Unit::amx)
     return amx::multiply({a, b, m, n, k, alpha, beta != 0}, A, B, C, ldc);
   if (A.halves) {
@@ -251,22 +256,30 @@ std::string to_text(Bfloat16Unit unit) {
 
 double measure_gemm_rate(Precision precision) {
   constexpr int64_t n = 1024;
-  std::vector<float> numbers(n * n, 0.5f), c(n * n);
+  Arena arena;
+  const Tensor numbers = arena.matrix(n, n), c = arena.matrix(n, n);
+  std::fill_n(numbers.data, n * numbers.stride(), 0.5f);
+  // All numbers are the same, and so is any layout of them.
+  constexpr int64_t pitch = n + kPanel;
+  auto* halves = arena.array<bfloat16>(n * pitch);
+  std::fill_n(halves, n * pitch, to_bfloat16(0.5f));
+  const Bfloat16Unit unit = bfloat16_unit();
+  const bool narrow = precision == Precision::bfloat16 && unit != Bfloat16Unit::none,
+             amx = narrow && unit == Bfloat16Unit::amx;
+  const Operand a = narrow ? Operand{nullptr, halves, pitch}
+                           : operand(numbers.data, numbers.stride()),
+                b = amx ? Operand{nullptr, halves, amx::panel_stride(n), true} : a;
   double best = 0;
-  std::vector<bfloat16> halves(n * n, to_bfloat16(0.5f));
-  const bool amx = bfloat16_unit() == Bfloat16Unit::amx;
-  const Operand a = bfloat16_unit() == Bfloat16Unit::none ? operand(numbers.data(), n)
-                                                          : Operand{nullptr, halves.data(), n},
-                b = amx ? Operand{nullptr, halves.data(), amx::panel_stride(n), true} : a;
   for (int round = 0; round < 6; ++round) {
     check_stop();
     const auto start = std::chrono::steady_clock::now();
     if (precision == Precision::float32)
-      dnnl_sgemm('N', 'N', n, n, n, 1.0f, numbers.data(), n, numbers.data(), n, 0.0f, c.data(), n);
+      dnnl_sgemm('N', 'N', n, n, n, 1.0f, a.floats, a.stride, b.floats, b.stride, 0.0f, c.data,
+                 c.stride());
     else
-      parallel_ranges(n, 128, [&](int64_t begin, int64_t end) {
-        gemm(Op::plain, Op::plain, end - begin, n, n, 1.0f, a.at(begin, 0), b, 0.0f,
-             c.data() + begin * n, n);
+      parallel_ranges(n, amx ? 64 : 128, [&](int64_t begin, int64_t end) {
+        gemm(Op::plain, Op::plain, end - begin, n, n, 1.0f, a.at(begin, 0), b, 0.0f, c.row(begin),
+             c.stride());
       });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     best = std::max(best, 2.0 * n * n * n / took.count() * 1e-9);

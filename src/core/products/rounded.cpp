@@ -16,15 +16,22 @@ namespace {
 
 // The processor's own rounding takes subnormal numbers for 0, as do its units for products.
 void round(const float* from, int64_t n, bfloat16* to) {
-  int64_t done = 0;
 #ifdef __AVX512BF16__
-  for (; done + 16 <= n; done += 16) {
-    const auto sixteen = _mm512_cvtneps_pbh(_mm512_loadu_ps(from + done));
-    std::memcpy(to + done, &sixteen, sizeof sixteen);
+  for (int64_t c = 0; c < n; c += 16) {
+    const int64_t count = std::min<int64_t>(16, n - c);
+    const auto numbers = _mm512_maskz_loadu_ps((1u << count) - 1, from + c);
+    const auto rounded = _mm512_cvtneps_pbh(numbers);
+    std::memcpy(to + c, &rounded, count * sizeof(bfloat16));
   }
-#endif
+#else
 #pragma omp simd
-  for (int64_t c = done; c < n; ++c) to[c] = to_bfloat16(from[c]);
+  for (int64_t c = 0; c < n; ++c) to[c] = to_bfloat16(from[c]);
+#endif
+}
+
+// Rows of halves, too, are padded by 64 bytes.
+int64_t pitch_of_halves(int64_t columns) {
+  return fast_pitch(columns) == columns ? columns : columns + kPanel;
 }
 
 bool as_halves() { return bfloat16_unit() != Bfloat16Unit::none; }
@@ -46,7 +53,7 @@ Rounded::Rounded(Arena& arena, int64_t rows, int64_t columns) : columns_(columns
 
 void Rounded::take(Arena& arena, int64_t rows) {
   if (as_halves()) {
-    const int64_t stride = fast_pitch(columns_);
+    const int64_t stride = pitch_of_halves(columns_);
     halves_ = arena.array<bfloat16>(Shape{rows, stride}.size());
     to_ = {nullptr, halves_, stride};
   } else {
@@ -63,7 +70,7 @@ Rounded::Rounded(Scratch& memory, const float* from, int64_t rows, int64_t colum
     to_ = waiver::operand(from, stride);
     return;
   }
-  const int64_t pitch = fast_pitch(columns);
+  const int64_t pitch = as_halves() ? pitch_of_halves(columns) : fast_pitch(columns);
   if (as_halves()) {
     halves_ = memory.array<bfloat16>(rows * pitch);
     to_ = {nullptr, halves_, pitch};
