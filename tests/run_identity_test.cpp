@@ -315,9 +315,7 @@ TEST_CASE("the initial weights are saved where they are asked for, and stay") {
   CHECK(run_program({"eval", (runs.at("run") / "checkpoints/step-00000000").string()}).status == 0);
 }
 
-TEST_CASE(
-    "an old checkpoint that a run left when it was killed goes when it is resumed, finished or "
-    "not") {
+TEST_CASE("an old checkpoint that a killed run left goes when the finished run is resumed") {
   const Runs runs;
   const std::vector<std::string> keep = {"train.checkpoint.every=20", "train.checkpoint.keep=2"};
   auto resumed = keep;
