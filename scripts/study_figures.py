@@ -3,17 +3,21 @@
 
     scripts/study_figures.py [STUDY...] [--groups GROUP,...] [--experiments DIR] [--out DIR]
 
-STUDY: names such as encodings; without one, every study whose records (DIR/records/STUDY) keep curves. Writes OUT/STUDY.png, by
-default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are more than eight groups of runs,
-at the last step; with the curves that others published, where the study names some. --groups: these groups of runs alone, by the
+STUDY: names such as encodings, or A+B for two in one figure; without one, every study whose records (DIR/records/STUDY) keep
+curves. Writes OUT/STUDY.png, by default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are
+more than eight groups of runs, at the last step; with the curves that others published, where the study names some; of a study that
+keeps what selects its waivers (selection), a panel for each setting. Names of published models (DIR/published/NAME.json) give their
+figures. --groups: these groups of runs alone, by the
 names that the figure has for them, in OUT/STUDY_some.png.
 """
 import argparse
+import json
 import pathlib
 import sys
 
 try:
     from figures_of import records
+    from published_study import figure as published
     from waiver import Refused
 except ImportError as missing:
     sys.exit(f"study_figures.py needs the Python package {missing.name}, which is not installed here. apt-get install python3-h5py "
@@ -29,12 +33,18 @@ def main() -> None:
     parser.add_argument("--experiments", type=pathlib.Path, default=ROOT / "experiments")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
+    out = options.out or options.experiments / "figures"
     try:
-        names = options.studies or records.with_curves(options.experiments)
+        models = published.with_figures(options.experiments)
+        names = options.studies or records.with_curves(options.experiments) + models
         if not names:
             raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
-            print(records.draw(options.experiments, name, options.out or options.experiments / "figures", options.groups))
+            if name in models:
+                record = json.loads((options.experiments / "published" / f"{name}.json").read_text())
+                print(published.draw(record, out / f"{name}.png"))
+            else:
+                print(records.draw(options.experiments, name, out, options.groups))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Prints what became of the published claims (B…) and of the hypotheses (W…), from the committed records.
+"""Prints what became of every claim of the studies, from the committed records.
 
     scripts/verdicts.py [--write | --check] [--experiments DIR]
 
@@ -31,10 +31,12 @@ def read_json(path: pathlib.Path) -> dict:
         refuse(f"{path}: this is no JSON, so it is damaged. Take it from the repository again.")
 
 
-def ids_of(claim: dict) -> str:
-    """`B8` of a claim whose source begins with B8; empty where it names none."""
+def id_of(claim: dict) -> str:
+    """`B8` of a claim whose source begins with B8, `other` where it begins with another paper, else `own`."""
     found = re.match(r"[BW]\d+", claim["source"])
-    return found[0] if found else ""
+    if found:
+        return found[0]
+    return "other" if claim.get("published") or re.match(r"\d{4}\.\d{5}|[A-Z]\w+ et al", claim["source"]) else "own"
 
 
 def cell(text: str) -> str:
@@ -94,9 +96,7 @@ def rows_of_study(experiments: pathlib.Path, claims_file: pathlib.Path) -> list[
     minutes = sum(record["timing"]["seconds"] for record in records) / 60
     rows = []
     for claim in read_json(claims_file)["claims"]:
-        if not ids_of(claim) and not claim.get("published"):
-            continue
-        rows.append([ids_of(claim) or "other", f"`{claim['id']}` {cell(claim['sentence'])}", cell(claim.get("published", "")),
+        rows.append([id_of(claim), f"`{claim['id']}` {cell(claim['sentence'])}", cell(claim.get("published", "")),
                      f"{effect_of(claim)}, expected {expectation(claim)}", seeds_of(claim), claim["verdict"],
                      f"[{name}]({name}.yaml)", machine_of(records), f"{minutes:.0f}", figure_link(experiments, name)])
     return rows
@@ -136,7 +136,7 @@ def rows_of_model(experiments: pathlib.Path, path: pathlib.Path) -> list[list[st
 
 
 def order(row: list[str]) -> tuple:
-    return (row[0][0], int(row[0][1:])) if row[0] != "other" else ("o", 0)
+    return (row[0], 0) if row[0] in ("other", "own") else (row[0][0], int(row[0][1:]))
 
 
 def table(experiments: pathlib.Path) -> str:
@@ -151,12 +151,13 @@ def table(experiments: pathlib.Path) -> str:
 
 
 def summary(rows: list[list[str]]) -> str:
-    """`61 claims of 34 ids: 40 reproduced, …`."""
+    """`61 rows about 34 ids: 40 reproduced, …`."""
     kinds = {"reproduced": ("reproduced", "supported"), "not reproduced": ("not reproduced", "refuted")}
     counts = {kind: sum(row[5] in words for row in rows) for kind, words in kinds.items()}
     counts["undecided"] = len(rows) - sum(counts.values())
-    ids = len({row[0] for row in rows} - {"other"})
-    return f"{len(rows)} rows about {ids} ids: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()) + "."
+    ids = len({row[0] for row in rows} - {"other", "own"})
+    return f"{len(rows)} rows about {ids} ids: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()) + (
+        ". *Supported* counts as reproduced, *refuted* as not, and seeds that differ as undecided.")
 
 
 def parts_of(readme: pathlib.Path) -> tuple[str, str, str]:

@@ -55,7 +55,8 @@ TEST_CASE("a record keeps the curves of a study, with four digits") {
   CHECK(!has_curves(kept, curves("[{name: E, series: train/loss}]"), config));
 }
 
-TEST_CASE("of a long run, evenly spaced rows are kept, with the first and the last") {
+TEST_CASE(
+    "of a long run, the first rows are kept, then some further and further apart, and the last") {
   for (const int64_t rows : {1, 2, 39, 40, 41, 78, 79, 1000}) {
     CAPTURE(rows);
     const TemporaryFolder folder;
@@ -68,10 +69,14 @@ TEST_CASE("of a long run, evenly spaced rows are kept, with the first and the la
     const Config config = hand_config();
     const Json kept = curves_of(curves("[{name: loss, series: eval/loss}]"), {config, log});
     const auto steps = kept.at("loss").at("steps").get<std::vector<int64_t>>();
-    CHECK(std::ssize(steps) <= kCurveRows);
-    CHECK(std::ssize(steps) >= std::min<int64_t>(rows, kCurveRows / 2));
+    CHECK(std::ssize(steps) == std::min<int64_t>(rows, kCurveRows));
     CHECK(steps.front() == 0);
     CHECK(steps.back() == rows - 1);
+    int64_t gap = 1;
+    for (size_t i = 1; i < steps.size(); ++i) {
+      CHECK(steps[i] - steps[i - 1] >= gap - 1);  // but for rounding
+      gap = std::max(gap, steps[i] - steps[i - 1]);
+    }
   }
 }
 

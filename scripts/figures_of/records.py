@@ -11,6 +11,7 @@ from matplotlib.ticker import LogLocator
 
 from waiver import Refused
 
+from . import selection
 from .reference import read_table
 from .style import COLOURS, GREY, MAKER, caption, check_own, draw_group, plain, step_axis, style_of
 
@@ -63,25 +64,52 @@ def read_study(experiments: pathlib.Path, name: str) -> tuple[dict, list[Run]]:
     return yaml.safe_load((experiments / f"{name}.yaml").read_text(encoding="utf-8")), runs
 
 
+def read_studies(experiments: pathlib.Path, names: list[str]) -> tuple[dict, list[Run]]:
+    """Several in one figure: each is a group, and the first one's curves and published ones count."""
+    read = [read_study(experiments, name) for name in names]
+    if len(read) == 1:
+        return read[0]
+    for name, (_, runs) in zip(names, read):
+        if len({run.group for run in runs}) > 1:
+            raise Refused(f"{experiments / name}.yaml: this study has several groups of runs, so it is drawn alone")
+        for run in runs:
+            run.group = name
+    return ({**read[0][0], "title": " and ".join(names), "pairs": [{"name": name} for name in names], "grid": {}},
+            [run for _, runs in read for run in runs])
+
+
 def in_order(study: dict, runs: list[Run]) -> list[str]:
     """The groups as the study lists its points, by name otherwise."""
     words = [str(point.get("name", "")) for point in study.get("pairs", [])]
     words += [str(value) for values in study.get("grid", {}).values() for value in values]
+
     def place(group: str) -> tuple:
-        last = group.split("=")[-1]
-        return (words.index(last), "") if last in words else (len(words), group)
+        values = [part.split("=")[-1] for part in group.split(",")]
+        return tuple(words.index(value) if value in words else len(words) for value in values), group
     return sorted({run.group for run in runs}, key=place)
 
 
-def key_of(groups: list[str]) -> str:
-    """The one key that differs, as position.kind; empty where there are several or names."""
-    keys = {group.split("=")[0] for group in groups}
-    return keys.pop() if len(keys) == 1 and all(group.count("=") == 1 for group in groups) and len(groups) > 1 else ""
+def keys_of(groups: list[str]) -> tuple[str, ...]:
+    """The keys that differ, as position.kind, where all groups are named by the same ones; none where they have names."""
+    keys = {tuple(part.split("=")[0] for part in group.split(",")) for group in groups}
+    named = all(part.count("=") == 1 for group in groups for part in group.split(","))
+    return keys.pop() if len(keys) == 1 and named and len(groups) > 1 else ()
 
 
 def labels(groups: list[str]) -> list[str]:
-    """Without the key, where one key alone differs: `rope` for position.kind=rope."""
-    return [plain(group.split("=")[-1] if key_of(groups) else group) for group in groups]
+    """Without the keys, where all have the same: `rope` for position.kind=rope."""
+    if len(groups) == 1:
+        return ["ours"]
+    named = keys_of(groups)
+    return [plain(", ".join(part.split("=")[-1] for part in group.split(",")) if named else group) for group in groups]
+
+
+def styles(groups: list[str]) -> dict[str, dict]:
+    """A colour for each; of two keys the second one's values have a dash each."""
+    if len(keys_of(groups)) != 2:
+        return {group: style_of(number) for number, group in enumerate(groups)}
+    first, second = (list(dict.fromkeys(group.split(",")[i] for group in groups)) for i in (0, 1))
+    return {group: style_of(first.index(group.split(",")[0]) + len(COLOURS) * second.index(group.split(",")[1])) for group in groups}
 
 
 def of_group(runs: list[Run], group: str, curve: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -92,8 +120,9 @@ def finish(axis, curve: str, along: str) -> None:
     axis.set_title(NAMES.get(curve, curve), loc="left")
     if curve in LOGARITHMIC:
         getattr(axis, f"set_{along}scale")("log")
-        if curve != "risk":  # within a decade or two
-            along_axis = axis.yaxis if along == "y" else axis.xaxis
+        along_axis = axis.yaxis if along == "y" else axis.xaxis
+        low, high = along_axis.get_view_interval()
+        if high < 100 * low:
             along_axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             along_axis.set_major_formatter("{x:g}")
             along_axis.set_minor_formatter("")
@@ -109,10 +138,13 @@ def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, las
     table = read_table(experiments / block["file"])
     steps = table[block["columns"].get("step", "step")]
     near = steps <= last
-    axis.plot(steps[near], table[block["columns"][curve]][near], color="black", lw=1.6, ls=(0, (4, 2)), label="published")
+    axis.plot(steps[near], table[block["columns"][curve]][near], color="black", lw=1.6, ls=(0, (4, 2)),
+              label=f"published: {block['source'].split(',')[0]}")
 
 
 def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[str], experiments: pathlib.Path):
+    every = in_order(study, runs)  # a group has its name and colour in any choice of them
+    names, style = dict(zip(every, labels(every))), styles(every)
     panels = len(curves) + (len(groups) > MOST_WITHIN)  # one for the legend, where there is no room within
     columns = min(3, panels) if panels != 4 else 2
     rows = -(-panels // columns)
@@ -121,17 +153,18 @@ def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[st
         axis.axis("off")
     for axis, curve in zip(axes.flat, curves):
         last = 1
-        for number, (group, label) in enumerate(zip(groups, labels(groups))):
+        for group in groups:
             found = of_group(runs, group, curve)
             if found:
-                draw_group(axis, [steps for steps, _ in found], [values for _, values in found], style_of(number), label, len(groups) <= 4)
+                draw_group(axis, [steps for steps, _ in found], [values for _, values in found], style[group], names[group],
+                           len(groups) <= 4)
                 last = max(last, *(int(steps[-1]) for steps, _ in found))
         step_axis(axis, 0, last, "log" if last > 4000 else "linear")
         draw_published(axis, study, experiments, curve, last)
         finish(axis, curve, "y")
     handles = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels())}
     if len(groups) > MOST_WITHIN:
-        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=key_of(groups) or None)
+        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=", ".join(keys_of(every)) or None)
     elif len(handles) > 1:
         axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8)
     return figure
@@ -163,14 +196,17 @@ def chosen(groups: list[str], wanted: list[str] | None) -> list[str]:
 
 
 def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, wanted: list[str] | None = None) -> pathlib.Path:
-    """Writes OUT/NAME.png; of some groups alone, OUT/NAME_some.png."""
-    study, runs = read_study(experiments, name)
+    """Writes OUT/NAME.png; of some groups alone, OUT/NAME_some.png. A name may be of several studies, A+B."""
+    study, runs = read_studies(experiments, name.split("+"))
     groups = chosen(in_order(study, runs), wanted)
     curves = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
-    many = len(groups) > MOST_LINES
-    figure = draw_last(runs, groups, curves) if many else draw_curves(study, runs, groups, curves, experiments)
+    if selection.NEEDS <= set(curves):
+        figure, shown = selection.draw(runs, groups), "thin lines are seeds, thick ones their medians"
+    elif len(groups) > MOST_LINES:
+        figure, shown = draw_last(runs, groups, curves), "dots are seeds, bars medians"
+    else:
+        figure, shown = draw_curves(study, runs, groups, curves, experiments), "thin lines are seeds, thick ones their means"
     seeds = len({run.seed for run in runs})
-    shown = "dots are seeds, bars medians" if many else "thin lines are seeds, thick ones their means"
     title = study.get("title", name)
     caption(figure, f"{title}\n{seeds} seeds; {shown}" if seeds > 1 else title)
     out.mkdir(parents=True, exist_ok=True)

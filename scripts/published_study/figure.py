@@ -1,74 +1,90 @@
 """The figures of a study of published models."""
+import json
 import pathlib
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import matplotlib.ticker
+from matplotlib.ticker import MaxNLocator
+
+from figures_of.style import COLOURS, GREY, MAKER, caption, check_own
+
+ROLES = dict(marker="o", ms=4)
+# Where lines lie on one another, the first is seen around the next.
+WAYS = {"position id": ("position id alone", dict(marker="o", ms=8, lw=3, color=COLOURS[0])),
+        "token": ("token alone", dict(marker="s", ms=4.5, lw=1.4, color=COLOURS[1])),
+        "mask": ("self-only row elsewhere", dict(marker="D", ms=7, mfc="none", lw=2.4, color=COLOURS[2]))}
+GONE = dict(marker="x", ms=5, lw=1, ls=(0, (3, 2)), color="black")
 
 
-def by_layer(axis, label: str, layers: int, legend: bool = True) -> None:
-    axis.set(xlabel="layer", ylabel=label, xlim=(-0.5, layers - 0.5))
-    axis.set_ylim(bottom=0)
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    if legend:
-        axis.legend(fontsize=8)
+def by_layer(axis, title: str, layers: int, shares: bool = False) -> None:
+    axis.set_title(title, loc="left")
+    axis.set(xlabel="layer", xlim=(-0.5, layers - 0.5))
+    axis.set_ylim(*((-0.06, 1.12) if shares else (0, axis.get_ylim()[1] * 1.06)))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend(fontsize=8, loc="best")
 
 
 def draw_roles(axes, record: dict, layers: int) -> None:
-    for role, numbers in record["natural"].items():
-        line, = axes[0].plot(numbers["attention"], marker="o", markersize=4, label=role)
-        axes[1].plot(numbers["value_ratio"], marker="o", markersize=4, color=line.get_color(), label=role)
-    axes[1].axhline(0.5, color="gray", linewidth=0.8)
+    for number, (role, numbers) in enumerate(record["natural"].items()):
+        axes[0].plot(numbers["attention"], label=role, color=COLOURS[number], **ROLES)
+        axes[1].plot(numbers["value_ratio"], label=role, color=COLOURS[number], **ROLES)
+    axes[1].axhline(0.5, color=GREY, lw=0.8, ls=":")
     by_layer(axes[0], "received attention α, mean over heads", layers)
     by_layer(axes[1], "value ratio r_V, median over heads", layers)
-    axes[0].set_title(record["model"])
 
 
 def draw_ways(axis, record: dict, layers: int) -> None:
     for way, numbers in record["ways"].items():
-        axis.plot(numbers["suffices"], marker="o", markersize=4, label="self-only row elsewhere" if way == "mask" else f"{way} alone")
-    axis.plot(record["gone"], marker="x", color="black", label="token and id gone")
-    axis.axhline(0.5, color="gray", linewidth=0.8)
-    by_layer(axis, "share of the waiver's heads that have one", layers)
+        label, style = WAYS[way]
+        axis.plot(numbers["suffices"], label=label, **style)
+    axis.plot(record["gone"], label="token and id gone", **GONE)
+    axis.axhline(0.5, color=GREY, lw=0.8, ls=":")
+    by_layer(axis, "share of the waiver's heads that still have one", layers, shares=True)
 
 
 def draw_blocks(axes, record: dict, layers: int) -> None:
     blocks = record["blocks"]
-    axes[0].plot(blocks["left"], marker="o", markersize=4, label="without the block")
-    axes[0].plot(blocks["left without MLP"], marker="s", markersize=4, label="without its MLP at the first place")
-    axes[0].plot(blocks["left without MLP elsewhere"], color="gray", linestyle="--", label="… at another place")
-    by_layer(axes[0], "share of its waivers behind that are left", layers)
-    axes[1].plot(blocks["norm"], marker="s", markersize=4, color="C1", label="without the block's MLP at the first place")
-    axes[1].axhline(blocks["natural norm"], color="gray", linewidth=0.8, label="untouched")
-    by_layer(axes[1], f"residual ratio of the first place after layer {blocks['norm read after layer']}", layers)
+    axes[0].plot(blocks["left"], label="without the block", marker="o", ms=6, color=COLOURS[0])
+    axes[0].plot(blocks["left without MLP"], label="without its MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
+    axes[0].plot(blocks["left without MLP elsewhere"], label="… at another place", color=GREY, ls=(0, (4, 2)))
+    by_layer(axes[0], "share of its waivers in later layers that are left", layers, shares=True)
+    axes[1].plot(blocks["norm"], label="without the block's MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
+    axes[1].axhline(blocks["natural norm"], color=GREY, lw=0.8, label="untouched")
+    by_layer(axes[1], f"residual norm ÷ others', after layer {blocks['norm read after layer']}", layers)
 
 
 def draw_secondary(axis, record: dict, layers: int) -> None:
-    """Which tokens beside the first position are waivers, and in which layers."""
+    """Which other tokens than the first are waivers, and in which layers."""
     tokens = record["secondary"]["tokens"]
+    axis.set_title("waivers at other tokens (in so many texts)", loc="left")
     if not tokens:
-        axis.text(0.5, 0.5, "no waiver beside the first position\nin any text", ha="center", va="center", transform=axis.transAxes)
+        axis.text(0.5, 0.5, "none in any text", ha="center", va="center", transform=axis.transAxes)
         axis.set(xticks=[], yticks=[])
         return
     for row, entry in enumerate(tokens):
         for run in entry["layers"].split(", "):
             start, _, end = run.partition("–")
-            axis.barh(row, int(end or start) - int(start) + 1, left=int(start) - 0.5, color="C0", height=0.6)
+            axis.barh(row, int(end or start) - int(start) + 1, left=int(start) - 0.5, color=COLOURS[0], height=0.6)
     axis.set_yticks(range(len(tokens)), [f"{entry['token'].replace(' ', '␣')}  ({entry['texts']})" for entry in tokens])
     axis.invert_yaxis()
-    axis.set(xlabel="layer", xlim=(-0.5, layers - 0.5), title="waivers beside the first position (texts)")
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    axis.set(xlabel="layer", xlim=(-0.5, layers - 0.5))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw(record: dict, path: pathlib.Path) -> None:
+def draw(record: dict, path: pathlib.Path) -> pathlib.Path:
     layers = len(record["gone"])
-    figure, axes = plt.subplots(2, 3, figsize=(13, 7.4), layout="constrained")
+    figure, axes = plt.subplots(2, 3, figsize=(11.1, 6.2))
     draw_roles(axes[0], record, layers)
     draw_ways(axes[0][2], record, layers)
     draw_blocks(axes[1], record, layers)
     draw_secondary(axes[1][2], record, layers)
-    figure.savefig(path, dpi=100)
+    caption(figure, f"{record['model']}: where its waiver is, and what it needs\n{record['sequences']} texts of {record['length']} tokens")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_own(path)
+    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
     plt.close(figure)
+    return path
 
+
+def with_figures(experiments: pathlib.Path) -> list[str]:
+    """The committed studies of a single published model."""
+    return [path.stem for path in sorted((experiments / "published").glob("*.json")) if "blocks" in json.loads(path.read_text())]

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -26,11 +27,13 @@ std::optional<Refusal> refusal(const KeptCurve& curve, const Config& config) {
   return first;
 }
 
+// All of the first ones, and then at gaps that grow: what emerges does so early.
 std::vector<int64_t> kept_rows(int64_t rows) {
-  const int64_t stride = (rows + kCurveRows - 2) / (kCurveRows - 1);
   std::vector<int64_t> out;
-  for (int64_t row = 0; row < rows; row += std::max<int64_t>(1, stride)) out.push_back(row);
-  if (rows > 0 && out.back() != rows - 1) out.push_back(rows - 1);
+  for (int64_t i = 0; i < std::min(rows, kCurveRows); ++i) {
+    const double share = static_cast<double>(i) / (kCurveRows - 1);
+    out.push_back(std::max(i, std::lround(share * share * static_cast<double>(rows - 1))));
+  }
   return out;
 }
 

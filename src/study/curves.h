@@ -31,7 +31,8 @@ void check_curves(std::span<const KeptCurve> curves, std::span<const Config* con
                   Complaints& complaints);
 
 /// {NAME: {curve: DEFINITION, steps: [step], values: [x]}} of those that a run has: at most
-/// kCurveRows rows, evenly spaced, with the last; four significant digits, null where undefined.
+/// kCurveRows rows, denser at the beginning, with the first and the last; four significant digits,
+/// null where undefined.
 Json curves_of(std::span<const KeptCurve> curves, const RunLogs& run);
 inline constexpr int64_t kCurveRows = 40;
 

@@ -375,7 +375,7 @@ class WholeStudy(unittest.TestCase):
         case = next(iter(json.loads((self.at / "published/tiny.json").read_text())["seeds"].values()))
         for tokens in (case["secondary"]["tokens"], []):
             case["secondary"]["tokens"] = tokens
-            draw({"model": "tiny", **case}, self.at / "figures/tiny.png")
+            draw({"model": "tiny", "sequences": 4, "length": 32, **case}, self.at / "figures/tiny.png")
             self.assertGreater((self.at / "figures/tiny.png").stat().st_size, 10000)
 
 

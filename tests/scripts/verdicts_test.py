@@ -18,7 +18,7 @@ try:
     import matplotlib  # noqa: F401
     import numpy as np
     import verdicts
-    from figures_of import records
+    from figures_of import records, selection
 except ImportError as problem:
     skip_without_packages(problem)
 
@@ -70,8 +70,8 @@ class Verdicts(unittest.TestCase):
         self.assertNotIn("Traceback", done.stderr)
         return done.stdout + done.stderr
 
-    def test_a_row_for_each_claim_that_someone_made(self):
-        head, rule, first, second, *rest = self.script("verdicts").splitlines()
+    def test_a_row_for_each_claim(self):
+        head, rule, first, second, third, *rest = self.script("verdicts").splitlines()
         self.assertTrue(head.startswith("|  | claim | published | found [95 %] | seeds | verdict |"))
         cells = [cell.strip() for cell in first.replace("\\|", "/").split("|")[1:-1]]
         self.assertEqual(len(cells), rule.count("---"))
@@ -83,7 +83,15 @@ class Verdicts(unittest.TestCase):
         maker = json.loads(next((self.at / "records/small").glob("*seed=0.json")).read_text())["made_by"][0]
         self.assertEqual(cells[7], f"{maker['processor']}, {maker['instruction_set']}")
         self.assertIn("| 6 of 6 runs, expected above 0 |", second)
-        self.assertEqual(rest, ["", "2 rows about 2 ids: 1 reproduced, 1 not reproduced, 0 undecided."])
+        self.assertTrue(third.startswith("| own | `other` It is about no published claim."))
+        self.assertEqual(rest[0], "")
+        self.assertTrue(rest[1].startswith("3 rows about 2 ids: 2 reproduced, 1 not reproduced, 0 undecided."), rest)
+
+    def test_who_made_a_claim(self):
+        for source, made in (("B13: someone", "B13"), ("W1", "W1"), ("2410.10781, table 2", "other"), ("Fesser et al., 2606.08105", "other"),
+                             ("own, open in the literature", "own"), ("", "own")):
+            self.assertEqual(verdicts.id_of({"source": source}), made)
+        self.assertEqual(verdicts.id_of({"source": "", "published": ".3 [P]"}), "other")
 
     def test_seeds_are_those_that_have_a_number(self):
         for seeds, each, text in (([0, 1, 2], [0.5, 0, "inf"], "3"), ([0, 1, 2], [0.5, "nan", "nan"], "1 of 3"),
@@ -118,6 +126,40 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(said, f"{self.at / 'figures/small_some.png'}\n")
         self.assertIn("there are: none, rope", self.script("study_figures", "small", "--groups", "alibi", status=1))
         self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
+        self.assertIn("so it is drawn alone", self.script("study_figures", "small+small", status=1))
+
+    def test_two_studies_in_one_figure(self):
+        for name, kind in (("first", "none"), ("second", "rope")):
+            folder = self.at / "two/records" / name
+            folder.mkdir(parents=True)
+            for record in (self.at / "records/small").glob(f"position.kind={kind},*.json"):
+                shutil.copy(record, folder)
+            (self.at / f"two/{name}.yaml").write_text(STUDY)
+        (self.at / "two/theirs.csv").write_text("step,sink\n0,.1\n")
+        study, runs = records.read_studies(self.at / "two", ["second", "first"])
+        self.assertEqual(records.in_order(study, runs), ["second", "first"])
+        self.assertEqual(self.script("study_figures", "--experiments", self.at / "two", "first+second", "--out", self.at / "figures"),
+                         f"{self.at / 'figures/first+second.png'}\n")
+
+    def test_a_published_model_has_its_figure_from_its_numbers(self):
+        kept = self.at / "models/published"
+        kept.mkdir(parents=True)
+        shutil.copy(ROOT / "experiments/published/smollm2-135m.json", kept)
+        self.assertEqual(self.script("study_figures", "--experiments", self.at / "models"),
+                         f"{self.at / 'models/figures/smollm2-135m.png'}\n")
+
+    def test_what_selects_is_drawn_for_each_setting_and_seed(self):
+        steps = np.array([0, 20, 100])
+        curves = {"token_attention": (steps, np.array([0, 0.2, 0.5])), "selected_by": (steps, np.array([0, 2, 3])),
+                  "status": (steps, np.array([0, 0, 2])), "loss": (steps, np.array([1, 0.5, 0.25]))}
+        runs = [records.Run("both,mask.kind=causal", seed, curves) for seed in (0, 1)]
+        figure = selection.draw(runs, ["both,mask.kind=causal"])
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        above, below = figure.axes[:2]
+        self.assertEqual(above.get_title(), "both: which one wins?\ncausal")
+        self.assertEqual(above.get_lines()[2].get_ydata().tolist(), [0, 0.2, 0.5])  # the median, after two seeds
+        self.assertEqual([(bar.get_x(), bar.get_alpha()) for bar in below.patches], [(0, 0.22), (10, 0.22), (60, 1)] * 2)
+        self.assertEqual(below.patches[-1].get_facecolor(), matplotlib.colors.to_rgba(selection.TOKEN))
 
     def test_curves_are_those_of_the_records(self):
         study, runs = records.read_study(self.at, "small")
@@ -126,12 +168,22 @@ class Verdicts(unittest.TestCase):
         figure = records.draw_curves(study, runs, ["position.kind=none"], ["attention", "risk"], self.at)
         self.addCleanup(matplotlib.pyplot.close, figure)
         lines = figure.axes[0].get_lines()
-        theirs = [line for line in lines if line.get_label() == "published"]
+        theirs = [line for line in lines if line.get_label() == "published: someone"]
         self.assertEqual(theirs[0].get_ydata().tolist(), [0.1, 0.2])  # not beyond our last step
         kept = [run.curves["attention"] for run in runs if run.group == "position.kind=none"]
         self.assertEqual(len(kept), 3)
         for steps, values in kept:
             self.assertTrue(any(np.array_equal(line.get_xdata(), steps) and np.array_equal(line.get_ydata(), values) for line in lines))
+
+    def test_groups_of_two_keys_have_a_colour_and_a_dash(self):
+        study = {"grid": {"kind": ["rope", "none"], "precision": ["float32", "bfloat16"]}}
+        groups = [f"kind={kind},precision={bits}" for kind in ("rope", "none") for bits in ("float32", "bfloat16")]
+        runs = [records.Run(group, 0, {}) for group in sorted(groups)]
+        self.assertEqual(records.in_order(study, runs), groups)
+        self.assertEqual(records.labels(groups), ["rope, float32", "rope, bfloat16", "none, float32", "none, bfloat16"])
+        found = [records.styles(groups)[group] for group in groups]
+        self.assertEqual([style["color"] for style in found], [records.COLOURS[0]] * 2 + [records.COLOURS[1]] * 2)
+        self.assertEqual([style["ls"] == "-" for style in found], [True, False] * 2)
 
     def test_many_groups_are_rows(self):
         run = records.Run("a", 0, {"attention": (np.array([0, 8]), np.array([0.1, 0.4]))})
