@@ -20,11 +20,15 @@ void check_small(const Edits& edits) {
   check_whole_gradient(pair);
 }
 
-// Calls f with switches of everything, such that every two of them meet.
+// Switches of everything, such that every two of them meet.
+const std::vector<Edits>& every_kind() {
+  static const std::vector<Edits> cases = cover_pairs(kSmall).configs;
+  return cases;
+}
+
 template <class F>
 void for_every_kind(const F& f) {
-  static const std::vector<Edits> cases = cover_pairs(kSmall).configs;
-  for (const Edits& edits : cases) {
+  for (const Edits& edits : every_kind()) {
     INFO(text_of(edits));
     f(edits);
   }
