@@ -166,7 +166,7 @@ def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[st
     if len(groups) > MOST_WITHIN:
         axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=", ".join(keys_of(every)) or None)
     elif len(handles) > 1:
-        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8)
+        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
     return figure
 
 
