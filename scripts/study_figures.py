@@ -3,15 +3,14 @@
 
     scripts/study_figures.py [STUDY...] [--groups GROUP,...] [--experiments DIR] [--out DIR]
 
-STUDY: names such as encodings, or A+B for two in one figure; without one, every study whose records (DIR/records/STUDY) keep
-curves. Writes OUT/STUDY.png, by default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are
+STUDY: names such as encodings, or A+B for two in one figure; without one, every finished study (with DIR/records/STUDY/claims.json)
+whose records keep curves. Writes OUT/STUDY.png, by default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are
 more than eight groups of runs, at the last step; with the curves that others published, where the study names some; of a study that
 keeps what selects its waivers (selection), a panel for each setting. Names of published models (DIR/published/NAME.json) give their
 figures. --groups: these groups of runs alone, by the
 names that the figure has for them, in OUT/STUDY_some.png.
 """
 import argparse
-import json
 import pathlib
 import sys
 
@@ -36,15 +35,16 @@ def main() -> None:
     out = options.out or options.experiments / "figures"
     try:
         models = published.with_figures(options.experiments)
-        names = options.studies or records.with_curves(options.experiments) + models
+        names = options.studies or records.with_curves(options.experiments) + list(models)
         if not names:
             raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
-            if name in models:
-                record = json.loads((options.experiments / "published" / f"{name}.json").read_text())
-                print(published.draw(record, out / f"{name}.png"))
-            else:
+            if name not in models:
                 print(records.draw(options.experiments, name, out, options.groups))
+            elif options.groups:
+                raise Refused(f"--groups: {name} is a published model, which has no groups of runs")
+            else:
+                print(published.draw(models[name], out / f"{name}.png"))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

@@ -52,8 +52,9 @@ def records_in(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def with_curves(experiments: pathlib.Path) -> list[str]:
+    """The finished studies whose records keep curves: of an unfinished one the claims are not committed."""
     return [folder.name for folder in sorted((experiments / "records").glob("*/"))
-            if (paths := records_in(folder)) and json.loads(paths[0].read_text()).get("curves")]
+            if (folder / "claims.json").exists() and (paths := records_in(folder)) and json.loads(paths[0].read_text()).get("curves")]
 
 
 def read_study(experiments: pathlib.Path, name: str) -> tuple[dict, list[Run]]:
@@ -139,7 +140,7 @@ def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, las
     steps = table[block["columns"].get("step", "step")]
     near = steps <= last
     axis.plot(steps[near], table[block["columns"][curve]][near], color="black", lw=1.6, ls=(0, (4, 2)),
-              label=f"published: {block['source'].split(',')[0]}")
+              label=": ".join(filter(None, ("published", block.get("source", "").split(",")[0]))))
 
 
 def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[str], experiments: pathlib.Path):

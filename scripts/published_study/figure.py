@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
 from figures_of.style import COLOURS, GREY, MAKER, caption, check_own
+from waiver import Refused
 
 ROLES = dict(marker="o", ms=4)
 # Where lines lie on one another, the first is seen around the next.
@@ -85,6 +86,14 @@ def draw(record: dict, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def with_figures(experiments: pathlib.Path) -> list[str]:
-    """The committed studies of a single published model."""
-    return [path.stem for path in sorted((experiments / "published").glob("*.json")) if "blocks" in json.loads(path.read_text())]
+def read_record(path: pathlib.Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise Refused(f"{path}: this is no JSON, so it is damaged. Take it from the repository again") from None
+
+
+def with_figures(experiments: pathlib.Path) -> dict[str, dict]:
+    """What the committed studies of a single published model found, by name."""
+    read = {path.stem: read_record(path) for path in sorted((experiments / "published").glob("*.json"))}
+    return {name: record for name, record in read.items() if "blocks" in record}

@@ -128,6 +128,15 @@ class Verdicts(unittest.TestCase):
         self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
         self.assertIn("so it is drawn alone", self.script("study_figures", "small+small", status=1))
 
+    def test_an_unfinished_study_is_drawn_by_name_alone(self):
+        shutil.copytree(self.at / "records", self.at / "half/records")
+        shutil.copy(self.at / "small.yaml", self.at / "half")
+        shutil.copy(self.at / "theirs.csv", self.at / "half")
+        (self.at / "half/records/small/claims.json").unlink()
+        half = ("study_figures", "--experiments", self.at / "half")
+        self.assertIn("no study here has records", self.script(*half, status=1))
+        self.assertEqual(self.script(*half, "small"), f"{self.at / 'half/figures/small.png'}\n")
+
     def test_two_studies_in_one_figure(self):
         for name, kind in (("first", "none"), ("second", "rope")):
             folder = self.at / "two/records" / name
@@ -147,6 +156,10 @@ class Verdicts(unittest.TestCase):
         shutil.copy(ROOT / "experiments/published/smollm2-135m.json", kept)
         self.assertEqual(self.script("study_figures", "--experiments", self.at / "models"),
                          f"{self.at / 'models/figures/smollm2-135m.png'}\n")
+        self.assertIn("has no groups of runs", self.script("study_figures", "--experiments", self.at / "models", "smollm2-135m",
+                                                           "--groups", "rope", status=1))
+        (kept / "torn.json").write_text("{")
+        self.assertIn("torn.json: this is no JSON", self.script("study_figures", "--experiments", self.at / "models", status=1))
 
     def test_what_selects_is_drawn_for_each_setting_and_seed(self):
         steps = np.array([0, 20, 100])
