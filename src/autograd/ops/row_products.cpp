@@ -59,7 +59,7 @@ RowCut::RowCut(const BatchParts& parts, const Right& b)
       inner_(b.inner),
       columns_(b.columns),
       of_group_((b.matrix.halves && !b.matrix.panels ? 128 : 64) / parts.tile_rows()) {
-  // Numbers of B that a task reads, and the tasks beside it: panels stay in a second cache of 2 MiB.
+  // Numbers of B that a task and those beside it read: panels stay in a second cache of 2 MiB.
   const int64_t most = b.matrix.panels ? 1 << 19 : 1 << 20;
   const int64_t narrowest = (columns_ + 63) / 64;  // tasks across
   const int64_t tiles = parts.whole_tiles();
