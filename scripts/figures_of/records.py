@@ -13,10 +13,10 @@ from waiver import Refused
 
 from . import selection
 from .reference import read_table
-from .style import COLOURS, GREY, MAKER, caption, check_own, draw_group, plain, step_axis, style_of
+from .style import COLOURS, GREY, caption, draw_group, plain, save_png, step_axis, style_of
 
 MOST_LINES = 8  # groups whose curves one panel shows
-MOST_WITHIN = 4  # that a legend within a panel names
+MOST_IN_ROW = 4  # that the legend below the panels names; it takes a panel where there are more
 NAMES = {"attention": "attention to position 0, largest head", "mean_attention": "attention to position 0, mean over heads",
          "bos_attention": "attention to the first token", "value_ratio": "value ratio r_V", "enrichment": "enrichment E",
          "value_norm": "norm of its value", "delta_logit": "sink logit", "risk": "backcopy risk, nat",
@@ -143,31 +143,44 @@ def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, las
               label=": ".join(filter(None, ("published", block.get("source", "").split(",")[0]))))
 
 
+def panels_of(number: int, with_legend: bool, height: float = 2.5):
+    """A figure with so many panels and, below them, a row for the legend."""
+    columns = number if number <= 4 else 3
+    rows = -(-number // columns)
+    width = (2.75 if columns == 4 else 3.5) * columns + 0.6
+    figure = plt.figure(figsize=(width, height * rows + 0.6 + 0.3 * with_legend))
+    grid = figure.add_gridspec(rows + with_legend, columns, height_ratios=[1] * rows + [0.1] * with_legend)
+    axes = [figure.add_subplot(grid[place // columns, place % columns]) for place in range(number)]
+    if with_legend:
+        axes.append(figure.add_subplot(grid[rows, :]))
+        axes[-1].axis("off")
+    return figure, axes
+
+
 def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[str], experiments: pathlib.Path):
     every = in_order(study, runs)  # a group has its name and colour in any choice of them
     names, style = dict(zip(every, labels(every))), styles(every)
-    panels = len(curves) + (len(groups) > MOST_WITHIN)  # one for the legend, where there is no room within
-    columns = min(3, panels) if panels != 4 else 2
-    rows = -(-panels // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.5 * columns + 0.6, 2.5 * rows + 0.9), squeeze=False)
-    for axis in axes.flat[len(curves):]:
-        axis.axis("off")
-    for axis, curve in zip(axes.flat, curves):
+    few = len(groups) <= MOST_IN_ROW
+    known = set(study.get("published", {}).get("columns", {})) & set(curves)
+    with_row = few and (len(groups) > 1 or bool(known))
+    figure, axes = panels_of(len(curves) + (not few), with_row)
+    for axis, curve in zip(axes, curves):
         last = 1
         for group in groups:
             found = of_group(runs, group, curve)
             if found:
-                draw_group(axis, [steps for steps, _ in found], [values for _, values in found], style[group], names[group],
-                           len(groups) <= 4)
+                draw_group(axis, [steps for steps, _ in found], [values for _, values in found], style[group], names[group], few)
                 last = max(last, *(int(steps[-1]) for steps, _ in found))
         step_axis(axis, 0, last, "log" if last > 4000 else "linear")
         draw_published(axis, study, experiments, curve, last)
         finish(axis, curve, "y")
-    handles = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels())}
-    if len(groups) > MOST_WITHIN:
-        axes.flat[len(curves)].legend(handles.values(), handles.keys(), loc="center left", title=", ".join(keys_of(every)) or None)
-    elif len(handles) > 1:
-        axes.flat[0].legend(handles.values(), handles.keys(), fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
+    handles = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels())}
+    title = ", ".join(keys_of(every)) or None
+    if not few:
+        axes[-1].axis("off")
+        axes[-1].legend(handles.values(), handles.keys(), loc="center left", title=title)
+    elif with_row:
+        axes[-1].legend(handles.values(), handles.keys(), loc="center", ncol=len(handles))
     return figure
 
 
@@ -187,32 +200,34 @@ def draw_last(runs: list[Run], groups: list[str], curves: list[str]):
     return figure
 
 
-def chosen(groups: list[str], wanted: list[str] | None) -> list[str]:
-    """Those of these labels, or all."""
-    known = dict(zip(labels(groups), groups))
-    for label in wanted or []:
-        if label not in known:
-            raise Refused(f"--groups: there is no group {label}; there are: {', '.join(known)}")
-    return [known[label] for label in wanted] if wanted else groups
+def chosen(option: str, known: dict[str, str], wanted: list[str] | None) -> list[str]:
+    """Those of these names, or all."""
+    for name in wanted or []:
+        if name not in known:
+            raise Refused(f"{option}: there is no {name} here; there are: {', '.join(known)}")
+    return [known[name] for name in wanted or known]
 
 
-def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, wanted: list[str] | None = None) -> pathlib.Path:
-    """Writes OUT/NAME.png; of some groups alone, OUT/NAME_some.png. A name may be of several studies, A+B."""
+def of_seeds(runs: list[Run], rest: str) -> str:
+    seeds = len({run.seed for run in runs})
+    return f"{seeds} seeds; {rest}" if seeds > 1 else ""
+
+
+def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, only_groups: list[str] | None = None,
+         only_curves: list[str] | None = None) -> pathlib.Path:
+    """Writes OUT/NAME.png; of some groups or curves alone, OUT/NAME_some.png. A name may be of several studies, A+B."""
     study, runs = read_studies(experiments, name.split("+"))
-    groups = chosen(in_order(study, runs), wanted)
-    curves = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
+    every = in_order(study, runs)
+    groups = chosen("--groups", dict(zip(labels(every), every)), only_groups)
+    kept = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
+    curves = chosen("--curves", {curve: curve for curve in kept}, only_curves)
     if selection.NEEDS <= set(curves):
         figure, shown = selection.draw(runs, groups), "thin lines are seeds, thick ones their medians"
     elif len(groups) > MOST_LINES:
         figure, shown = draw_last(runs, groups, curves), "dots are seeds, bars medians"
     else:
         figure, shown = draw_curves(study, runs, groups, curves, experiments), "thin lines are seeds, thick ones their means"
-    seeds = len({run.seed for run in runs})
-    title = study.get("title", name)
-    caption(figure, f"{title}\n{seeds} seeds; {shown}" if seeds > 1 else title)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{name}{'_some' if wanted else ''}.png"
-    check_own(path)
-    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
-    plt.close(figure)
-    return path
+    left_out = f"{len(groups)} of {len(every)} groups of runs" if len(groups) < len(every) else ""
+    notes = ", ".join(filter(None, (left_out, of_seeds(runs, shown))))
+    caption(figure, "\n".join(filter(None, (study.get("title", name), notes))))
+    return save_png(figure, out, name + ("_some" if only_groups or only_curves else ""))

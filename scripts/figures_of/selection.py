@@ -68,7 +68,7 @@ def draw(runs: list, groups: list[str]):
     """A row of panels for each mask, a column for each of the study's pairs."""
     rests = list(dict.fromkeys(group.partition(",")[2] for group in groups))
     points = list(dict.fromkeys(group.partition(",")[0] for group in groups))
-    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.9 * len(rests) + 1.1))
+    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.35 * len(rests) + 1))
     grid = figure.add_gridspec(2 * len(rests) + 1, len(points), height_ratios=[3, 1] * len(rests) + [0.75])
     for row, rest in enumerate(rests):
         for column, point in enumerate(points):

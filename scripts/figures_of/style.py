@@ -99,3 +99,13 @@ def save(figure, folder: pathlib.Path, name: str) -> list[pathlib.Path]:
         figure.savefig(path, metadata={"CreationDate": None, "Creator": MAKER} if path.suffix == ".pdf" else {"Software": MAKER})
     plt.close(figure)
     return paths
+
+
+def save_png(figure, folder: pathlib.Path, name: str) -> pathlib.Path:
+    """For the repository: one file, as small as can be read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    check_own(path)
+    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
+    plt.close(figure)
+    return path

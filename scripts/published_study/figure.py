@@ -2,10 +2,10 @@
 import json
 import pathlib
 
-import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from figures_of.style import COLOURS, GREY, MAKER, caption, check_own
+from figures_of.records import chosen, panels_of
+from figures_of.style import COLOURS, GREY, caption, save_png
 from waiver import Refused
 
 ROLES = dict(marker="o", ms=4)
@@ -21,16 +21,24 @@ def by_layer(axis, title: str, layers: int, shares: bool = False) -> None:
     axis.set(xlabel="layer", xlim=(-0.5, layers - 0.5))
     axis.set_ylim(*((-0.06, 1.12) if shares else (0, axis.get_ylim()[1] * 1.06)))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend(fontsize=8, loc="best")
+    longest = max(map(len, axis.get_legend_handles_labels()[1]))
+    axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncol=2 if longest < 26 else 1)
 
 
-def draw_roles(axes, record: dict, layers: int) -> None:
+def draw_roles(axis, record: dict, series: str) -> None:
     for number, (role, numbers) in enumerate(record["natural"].items()):
-        axes[0].plot(numbers["attention"], label=role, color=COLOURS[number], **ROLES)
-        axes[1].plot(numbers["value_ratio"], label=role, color=COLOURS[number], **ROLES)
-    axes[1].axhline(0.5, color=GREY, lw=0.8, ls=":")
-    by_layer(axes[0], "received attention α, mean over heads", layers)
-    by_layer(axes[1], "value ratio r_V, median over heads", layers)
+        axis.plot(numbers[series], label=role, color=COLOURS[number], **ROLES)
+
+
+def draw_attention(axis, record: dict, layers: int) -> None:
+    draw_roles(axis, record, "attention")
+    by_layer(axis, "received attention α, mean over heads", layers)
+
+
+def draw_value_ratio(axis, record: dict, layers: int) -> None:
+    draw_roles(axis, record, "value_ratio")
+    axis.axhline(0.5, color=GREY, lw=0.8, ls=":")
+    by_layer(axis, "value ratio r_V, median over heads", layers)
 
 
 def draw_ways(axis, record: dict, layers: int) -> None:
@@ -42,15 +50,19 @@ def draw_ways(axis, record: dict, layers: int) -> None:
     by_layer(axis, "share of the waiver's heads that still have one", layers, shares=True)
 
 
-def draw_blocks(axes, record: dict, layers: int) -> None:
+def draw_blocks(axis, record: dict, layers: int) -> None:
     blocks = record["blocks"]
-    axes[0].plot(blocks["left"], label="without the block", marker="o", ms=6, color=COLOURS[0])
-    axes[0].plot(blocks["left without MLP"], label="without its MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
-    axes[0].plot(blocks["left without MLP elsewhere"], label="… at another place", color=GREY, ls=(0, (4, 2)))
-    by_layer(axes[0], "share of its waivers in later layers that are left", layers, shares=True)
-    axes[1].plot(blocks["norm"], label="without the block's MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
-    axes[1].axhline(blocks["natural norm"], color=GREY, lw=0.8, label="untouched")
-    by_layer(axes[1], f"residual norm ÷ others', after layer {blocks['norm read after layer']}", layers)
+    axis.plot(blocks["left"], label="without the block", marker="o", ms=6, color=COLOURS[0])
+    axis.plot(blocks["left without MLP"], label="without its MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
+    axis.plot(blocks["left without MLP elsewhere"], label="… at another place", color=GREY, ls=(0, (4, 2)))
+    by_layer(axis, "share of its waivers in later layers that are left", layers, shares=True)
+
+
+def draw_norm(axis, record: dict, layers: int) -> None:
+    blocks = record["blocks"]
+    axis.plot(blocks["norm"], label="without the block's MLP at the first place", marker="s", ms=4.5, color=COLOURS[4])
+    axis.axhline(blocks["natural norm"], color=GREY, lw=0.8, label="untouched")
+    by_layer(axis, f"residual norm ÷ others', after layer {blocks['norm read after layer']}", layers)
 
 
 def draw_secondary(axis, record: dict, layers: int) -> None:
@@ -71,19 +83,17 @@ def draw_secondary(axis, record: dict, layers: int) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw(record: dict, path: pathlib.Path) -> pathlib.Path:
-    layers = len(record["gone"])
-    figure, axes = plt.subplots(2, 3, figsize=(11.1, 6.2))
-    draw_roles(axes[0], record, layers)
-    draw_ways(axes[0][2], record, layers)
-    draw_blocks(axes[1], record, layers)
-    draw_secondary(axes[1][2], record, layers)
+PANELS = {"attention": draw_attention, "value_ratio": draw_value_ratio, "ways": draw_ways, "blocks": draw_blocks, "norm": draw_norm,
+          "secondary": draw_secondary}
+
+
+def draw(record: dict, name: str, out: pathlib.Path, only: list[str] | None = None) -> pathlib.Path:
+    """Writes OUT/NAME.png; of some panels alone, OUT/NAME_some.png."""
+    figure, axes = panels_of(len(only or PANELS), with_legend=False, height=2.8)
+    for axis, panel in zip(axes, chosen("--curves", PANELS, only)):
+        panel(axis, record, len(record["gone"]))
     caption(figure, f"{record['model']}: where its waiver is, and what it needs\n{record['sequences']} texts of {record['length']} tokens")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    check_own(path)
-    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
-    plt.close(figure)
-    return path
+    return save_png(figure, out, name + ("_some" if only else ""))
 
 
 def read_record(path: pathlib.Path) -> dict:

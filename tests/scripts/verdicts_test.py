@@ -19,6 +19,8 @@ try:
     import numpy as np
     import verdicts
     from figures_of import records, selection
+    from published_study import figure as published
+    from waiver import Refused
 except ImportError as problem:
     skip_without_packages(problem)
 
@@ -125,6 +127,11 @@ class Verdicts(unittest.TestCase):
         said = self.script("study_figures", "small", "--groups", "rope", "--out", self.at / "figures")
         self.assertEqual(said, f"{self.at / 'figures/small_some.png'}\n")
         self.assertIn("there are: none, rope", self.script("study_figures", "small", "--groups", "alibi", status=1))
+        (self.at / "figures/small_some.png").unlink()
+        self.script("study_figures", "small", "--curves", "attention", "--out", self.at / "figures")
+        self.assertTrue((self.at / "figures/small_some.png").exists())
+        self.assertIn("--curves: there is no loss here; there are: attention, risk",
+                      self.script("study_figures", "small", "--curves", "attention,loss", status=1))
         self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
         self.assertIn("so it is drawn alone", self.script("study_figures", "small+small", status=1))
 
@@ -160,6 +167,22 @@ class Verdicts(unittest.TestCase):
                                                            "--groups", "rope", status=1))
         (kept / "torn.json").write_text("{")
         self.assertIn("torn.json: this is no JSON", self.script("study_figures", "--experiments", self.at / "models", status=1))
+
+    def test_some_panels_of_a_published_model(self):
+        record = published.read_record(ROOT / "experiments/published/minilm-l6.json")
+        written = published.draw(record, "minilm-l6", self.at / "figures", ["ways", "attention"])
+        self.assertEqual(written, self.at / "figures/minilm-l6_some.png")
+        with self.assertRaisesRegex(Refused, "--curves: there is no onset here; there are: attention, "):
+            published.draw(record, "minilm-l6", self.at / "figures", ["ways", "onset"])
+
+    def test_the_legend_lies_beside_the_curves(self):
+        step, two = np.array([0, 10]), ["position.kind=none", "position.kind=rope"]
+        runs = [records.Run(group, seed, {"sink": (step, step / 10), "risk": (step, 1 - step / 20)}) for group in two for seed in (0, 1)]
+        figure = records.draw_curves({"curves": []}, runs, two, ["sink", "risk"], self.at)
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        *panels, last = figure.axes
+        self.assertEqual([axis.get_legend() for axis in panels], [None, None])
+        self.assertEqual([text.get_text() for text in last.get_legend().get_texts()], ["none", "rope"])
 
     def test_what_selects_is_drawn_for_each_setting_and_seed(self):
         steps = np.array([0, 20, 100])
