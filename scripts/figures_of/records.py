@@ -23,7 +23,7 @@ NAMES = {"attention": "attention to position 0, largest head", "mean_attention":
          "norm": "residual norm relative to others", "residual_norm": "residual norm", "kurtosis": "kurtosis of the residual stream",
          "added": "attention to the added key"}
 THRESHOLDS = {"attention": 0.3, "bos_attention": 0.3, "value_ratio": 0.5, "enrichment": 3}
-LOGARITHMIC = {"risk", "kurtosis", "value_ratio"}
+LOGARITHMIC = {"risk", "kurtosis", "value_ratio", "residual_norm"}
 
 
 @dataclass

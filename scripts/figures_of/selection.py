@@ -65,10 +65,10 @@ def draw_legend(axis) -> None:
 
 
 def draw(runs: list, groups: list[str]):
-    """A row of panels for each mask, a column for each of the study's pairs."""
+    """A row of panels for each mask, named at its left, a column for each of the study's pairs, named above."""
     rests = list(dict.fromkeys(group.partition(",")[2] for group in groups))
     points = list(dict.fromkeys(group.partition(",")[0] for group in groups))
-    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.35 * len(rests) + 1))
+    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.25 * len(rests) + 1))
     grid = figure.add_gridspec(2 * len(rests) + 1, len(points), height_ratios=[3, 1] * len(rests) + [0.75])
     for row, rest in enumerate(rests):
         for column, point in enumerate(points):
@@ -77,9 +77,9 @@ def draw(runs: list, groups: list[str]):
                 continue
             above = figure.add_subplot(grid[2 * row, column])
             below = figure.add_subplot(grid[2 * row + 1, column], sharex=above)
-            draw_setting(above, below, of_setting, WORDS.get(point, point) + (f"\n{rest.split('=')[-1]}" if rest else ""))
+            draw_setting(above, below, of_setting, WORDS.get(point, point) if row == 0 else "")
             if column == 0:
-                above.set_ylabel("α, r$_V$")
+                above.set_ylabel((f"{rest.split('=')[-1]}\n" if rest else "") + "α, r$_V$")
                 below.set_ylabel(f"{len(of_setting)} seeds", fontsize=8)
             if row == len(rests) - 1:
                 below.set_xlabel("training step")

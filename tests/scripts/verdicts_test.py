@@ -192,7 +192,8 @@ class Verdicts(unittest.TestCase):
         figure = selection.draw(runs, ["both,mask.kind=causal"])
         self.addCleanup(matplotlib.pyplot.close, figure)
         above, below = figure.axes[:2]
-        self.assertEqual(above.get_title(), "both: which one wins?\ncausal")
+        self.assertEqual(above.get_title(), "both: which one wins?")
+        self.assertEqual(above.get_ylabel(), "causal\nα, r$_V$")
         self.assertEqual(above.get_lines()[2].get_ydata().tolist(), [0, 0.2, 0.5])  # the median, after two seeds
         self.assertEqual([(bar.get_x(), bar.get_alpha()) for bar in below.patches], [(0, 0.22), (10, 0.22), (60, 1)] * 2)
         self.assertEqual(below.patches[-1].get_facecolor(), matplotlib.colors.to_rgba(selection.TOKEN))
