@@ -120,7 +120,7 @@ def text_above(subjects: Subjects, chosen: bool) -> str:
     parts = [where + (f"; key: {keys.pop()}" if len(keys) == 1 and len(groups) > 1 else "")]
     parts.append("dashed: thresholds; dots: emerged, all three beyond them for 3 probes in a row (hollow: did not last)")
     if seeds > 1:
-        parts.append(f"thin: {seeds} seeds, thick: mean" + (", band: range" if len(groups) <= BANDS else ""))
+        parts.append(f"thin: {seeds} seeds, thick: median" + (", band: range" if len(groups) <= BANDS else ""))
     return f"{subjects.title}\n" + ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 

@@ -23,7 +23,8 @@ NAMES = {"attention": "attention to position 0, largest head", "mean_attention":
          "norm": "residual norm relative to others", "residual_norm": "residual norm", "kurtosis": "kurtosis of the residual stream",
          "added": "attention to the added key"}
 THRESHOLDS = {"attention": 0.3, "bos_attention": 0.3, "value_ratio": 0.5, "enrichment": 3}
-LOGARITHMIC = {"risk", "kurtosis", "value_ratio", "residual_norm"}
+LOGARITHMIC = {"risk", "kurtosis", "value_ratio"}
+NORMS = {"norm", "residual_norm"}  # logarithmic where they differ by more than a factor of ten
 
 
 @dataclass
@@ -119,9 +120,10 @@ def of_group(runs: list[Run], group: str, curve: str) -> list[tuple[np.ndarray, 
 
 def finish(axis, curve: str, along: str) -> None:
     axis.set_title(NAMES.get(curve, curve), loc="left")
-    if curve in LOGARITHMIC:
+    along_axis = axis.yaxis if along == "y" else axis.xaxis
+    low, high = getattr(axis.dataLim, f"interval{along}")
+    if curve in LOGARITHMIC or curve in NORMS and high > 10 * low:
         getattr(axis, f"set_{along}scale")("log")
-        along_axis = axis.yaxis if along == "y" else axis.xaxis
         low, high = along_axis.get_view_interval()
         if high < 100 * low:
             along_axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -143,7 +145,7 @@ def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, las
               label=": ".join(filter(None, ("published", block.get("source", "").split(",")[0]))))
 
 
-def panels_of(number: int, with_legend: bool, height: float = 2.5):
+def panels_of(number: int, with_legend: bool, height: float = 2.4):
     """A figure with so many panels and, below them, a row for the legend."""
     columns = number if number <= 4 else 3
     rows = -(-number // columns)
@@ -219,14 +221,14 @@ def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, only_groups: l
     study, runs = read_studies(experiments, name.split("+"))
     every = in_order(study, runs)
     groups = chosen("--groups", dict(zip(labels(every), every)), only_groups)
-    kept = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs)]
+    kept = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs if run.group in groups)]
     curves = chosen("--curves", {curve: curve for curve in kept}, only_curves)
     if selection.NEEDS <= set(curves):
         figure, shown = selection.draw(runs, groups), "thin lines are seeds, thick ones their medians"
     elif len(groups) > MOST_LINES:
         figure, shown = draw_last(runs, groups, curves), "dots are seeds, bars medians"
     else:
-        figure, shown = draw_curves(study, runs, groups, curves, experiments), "thin lines are seeds, thick ones their means"
+        figure, shown = draw_curves(study, runs, groups, curves, experiments), "thin lines are seeds, thick ones their medians"
     left_out = f"{len(groups)} of {len(every)} groups of runs" if len(groups) < len(every) else ""
     notes = ", ".join(filter(None, (left_out, of_seeds(runs, shown))))
     caption(figure, "\n".join(filter(None, (study.get("title", name), notes))))

@@ -61,15 +61,15 @@ def draw_legend(axis) -> None:
                *(Patch(color=colour, label=name) for name, colour in WAYS.values()),
                Patch(color="#777777", alpha=0.3, label="pale: that key is no sink yet")]
     axis.axis("off")
-    axis.legend(handles=handles, loc="center", ncol=4, fontsize=8)
+    axis.legend(handles=handles, loc="center", ncol=5, fontsize=8)
 
 
 def draw(runs: list, groups: list[str]):
     """A row of panels for each mask, named at its left, a column for each of the study's pairs, named above."""
     rests = list(dict.fromkeys(group.partition(",")[2] for group in groups))
     points = list(dict.fromkeys(group.partition(",")[0] for group in groups))
-    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.25 * len(rests) + 1))
-    grid = figure.add_gridspec(2 * len(rests) + 1, len(points), height_ratios=[3, 1] * len(rests) + [0.75])
+    figure = plt.figure(figsize=(2.7 * len(points) + 0.6, 2.2 * len(rests) + 0.9))
+    grid = figure.add_gridspec(2 * len(rests) + 1, len(points), height_ratios=[3, 1] * len(rests) + [0.6])
     for row, rest in enumerate(rests):
         for column, point in enumerate(points):
             of_setting = [run for run in runs if run.group == (f"{point},{rest}" if rest else point)]

@@ -69,14 +69,14 @@ def together(steps: list[np.ndarray], curves: list[np.ndarray]) -> tuple[np.ndar
 
 def draw_group(axis, steps: list[np.ndarray], curves: list[np.ndarray], style: dict, label: str | None = None,
                band: bool = True) -> None:
-    """Seeds thin, their mean thick, their range a band."""
+    """Seeds thin, their median thick, their range a band."""
     if len(curves) == 1:
         axis.plot(steps[0], curves[0], lw=1.8, label=label, **style)
         return
     for step, curve in zip(steps, curves):
         axis.plot(step, curve, color=style["color"], lw=0.6, alpha=0.55 if band else 0.35)
     common, stack = together(steps, curves)
-    axis.plot(common, np.nanmean(stack, 0), lw=1.9, label=label, **style)
+    axis.plot(common, np.nanmedian(stack, 0), lw=1.9, label=label, **style)
     if band:
         axis.fill_between(common, np.nanmin(stack, 0), np.nanmax(stack, 0), color=style["color"], alpha=0.12, lw=0)
 

@@ -175,6 +175,19 @@ class Verdicts(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "--curves: there is no onset here; there are: attention, "):
             published.draw(record, "minilm-l6", self.at / "figures", ["ways", "onset"])
 
+    def test_curves_that_the_chosen_groups_lack_are_refused(self):
+        (self.at / "lacks/records").mkdir(parents=True)
+        shutil.copytree(self.at / "records/small", self.at / "lacks/records/small")
+        shutil.copy(self.at / "small.yaml", self.at / "lacks")
+        shutil.copy(self.at / "theirs.csv", self.at / "lacks")
+        for path in (self.at / "lacks/records/small").glob("position.kind=none,*.json"):
+            record = json.loads(path.read_text())
+            del record["curves"]["risk"]
+            path.write_text(json.dumps(record))
+        self.assertIn("--curves: there is no risk here; there are: attention",
+                      self.script("study_figures", "--experiments", self.at / "lacks", "small", "--groups", "none", "--curves", "risk",
+                                  status=1))
+
     def test_the_legend_lies_beside_the_curves(self):
         step, two = np.array([0, 10]), ["position.kind=none", "position.kind=rope"]
         runs = [records.Run(group, seed, {"sink": (step, step / 10), "risk": (step, 1 - step / 20)}) for group in two for seed in (0, 1)]
