@@ -1,22 +1,24 @@
 #!/usr/bin/python3
 """Draws the figures of studies from their committed records, without training anything.
 
-    scripts/study_figures.py [STUDY...] [--groups GROUP,...] [--curves CURVE,...]
-                             [--experiments DIR] [--out DIR]
+    scripts/study_figures.py [NAME...] [--groups GROUP,...] [--curves CURVE,...] [--experiments DIR] [--out DIR]
 
-STUDY: names such as encodings, or A+B for two in one figure; without one, every finished study (with DIR/records/STUDY/claims.json)
-whose records keep curves. Writes OUT/STUDY.png, by default in DIR/figures: a panel for each of the study's `curves`, over the steps or, where there are
-more than eight groups of runs, at the last step; with the curves that others published, where the study names some; of a study that
-keeps what selects its waivers (selection), a panel for each setting. Names of published models (DIR/published/NAME.json) give their
-figures. --groups: these groups of runs alone, by the names that the figure has for them; --curves: these curves alone, by their names in
-the study, or these panels of a published model. Either is written to OUT/STUDY_some.png.
+NAME: a study such as encodings, A+B for two in one figure, a published model (DIR/published/NAME.json), or a figure of DIR/figures/named.yaml, which
+names choices of these; without one, every finished study (with DIR/records/STUDY/claims.json) whose records keep curves, every published
+model, and every figure of that file. Writes OUT/NAME.png, by default in DIR/figures: a panel for each of the study's `curves`, over the steps
+or, where there are more than eight groups of runs, at the last step; with the curves that others published, where the study names some; of a
+study that keeps what selects its waivers (selection), a panel for each setting. --groups: these groups of runs alone, by the names that the
+figure has for them; --curves: these curves alone, by their names in the study, or these panels of a published model. Either is written
+to OUT/NAME_some.png.
 """
 import argparse
 import pathlib
 import sys
 
 try:
+    import yaml
     from figures_of import records
+    from figures_of.style import save_png
     from published_study import figure as published
     from waiver import Refused
 except ImportError as missing:
@@ -26,27 +28,41 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
+def named_figures(experiments: pathlib.Path) -> dict[str, dict]:
+    """`NAME: {of: STUDY, groups: [...], curves: [...]}` of figures/named.yaml."""
+    path = experiments / "figures/named.yaml"
+    figures = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name, choice in figures.items():
+        if not isinstance(choice, dict) or "of" not in choice or not choice.keys() <= {"of", "groups", "curves"}:
+            raise Refused(f"{path}: {name} is not of the form {{of: STUDY, groups: [...], curves: [...]}}, the last two optional")
+    return figures
+
+
+def draw(experiments: pathlib.Path, models: dict[str, dict], of: str, groups: list[str] | None = None, curves: list[str] | None = None):
+    if of not in models:
+        return records.draw(experiments, of, groups, curves)
+    if groups:
+        raise Refused(f"--groups: {of} is a published model, which has no groups of runs")
+    return published.draw(models[of], curves)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="*", metavar="STUDY")
+    parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--groups", type=lambda text: text.split(","))
     parser.add_argument("--curves", type=lambda text: text.split(","))
     parser.add_argument("--experiments", type=pathlib.Path, default=ROOT / "experiments")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
-    out = options.out or options.experiments / "figures"
+    some = {"groups": options.groups, "curves": options.curves} if options.groups or options.curves else {}
     try:
-        models = published.with_figures(options.experiments)
-        names = options.studies or records.with_curves(options.experiments) + list(models)
+        models, figures = published.with_figures(options.experiments), named_figures(options.experiments)
+        names = options.names or [*records.with_curves(options.experiments), *models, *figures]
         if not names:
             raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
-            if name not in models:
-                print(records.draw(options.experiments, name, out, options.groups, options.curves))
-            elif options.groups:
-                raise Refused(f"--groups: {name} is a published model, which has no groups of runs")
-            else:
-                print(published.draw(models[name], name, out, options.curves))
+            drawn = draw(options.experiments, models, **({"of": name} | figures.get(name, {}) | some))
+            print(save_png(drawn, options.out or options.experiments / "figures", name + ("_some" if some else "")))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

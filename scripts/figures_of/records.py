@@ -13,7 +13,7 @@ from waiver import Refused
 
 from . import selection
 from .reference import read_table
-from .style import COLOURS, GREY, caption, draw_group, plain, save_png, step_axis, style_of
+from .style import COLOURS, GREY, caption, draw_group, plain, step_axis, style_of
 
 MOST_LINES = 8  # groups whose curves one panel shows
 MOST_IN_ROW = 4  # that the legend below the panels names; it takes a panel where there are more
@@ -215,9 +215,8 @@ def of_seeds(runs: list[Run], rest: str) -> str:
     return f"{seeds} seeds; {rest}" if seeds > 1 else ""
 
 
-def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, only_groups: list[str] | None = None,
-         only_curves: list[str] | None = None) -> pathlib.Path:
-    """Writes OUT/NAME.png; of some groups or curves alone, OUT/NAME_some.png. A name may be of several studies, A+B."""
+def draw(experiments: pathlib.Path, name: str, only_groups: list[str] | None = None, only_curves: list[str] | None = None):
+    """A study's figure, or of some groups or curves alone. A name may be of several studies, A+B."""
     study, runs = read_studies(experiments, name.split("+"))
     every = in_order(study, runs)
     groups = chosen("--groups", dict(zip(labels(every), every)), only_groups)
@@ -232,4 +231,4 @@ def draw(experiments: pathlib.Path, name: str, out: pathlib.Path, only_groups: l
     left_out = f"{len(groups)} of {len(every)} groups of runs" if len(groups) < len(every) else ""
     notes = ", ".join(filter(None, (left_out, of_seeds(runs, shown))))
     caption(figure, "\n".join(filter(None, (study.get("title", name), notes))))
-    return save_png(figure, out, name + ("_some" if only_groups or only_curves else ""))
+    return figure

@@ -5,7 +5,7 @@ import pathlib
 from matplotlib.ticker import MaxNLocator
 
 from figures_of.records import chosen, panels_of
-from figures_of.style import COLOURS, GREY, caption, save_png
+from figures_of.style import COLOURS, GREY, caption
 from waiver import Refused
 
 ROLES = dict(marker="o", ms=4)
@@ -87,13 +87,14 @@ PANELS = {"attention": draw_attention, "value_ratio": draw_value_ratio, "ways": 
           "secondary": draw_secondary}
 
 
-def draw(record: dict, name: str, out: pathlib.Path, only: list[str] | None = None) -> pathlib.Path:
-    """Writes OUT/NAME.png; of some panels alone, OUT/NAME_some.png."""
-    figure, axes = panels_of(len(only or PANELS), with_legend=False, height=2.8)
-    for axis, panel in zip(axes, chosen("--curves", PANELS, only)):
+def draw(record: dict, only: list[str] | None = None):
+    """All panels, or some."""
+    panels = chosen("--curves", PANELS, only)
+    figure, axes = panels_of(len(panels), with_legend=False, height=2.8)
+    for axis, panel in zip(axes, panels):
         panel(axis, record, len(record["gone"]))
     caption(figure, f"{record['model']}: where its waiver is, and what it needs\n{record['sequences']} texts of {record['length']} tokens")
-    return save_png(figure, out, name + ("_some" if only else ""))
+    return figure
 
 
 def read_record(path: pathlib.Path) -> dict:

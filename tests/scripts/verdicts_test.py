@@ -170,10 +170,24 @@ class Verdicts(unittest.TestCase):
 
     def test_some_panels_of_a_published_model(self):
         record = published.read_record(ROOT / "experiments/published/minilm-l6.json")
-        written = published.draw(record, "minilm-l6", self.at / "figures", ["ways", "attention"])
-        self.assertEqual(written, self.at / "figures/minilm-l6_some.png")
+        figure = published.draw(record, ["ways", "attention"])
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        self.assertEqual([axis.get_title("left") for axis in figure.axes],
+                         ["share of the waiver's heads that still have one", "received attention α, mean over heads"])
         with self.assertRaisesRegex(Refused, "--curves: there is no onset here; there are: attention, "):
-            published.draw(record, "minilm-l6", self.at / "figures", ["ways", "onset"])
+            published.draw(record, ["ways", "onset"])
+
+    def test_named_figures_are_drawn_with_all_others(self):
+        kept = self.at / "named"
+        shutil.copytree(self.at / "records", kept / "records")
+        for name in ("small.yaml", "theirs.csv"):
+            shutil.copy(self.at / name, kept)
+        (kept / "figures").mkdir()
+        (kept / "figures/named.yaml").write_text("one_curve: {of: small, groups: [rope], curves: [risk]}\n")
+        said = self.script("study_figures", "--experiments", kept)
+        self.assertEqual(said, f"{kept / 'figures/small.png'}\n{kept / 'figures/one_curve.png'}\n")
+        (kept / "figures/named.yaml").write_text("one_curve: {of: small, only: [risk]}\n")
+        self.assertIn("named.yaml: one_curve is not of the form", self.script("study_figures", "--experiments", kept, status=1))
 
     def test_curves_that_the_chosen_groups_lack_are_refused(self):
         (self.at / "lacks/records").mkdir(parents=True)
