@@ -18,7 +18,7 @@ import sys
 try:
     import yaml
     from figures_of import records
-    from figures_of.style import save_png
+    from figures_of.style import save
     from published_study import figure as published
     from waiver import Refused
 except ImportError as missing:
@@ -31,7 +31,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 def named_figures(experiments: pathlib.Path) -> dict[str, dict]:
     """`NAME: {of: STUDY, groups: [...], curves: [...]}` of figures/named.yaml."""
     path = experiments / "figures/named.yaml"
-    figures = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    figures = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    if not isinstance(figures, dict):
+        raise Refused(f"{path}: this is no mapping of names to figures, as NAME: {{of: STUDY}}")
     for name, choice in figures.items():
         if not isinstance(choice, dict) or "of" not in choice or not choice.keys() <= {"of", "groups", "curves"}:
             raise Refused(f"{path}: {name} is not of the form {{of: STUDY, groups: [...], curves: [...]}}, the last two optional")
@@ -62,7 +64,8 @@ def main() -> None:
             raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
             drawn = draw(options.experiments, models, **({"of": name} | figures.get(name, {}) | some))
-            print(save_png(drawn, options.out or options.experiments / "figures", name + ("_some" if some else "")))
+            # For the repository: one file, as small as can be read.
+            print(*save(drawn, options.out or options.experiments / "figures", name + ("_some" if some else ""), ("png",), dpi=110))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

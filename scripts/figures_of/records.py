@@ -13,7 +13,7 @@ from waiver import Refused
 
 from . import selection
 from .reference import read_table
-from .style import COLOURS, GREY, caption, draw_group, plain, step_axis, style_of
+from .style import COLOURS, GREY, caption, chosen, draw_group, panels_of, plain, step_axis, style_of
 
 MOST_LINES = 8  # groups whose curves one panel shows
 MOST_IN_ROW = 4  # that the legend below the panels names; it takes a panel where there are more
@@ -145,20 +145,6 @@ def draw_published(axis, study: dict, experiments: pathlib.Path, curve: str, las
               label=": ".join(filter(None, ("published", block.get("source", "").split(",")[0]))))
 
 
-def panels_of(number: int, with_legend: bool, height: float = 2.4):
-    """A figure with so many panels and, below them, a row for the legend."""
-    columns = number if number <= 4 else 3
-    rows = -(-number // columns)
-    width = (2.75 if columns == 4 else 3.5) * columns + 0.6
-    figure = plt.figure(figsize=(width, height * rows + 0.6 + 0.3 * with_legend))
-    grid = figure.add_gridspec(rows + with_legend, columns, height_ratios=[1] * rows + [0.1] * with_legend)
-    axes = [figure.add_subplot(grid[place // columns, place % columns]) for place in range(number)]
-    if with_legend:
-        axes.append(figure.add_subplot(grid[rows, :]))
-        axes[-1].axis("off")
-    return figure, axes
-
-
 def draw_curves(study: dict, runs: list[Run], groups: list[str], curves: list[str], experiments: pathlib.Path):
     every = in_order(study, runs)  # a group has its name and colour in any choice of them
     names, style = dict(zip(every, labels(every))), styles(every)
@@ -202,14 +188,6 @@ def draw_last(runs: list[Run], groups: list[str], curves: list[str]):
     return figure
 
 
-def chosen(option: str, known: dict[str, str], wanted: list[str] | None) -> list[str]:
-    """Those of these names, or all."""
-    for name in wanted or []:
-        if name not in known:
-            raise Refused(f"{option}: there is no {name} here; there are: {', '.join(known)}")
-    return [known[name] for name in wanted or known]
-
-
 def of_seeds(runs: list[Run], rest: str) -> str:
     seeds = len({run.seed for run in runs})
     return f"{seeds} seeds; {rest}" if seeds > 1 else ""
@@ -219,9 +197,9 @@ def draw(experiments: pathlib.Path, name: str, only_groups: list[str] | None = N
     """A study's figure, or of some groups or curves alone. A name may be of several studies, A+B."""
     study, runs = read_studies(experiments, name.split("+"))
     every = in_order(study, runs)
-    groups = chosen("--groups", dict(zip(labels(every), every)), only_groups)
+    groups = chosen("groups", dict(zip(labels(every), every)), only_groups)
     kept = [curve["name"] for curve in study["curves"] if any(curve["name"] in run.curves for run in runs if run.group in groups)]
-    curves = chosen("--curves", {curve: curve for curve in kept}, only_curves)
+    curves = chosen("curves", {curve: curve for curve in kept}, only_curves)
     if selection.NEEDS <= set(curves):
         figure, shown = selection.draw(runs, groups), "thin lines are seeds, thick ones their medians"
     elif len(groups) > MOST_LINES:

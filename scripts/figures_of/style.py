@@ -81,6 +81,28 @@ def draw_group(axis, steps: list[np.ndarray], curves: list[np.ndarray], style: d
         axis.fill_between(common, np.nanmin(stack, 0), np.nanmax(stack, 0), color=style["color"], alpha=0.12, lw=0)
 
 
+def panels_of(number: int, with_legend: bool, height: float = 2.4):
+    """A figure with so many panels and, below them, a row for the legend."""
+    columns = number if number <= 4 else 3
+    rows = -(-number // columns)
+    width = (2.75 if columns == 4 else 3.5) * columns + 0.6
+    figure = plt.figure(figsize=(width, height * rows + 0.6 + 0.3 * with_legend))
+    grid = figure.add_gridspec(rows + with_legend, columns, height_ratios=[1] * rows + [0.1] * with_legend)
+    axes = [figure.add_subplot(grid[place // columns, place % columns]) for place in range(number)]
+    if with_legend:
+        axes.append(figure.add_subplot(grid[rows, :]))
+        axes[-1].axis("off")
+    return figure, axes
+
+
+def chosen(what: str, known: dict, wanted: list[str] | None) -> list:
+    """Those of these names, or all."""
+    for name in wanted or []:
+        if name not in known:
+            raise Refused(f"{what}: there is no {name} here; there are: {', '.join(known)}")
+    return [known[name] for name in wanted or known]
+
+
 MAKER = "Waiver, scripts/figures.py"
 
 
@@ -90,22 +112,13 @@ def check_own(path: pathlib.Path) -> None:
         raise Refused(f"{path}: this file was not drawn by this script, so it is not replaced. Choose another place with --out")
 
 
-def save(figure, folder: pathlib.Path, name: str) -> list[pathlib.Path]:
+def save(figure, folder: pathlib.Path, name: str, endings: tuple[str, ...] = ("png", "pdf"), dpi: int | None = None) -> list[pathlib.Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{ending}" for ending in ("png", "pdf")]
+    paths = [folder / f"{name}.{ending}" for ending in endings]
     for path in paths:
         check_own(path)
     for path in paths:
-        figure.savefig(path, metadata={"CreationDate": None, "Creator": MAKER} if path.suffix == ".pdf" else {"Software": MAKER})
+        figure.savefig(path, dpi=dpi,
+                       metadata={"CreationDate": None, "Creator": MAKER} if path.suffix == ".pdf" else {"Software": MAKER})
     plt.close(figure)
     return paths
-
-
-def save_png(figure, folder: pathlib.Path, name: str) -> pathlib.Path:
-    """For the repository: one file, as small as can be read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    check_own(path)
-    figure.savefig(path, metadata={"Software": MAKER}, dpi=110)
-    plt.close(figure)
-    return path

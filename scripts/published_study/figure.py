@@ -4,8 +4,7 @@ import pathlib
 
 from matplotlib.ticker import MaxNLocator
 
-from figures_of.records import chosen, panels_of
-from figures_of.style import COLOURS, GREY, caption
+from figures_of.style import COLOURS, GREY, caption, chosen, panels_of
 from waiver import Refused
 
 ROLES = dict(marker="o", ms=4)
@@ -89,7 +88,7 @@ PANELS = {"attention": draw_attention, "value_ratio": draw_value_ratio, "ways": 
 
 def draw(record: dict, only: list[str] | None = None):
     """All panels, or some."""
-    panels = chosen("--curves", PANELS, only)
+    panels = chosen("curves", PANELS, only)
     figure, axes = panels_of(len(panels), with_legend=False, height=2.8)
     for axis, panel in zip(axes, panels):
         panel(axis, record, len(record["gone"]))

@@ -130,7 +130,7 @@ class Verdicts(unittest.TestCase):
         (self.at / "figures/small_some.png").unlink()
         self.script("study_figures", "small", "--curves", "attention", "--out", self.at / "figures")
         self.assertTrue((self.at / "figures/small_some.png").exists())
-        self.assertIn("--curves: there is no loss here; there are: attention, risk",
+        self.assertIn("curves: there is no loss here; there are: attention, risk",
                       self.script("study_figures", "small", "--curves", "attention,loss", status=1))
         self.assertIn("there are of: small", self.script("study_figures", "large", status=1))
         self.assertIn("so it is drawn alone", self.script("study_figures", "small+small", status=1))
@@ -174,7 +174,7 @@ class Verdicts(unittest.TestCase):
         self.addCleanup(matplotlib.pyplot.close, figure)
         self.assertEqual([axis.get_title("left") for axis in figure.axes],
                          ["share of the waiver's heads that still have one", "received attention α, mean over heads"])
-        with self.assertRaisesRegex(Refused, "--curves: there is no onset here; there are: attention, "):
+        with self.assertRaisesRegex(Refused, "curves: there is no onset here; there are: attention, "):
             published.draw(record, ["ways", "onset"])
 
     def test_named_figures_are_drawn_with_all_others(self):
@@ -186,6 +186,8 @@ class Verdicts(unittest.TestCase):
         (kept / "figures/named.yaml").write_text("one_curve: {of: small, groups: [rope], curves: [risk]}\n")
         said = self.script("study_figures", "--experiments", kept)
         self.assertEqual(said, f"{kept / 'figures/small.png'}\n{kept / 'figures/one_curve.png'}\n")
+        (kept / "figures/named.yaml").write_text("- small\n")
+        self.assertIn("named.yaml: this is no mapping", self.script("study_figures", "--experiments", kept, status=1))
         (kept / "figures/named.yaml").write_text("one_curve: {of: small, only: [risk]}\n")
         self.assertIn("named.yaml: one_curve is not of the form", self.script("study_figures", "--experiments", kept, status=1))
 
@@ -198,7 +200,7 @@ class Verdicts(unittest.TestCase):
             record = json.loads(path.read_text())
             del record["curves"]["risk"]
             path.write_text(json.dumps(record))
-        self.assertIn("--curves: there is no risk here; there are: attention",
+        self.assertIn("curves: there is no risk here; there are: attention",
                       self.script("study_figures", "--experiments", self.at / "lacks", "small", "--groups", "none", "--curves", "risk",
                                   status=1))
 
