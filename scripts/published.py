@@ -20,6 +20,7 @@ import time
 
 import numpy as np
 
+from figures_of.style import save_png
 from published_study.figure import draw
 from published_study.steps import INTERVENTIONS, ROOT, read_study, refuse, run
 from published_study.subject import Subject
@@ -166,7 +167,7 @@ def do(study: Study, results: pathlib.Path) -> None:
     target = records / f"{study.name}.json"
     target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     if not study.trained:
-        draw(record, figures / f"{study.name}.png")
+        save_png(draw(record), figures, study.name)
     for seed, one in (record["seeds"] if study.trained else {"": record}).items():
         for claim, found in one["claims"].items():
             print(f"{claim}{' seed ' + seed if seed else ''} {found['verdict']:10} " +

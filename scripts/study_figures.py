@@ -18,7 +18,7 @@ import sys
 try:
     import yaml
     from figures_of import records
-    from figures_of.style import save
+    from figures_of.style import save_png
     from published_study import figure as published
     from waiver import Refused
 except ImportError as missing:
@@ -64,8 +64,7 @@ def main() -> None:
             raise Refused(f"{options.experiments}: no study here has records that keep curves")
         for name in names:
             drawn = draw(options.experiments, models, **({"of": name} | figures.get(name, {}) | some))
-            # For the repository: one file, as small as can be read.
-            print(*save(drawn, options.out or options.experiments / "figures", name + ("_some" if some else ""), ("png",), dpi=110))
+            print(save_png(drawn, options.out or options.experiments / "figures", name + ("_some" if some else "")))
     except Refused as problem:
         sys.exit(f"{problem}.")
     except OSError as problem:

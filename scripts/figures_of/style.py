@@ -122,3 +122,8 @@ def save(figure, folder: pathlib.Path, name: str, endings: tuple[str, ...] = ("p
                        metadata={"CreationDate": None, "Creator": MAKER} if path.suffix == ".pdf" else {"Software": MAKER})
     plt.close(figure)
     return paths
+
+
+def save_png(figure, folder: pathlib.Path, name: str) -> pathlib.Path:
+    """For the repository: one file, as small as can be read."""
+    return save(figure, folder, name, ("png",), dpi=110)[0]

@@ -3,6 +3,8 @@
 
 The environment names the program: WAIVER_PROGRAM. Skipped (exit status 77) where Python packages are missing.
 """
+import contextlib
+import io
 import itertools
 import json
 import os
@@ -10,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -20,6 +23,8 @@ try:
     import numpy as np
     import h5py
     import yaml
+    import published
+    from figures_of.style import save_png
     from published_study import claims
     from published_study.effects import ELEMENT, Arms, Elements, blocks_of, runs, ways_of
     from published_study.eviction import Eviction
@@ -375,8 +380,21 @@ class WholeStudy(unittest.TestCase):
         case = next(iter(json.loads((self.at / "published/tiny.json").read_text())["seeds"].values()))
         for tokens in (case["secondary"]["tokens"], []):
             case["secondary"]["tokens"] = tokens
-            draw({"model": "tiny", "sequences": 4, "length": 32, **case}, self.at / "figures/tiny.png")
-            self.assertGreater((self.at / "figures/tiny.png").stat().st_size, 10000)
+            written = save_png(draw({"model": "tiny", "sequences": 4, "length": 32, **case}), self.at / "figures", "tiny")
+            self.assertGreater(written.stat().st_size, 10000)
+
+    def test_a_study_of_one_published_model_writes_its_numbers_and_figure(self):
+        self.assertEqual(self.study().returncode, 0)
+        case = next(iter(json.loads((self.at / "published/tiny.json").read_text())["seeds"].values()))
+        text = self.at / "text.txt"
+        text.write_text("words")
+        study = types.SimpleNamespace(name="one", trained=False, text=text, spec={"sequences": 4, "length": 32}, minutes=lambda: 1,
+                                      machine=lambda: "a processor", timed=contextlib.nullcontext, claim_folder=lambda: None,
+                                      subjects=lambda: [types.SimpleNamespace(measure=lambda: case)])
+        with contextlib.redirect_stdout(io.StringIO()):
+            published.do(study, self.at / "one")
+        self.assertGreater((self.at / "one/figures/one.png").stat().st_size, 10000)
+        self.assertEqual(json.loads((self.at / "one/published/one.json").read_text())["processor"], "a processor")
 
 
 if __name__ == "__main__":
