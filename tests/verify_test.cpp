@@ -87,3 +87,53 @@ TEST_CASE("a committed study is verified, and every mismatch is listed") {
   CHECK(contains(claimed.sweep("three", {"--verify"}).output, "claims nothing to verify"));
   CHECK(!fs::exists(claimed.runs.at("three")));
 }
+
+TEST_CASE("single claims are verified by their own runs") {
+  const ClaimedStudy claimed;
+  const std::string rest = "measure: {kind: value, series: train/loss}, expect: {below: 9}}\n";
+  const std::string two =
+      "grid: {train.batch: [2, 4]}\nclaims:\n"
+      "- {id: small, sentence: S., where: {train.batch: 2}, " +
+      rest + "- {id: large, sentence: S., where: {train.batch: 4}, " + rest;
+  claimed.write(two);
+  REQUIRE(claimed.sweep("one").status == 0);
+  claimed.commit(claimed.runs.at("one"));
+  claimed.edit_committed("\"reproduced\"", "\"undecided\"");  // the first claim, `small`
+  const auto trained = [&](const std::string& run) {
+    return fs::exists(claimed.runs.at("part") / run / "log.h5");
+  };
+
+  CHECK(claimed.sweep("part", {"--claim", "large"}).status == 2);  // only with --verify
+  const Ended unknown = claimed.sweep("part", {"--verify", "--claim", "large,huge"});
+  CHECK(unknown.status == 2);
+  CHECK(contains(unknown.output, "this study has no claim \"huge\". It has small, large."));
+  const Ended planned = claimed.sweep("part", {"--verify", "--claim", "large", "--dry-run"});
+  CHECK(planned.status == 0);
+  CHECK(contains(planned.output, "train.batch=4,seed=2"));
+  CHECK(!contains(planned.output, "train.batch=2"));
+  CHECK(!fs::exists(claimed.runs.at("part")));
+
+  const Ended good = claimed.sweep("part", {"--verify", "--claim", "large"});
+  CHECK(good.status == 0);
+  CHECK(contains(good.output, "and all numbers the same bits"));
+  for (const char* seed : {"0", "1", "2"}) {
+    CHECK(trained(std::string("train.batch=4,seed=") + seed));
+    CHECK(!trained(std::string("train.batch=2,seed=") + seed));
+  }
+  CHECK(claimed.sweep("part", {"--verify", "--claim", "large"}).status == 2);  // it is there
+  const Ended bad = claimed.sweep("part", {"--verify", "--resume", "--claim", "small,large"});
+  CHECK(bad.status == 1);
+  CHECK(contains(bad.output, "small: it was undecided, and is now reproduced."));
+  CHECK(trained("train.batch=2,seed=0"));
+
+  // A claim that is not judged yet is refused before anything is trained.
+  claimed.write(two + "- {id: later, sentence: S., " + rest);
+  for (const std::vector<std::string>& which :
+       {std::vector<std::string>{"--verify"}, {"--verify", "--claim", "later"}}) {
+    const Ended later = claimed.sweep("new", which);
+    CHECK(later.status == 2);
+    CHECK(contains(later.output, "there is no verdict on \"later\" to compare with"));
+  }
+  CHECK(!fs::exists(claimed.runs.at("new")));
+  CHECK(claimed.sweep("new", {"--verify", "--claim", "large"}).status == 0);
+}

@@ -22,6 +22,7 @@ namespace {
 struct SweepCall {
   Target target;
   std::string directory, only;
+  std::vector<std::string> claims;
   int64_t jobs = 1;
   bool resume = false, list = false, collect = false, status = false, dry_run = false,
        verify = false;
@@ -81,20 +82,21 @@ void sweep(const SweepCall& call) {
   if (call.verify && !call.target.overrides.empty())
     throw UsageError(call.target.overrides.front(), "--verify takes a study as it was committed",
                      "Leave it out, or sweep into another folder and compare claims.json.");
-  const Study study = load_study(call.target.path, call.target.overrides);
+  Study study = load_study(call.target.path, call.target.overrides);
   SweepPlan plan;
   const std::string name = study.name + (call.verify ? "-verify" : "");
   plan.directory = call.directory.empty() ? "runs/" + name : call.directory;
   plan.resume = call.resume;
   plan.jobs = call.jobs;
+  plan.shared = call.only_given;
   if (call.only_given) plan.only = chosen_runs(call.only, study.runs.size());
+  if (!call.claims.empty()) plan.only = keep_claims(study, call.claims);
   plan.command = command_of(call, "/proc/self/exe", plan.directory);
   if (call.list) return print_commands(call, plan, study.runs.size());
   if (call.collect) return collect_sweep(study, plan.directory);
   if (call.status) return print_result(sweep_status(study, plan.directory, terminal_width()));
-  if (call.verify) return verify_sweep(study, plan);
-  if (!call.dry_run) return run_sweep(study, plan);
-  print_result(sweep_forecast(study, plan, terminal_width()));
+  if (call.dry_run) return print_result(sweep_forecast(study, plan, terminal_width()));
+  call.verify ? verify_sweep(study, plan) : run_sweep(study, plan);
 }
 
 }  // namespace
@@ -131,12 +133,16 @@ void add_sweep(Verb& program) {
                       .excludes(list)
                       .excludes(collect)
                       .excludes(status);
+  verb.add("--claim", call->claims,
+           "with --verify: only these claims, as early,late, and the runs that they are about")
+      .type("IDS")
+      .separated_by_commas()
+      .needs(verify);
   verb.add("--dry-run", call->dry_run,
            "print the runs with their memory and, by training each config for a moment, their time")
       .excludes(list)
       .excludes(collect)
-      .excludes(status)
-      .excludes(verify);
+      .excludes(status);
   verb.prints("--docs", claim_docs, "print every key of a claim, and every measure");
   auto given = std::make_shared<Option>(add_threads(verb)), chosen = std::make_shared<Option>(only);
   verb.runs([call, given, chosen] {

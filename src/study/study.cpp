@@ -1,6 +1,7 @@
 #include "study/study.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -177,6 +178,21 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   check_curves(study.curves, configs, complaints);
   complaints.throw_if_any();
   return study;
+}
+
+std::vector<size_t> keep_claims(Study& study, std::span<const std::string> ids) {
+  std::vector<std::string> all;
+  for (const Claim& claim : study.claims) all.push_back(claim.id);
+  for (const std::string& id : ids)
+    if (std::ranges::find(all, id) == all.end())
+      throw UsageError(study.path, fmt::format("this study has no claim \"{}\"", id),
+                       fmt::format("It has {}.", fmt::join(all, ", ")));
+  std::erase_if(study.claims,
+                [&](const Claim& claim) { return std::ranges::find(ids, claim.id) == ids.end(); });
+  std::set<size_t> runs;
+  for (const Claim& claim : study.claims)
+    for (const auto* some : {&claim.runs, &claim.others}) runs.insert(some->begin(), some->end());
+  return {runs.begin(), runs.end()};
 }
 
 }  // namespace waiver

@@ -62,4 +62,8 @@ struct Study {
 /// UsageError that lists everything wrong with the study and with any of its runs.
 Study load_study(const std::string& path, std::span<const std::string> overrides = {});
 
+/// Drops all claims of the study but those of these ids, and returns the places of the runs that
+/// they are about, in the study's order. Throws UsageError where the study has no claim of an id.
+std::vector<size_t> keep_claims(Study& study, std::span<const std::string> ids);
+
 }  // namespace waiver

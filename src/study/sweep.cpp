@@ -67,7 +67,7 @@ class Sweep {
         folder_(plan.directory),
         chosen_(plan.only.empty() ? all_runs(study) : plan.only),
         needs_(needs_of(study, chosen_)) {
-    check_sweep_folder(folder_, plan.resume || !plan.only.empty());
+    check_sweep_folder(folder_, plan.resume || plan.shared);
     check_same_study(study, folder_);
     for (const size_t i : chosen_) check_same_run(folder_, study.runs[i], needs_[i].data);
     findings_.emplace(study, folder_, digests_of(needs_), chosen_,
@@ -95,10 +95,10 @@ class Sweep {
   }
 
   void finish() {
-    if (plan_.only.empty())
-      sum_up(study_, *findings_, folder_);
-    else
+    if (plan_.shared)
       findings_->write_records();
+    else
+      sum_up(study_, *findings_, folder_);
     std::vector<std::string> names;
     for (const size_t i : failed_) names.push_back(study_.runs[i].name);
     if (!failed_.empty())
@@ -208,6 +208,29 @@ class Sweep {
   std::set<size_t> failed_;
 };
 
+// What the verdicts of a study are compared with: refused now, not after hours. `part`: without the
+// claims that the study lacks.
+Json committed_verdicts(const Study& study, const fs::path& file, bool part) {
+  if (!fs::exists(file))
+    throw UsageError(file.string(), "there are no verdicts to compare with",
+                     "waiver sweep ends with claims.json; commit it there, beside the records.");
+  Json verdicts = parse_json(read_file(file));
+  compare_verdicts(verdicts, verdicts, false, file.string());  // throws where it is damaged
+  Json own = Json::array();
+  for (const Claim& claim : study.claims) {
+    const Json& all = verdicts["claims"];
+    const auto at =
+        std::ranges::find_if(all, [&](const Json& one) { return one["id"] == claim.id; });
+    if (at == all.end())
+      throw UsageError(file.string(),
+                       fmt::format("there is no verdict on \"{}\" to compare with", claim.id),
+                       "--collect judges it by the committed records; commit claims.json anew.");
+    own.push_back(*at);
+  }
+  if (part) verdicts["claims"] = own;
+  return verdicts;
+}
+
 }  // namespace
 
 void run_sweep(const Study& study, const SweepPlan& plan) {
@@ -218,15 +241,11 @@ void run_sweep(const Study& study, const SweepPlan& plan) {
 
 void verify_sweep(const Study& study, SweepPlan plan) {
   const fs::path committed = committed_records(study), file = committed / kClaimsFile;
-  if (!fs::exists(file))
-    throw UsageError(file.string(), "there are no verdicts to compare with",
-                     "waiver sweep ends with claims.json; commit it there, beside the records.");
   if (study.claims.empty()) throw UsageError(study.path, "this study claims nothing to verify");
-  const Json before = parse_json(read_file(file));
-  compare_verdicts(before, before, false, file.string());  // refused now, not after hours
+  const Json before = committed_verdicts(study, file, !plan.only.empty());
   bool same_maker = true;
-  for (const StudyRun& run : study.runs) {
-    const fs::path record = record_file(committed, run);
+  for (const size_t i : plan.only.empty() ? all_runs(study) : plan.only) {
+    const fs::path record = record_file(committed, study.runs[i]);
     same_maker &=
         fs::exists(record) && RunRecord::read(record).made_by == std::vector<Maker>{this_maker()};
   }

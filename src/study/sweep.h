@@ -15,6 +15,7 @@ struct SweepPlan {
   int64_t jobs = 1;     // how many runs are trained side by side
   bool afresh = false;  // records do not count: only what is in this folder
   std::vector<size_t> only = {};  // places of runs in the study, from 0; empty: all of them
+  bool shared = false;  // several such calls may work in the folder, so this one sums nothing up
   /// How the program is started for the same sweep: `--only` and `--threads` are added for a run.
   /// REQUIRES: not empty, unless `only` is one run.
   std::vector<std::string> command = {};
@@ -24,11 +25,11 @@ struct SweepPlan {
 /// DIRECTORY/records/<its name>.json (study/record.h). One run that is asked for alone, by `only`,
 /// is trained in this process.
 ///
-/// DIRECTORY/sweep.json lists the runs: {title, question, runs: [{name, group, seed}]}. Where all
-/// runs are asked for, the events of the finished ones go to DIRECTORY/events.json and the verdicts
+/// DIRECTORY/sweep.json lists the runs: {title, question, runs: [{name, group, seed}]}. Unless
+/// `shared`, the events of the finished ones go to DIRECTORY/events.json and the verdicts
 /// of the study's claims to DIRECTORY/claims.json, and both to the console (study/events_report.h,
 /// study/claims/claims_report.h). With `resume`, finished runs are skipped and started ones
-/// continued; without it, and without `only`, a folder that is not empty is refused. A run that
+/// continued; without it, and unless `shared`, a folder that is not empty is refused. A run that
 /// fails does not stop the others: the sweep throws Error at its end. Stopped leaves the sweep
 /// where it is; the runs at work have saved their state.
 void run_sweep(const Study& study, const SweepPlan& plan);
@@ -45,7 +46,9 @@ void collect_sweep(const Study& study, const std::string& directory);
 /// its file, anew, and compares: the verdicts are the same and the new intervals contain the
 /// committed effects; where the program, its libraries and the type of processor are those of the
 /// committed records, all numbers have the same bits. Throws Error with every mismatch.
-/// `plan.resume` continues a verification that was interrupted.
+/// `plan.resume` continues a verification that was interrupted. With `plan.only`, these runs alone
+/// are trained, and the claims that `study` has (keep_claims) are compared, not the other committed
+/// ones.
 void verify_sweep(const Study& study, SweepPlan plan);
 
 /// A table of all runs: done, running, failed and why, stopped, not started. Writes nothing.
