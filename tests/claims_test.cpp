@@ -334,6 +334,10 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
     const auto found = compare_verdicts(before, claims_json(after), exactly, "claims.json");
     return fmt::format("{}", fmt::join(found, "\n"));
   };
+  const auto claims = [&](const std::vector<ClaimResult>& after) {
+    return fmt::format("{}",
+                       fmt::join(compare_claims(before, claims_json(after), "claims.json"), "\n"));
+  };
   CHECK(compared(one({6, 7, 8, 9}), true) == "");
   CHECK(compared(one({7, 7, 8, 9})) == "");
   CHECK(compared(one({7, 7, 8, 9}), true) ==
@@ -344,22 +348,35 @@ TEST_CASE("a study run afresh is compared with its committed verdicts") {
   CHECK(compared(one({1, 7, 8, 9})) == "a: it was reproduced, and is now undecided.");
   auto changed = one({6, 7, 8, 9});
   changed[0].claim.expect.above = 4;
-  CHECK(compared(changed) == "a: its expect was \"above 5\", and is now \"above 4\".");
+  CHECK(claims(changed) == "a: its expect was \"above 5\", and is now \"above 4\".");
   changed[0] = one({6, 7, 8, 9})[0];
   changed[0].claim.written = parse_yaml("where: {model.position.kind: rope}\n", "s.yaml");
-  CHECK(compared(changed) ==
+  CHECK(claims(changed) ==
         "a: its where was \"{model.position.kind: none}\", and is now \"{model.position.kind: "
         "rope}\".");
   changed[0] = one({6, 7, 8, 9})[0];
   changed[0].claim.id = "b";
-  CHECK(compared(changed) == "a: the study no longer claims it.\nb: it has no committed verdict.");
+  CHECK(claims(changed) == "a: the study no longer claims it.\nb: it has no committed verdict.");
   CHECK(error_of([&] { compare_verdicts(Json::object(), before, false, "claims.json"); }) ==
         "claims.json: these are not the verdicts of a study's claims, so the file is damaged. Put "
         "the "
         "right one back.");
+  Json torn = before;
+  torn["claims"][0].erase("verdict");
+  CHECK(contains(error_of([&] { compare_verdicts(torn, torn, false, "claims.json"); }),
+                 "so the file is damaged"));
+  // What a claim says in words may change; what its source published, too.
+  changed[0] = one({6, 7, 8, 9})[0];
+  changed[0].claim.sentence = "Other words.";
+  changed[0].claim.published = "5 [P]";
+  CHECK(claims(changed) == "");
+  CHECK(compared(changed, true) == "");
   // An effect that is undefined in both is no mismatch.
   const auto nothing = one({NAN, NAN, NAN, NAN});
   CHECK(compare_verdicts(claims_json(nothing), claims_json(nothing), true, "").empty());
+  const auto opposite = one({kInf, -kInf, kInf, -kInf});  // a median between them is undefined
+  CHECK(std::isnan(opposite[0].effect.estimate));
+  CHECK(compare_verdicts(claims_json(opposite), claims_json(opposite), true, "").empty());
 }
 
 TEST_CASE("the documentation of claims names every key, measure and option") {

@@ -21,6 +21,7 @@ inline const std::vector<double> kFlat(N, 0.1);
 class HandLog {
  public:
   using Curve = std::vector<double>;
+  int64_t probes = N;  // fewer: as far as the run has come
   void alpha(int64_t layer, int64_t head, int64_t key, const Curve& c) {
     put(proxy + "received_attention", (layer * H + head) * T + key, c);
   }
@@ -89,7 +90,7 @@ class HandLog {
     if (!position_names.empty())
       log.set({"probe", "position_name", {"position"}, "1", "", ""},
               std::span<const std::string>(position_names));
-    for (int64_t i = 0; i < N; ++i) {
+    for (int64_t i = 0; i < probes; ++i) {
       for (const auto& [at, curve] : curves)
         numbers[at.first][at.second] = static_cast<float>(curve[i]);
       log.append("probe", 10 * i, row);

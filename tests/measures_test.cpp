@@ -163,6 +163,22 @@ TEST_CASE("an onset is the first of three rows across the threshold, and infinit
                "2.5}") == 40);
 }
 
+TEST_CASE("with too few rows an onset is undefined, and not never") {
+  HandRun run(rising());
+  run.add("eval", "loss", {0, 60}, {3, 1});
+  run.add("train", "loss", {0, 30, 60}, {3, 1, 1});
+  CHECK(run.why("{kind: onset, series: eval/loss, below: 4}") ==
+        "an onset needs 3 rows, and there are 2.");
+  CHECK(run.of("{kind: onset, series: train/loss, below: 4}") == 0);
+  HandLog two = emerging(2);
+  two.probes = 2;
+  CHECK(HandRun(two).why("{kind: event, name: sink}") == "an onset needs 3 rows, and there are 2.");
+  CHECK(complaints_of("{kind: onset, series: eval/loss, below: 4}",
+                      parse("train: {eval: {every: 0}}\n")) ==
+        "series: the runs are evaluated at their end alone. Set train.eval.every above 0.");
+  CHECK(complaints_of("{kind: onset, series: eval/loss, below: 4}") == "");
+}
+
 TEST_CASE("events and lags are those at the strongest waiver; what never came is later than all") {
   const HandRun run(emerging(2));  // risk 10, enrichment 20, sink 30, value 40, no residual event
   CHECK(run.of("{kind: event, name: risk}") == 10);
@@ -318,6 +334,8 @@ TEST_CASE("a measure that no run can have is refused with a guess at what was me
         "below: above is given already. Give either above or below.");
   CHECK(complaints_of("{kind: fit, series: train/loss, from: 10, to: 9}") ==
         "to: 9 comes before from, which is 10.");
+  CHECK(complaints_of("{kind: fit, series: train/loss, from: 61, to: 70}") ==
+        "from: the runs end at step 60.\nto: the runs end at step 60.");
   CHECK(complaints_of("{kind: matched, series: train/loss, loss: probe/enrichment}") ==
         "loss: probe/enrichment is more than one number a row.\nat_most: missing; it has no "
         "default.");

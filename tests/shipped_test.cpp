@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "runs.h"
+#include "study/claims/claims_report.h"
 
 namespace fs = std::filesystem;
 using namespace waiver;
@@ -60,5 +61,30 @@ TEST_CASE("every shipped study passes the check, and its first and last run trai
     const auto count = std::ranges::count(listed.output, '\n');
     for (const auto number : {decltype(count){1}, count})
       check_file(file, {"sweep", file.string(), "--out", out, "--only", std::to_string(number)});
+  }
+}
+
+TEST_CASE("every committed record is of a run of its study, and all of them give its verdicts") {
+  for (const fs::path& file : yaml_files("experiments")) {
+    CAPTURE(file.string());
+    const Study study = load_study(file.string());
+    const fs::path committed = committed_records(study);
+    if (!fs::exists(committed)) continue;
+    std::vector<MeasuredRun> measured;
+    for (const StudyRun& run : study.runs) measured.push_back({run.name, run.seed, {}});
+    for (const auto& entry : fs::directory_iterator(committed)) {
+      if (entry.path().filename() == kClaimsFile) continue;
+      CAPTURE(entry.path().string());
+      const RunRecord record = RunRecord::read(entry.path());
+      const size_t at = study.index_of(record.name);
+      REQUIRE(at < study.runs.size());
+      const StudyRun& run = study.runs[at];
+      CHECK(entry.path() == record_file(committed, run));
+      CHECK(to_yaml(parse_config(record.config, "record")) == to_yaml(run.config));
+      CHECK(record.group == (run.group.empty() ? study.name : run.group));
+      measured[at].measured = record.measures;
+    }
+    if (const fs::path verdicts = committed / kClaimsFile; fs::exists(verdicts))
+      CHECK(parse_json(file_text(verdicts)) == claims_json(judge(study.claims, measured)));
   }
 }

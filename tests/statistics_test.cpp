@@ -55,6 +55,13 @@ TEST_CASE(
   CHECK(rank_correlation(x, std::vector<double>(4, 5)) == 0);
 }
 
+TEST_CASE("a mean lies between the numbers, whatever its rounding") {
+  CHECK(mean(std::vector<double>{0.1, 0.1, 0.1}) == 0.1);  // the sum ÷ 3 is above it
+  CHECK(mean(std::vector<double>{1, 2, 6}) == 3);
+  CHECK(std::isnan(mean(std::vector<double>{})));
+  CHECK(std::isnan(mean(std::vector<double>{1, NAN})));
+}
+
 TEST_CASE("Spearman's correlation of a textbook example") {
   // IQ and hours of television of ten people (Wikipedia, "Spearman's rank correlation
   // coefficient").

@@ -80,6 +80,8 @@ TEST_CASE("every error of a study and of its runs is found before anything start
   const Folder folder;
   folder.write("base.yaml", "model: {width: 64}\n");
   folder.write("curve.csv", "# nobody's\nstep,a\n0,1\n5,x\n");
+  folder.write("holes.csv", "step,a\n0,1\nnan,2\n");
+  folder.write("many_runs.yaml", "base: base.yaml\nseeds: [0]\n");
   const auto study_complaint = [&](const std::string& text, const Strings& overrides = {}) {
     const auto path = folder.write("s.yaml", text);
     std::string message = complaint_of([&] { load_study(path, overrides); });
@@ -106,7 +108,17 @@ TEST_CASE("every error of a study and of its runs is found before anything start
        "a}}\n",
        "s.yaml:2:40: published.columns.los: no such curve is shown or kept. Did you mean loss?\n"
        "s.yaml:2:54: published.columns.loss: curve.csv has no column b. It has step, a.\n"
-       "s.yaml:2:70: published.columns.value_ratio: row 2 of curve.csv is not of numbers."},
+       "s.yaml:2:70: published.columns.value_ratio: row 2 of curve.csv is not of numbers. What "
+       "is not known is an empty cell."},
+      {"base: base.yaml\npublished: {file: holes.csv, columns: {loss: a}}\n",
+       "s.yaml:2:46: published.columns.loss: row 2 of holes.csv is not of numbers. What is not "
+       "known is an empty cell."},
+      {"base: many_runs.yaml\n",
+       "s.yaml:1:7: base: many_runs.yaml is not the config of one run. A study varies such a "
+       "config."},
+      {"base: base.yaml\ngrid: {train.optimizer.lr: [1e-2, 0.01]}\n",
+       "s.yaml:2:1: grid: lr=1e-2,seed=0 and lr=0.01,seed=0 have the same "
+       "config. Leave one of them out."},
       {"base: base.yaml\nset: 5\n", "s.yaml:2:6: set: expected a block of keys."},
       {"base: base.yaml\nset: {model: {widht: 5}}\nseeds: [0, 1]\n",
        "s.yaml:2:15: model.widht: unknown key. Did you mean model.width?"},
@@ -150,6 +162,10 @@ TEST_CASE("every error of a study and of its runs is found before anything start
                                     "[{0}]}}\n",
                                     values)) ==
         "s.yaml:2:1: grid: this makes more than 10000 runs.");
+  std::string seeds = "0";
+  for (int i = 1; i <= 10000; ++i) seeds += fmt::format(", {}", i);
+  CHECK(study_complaint(fmt::format("base: base.yaml\nseeds: [{}]\n", seeds)) ==
+        "s.yaml:2:8: seeds: this makes more than 10000 runs.");
 }
 
 namespace {
@@ -293,7 +309,9 @@ TEST_CASE("mistakes in pairs, overrides and skip are found at their places, all 
        "correct it."},
       {grid + "skip: [{model.position.base: [1, 2]}]\n",
        "s.yaml:3:30: skip: model.position.base: no run has [1, 2] here. They have 10000.0."},
-      {grid + "skip: [{model.position: [none, rope]}]\n", "s.yaml:2:1: skip: it leaves no run."},
+      {grid + "skip: [{model.position: [none, rope]}]\n", "s.yaml:3:7: skip: it leaves no run."},
+      {grid + "skip: [{model.position: {}}]\n",
+       "s.yaml:3:25: model.position: the block is empty. Name one of its keys, or leave it out."},
       {grid + "overrides: [{where: {model.position: none}, set: {seed: {init: 3}}}]\n",
        "s.yaml:3:58: seed.init: the study's seeds set it. Write seeds: [0, 1, 2]."},
       {grid + "overrides: [{where: {model.position: none}, set: {train: {step: 3}}}]\n",
@@ -305,6 +323,13 @@ TEST_CASE("mistakes in pairs, overrides and skip are found at their places, all 
   }
   CHECK(in.complaint("pairs: [{model.layers: 1}]\n", {"model.layers=2"}) ==
         "override model.layers=2: model.layers: the pairs vary model.layers already.");
+}
+
+TEST_CASE("conditions tell seeds apart that a double does not") {
+  const InFolder in;
+  const Study study = in.load(
+      "seeds: [9007199254740992, 9007199254740993]\nskip: [{seed.init: 9007199254740993}]\n");
+  CHECK(names_of(study) == Strings{"seed=9007199254740992"});
 }
 
 TEST_CASE("a study is told from a config") {

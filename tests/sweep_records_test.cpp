@@ -243,6 +243,9 @@ TEST_CASE("a bad number of a run is refused") {
     CHECK(ended.status == 2);
     CHECK(has(ended, "expected numbers of runs, 1 to 4"));
   }
+  const Ended back = sweeps.sweep("none", {"--only", "1,3-2"});
+  CHECK(back.status == 2);
+  CHECK(has(back, "--only 1,3-2: 3-2 goes backwards. Write 2-3."));
   CHECK(sweeps.sweep("none", {"--only", "1", "--collect"}).status == 2);
   CHECK(!fs::exists(sweeps.at("none")));
 }

@@ -76,6 +76,61 @@ TEST_CASE("a sweep ends with the events of its finished runs, the same at any th
   CHECK(!fs::exists(file.string() + ".waiver-tmp"));
 }
 
+TEST_CASE("a sweep's list has the study's seeds, whatever keys they set") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "base: tiny.yaml\nset: {train: {steps: 2}, probe: {snapshots: []}}\n"
+         "seeds: [3, 4]\nseed_keys: [seed.data]\n";
+  REQUIRE(run_program({"sweep", runs.at("study.yaml").string(), "--out", runs.at("s").string()})
+              .status == 0);
+  const auto index = nlohmann::json::parse(file_text(runs.at("s") / "sweep.json"));
+  CHECK(index["runs"][0]["seed"] == 3);
+  CHECK(index["runs"][1]["seed"] == 4);
+}
+
+TEST_CASE("a place that is no folder is refused before anything is trained") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml")) << "base: tiny.yaml\n";
+  put_bytes(runs.at("file"), "mine");
+  fs::create_symlink(runs.at("nowhere"), runs.at("link"));
+  for (const char* place : {"file", "link"})
+    for (const char* how : {"--dry-run", "--status", "--resume"}) {
+      const Ended ended = run_program(
+          {"sweep", runs.at("study.yaml").string(), "--out", runs.at(place).string(), how});
+      CHECK(ended.status == 2);
+      CHECK(contains(ended.output, "this is no folder, and a sweep needs one"));
+    }
+  CHECK(file_text(runs.at("file")) == "mine");
+}
+
+TEST_CASE("a damaged run does not hide the others, and a sentence says what to do") {
+  const Runs runs;
+  std::ofstream(runs.at("study.yaml"))
+      << "base: tiny.yaml\nset: {train: {steps: 4}, probe: {snapshots: []}}\nseeds: [0, 1, 2]\n";
+  const auto sweep = [&](const std::string& how) {
+    return run_program(
+        {"sweep", runs.at("study.yaml").string(), "--out", runs.at("s").string(), how});
+  };
+  REQUIRE(sweep("--resume").status == 0);
+  fs::remove_all(runs.at("s/records"));
+  fs::remove(runs.at("s/seed=0/log.h5"));
+  put_bytes(runs.at("s/seed=1/log.h5"), "torn");
+  const Ended status = sweep("--status");
+  CHECK(status.status == 0);
+  CHECK(contains(status.output, "without log"));
+  CHECK(contains(status.output, "damaged"));
+  CHECK(contains(status.output, "1 of 3 runs done."));
+  for (const char* how : {"--collect", "--resume"}) {
+    const Ended ended = sweep(how);
+    CHECK(ended.status == 1);
+    CHECK(contains(ended.output, "seed=0 away, and --resume trains that run anew."));
+  }
+  for (const char* run : {"s/seed=0", "s/seed=1"})
+    fs::rename(runs.at(run), runs.at(fs::path(run).filename().string()));
+  CHECK(sweep("--resume").status == 0);
+  CHECK(contains(sweep("--status").output, "3 of 3 runs done."));
+}
+
 TEST_CASE("a sweep with a failed run reports the events of the others, then fails") {
   const Runs runs;
   std::ofstream(runs.at("study.yaml"))

@@ -18,9 +18,10 @@ struct ClaimedStudy {
         "expect: {below: 9}}]\n");
   }
   void write(const std::string& claims) const {
-    std::ofstream(study) << "base: tiny.yaml\nset: {train: {steps: 10}, probe: {snapshots: []}}\n"
-                            "seeds: [0, 1, 2]\n"
-                         << claims;
+    std::ofstream(study)
+        << "base: tiny.yaml\nset: {train: {steps: 10}, probe: {every: 2, snapshots: []}}\n"
+           "seeds: [0, 1, 2]\n"
+        << claims;
   }
   Ended sweep(const std::string& name, std::vector<std::string> more = {}) const {
     std::vector<std::string> command = {"sweep", study.string(), "--out", runs.at(name).string()};
@@ -53,7 +54,7 @@ TEST_CASE("a sweep ends with its verdicts, which later claims change without tra
   CHECK(verdicts().at(0).at("n") == 3);
   CHECK(verdicts().at(0).at("verdict") == "reproduced");
   claimed.write(
-      "claims: [{id: falls, sentence: S., measure: {kind: onset, series: train/loss, "
+      "claims: [{id: falls, sentence: S., measure: {kind: onset, series: probe/loss, "
       "below: 0.5}, expect: {below: 10}}]\n");
   REQUIRE(claimed.sweep("one", {"--collect"}).status == 0);
   CHECK(verdicts().at(0).at("verdict") == "not reproduced");
@@ -126,14 +127,41 @@ TEST_CASE("single claims are verified by their own runs") {
   CHECK(contains(bad.output, "small: it was undecided, and is now reproduced."));
   CHECK(trained("train.batch=2,seed=0"));
 
-  // A claim that is not judged yet is refused before anything is trained.
-  claimed.write(two + "- {id: later, sentence: S., " + rest);
-  for (const std::vector<std::string>& which :
-       {std::vector<std::string>{"--verify"}, {"--verify", "--claim", "later"}}) {
-    const Ended later = claimed.sweep("new", which);
-    CHECK(later.status == 2);
-    CHECK(contains(later.output, "there is no verdict on \"later\" to compare with"));
+  // What is in the folder stays: verdicts on all claims, and every number of the records.
+  REQUIRE(claimed.sweep("one", {"--verify", "--resume", "--claim", "large"}).status == 0);
+  for (const char* name : {"one", "part"}) {
+    const Json verdicts = parse_json(file_text(claimed.runs.at(name) / "claims.json"));
+    CHECK(verdicts.at("claims").size() == 2);
+    CHECK(verdicts.at("claims").at(0).at("n") == 3);
+    const Json record =
+        parse_json(file_text(claimed.runs.at(name) / "records/train.batch=2,seed=0.json"));
+    CHECK(record.at("measures").contains("small"));
   }
+
+  // What could not be compared is refused before anything is trained.
+  const auto refuses = [&](const std::vector<std::string>& how, const std::string& why) {
+    const Ended ended = claimed.sweep("new", how);
+    CHECK(ended.status == 2);
+    CHECK(contains(ended.output, why));
+  };
+  const std::string later = "- {id: later, sentence: S., " + rest;
+  claimed.write(two + later);
+  refuses({"--verify"}, "later: it has no committed verdict.");
+  refuses({"--verify", "--claim", "later"}, "later: it has no committed verdict.");
+  refuses({"--verify", "--dry-run"}, "these are not the verdicts of the study's claims");
+  std::string stricter = two;
+  claimed.write(stricter.replace(stricter.rfind("below: 9"), 8, "below: 8"));
+  refuses({"--verify", "--claim", "large"},
+          "large: its expect was \"below 9\", and is now \"below 8\".");
+  claimed.write("");
+  refuses({"--verify", "--claim", "large"}, "this study has no claim \"large\". It has none.");
   CHECK(!fs::exists(claimed.runs.at("new")));
+  claimed.write(two + later);
   CHECK(claimed.sweep("new", {"--verify", "--claim", "large"}).status == 0);
+
+  // Committed records do not make a verification shorter.
+  claimed.write(two);
+  const Ended all = claimed.sweep("dry", {"--verify", "--resume", "--dry-run"});
+  CHECK(all.status == 0);
+  CHECK(contains(all.output, "6 runs"));
 }

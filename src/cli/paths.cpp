@@ -73,6 +73,7 @@ std::string hint_for_folder(const std::string& folder) {
 }  // namespace
 
 void require_file(const std::string& path) {
+  if (path.empty()) throw UsageError("", "the path of a file is empty");
   if (const std::string hint = is_folder(path) ? hint_for_folder(path) : ""; !hint.empty())
     throw UsageError(path, "this is a folder, not a file", hint);
 }

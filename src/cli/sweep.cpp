@@ -47,6 +47,9 @@ std::vector<size_t> chosen_runs(const std::string& text, size_t runs) {
     const size_t dash = part.find('-');
     const size_t first = number_of(part.substr(0, dash), text, runs);
     const size_t last = dash == part.npos ? first : number_of(part.substr(dash + 1), text, runs);
+    if (last < first)
+      throw UsageError("--only " + text, fmt::format("{} goes backwards", part),
+                       fmt::format("Write {}-{}.", last, first));
     for (size_t number = first; number <= last; ++number)
       if (std::ranges::find(chosen, number - 1) == chosen.end()) chosen.push_back(number - 1);
     begin = comma + 1;
@@ -82,7 +85,7 @@ void sweep(const SweepCall& call) {
   if (call.verify && !call.target.overrides.empty())
     throw UsageError(call.target.overrides.front(), "--verify takes a study as it was committed",
                      "Leave it out, or sweep into another folder and compare claims.json.");
-  Study study = load_study(call.target.path, call.target.overrides);
+  const Study study = load_study(call.target.path, call.target.overrides);
   SweepPlan plan;
   const std::string name = study.name + (call.verify ? "-verify" : "");
   plan.directory = call.directory.empty() ? "runs/" + name : call.directory;
@@ -90,11 +93,13 @@ void sweep(const SweepCall& call) {
   plan.jobs = call.jobs;
   plan.shared = call.only_given;
   if (call.only_given) plan.only = chosen_runs(call.only, study.runs.size());
-  if (!call.claims.empty()) plan.only = keep_claims(study, call.claims);
+  if (!call.claims.empty()) plan.only = runs_of_claims(study, call.claims);
+  plan.claims = call.claims;
   plan.command = command_of(call, "/proc/self/exe", plan.directory);
   if (call.list) return print_commands(call, plan, study.runs.size());
   if (call.collect) return collect_sweep(study, plan.directory);
   if (call.status) return print_result(sweep_status(study, plan.directory, terminal_width()));
+  if (call.verify) plan = verification(study, plan);
   if (call.dry_run) return print_result(sweep_forecast(study, plan, terminal_width()));
   call.verify ? verify_sweep(study, plan) : run_sweep(study, plan);
 }

@@ -51,11 +51,12 @@ std::string named(const std::vector<std::string>& names) {
 }  // namespace
 
 Findings::Findings(const Study& study, const fs::path& sweep, std::vector<RunDigests> digests,
-                   const std::vector<size_t>& asked_for, Records records)
+                   const std::vector<size_t>& asked_for, Records records, Damage damage)
     : study_(study),
       sweep_(sweep),
       digests_(std::move(digests)),
       accepted_(records),
+      damage_(damage),
       runs_(study.runs.size()) {
   for (const size_t i : asked_for) {
     check_stop();
@@ -63,7 +64,12 @@ Findings::Findings(const Study& study, const fs::path& sweep, std::vector<RunDig
   }
 }
 
-void Findings::look(size_t run) {
+void Findings::look(size_t run) try { find(run); } catch (const Error& error) {
+  if (damage_ == Damage::refuse || error.kind() == Error::Kind::usage) throw;
+  runs_[run] = {From::nothing, {}, error.what()};
+}
+
+void Findings::find(size_t run) {
   Run& found = runs_[run];
   if ((found.record = in_folder(run))) {
     found.from = From::folder;
@@ -77,9 +83,17 @@ void Findings::look(size_t run) {
     found.from = From::committed;
 }
 
+std::optional<RunRecord> Findings::in_folder(size_t i) const try {
+  return record_of_folder(i);
+} catch (const Error& error) {
+  throw Error(error.where(), error.problem(),
+              fmt::format("Move {} away, and --resume trains that run anew.",
+                          (sweep_ / study_.runs[i].name).string()));
+}
+
 // The record that is there already, unless another program wrote it, which may have measured
 // otherwise, or the study claims more since.
-std::optional<RunRecord> Findings::in_folder(size_t i) const {
+std::optional<RunRecord> Findings::record_of_folder(size_t i) const {
   const StudyRun& run = study_.runs[i];
   const fs::path place = sweep_ / run.name;
   if (run_status(place.string()) != "done" || !is_same_config(place, run.config)) return {};

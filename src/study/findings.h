@@ -10,6 +10,8 @@ namespace waiver {
 
 /// Whether a finished run of a study may be represented by a record alone.
 enum class Records { ignore, accept };
+/// What becomes of a finished run whose folder or record cannot be read.
+enum class Damage { refuse, keep };
 
 /// What is there of each run of a study: folders and records, read once.
 class Findings {
@@ -18,14 +20,16 @@ class Findings {
   struct Run {
     From from = From::nothing;
     std::optional<RunRecord> record;  // where it is finished
+    std::string damage = {};          // why it cannot be read, where that is kept
   };
 
   /// Reads the folders and, where accepted, the records of the runs at these places of the study,
   /// in the sweep's folder and beside the study's file; `digests`: of each run of the study that is
   /// asked for. Throws UsageError where a record in the sweep's folder is of another config or
-  /// other data; one beside the study is passed over.
+  /// other data; one beside the study is passed over. Throws Error where one is damaged, unless
+  /// that is kept.
   Findings(const Study& study, const std::filesystem::path& sweep, std::vector<RunDigests> digests,
-           const std::vector<size_t>& asked_for, Records records);
+           const std::vector<size_t>& asked_for, Records records, Damage damage = Damage::refuse);
 
   /// Looks again at the folder and the record of one run.
   void look(size_t run);
@@ -42,7 +46,9 @@ class Findings {
   std::vector<std::string> notes() const;
 
  private:
+  void find(size_t run);
   std::optional<RunRecord> in_folder(size_t run) const;
+  std::optional<RunRecord> record_of_folder(size_t run) const;
   std::optional<RunRecord> in_records(size_t run) const;
   std::optional<RunRecord> committed(size_t run);
 
@@ -50,6 +56,7 @@ class Findings {
   std::filesystem::path sweep_;
   std::vector<RunDigests> digests_;
   Records accepted_;
+  Damage damage_;
   std::vector<Run> runs_;
   std::vector<std::string> unfit_;  // committed records of another config or other data
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -49,7 +50,8 @@ std::optional<double> number_of(const CsvRow& row, size_t column) {
   const std::string& text = row[column];
   double value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size()) return {};
+  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return {};
   return value;
 }
 
@@ -126,7 +128,8 @@ class PublishedBlock {
       const auto at = number_of(rows[r], step), value = number_of(rows[r], column);
       if (!at || !value) {
         complaints_.add(entry.value.place, key,
-                        fmt::format("row {} of {} is not of numbers", r, file));
+                        fmt::format("row {} of {} is not of numbers", r, file),
+                        "What is not known is an empty cell.");
         return nullptr;
       }
       points[*at] = *value;

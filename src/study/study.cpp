@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
+#include "config/document.h"
 #include "config/overlay.h"
 #include "core/stop.h"
 #include "study/published_curves.h"
@@ -89,7 +91,7 @@ class RunMaker {
       kept.push_back(std::move(points[i]));
       kept_configs.push_back(std::move(configs[i]));
     }
-    if (kept.empty()) complaints_.add(file_.axes_place, "skip", "it leaves no run");
+    if (kept.empty()) complaints_.add(file_.skip_place, "skip", "it leaves no run");
     for (const StudyOverride& over : file_.overrides)
       if (!kept.empty()) require_some(over.where, "overrides.where", kept_configs);
     return kept;
@@ -139,6 +141,17 @@ std::vector<StudyRun> as_planned(const std::vector<StudyRun>& runs, const StudyF
   return own.empty() ? planned : runs;
 }
 
+// Two runs with one config would be one sample, counted twice.
+void refuse_same_configs(const std::vector<StudyRun>& runs, const StudyFile& file,
+                         Complaints& complaints) {
+  std::map<std::string, std::string> names;
+  for (const StudyRun& run : runs)
+    if (const auto [same, fresh] = names.emplace(to_yaml(run.config), run.name); !fresh)
+      complaints.add(file.axes_place, file.axes_key,
+                     fmt::format("{} and {} have the same config", same->second, run.name),
+                     "Leave one of them out.");
+}
+
 }  // namespace
 
 Study load_study(const std::string& path, std::span<const std::string> overrides) {
@@ -162,6 +175,10 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   study.published = read_published(file.published, path, kept, complaints);
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
+  if (const auto document = document_of(parse_yaml(original, study.base));
+      document && *document != Document::config)
+    throw UsageError(where, study.base + " is not the config of one run",
+                     "A study varies such a config.");
   const Node base = read_layers_from(original, study.base, config_keys(), complaints);
   study.runs = RunMaker(file, base, last, complaints).make();
   std::set<std::string> names;
@@ -172,6 +189,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   }
   complaints.throw_if_any();
   const std::vector<StudyRun> planned = as_planned(study.runs, file, base, last);
+  refuse_same_configs(planned, file, complaints);
   select_runs(study.claims, planned, complaints);
   std::vector<const Config*> configs;
   for (const StudyRun& run : planned) configs.push_back(&run.config);
@@ -180,18 +198,19 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   return study;
 }
 
-std::vector<size_t> keep_claims(Study& study, std::span<const std::string> ids) {
-  std::vector<std::string> all;
-  for (const Claim& claim : study.claims) all.push_back(claim.id);
-  for (const std::string& id : ids)
-    if (std::ranges::find(all, id) == all.end())
-      throw UsageError(study.path, fmt::format("this study has no claim \"{}\"", id),
-                       fmt::format("It has {}.", fmt::join(all, ", ")));
-  std::erase_if(study.claims,
-                [&](const Claim& claim) { return std::ranges::find(ids, claim.id) == ids.end(); });
+std::vector<size_t> runs_of_claims(const Study& study, std::span<const std::string> ids) {
   std::set<size_t> runs;
-  for (const Claim& claim : study.claims)
-    for (const auto* some : {&claim.runs, &claim.others}) runs.insert(some->begin(), some->end());
+  for (const std::string& id : ids) {
+    const auto claim = std::ranges::find(study.claims, id, &Claim::id);
+    if (claim == study.claims.end()) {
+      std::vector<std::string> all;
+      for (const Claim& one : study.claims) all.push_back(one.id);
+      throw UsageError(
+          study.path, fmt::format("this study has no claim \"{}\"", id),
+          all.empty() ? "It has none." : fmt::format("It has {}.", fmt::join(all, ", ")));
+    }
+    for (const auto* some : {&claim->runs, &claim->others}) runs.insert(some->begin(), some->end());
+  }
   return {runs.begin(), runs.end()};
 }
 

@@ -34,7 +34,7 @@ struct Study {
   std::vector<KeptCurve> curves = {};
   Json published = {};  // curves, as by read_published
 
-  /// The place of the run of this name. REQUIRES: there is one.
+  /// The place of the run of this name; the number of runs where there is none.
   size_t index_of(const std::string& run) const {
     return std::ranges::find(runs, run, &StudyRun::name) - runs.begin();
   }
@@ -62,8 +62,8 @@ struct Study {
 /// UsageError that lists everything wrong with the study and with any of its runs.
 Study load_study(const std::string& path, std::span<const std::string> overrides = {});
 
-/// Drops all claims of the study but those of these ids, and returns the places of the runs that
-/// they are about, in the study's order. Throws UsageError where the study has no claim of an id.
-std::vector<size_t> keep_claims(Study& study, std::span<const std::string> ids);
+/// The places of the runs that the claims of these ids are about, in the study's order. Throws
+/// UsageError where the study has no claim of an id.
+std::vector<size_t> runs_of_claims(const Study& study, std::span<const std::string> ids);
 
 }  // namespace waiver

@@ -225,6 +225,7 @@ StudyFile StudyFile::read(const std::string& text, const std::string& path, cons
   out.axes_key = top.find("grid") ? "grid" : "pairs";
   out.axes_place = place_of(top, out.axes_key);
   out.seed_keys_place = place_of(top, "seed_keys");
+  out.skip_place = place_of(top, "skip");
   if (const Node::Entry* keys = top.find("seed_keys"); keys && keys->value.is_list()) {
     out.seed_keys.clear();  // blocks are checked against them before the other keys are read
     for (const Node& key : keys->value.items) {
@@ -244,7 +245,8 @@ StudyFile StudyFile::read(const std::string& text, const std::string& path, cons
                    out.seeds[i]) > 0)
       complaints.add(seeds_place, "seeds", fmt::format("{} is there twice", out.seeds[i]));
   if (out.count() > kMostRuns)
-    complaints.add(out.axes_place, out.axes_key,
+    complaints.add(out.axes.empty() ? seeds_place : out.axes_place,
+                   out.axes.empty() ? "seeds" : out.axes_key,
                    fmt::format("this makes more than {} runs", kMostRuns));
   return out;
 }

@@ -34,7 +34,7 @@ struct StudyFile {
   std::vector<Claim> claims;
   std::vector<KeptCurve> curves;
   Node published;  // study/published_curves.h
-  Place base_place, axes_place;
+  Place base_place, axes_place, skip_place;
   std::string axes_key;  // `grid`, or `pairs` where there is no grid
 
   /// `last`: the settings of the command line, which may not set what the study varies. Complains

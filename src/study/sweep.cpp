@@ -52,11 +52,12 @@ int64_t steps_made(const fs::path& run) {
 }
 
 // The records of what is finished, and what all of it together says.
-void sum_up(const Study& study, const Findings& findings, const fs::path& folder) {
+void sum_up(const Study& study, const Findings& findings, const fs::path& folder,
+            const std::vector<std::string>& claims = {}) {
   findings.write_records();
   for (const std::string& note : findings.notes()) print_progress(note + "\n");
   report_events(events_of(findings.records()), folder);
-  report_claims(study, findings.records(), folder);
+  report_claims(study, findings.records(), folder, claims);
 }
 
 class Sweep {
@@ -66,11 +67,12 @@ class Sweep {
         plan_(plan),
         folder_(plan.directory),
         chosen_(plan.only.empty() ? all_runs(study) : plan.only),
-        needs_(needs_of(study, chosen_)) {
+        asked_for_(plan.shared ? chosen_ : all_runs(study)),
+        needs_(needs_of(study, asked_for_)) {
     check_sweep_folder(folder_, plan.resume || plan.shared);
     check_same_study(study, folder_);
-    for (const size_t i : chosen_) check_same_run(folder_, study.runs[i], needs_[i].data);
-    findings_.emplace(study, folder_, digests_of(needs_), chosen_,
+    for (const size_t i : asked_for_) check_same_run(folder_, study.runs[i], needs_[i].data);
+    findings_.emplace(study, folder_, digests_of(needs_), asked_for_,
                       plan.resume && !plan.afresh ? Records::accept : Records::ignore);
     for (const size_t i : chosen_)
       if (!findings_->is_done(i)) to_do_.push_back(i);
@@ -98,7 +100,7 @@ class Sweep {
     if (plan_.shared)
       findings_->write_records();
     else
-      sum_up(study_, *findings_, folder_);
+      sum_up(study_, *findings_, folder_, plan_.claims);
     std::vector<std::string> names;
     for (const size_t i : failed_) names.push_back(study_.runs[i].name);
     if (!failed_.empty())
@@ -201,35 +203,13 @@ class Sweep {
   const Study& study_;
   const SweepPlan& plan_;
   const fs::path folder_;
-  const std::vector<size_t> chosen_;
+  const std::vector<size_t> chosen_;     // to be trained
+  const std::vector<size_t> asked_for_;  // and looked at: what a summary is of
   const std::vector<RunNeeds> needs_;
   std::optional<Findings> findings_;
   std::vector<size_t> to_do_;
   std::set<size_t> failed_;
 };
-
-// What the verdicts of a study are compared with: refused now, not after hours. `part`: without the
-// claims that the study lacks.
-Json committed_verdicts(const Study& study, const fs::path& file, bool part) {
-  if (!fs::exists(file))
-    throw UsageError(file.string(), "there are no verdicts to compare with",
-                     "waiver sweep ends with claims.json; commit it there, beside the records.");
-  Json verdicts = parse_json(read_file(file));
-  compare_verdicts(verdicts, verdicts, false, file.string());  // throws where it is damaged
-  Json own = Json::array();
-  for (const Claim& claim : study.claims) {
-    const Json& all = verdicts["claims"];
-    const auto at =
-        std::ranges::find_if(all, [&](const Json& one) { return one["id"] == claim.id; });
-    if (at == all.end())
-      throw UsageError(file.string(),
-                       fmt::format("there is no verdict on \"{}\" to compare with", claim.id),
-                       "--collect judges it by the committed records; commit claims.json anew.");
-    own.push_back(*at);
-  }
-  if (part) verdicts["claims"] = own;
-  return verdicts;
-}
 
 }  // namespace
 
@@ -237,28 +217,6 @@ void run_sweep(const Study& study, const SweepPlan& plan) {
   Sweep sweep(study, plan);
   sweep.train();
   sweep.finish();
-}
-
-void verify_sweep(const Study& study, SweepPlan plan) {
-  const fs::path committed = committed_records(study), file = committed / kClaimsFile;
-  if (study.claims.empty()) throw UsageError(study.path, "this study claims nothing to verify");
-  const Json before = committed_verdicts(study, file, !plan.only.empty());
-  bool same_maker = true;
-  for (const size_t i : plan.only.empty() ? all_runs(study) : plan.only) {
-    const fs::path record = record_file(committed, study.runs[i]);
-    same_maker &=
-        fs::exists(record) && RunRecord::read(record).made_by == std::vector<Maker>{this_maker()};
-  }
-  plan.afresh = true;
-  run_sweep(study, plan);
-  const Json after = parse_json(read_file(fs::path(plan.directory) / kClaimsFile));
-  const auto mismatches = compare_verdicts(before, after, same_maker, file.string());
-  if (!mismatches.empty())
-    throw Error(file.string(),
-                fmt::format("it was not reproduced:\n{}", fmt::join(mismatches, "\n")));
-  print_progress(fmt::format("Verified: {} has the same verdicts, {}.\n", file.string(),
-                             same_maker ? "and all numbers the same bits"
-                                        : "and its effects are within the new intervals"));
 }
 
 std::string sweep_forecast(const Study& study, const SweepPlan& plan, int64_t width) {

@@ -14,7 +14,8 @@ struct SweepPlan {
   bool resume = false;  // skip what is finished, in a folder or by its record; continue the rest
   int64_t jobs = 1;     // how many runs are trained side by side
   bool afresh = false;  // records do not count: only what is in this folder
-  std::vector<size_t> only = {};  // places of runs in the study, from 0; empty: all of them
+  std::vector<size_t> only = {};         // places of runs in the study, from 0; empty: all of them
+  std::vector<std::string> claims = {};  // that are shown and compared, by id; empty: all of them
   bool shared = false;  // several such calls may work in the folder, so this one sums nothing up
   /// How the program is started for the same sweep: `--only` and `--threads` are added for a run.
   /// REQUIRES: not empty, unless `only` is one run.
@@ -42,14 +43,15 @@ std::string sweep_forecast(const Study& study, const SweepPlan& plan, int64_t wi
 /// finished.
 void collect_sweep(const Study& study, const std::string& directory);
 
-/// Trains the runs of a study that has committed verdicts, records/<its stem>/claims.json beside
-/// its file, anew, and compares: the verdicts are the same and the new intervals contain the
+/// The plan of a verification: records do not count. Throws UsageError where it could not be made,
+/// now and not after hours: the study has no committed verdicts, records/<its stem>/claims.json
+/// beside its file, they are damaged, or those asked for are not those of its claims.
+SweepPlan verification(const Study& study, SweepPlan plan);
+/// Trains the runs anew and compares: the verdicts are the same and the new intervals contain the
 /// committed effects; where the program, its libraries and the type of processor are those of the
 /// committed records, all numbers have the same bits. Throws Error with every mismatch.
-/// `plan.resume` continues a verification that was interrupted. With `plan.only`, these runs alone
-/// are trained, and the claims that `study` has (keep_claims) are compared, not the other committed
-/// ones.
-void verify_sweep(const Study& study, SweepPlan plan);
+/// `plan.resume` continues one that was interrupted. REQUIRES: a plan by `verification`.
+void verify_sweep(const Study& study, const SweepPlan& plan);
 
 /// A table of all runs: done, running, failed and why, stopped, not started. Writes nothing.
 std::string sweep_status(const Study& study, const std::string& directory, int64_t width = 0);

@@ -27,8 +27,7 @@ constexpr char kStudyFile[] = "experiment.yaml";
 SweepIndex index_of(const Study& study) {
   SweepIndex index{study.title, study.question, {}, study.published};
   for (const StudyRun& run : study.runs)
-    index.runs.push_back(
-        {run.name, run.group.empty() ? study.name : run.group, run.config.seed.init});
+    index.runs.push_back({run.name, run.group.empty() ? study.name : run.group, run.seed});
   return index;
 }
 
@@ -40,7 +39,11 @@ bool has_only_records(const fs::path& folder) {
 }  // namespace
 
 void check_sweep_folder(const fs::path& folder, bool may_continue) {
-  if (!fs::exists(folder) || fs::is_empty(folder)) return;
+  const fs::file_status status = fs::status(folder);
+  if (fs::exists(status) ? !fs::is_directory(status) : fs::is_symlink(folder))
+    throw UsageError(folder.string(), "this is no folder, and a sweep needs one",
+                     "Choose another place with --out.");
+  if (!fs::exists(status) || fs::is_empty(folder)) return;
   // The index is the first file of a sweep; a killed sweep may have left it half written.
   if (!is_sweep(folder) && !fs::exists(temporary_of(folder / SweepIndex::kName)) &&
       !has_only_records(folder))

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "config/config.h"
@@ -32,8 +33,14 @@ std::string unaliased(const std::string& text, const KeyInfo* key) {
 // Texts that mean the same become the same.
 std::string canonical(const std::string& word, const KeyInfo* key) {
   const std::string text = unaliased(word, key);
+  int64_t whole = 0;  // a seed may need more digits than a double has
+  if (parse_number(text, whole) == std::errc()) return std::to_string(whole);
   double number = 0;
-  return parse_number(text, number) == std::errc() ? number_text(number) : text;
+  if (parse_number(text, number) != std::errc()) return text;
+  constexpr double kExact = 9007199254740992;  // 2⁵³
+  return std::trunc(number) == number && std::abs(number) <= kExact
+             ? std::to_string(static_cast<int64_t>(number))
+             : number_text(number);
 }
 
 bool same(const Node& a, const Node& b, const KeyInfo* key) {
@@ -44,6 +51,17 @@ bool same(const Node& a, const Node& b, const KeyInfo* key) {
 }
 
 std::optional<Node> value_at(const Node& config, const std::string& name);
+
+// Complains of blocks without a key: they would be no condition.
+void refuse_empty_blocks(const Node& block, const std::string& prefix, Complaints& complaints) {
+  for (const Node::Entry& entry : block.entries) {
+    if (!entry.value.is_map()) continue;
+    if (entry.value.entries.empty())
+      complaints.add(entry.value.place, prefix + entry.name, "the block is empty",
+                     "Name one of its keys, or leave it out.");
+    refuse_empty_blocks(entry.value, prefix + entry.name + ".", complaints);
+  }
+}
 
 // The words of a list with a kind for each layer.
 std::optional<Node> kinds_of(const Node& list) {
@@ -94,6 +112,7 @@ Node nested_settings(const Node& block) {
 
 Where::Where(const Node& block, Complaints& complaints, const std::string& prefix)
     : place_(block.place) {
+  refuse_empty_blocks(block, prefix, complaints);
   for_each_leaf(nested_settings(block), "", [&](std::string key, const Node::Entry& entry) {
     const KeyInfo* info = key_info(key);
     if (info && info->type == KeyInfo::Type::kind && info->name == key) key += ".kind";

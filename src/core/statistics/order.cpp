@@ -15,7 +15,10 @@ double median(std::vector<double>& x) {
 }
 
 double mean(std::span<const double> x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  if (x.empty()) return std::nan("");
+  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  const auto [low, high] = std::ranges::minmax_element(x);
+  return std::clamp(mean, *low, *high);  // which its rounding may leave
 }
 
 double quantile(std::vector<double>& x, double p) {

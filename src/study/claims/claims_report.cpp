@@ -74,35 +74,66 @@ std::string runs_text(const ClaimResult& result) {
   return fmt::format("{} of {}", result.met, result.each.size());
 }
 
-// What a claim says, apart from its words.
+// What a claim says, apart from its words; and what was found.
 constexpr const char* kTerms[] = {"where", "against", "measure", "compare", "statistic", "expect"};
+constexpr const char* kFound[] = {"effect", "low",   "high", "p",     "n",
+                                  "met",    "seeds", "each", "first", "second"};
 
-std::vector<std::string> mismatches(const std::string& id, const Json& before, const Json& after,
-                                    bool exactly) {
-  std::vector<std::string> out;
-  const auto differ = [&](const std::string& key) {
-    return before.value(key, Json()) != after.value(key, Json());
-  };
-  for (const std::string term : kTerms)
-    if (differ(term))
-      out.push_back(fmt::format("{}: its {} was {}, and is now {}.", id, term,
-                                json_text(before.value(term, Json())),
-                                json_text(after.value(term, Json()))));
-  if (!out.empty()) return out;
-  if (differ("verdict"))
-    out.push_back(fmt::format("{}: it was {}, and is now {}.", id,
-                              before.at("verdict").get<std::string>(),
-                              after.at("verdict").get<std::string>()));
-  const double was = exact_number(before.at("effect")), low = exact_number(after.at("low")),
-               high = exact_number(after.at("high"));
-  const bool none = std::isnan(was) && std::isnan(low);
-  if (!none && !(low <= was && was <= high))
+using Mismatches = std::vector<std::string>;
+
+Mismatches compare_terms(const std::string& id, const Json& before, const Json& after) {
+  Mismatches out;
+  for (const std::string term : kTerms) {
+    const Json was = before.value(term, Json()), is = after.value(term, Json());
+    if (was != is)
+      out.push_back(fmt::format("{}: its {} was {}, and is now {}.", id, term, json_text(was),
+                                json_text(is)));
+  }
+  return out;
+}
+
+Mismatches compare_found(const std::string& id, const Json& before, const Json& after,
+                         bool exactly) {
+  Mismatches out;
+  const std::string verdict = before.at("verdict"), now = after.at("verdict");
+  if (verdict != now) out.push_back(fmt::format("{}: it was {}, and is now {}.", id, verdict, now));
+  const double was = exact_number(before.at("effect")), is = exact_number(after.at("effect")),
+               low = exact_number(after.at("low")), high = exact_number(after.at("high"));
+  if (std::isnan(was) ? !std::isnan(is) : !(low <= was && was <= high))
     out.push_back(fmt::format("{}: its effect was {}, and the interval is now [{}, {}].", id,
                               number_text_of(was), number_text_of(low), number_text_of(high)));
-  if (exactly && out.empty() && before != after)
-    for (const auto& [key, value] : after.items())
-      if (differ(key)) out.push_back(fmt::format("{}: the bits of {} are not the same.", id, key));
+  if (exactly && out.empty())
+    for (const std::string key : kFound)
+      if (before.value(key, Json()) != after.value(key, Json()))
+        out.push_back(fmt::format("{}: the bits of {} are not the same.", id, key));
   return out;
+}
+
+// What `compare` says of each claim, and of those that only one side has.
+template <class Compare>
+Mismatches compare_each(const Json& before, const Json& after, const std::string& where,
+                        const Compare& compare) try {
+  Mismatches out;
+  const Json &then = before.at("claims"), &now = after.at("claims");
+  const auto find = [](const Json& claims, const Json& id) {
+    return std::ranges::find_if(claims, [&](const Json& claim) { return claim.at("id") == id; });
+  };
+  for (const Json& claim : then) {
+    const std::string id = claim.at("id");
+    const auto same = find(now, id);
+    const auto found = same == now.end()
+                           ? Mismatches{fmt::format("{}: the study no longer claims it.", id)}
+                           : compare(id, claim, *same);
+    out.insert(out.end(), found.begin(), found.end());
+  }
+  for (const Json& claim : now)
+    if (find(then, claim.at("id")) == then.end())
+      out.push_back(
+          fmt::format("{}: it has no committed verdict.", claim.at("id").get<std::string>()));
+  return out;
+} catch (const Json::exception&) {
+  throw Error(where, "these are not the verdicts of a study's claims, so the file is damaged",
+              "Put the right one back.");
 }
 
 }  // namespace
@@ -129,33 +160,21 @@ std::string claims_table(std::span<const ClaimResult> results, int64_t width) {
   return to_text(table, width) + (reasons.empty() ? "" : "Undecided:\n" + reasons);
 }
 
+std::vector<std::string> compare_claims(const Json& before, const Json& after,
+                                        const std::string& where) {
+  return compare_each(before, after, where, compare_terms);
+}
+
 std::vector<std::string> compare_verdicts(const Json& before, const Json& after, bool exactly,
-                                          const std::string& where) try {
-  std::vector<std::string> out;
-  const Json &then = before.at("claims"), &now = after.at("claims");
-  const auto find = [](const Json& claims, const Json& id) {
-    return std::ranges::find_if(claims, [&](const Json& claim) { return claim.at("id") == id; });
-  };
-  for (const Json& claim : then) {
-    const std::string id = claim.at("id");
-    const auto same = find(now, id);
-    const auto found = same == now.end()
-                           ? std::vector{fmt::format("{}: the study no longer claims it.", id)}
-                           : mismatches(id, claim, *same, exactly);
-    out.insert(out.end(), found.begin(), found.end());
-  }
-  for (const Json& claim : now)
-    if (find(then, claim.at("id")) == then.end())
-      out.push_back(
-          fmt::format("{}: it has no committed verdict.", claim.at("id").get<std::string>()));
-  return out;
-} catch (const Json::exception&) {
-  throw Error(where, "these are not the verdicts of a study's claims, so the file is damaged",
-              "Put the right one back.");
+                                          const std::string& where) {
+  return compare_each(before, after, where,
+                      [&](const std::string& id, const Json& was, const Json& is) {
+                        return compare_found(id, was, is, exactly);
+                      });
 }
 
 void report_claims(const Study& study, std::span<const RunRecord> records,
-                   const std::filesystem::path& folder) {
+                   const std::filesystem::path& folder, std::span<const std::string> ids) {
   if (study.claims.empty()) return;
   std::vector<MeasuredRun> runs;
   for (const StudyRun& run : study.runs) {
@@ -163,8 +182,12 @@ void report_claims(const Study& study, std::span<const RunRecord> records,
     runs.push_back({run.name, run.seed, {}});
     if (at != records.end()) runs.back().measured = at->measures;
   }
-  const std::vector<ClaimResult> results = judge(study.claims, runs);
+  std::vector<ClaimResult> results = judge(study.claims, runs);
   write_json(folder / kClaimsFile, claims_json(results));
+  if (!ids.empty())
+    std::erase_if(results, [&](const ClaimResult& result) {
+      return std::ranges::find(ids, result.claim.id) == ids.end();
+    });
   print_progress("\n" + claims_table(results, terminal_width()));
 }
 

@@ -25,16 +25,20 @@ Json claims_json(std::span<const ClaimResult> results);
 /// that is undecided.
 std::string claims_table(std::span<const ClaimResult> results, int64_t width = 0);
 
-/// How new verdicts stand to committed ones, both as by claims_json: a sentence for each mismatch.
-/// A claim is missing, is new or has changed; it has another verdict; its interval does not contain
-/// the committed effect; with `exactly`, any number has other bits. Throws Error where `before`,
-/// read from the file `where`, is something else.
+/// How the claims of new verdicts stand to those of committed ones, both as by claims_json: a
+/// sentence for each that is missing, is new or has changed in more than its words. Throws Error
+/// where `before`, read from the file `where`, is something else.
+std::vector<std::string> compare_claims(const Json& before, const Json& after,
+                                        const std::string& where);
+/// The same of the verdicts: another verdict, an interval that does not contain the committed
+/// effect and, with `exactly`, any number with other bits.
 std::vector<std::string> compare_verdicts(const Json& before, const Json& after, bool exactly,
                                           const std::string& where);
 
 /// Judges the claims of a study by the records of its finished runs, replaces FOLDER/claims.json in
-/// one step, and prints the table. Nothing where it has no claims.
+/// one step, and prints the table, of the claims of these ids where there are any. Nothing where it
+/// has no claims.
 void report_claims(const Study& study, std::span<const RunRecord> records,
-                   const std::filesystem::path& folder);
+                   const std::filesystem::path& folder, std::span<const std::string> ids = {});
 
 }  // namespace waiver

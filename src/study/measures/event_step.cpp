@@ -6,6 +6,7 @@
 
 #include "config/suggest.h"
 #include "run/events.h"
+#include "study/measures/series_choice.h"
 
 namespace waiver {
 
@@ -29,6 +30,7 @@ double event_step(const RunLogs& run, const std::string& event) {
   if (!events) throw Undefined("the run has no attention, or no probes, and so no events");
   if (!events->find(event))
     throw Undefined(fmt::format("the run does not measure what the event {} is about", event));
+  require_rows_of_onset(run.log.steps("probe").size());
   const auto step = events->step(event);
   return step ? static_cast<double>(*step) : std::numeric_limits<double>::infinity();
 }

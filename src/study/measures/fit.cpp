@@ -30,8 +30,12 @@ class Fit : public Measure {
   }
   void check(const Config& config, const Complain& complain) const override {
     series_.check(config, complain);
+    check_evaluated(series_.series(), "series", config, complain);
     if (to_ > 0 && to_ < from_)
       complain("to", fmt::format("{} comes before from, which is {}", to_, from_), "");
+    for (const auto& [key, step] : {std::pair("from", from_), std::pair("to", to_)})
+      if (step > config.train.steps)
+        complain(key, fmt::format("the runs end at step {}", config.train.steps), "");
   }
   double of(const RunLogs& run) const override {
     const auto [steps, values] = series_.of(run);

@@ -19,9 +19,7 @@ class Matched : public Measure {
     series_.check(config, complain);
     if (loss_.empty()) complain("loss", "missing; it has no default", "");
     const SeriesSpec* loss = check_series(loss_, "loss", config, complain);
-    if (loss && loss->group == "eval" && config.train.eval.every == 0)
-      complain("loss", "the runs are evaluated at their end alone",
-               "Set train.eval.every above 0.");
+    if (loss) check_evaluated(loss_, "loss", config, complain);
     if (loss && !loss->axes.empty())
       complain("loss", fmt::format("{} is more than one number a row", loss_), "");
     if (std::isnan(at_most_)) complain("at_most", "missing; it has no default", "");

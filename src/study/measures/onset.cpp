@@ -14,10 +14,12 @@ class OnsetStep : public Measure {
   }
   void check(const Config& config, const Complain& complain) const override {
     series_.check(config, complain);
+    check_evaluated(series_.series(), "series", config, complain);
     crossing_.check(complain);
   }
   double of(const RunLogs& run) const override {
     const auto [steps, values] = series_.of(run);
+    require_rows_of_onset(steps.size());
     const Onset onset = find_onset(steps, values, crossing_.threshold(), crossing_.side());
     return onset.step < 0 ? std::numeric_limits<double>::infinity()
                           : static_cast<double>(onset.step);

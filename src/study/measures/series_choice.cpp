@@ -218,6 +218,18 @@ const SeriesSpec* check_series(const std::string& series, const std::string& key
   return &*at;
 }
 
+void check_evaluated(const std::string& series, const std::string& key, const Config& config,
+                     const Complain& complain) {
+  if (split_series(series).first == "eval" && config.train.eval.every == 0)
+    complain(key, "the runs are evaluated at their end alone", "Set train.eval.every above 0.");
+}
+
+void require_rows_of_onset(size_t rows) {
+  if (rows < kPersistence)
+    throw Undefined(fmt::format("an onset needs {} rows, and there {} {}", kPersistence,
+                                rows == 1 ? "is" : "are", rows));
+}
+
 void SeriesChoice::visit(FieldVisitor& v) {
   v.field(
       Field{"series",

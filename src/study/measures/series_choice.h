@@ -29,6 +29,7 @@ class SeriesChoice {
   void visit(FieldVisitor& v);
   void check(const Config& config, const Complain& complain) const;
   Curve of(const RunLogs& run) const;
+  const std::string& series() const { return series_; }
   std::string group() const { return series_.substr(0, series_.find('/')); }
 
  private:
@@ -40,6 +41,11 @@ class SeriesChoice {
 /// does.
 const SeriesSpec* check_series(const std::string& series, const std::string& key,
                                const Config& config, const Complain& complain);
+/// Complains where a series with a row for each evaluation has one alone, at the end.
+void check_evaluated(const std::string& series, const std::string& key, const Config& config,
+                     const Complain& complain);
+/// Throws Undefined where there are too few rows for an onset, which is then not never.
+void require_rows_of_onset(size_t rows);
 /// The group and the name of `group/name`.
 std::pair<std::string, std::string> split_series(const std::string& series);
 /// A series without further axes. Throws Undefined where the log lacks it.
