@@ -24,7 +24,7 @@ NAMES = {"attention": "attention to position 0, largest head", "mean_attention":
          "added": "attention to the added key"}
 THRESHOLDS = {"attention": 0.3, "bos_attention": 0.3, "value_ratio": 0.5, "enrichment": 3}
 LOGARITHMIC = {"risk", "kurtosis", "value_ratio"}
-NORMS = {"norm", "residual_norm"}  # logarithmic where they differ by more than a factor of ten
+NORMS = {"norm", "residual_norm", "value_norm"}  # logarithmic where they differ by more than a factor of ten
 
 
 @dataclass

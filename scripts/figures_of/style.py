@@ -48,6 +48,8 @@ def step_axis(axis, first: int, last: int, kind: str) -> None:
     if kind == "log":
         axis.set_xscale("symlog", linthresh=max(1, last / 50), linscale=0.3)
         ticks = [0] + [digit * 10**power for power in range(12) for digit in (1, 2, 5) if last / 50 <= digit * 10**power <= last]
+        if axis.get_position().width * axis.figure.get_figwidth() < 2.5:  # inches: too few for all labels
+            ticks = ticks[:2] + [tick for tick in ticks[2:] if f"{tick}".startswith("1")]
     elif kind == "late":
         axis.set_xscale("function", functions=(lambda x: np.square(np.maximum(x, 0)), lambda x: np.sqrt(np.maximum(x, 0))))
         ticks = [tick for tick in MaxNLocator(8, integer=True).tick_values(0, last) if tick == 0 or last / 3 <= tick <= last]
