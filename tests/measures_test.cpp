@@ -4,33 +4,14 @@
 
 #include <cmath>
 
-#include "config/config.h"
-#include "config/reader.h"
-#include "config_files.h"
 #include "hand_log.h"
-#include "study/measures/series_choice.h"
+#include "measured.h"
 
 using namespace waiver;
 
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-// A measure written as in a study.
-Kind<Measure> measure(const std::string& yaml) {
-  const Node item = parse_yaml("measure: " + yaml + "\n", "m.yaml");
-  Kind<Measure> kind("value");
-  const auto visit = [&](FieldVisitor& v) { v.field({"measure", ""}, kind); };
-  Complaints complaints;
-  read_fields(item, visit, collect_keys(visit), complaints);
-  complaints.throw_if_any();
-  return kind;
-}
-
-// Two layers of two heads, four tokens, probes at 0, 10, … 60, as in hand_log.h.
-Config hand_config() {
-  return parse("model: {layers: 2, heads: 2, width: 8, context: 4}\ntrain: {steps: 60}\n");
-}
 
 /// What measures give of one log.
 struct HandRun {
@@ -63,18 +44,6 @@ HandLog rising() {
   log.alpha(1, 1, 3, rises_at(2, 0.8));
   return log;
 }
-
-std::string complaints_of(const std::string& yaml, const Config& config = hand_config()) {
-  std::string text;
-  measure(yaml)->check(
-      config, [&](const std::string& key, const std::string& what, const std::string& hint) {
-        text += fmt::format("{}{}: {}.{}{}", text.empty() ? "" : "\n", key, what,
-                            hint.empty() ? "" : " ", hint);
-      });
-  return text;
-}
-
-const std::string kEnrichment = "series: probe/enrichment, at: {layer: 0, head: 0, key: 2}";
 
 }  // namespace
 
@@ -173,10 +142,6 @@ TEST_CASE("with too few rows an onset is undefined, and not never") {
   HandLog two = emerging(2);
   two.probes = 2;
   CHECK(HandRun(two).why("{kind: event, name: sink}") == "an onset needs 3 rows, and there are 2.");
-  CHECK(complaints_of("{kind: onset, series: eval/loss, below: 4}",
-                      parse("train: {eval: {every: 0}}\n")) ==
-        "series: the runs are evaluated at their end alone. Set train.eval.every above 0.");
-  CHECK(complaints_of("{kind: onset, series: eval/loss, below: 4}") == "");
 }
 
 TEST_CASE("events and lags are those at the strongest waiver; what never came is later than all") {
@@ -297,53 +262,6 @@ TEST_CASE("series of /mechanism are read from a file of their own") {
   CHECK(run.why("{series: mechanism/sigma}") == "the run has no series mechanism/sigma.");
 }
 
-TEST_CASE("a measure that no run can have is refused with a guess at what was meant") {
-  const auto value = [](const std::string& rest) { return complaints_of("{" + rest + "}"); };
-  CHECK(value(kEnrichment) == "");
-  CHECK(value("series: train/loss") == "");
-  CHECK(value("series: mechanism/rho") == "");
-  CHECK(value("series: enrichment") ==
-        "series: no run logs a series \"enrichment\". Did you mean "
-        "probe/enrichment or mechanism/enrichment?");
-  CHECK(value("series: probe/enrichmant") ==
-        "series: no run logs a series \"probe/enrichmant\". Did you mean probe/enrichment?");
-  CHECK(value("series: probe/zzz") ==
-        "series: no run logs a series \"probe/zzz\". waiver probe --list shows the series of "
-        "/probe.");
-  CHECK(value("series: timing/seconds") ==
-        "series: times differ from run to run, so nothing is claimed of them.");
-  CHECK(
-      value("series: probe/enrichment, at: {layer: 0, head: max}") ==
-      "at: probe/enrichment has the axis key, for which there is no entry. Give at.key: a number, "
-      "strongest, max, min or mean.");
-  CHECK(value("series: train/loss, at: {layer: 0}") ==
-        "at.layer: train/loss has no such axis. It is one number a row.");
-  CHECK(value("series: probe/enrichment, at: {layer: 2, head: largest, key: -1}") ==
-        "at.head: expected a number, strongest, max, min or mean, found \"largest\".\n"
-        "at.key: the runs have 4 entries on this axis, 0 to 3, found -1.\n"
-        "at.layer: the runs have 2 entries on this axis, 0 to 1, found 2.");
-  CHECK(value(kEnrichment + ", step: middle") ==
-        "step: expected last, first, a number, max, min or mean, found \"middle\".");
-  CHECK(value(kEnrichment + ", step: 61") == "step: the runs end at step 60.");
-  CHECK(complaints_of("{kind: event, name: sunk}") ==
-        "name: expected one of risk, enrichment, sink, value or residual, found \"sunk\". Did you "
-        "mean sink?");
-  CHECK(complaints_of("{kind: onset, " + kEnrichment + "}") ==
-        ": the threshold is missing. Give either above or below.");
-  CHECK(complaints_of("{kind: onset, " + kEnrichment + ", above: 1, below: 0}") ==
-        "below: above is given already. Give either above or below.");
-  CHECK(complaints_of("{kind: fit, series: train/loss, from: 10, to: 9}") ==
-        "to: 9 comes before from, which is 10.");
-  CHECK(complaints_of("{kind: fit, series: train/loss, from: 61, to: 70}") ==
-        "from: the runs end at step 60.\nto: the runs end at step 60.");
-  CHECK(complaints_of("{kind: matched, series: train/loss, loss: probe/enrichment}") ==
-        "loss: probe/enrichment is more than one number a row.\nat_most: missing; it has no "
-        "default.");
-  CHECK(complaints_of("{series: probe/enrichment, at: {layer: 0, head: 0, key: 0}}",
-                      parse("probe: {every: 0}\n")) ==
-        "series: the runs have no probes. Set probe.every above 0.");
-}
-
 TEST_CASE("the sink share counts heads whose strongest sink is the key") {
   HandLog hand;
   const auto sink = [&](int64_t layer, int64_t head, int64_t key) {
@@ -371,36 +289,4 @@ TEST_CASE("the sink share counts heads whose strongest sink is the key") {
   CHECK(run.of(added_1) == 0.25);
   CHECK(run.of("{kind: sink_share, added: 0}") == 0.25);
   CHECK(HandRun(HandLog()).why(at_1) == "no head has a sink at the last probe.");
-}
-
-TEST_CASE("a sink share is of one key that the runs have") {
-  CHECK(complaints_of("{kind: sink_share}") == ": the key is missing. Give either key or added.");
-  CHECK(complaints_of("{kind: sink_share, key: 0, added: 0}") ==
-        "added: key is given already. Give either key or added.\nadded: the runs have no added "
-        "keys.");
-  CHECK(complaints_of("{kind: sink_share, key: 4}") ==
-        "key: the runs have 4 entries on this axis, 0 to 3, found 4.");
-  CHECK(complaints_of("{kind: sink_share, key: 3}").empty());
-  Config unprobed = hand_config();
-  unprobed.probe.every = 0;
-  for (const char* kind : {"sink_share, key: 0", "place", "event, name: sink"})
-    CHECK(contains(complaints_of(fmt::format("{{kind: {}}}", kind), unprobed),
-                   "the runs have no probes"));
-}
-
-TEST_CASE("what a measure can never have is found before the runs") {
-  const auto why = [](const std::string& yaml) { return complaints_of("{" + yaml + "}"); };
-  CHECK(why(kEnrichment + ", step: 7") ==
-        "step: the runs are not probed at step 7. They are every 10 steps; further ones are in "
-        "probe.first.");
-  CHECK(why(kEnrichment + ", step: 8") == "");
-  CHECK(why("series: eval/loss, step: 40") ==
-        "step: the runs are not evaluated at step 40. They are every 250 steps.");
-  CHECK(why("series: probe/added_attention, at: {layer: 0, head: 0, added: 0}")
-            .starts_with("series: the runs have no added keys."));
-  CHECK(why("series: probe/role_enrichment, at: {layer: 0, head: 0, query_role: all, key_role: "
-            "frist}") == "at.key_role: expected first, trigger or other, found \"frist\".");
-  CHECK(why("kind: lag, from: sink, to: sink") == "to: it is the event that is counted from.");
-  CHECK(contains(why("kind: matched, " + kEnrichment + ", loss: '', at_most: 1"),
-                 "loss: missing; it has no default."));
 }

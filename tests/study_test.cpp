@@ -114,8 +114,8 @@ TEST_CASE("every error of a study and of its runs is found before anything start
        "s.yaml:2:46: published.columns.loss: row 2 of holes.csv is not of numbers. What is not "
        "known is an empty cell."},
       {"base: many_runs.yaml\n",
-       "s.yaml:1:7: base: many_runs.yaml is not the config of one run. A study varies such a "
-       "config."},
+       "s.yaml:1:7: base: many_runs.yaml: this is an experiment of several runs. waiver sweep "
+       "many_runs.yaml trains them."},
       {"base: base.yaml\ngrid: {train.optimizer.lr: [1e-2, 0.01]}\n",
        "s.yaml:2:1: grid: lr=1e-2,seed=0 and lr=0.01,seed=0 have the same "
        "config. Leave one of them out."},

@@ -47,12 +47,14 @@ std::optional<Document> document_of(const Node& top) {
   return {};
 }
 
-void require_document(const Node& top, const std::string& path, Document wanted) {
+void require_document(const Node& top, const std::string& path, Document wanted,
+                      const std::string& where) {
   for (const Described& d : documents())
     if (d.document == wanted && count_keys(top, d.keys) > 0) return;
   for (const Described& d : documents())
     if (d.document != wanted && count_keys(top, d.keys) > 0)
-      throw UsageError(path, "this is " + d.what, fmt::format(fmt::runtime(d.use), path));
+      throw UsageError(where.empty() ? path : where + ": " + path, "this is " + d.what,
+                       fmt::format(fmt::runtime(d.use), path));
 }
 
 }  // namespace waiver

@@ -60,10 +60,11 @@ void complain_of_duplicates(const Node& map, const std::string& path, Complaints
     complain_of_duplicates(map.items[i], fmt::format("{}[{}]", path, i), complaints);
 }
 
-Node read_chain(const std::string& text, const std::string& name, std::vector<std::string> above,
-                std::span<const KeyInfo> keys, Complaints& complaints) {
+Node read_chain(const std::string& text, const std::string& name, const std::string& named_at,
+                std::vector<std::string> above, std::span<const KeyInfo> keys,
+                Complaints& complaints) {
   Node top = read_map(text, name, complaints);
-  require_document(top, name, Document::config);
+  require_document(top, name, Document::config, named_at);
   const Node::Entry* base = top.find("base");
   if (!base) return top;
   const std::string where = base->value.place.text() + ": base";
@@ -74,7 +75,7 @@ Node read_chain(const std::string& text, const std::string& name, std::vector<st
   if (std::find(above.begin(), above.end(), fs::weakly_canonical(path)) != above.end())
     throw UsageError(where, path + " is already based on this file", "A chain of bases must end.");
   std::erase_if(top.entries, [](const Node::Entry& entry) { return entry.name == "base"; });
-  Node below = read_chain(read_text(path, where), path, above, keys, complaints);
+  Node below = read_chain(read_text(path, where), path, where, above, keys, complaints);
   merge(below, top, keys, true);
   below.place = top.place;
   return below;
@@ -147,8 +148,9 @@ std::string beside(const std::string& file, const std::string& named) {
 }
 
 Node read_layers_from(const std::string& text, const std::string& name,
-                      std::span<const KeyInfo> keys, Complaints& complaints) {
-  return read_chain(text, name, {}, keys, complaints);
+                      std::span<const KeyInfo> keys, Complaints& complaints,
+                      const std::string& named_at) {
+  return read_chain(text, name, named_at, {}, keys, complaints);
 }
 
 Node nested(const std::string& key, const Place& place, Node value) {

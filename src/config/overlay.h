@@ -19,9 +19,11 @@ void merge(Node& below, const Node& above, std::span<const KeyInfo> keys, bool c
 /// A kind may be given as a word or as a map: `rope`, `{kind: rope}`. Returns the map.
 Node as_kind_map(Node node);
 
-/// The map of a config file, laid over those that its `base:` names.
+/// The map of a config file, laid over those that its `base:` names. `named_at`: the place that
+/// names the file, if another file does.
 Node read_layers_from(const std::string& text, const std::string& name,
-                      std::span<const KeyInfo> keys, Complaints& complaints);
+                      std::span<const KeyInfo> keys, Complaints& complaints,
+                      const std::string& named_at = {});
 /// A document that is a map; complains of duplicate keys.
 Node read_map(const std::string& text, const std::string& name, Complaints& complaints);
 /// The text of the file of a config, an experiment or a spec; throws UsageError, with `where`

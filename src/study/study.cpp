@@ -8,7 +8,6 @@
 #include <map>
 #include <set>
 
-#include "config/document.h"
 #include "config/overlay.h"
 #include "core/stop.h"
 #include "study/published_curves.h"
@@ -175,11 +174,7 @@ Study load_study(const std::string& path, std::span<const std::string> overrides
   study.published = read_published(file.published, path, kept, complaints);
   const std::string where = file.base_place.text() + ": base";
   const std::string original = read_text(study.base, where);
-  if (const auto document = document_of(parse_yaml(original, study.base));
-      document && *document != Document::config)
-    throw UsageError(where, study.base + " is not the config of one run",
-                     "A study varies such a config.");
-  const Node base = read_layers_from(original, study.base, config_keys(), complaints);
+  const Node base = read_layers_from(original, study.base, config_keys(), complaints, where);
   study.runs = RunMaker(file, base, last, complaints).make();
   std::set<std::string> names;
   for (StudyRun& run : study.runs) {

@@ -11,9 +11,7 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/files/files.h"
 #include "core/files/hdf5.h"
-#include "core/files/json.h"
 #include "core/machine.h"
 #include "core/output.h"
 #include "core/products/gemm.h"

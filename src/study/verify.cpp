@@ -32,13 +32,6 @@ Json read_verdicts(const fs::path& file, const std::vector<std::string>& ids) {
   return chosen(parse_json(read_file(file)), ids);
 }
 
-// The study's claims before any run.
-Json unjudged(const Study& study, const std::vector<std::string>& ids) {
-  std::vector<MeasuredRun> runs;
-  for (const StudyRun& run : study.runs) runs.push_back({run.name, run.seed, {}});
-  return chosen(claims_json(judge(study.claims, runs)), ids);
-}
-
 fs::path committed_verdicts(const Study& study) { return committed_records(study) / kClaimsFile; }
 
 }  // namespace
@@ -51,7 +44,8 @@ SweepPlan verification(const Study& study, SweepPlan plan) {
                      "waiver sweep ends with claims.json; commit it there, beside the records.");
   const Json before = read_verdicts(file, plan.claims);
   compare_verdicts(before, before, true, file.string());  // throws where it is damaged
-  const auto others = compare_claims(before, unjudged(study, plan.claims), file.string());
+  const Json unjudged = chosen(claims_json(judge(study, {})), plan.claims);
+  const auto others = compare_claims(before, unjudged, file.string());
   if (!others.empty())
     throw UsageError(
         file.string(),

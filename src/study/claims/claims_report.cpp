@@ -138,6 +138,16 @@ Mismatches compare_each(const Json& before, const Json& after, const std::string
 
 }  // namespace
 
+std::vector<ClaimResult> judge(const Study& study, std::span<const RunRecord> records) {
+  std::vector<MeasuredRun> runs;
+  for (const StudyRun& run : study.runs) {
+    const auto at = std::ranges::find(records, run.name, &RunRecord::name);
+    runs.push_back({run.name, run.seed, {}});
+    if (at != records.end()) runs.back().measured = at->measures;
+  }
+  return judge(study.claims, runs);
+}
+
 Json claims_json(std::span<const ClaimResult> results) {
   Json claims = Json::array();
   for (const ClaimResult& result : results) claims.push_back(of_result(result));
@@ -176,13 +186,7 @@ std::vector<std::string> compare_verdicts(const Json& before, const Json& after,
 void report_claims(const Study& study, std::span<const RunRecord> records,
                    const std::filesystem::path& folder, std::span<const std::string> ids) {
   if (study.claims.empty()) return;
-  std::vector<MeasuredRun> runs;
-  for (const StudyRun& run : study.runs) {
-    const auto at = std::ranges::find(records, run.name, &RunRecord::name);
-    runs.push_back({run.name, run.seed, {}});
-    if (at != records.end()) runs.back().measured = at->measures;
-  }
-  std::vector<ClaimResult> results = judge(study.claims, runs);
+  std::vector<ClaimResult> results = judge(study, records);
   write_json(folder / kClaimsFile, claims_json(results));
   if (!ids.empty())
     std::erase_if(results, [&](const ClaimResult& result) {

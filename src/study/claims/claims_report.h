@@ -13,6 +13,9 @@ namespace waiver {
 /// A study's verdicts, which stand beside its records.
 inline constexpr char kClaimsFile[] = "claims.json";
 
+/// What the records of a study's finished runs say to its claims.
+std::vector<ClaimResult> judge(const Study& study, std::span<const RunRecord> records);
+
 /// The verdicts as JSON, numbers as by json_exact_number:
 ///   {level, resamples, claims: [{id, sentence, source, measure, compare, statistic, expect,
 ///   effect,

@@ -29,8 +29,7 @@ class Fit : public Measure {
     v.field({"give", "the number that is taken from it"}, give_);
   }
   void check(const Config& config, const Complain& complain) const override {
-    series_.check(config, complain);
-    check_evaluated(series_.series(), "series", config, complain);
+    series_.check_over_steps(config, complain);
     if (to_ > 0 && to_ < from_)
       complain("to", fmt::format("{} comes before from, which is {}", to_, from_), "");
     for (const auto& [key, step] : {std::pair("from", from_), std::pair("to", to_)})

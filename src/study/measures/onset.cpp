@@ -13,8 +13,7 @@ class OnsetStep : public Measure {
     crossing_.visit(v);
   }
   void check(const Config& config, const Complain& complain) const override {
-    series_.check(config, complain);
-    check_evaluated(series_.series(), "series", config, complain);
+    series_.check_over_steps(config, complain);
     crossing_.check(complain);
   }
   double of(const RunLogs& run) const override {

@@ -28,7 +28,7 @@ class Peak : public Measure {
     v.field({"give", "the number that is taken from it"}, give_);
   }
   void check(const Config& config, const Complain& complain) const override {
-    series_.check(config, complain);
+    series_.check_over_steps(config, complain);
   }
   double of(const RunLogs& run) const override {
     const auto [steps, values] = series_.of(run);

@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
 #include "config/scalar.h"
 #include "config/suggest.h"
+#include "core/statistics/order.h"
 #include "probe/mechanism/series.h"
 #include "probe/metrics/metric.h"
 #include "probe/roles.h"
@@ -161,7 +161,7 @@ double reduced(std::span<const double> all, const std::string& how) {
   if (defined.empty()) return NAN;
   if (how == "max") return std::ranges::max(defined);
   if (how == "min") return std::ranges::min(defined);
-  return std::accumulate(defined.begin(), defined.end(), 0.0) / static_cast<double>(defined.size());
+  return mean(defined);
 }
 
 struct Opened {
@@ -259,6 +259,11 @@ void SeriesChoice::check(const Config& config, const Complain& complain) const {
     else if (const std::string what = refuse(axis, entry, config); !what.empty())
       complain("at." + axis, what, "");
   }
+}
+
+void SeriesChoice::check_over_steps(const Config& config, const Complain& complain) const {
+  check(config, complain);
+  check_evaluated(series_, "series", config, complain);
 }
 
 Curve SeriesChoice::of(const RunLogs& run) const {

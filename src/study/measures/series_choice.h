@@ -28,8 +28,9 @@ class SeriesChoice {
       : series_(std::move(series)), at_(std::move(at)) {}
   void visit(FieldVisitor& v);
   void check(const Config& config, const Complain& complain) const;
+  /// The same for what needs rows over the steps of training.
+  void check_over_steps(const Config& config, const Complain& complain) const;
   Curve of(const RunLogs& run) const;
-  const std::string& series() const { return series_; }
   std::string group() const { return series_.substr(0, series_.find('/')); }
 
  private:
