@@ -205,6 +205,35 @@ TEST_CASE("products on AMX have the same bits however they are cut, and from pan
   }
 }
 
+TEST_CASE("a left-hand side that is laid out once gives the bits of one that is not") {
+  if (bfloat16_unit() != Bfloat16Unit::amx) {
+    MESSAGE("skipped: this processor has no AMX");
+    return;
+  }
+  struct Sizes {
+    int64_t m, n, k;
+  };
+  const Threads one(1);
+  for (const auto& [m, n, k] : {Sizes{90, 70, 600}, {32, 64, 512}, {7, 5, 3}, {129, 33, 1031}}) {
+    INFO(m, " x ", n, " x ", k);
+    Arena arena;
+    const Operand a = rounded(arena, normals(arena, 2 * k, m, "a"), Precision::bfloat16),
+                  b = rounded(arena, normals(arena, 2 * k, n, "b"), Precision::bfloat16);
+    REQUIRE(LaidLeft::pays(a));
+    LaidLeft laid;
+    for (const int64_t first : {int64_t{0}, k, int64_t{0}}) {
+      const Tensor expected = arena.zeros({m, n}), c = arena.zeros({m, n});
+      gemm(Op::transposed, Op::plain, m, n, k, 1, a.at(first, 0), b.at(first, 0), 0, expected.data,
+           n);
+      for (int64_t j = 0; j < n; j += 32)
+        gemm(Op::transposed, Op::plain, m, std::min<int64_t>(32, n - j), k, 1,
+             laid.of(a.at(first, 0), k, m), b.at(first, j), 0, c.data + j, n);
+      CHECK(std::ranges::equal(std::span(c.data, c.size()),
+                               std::span(expected.data, expected.size())));
+    }
+  }
+}
+
 // activation(x) and its derivative.
 std::pair<double, double> value_and_slope(Activation activation, double x) {
   if (activation == Activation::relu) return {std::max(x, 0.0), x > 0 ? 1.0 : 0.0};

@@ -67,23 +67,35 @@ class TileLoop {
 /// Calls f(0) … f(tiles − 1), each once, in any order, on all threads. A tile writes only what no
 /// other tile touches; sums over tiles are added afterwards in the order of the tiles. Where a stop
 /// is due, tiles that have not begun are skipped and Stopped is thrown. In a rehearsal nothing is
-/// called.
-template <class F>
-void parallel_tiles(int64_t tiles, const F& f) {
+/// called. Each thread has an Own of its own meanwhile, f(tile, own), which may only save work:
+/// what is in it depends on the tiles that the thread happened to run before.
+template <class Own, class F>
+void parallel_tiles_with(int64_t tiles, const F& f) {
   if (rehearsing()) return;
   TileErrors errors;
   const TileLoop loop(tiles);
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    if (stop_due()) continue;
-    try {
-      f(tile);
-    } catch (...) {
-      errors.keep(std::current_exception());
+#pragma omp parallel
+  {
+    Own own;
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      if (stop_due()) continue;
+      try {
+        f(tile, own);
+      } catch (...) {
+        errors.keep(std::current_exception());
+      }
     }
   }
   errors.rethrow();
   check_stop();
+}
+
+/// The same without: f(tile).
+template <class F>
+void parallel_tiles(int64_t tiles, const F& f) {
+  struct Nothing {};
+  parallel_tiles_with<Nothing>(tiles, [&](int64_t tile, Nothing&) { f(tile); });
 }
 
 /// Cuts [0, n) into ranges of `grain` and calls f(begin, end) for each. `grain` depends on shapes

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/products/gemm.h"
+#include "core/products/rounded.h"
 #include "core/scratch.h"
 
 namespace waiver {
@@ -22,6 +23,13 @@ struct Cut {
     while (groups * tiles(dw) < TileLoops::kMany)
       if (!(single && shrink(128)) && !split(most) && !shrink(64)) break;
     groups = std::max<int64_t>(1, groups * parts.count() / parts.whole_count());
+  }
+  // For left-hand sides of `depth` rows that are laid out: all tiles of a row share one, so that
+  // tall and narrow tiles are best, for which a right-hand side is laid out least often.
+  void lay_left(const Tensor& dw, int64_t depth) {
+    rows = std::min(dw.dim(0), std::max(kPanel, LaidLeft::kMost / depth / kPanel * kPanel));
+    columns = 512;
+    while (columns > kPanel && groups * tiles(dw) < TileLoops::kMany) columns -= kPanel;
   }
   int64_t tiles(const Tensor& dw) const {
     return ((dw.dim(0) + rows - 1) / rows) * ((dw.dim(1) + columns - 1) / columns);
@@ -52,19 +60,35 @@ struct Runs {
   int64_t row(int64_t run) const {
     return parts.count() > 1 ? parts.row(run) : parts.row(1) * run / groups;
   }
+  int64_t of_group() const { return count() / groups; }
+  int64_t rows(int64_t run) const { return row(run + 1) - row(run); }
+  int64_t longest() const {
+    int64_t most = 1;
+    for (int64_t r = 0; r < count(); ++r) most = std::max(most, rows(r));
+    return most;
+  }
 };
 
 struct Product {
-  const Operand &left, &right;
+  Operand left, right;
   const Runs& runs;
   int64_t row, column, rows, columns;       // of the tile of dW
   int64_t left_begin = 0, right_begin = 0;  // the row and the column of dW with which these begin
+  int64_t left_row = 0;                     // and the left-hand side's first row
 
   int64_t at(const Tensor& dw) const { return row * dw.dim(1) + column; }
+  // For run r alone from now on.
+  void lay_left(LaidLeft& laid, int64_t r) {
+    const int64_t n = runs.row(r);
+    left = laid.of(left.at(n, row), runs.rows(r), rows);
+    left_begin = row;
+    left_row = n;
+  }
   void run(int64_t r, float beta, float* to, int64_t stride) const {
     const int64_t n = runs.row(r);
-    gemm(Op::transposed, Op::plain, rows, columns, runs.row(r + 1) - n, 1.0f,
-         left.at(n, row - left_begin), right.at(n, column - right_begin), beta, to, stride);
+    gemm(Op::transposed, Op::plain, rows, columns, runs.rows(r), 1.0f,
+         left.at(n - left_row, row - left_begin), right.at(n, column - right_begin), beta, to,
+         stride);
   }
   // to = the sum of runs [begin, end), a subtree.
   void sum(int64_t begin, int64_t end, float* to, int64_t stride) const {
@@ -120,20 +144,24 @@ void add_groups(float* sums, int64_t groups, const Tensor& dw) {
 
 void add_weight_gradient(const Operand& left, const Operand& right, const BatchParts& parts,
                          const Tensor& dw) {
-  const Cut cut(dw, parts);
-  if (cut.groups == 1)
-    return add_weight_gradient_window(left, right, parts, dw, {false, 0, dw.dim(1)});
+  Cut cut(dw, parts);
   const Runs runs{parts, cut.groups};
-  const int64_t tiles = cut.tiles(dw), of_group = runs.count() / cut.groups;
+  const bool lays = runs.of_group() == 1 && LaidLeft::pays(left);
+  if (lays) cut.lay_left(dw, runs.longest());
+  const int64_t tiles = cut.tiles(dw);
   Scratch memory;
-  float* sums = memory.floats(cut.groups * dw.size());
-  parallel_tiles(cut.groups * tiles, [&](int64_t task) {
-    const int64_t first = task / tiles * of_group;
-    const Product product = product_of(cut, dw, task % tiles, left, right, runs);
-    product.sum(first, first + of_group, sums + task / tiles * dw.size() + product.at(dw),
-                dw.dim(1));
+  float* sums = cut.groups > 1 ? memory.floats(cut.groups * dw.size()) : nullptr;
+  parallel_tiles_with<LaidLeft>(cut.groups * tiles, [&](int64_t task, LaidLeft& laid) {
+    const int64_t group = task / tiles, first = group * runs.of_group();
+    Product product = product_of(cut, dw, task % tiles, left, right, runs);
+    if (lays) product.lay_left(laid, first);
+    if (sums)
+      product.sum(first, first + runs.of_group(), sums + group * dw.size() + product.at(dw),
+                  dw.dim(1));
+    else
+      product.add(dw.data + product.at(dw), dw.dim(1));
   });
-  add_groups(sums, cut.groups, dw);
+  if (sums) add_groups(sums, cut.groups, dw);
 }
 
 bool weight_gradient_comes_in_windows(const Tensor& dw, const BatchParts& parts) {

@@ -130,6 +130,7 @@ const bfloat16* corner(Op op, const Operand& B, int64_t k, int64_t j) {
 
 // All of op(A), k from `first` on over `depth` numbers; where the unit can read A itself, that.
 Left left_side(Scratch& memory, const Product& p, const Operand& A, int64_t first, int64_t depth) {
+  if (A.panels) return {A.halves + first * kPanel, kPanel, kStep, kTile, A.stride};
   if (p.a == Op::plain && p.m % kSide == 0 && depth % kPanel == 0)
     return {A.halves + first, A.stride, kPanel, kSide * A.stride, kPanel * A.stride};
   const int64_t steps = up_to_panels(depth) / kPanel;
@@ -244,6 +245,15 @@ void lay_out(Op op, const bfloat16* from, int64_t stride, int64_t rows, int64_t 
     lay_columns(square.from, square.stride, to);
 }
 
+void lay_out_left(const bfloat16* from, int64_t stride, int64_t k, int64_t m, bfloat16* to) {
+  const int64_t panel = panel_stride(k);
+  for (int64_t l = 0; l < k; l += kPanel)
+    for (int64_t i = 0; i < m; i += kPanel) {
+      const Square square(from + l * stride + i, stride, k - l, m - i);
+      lay_rows(square.from, square.stride, true, to + i / kPanel * panel + l * kPanel);
+    }
+}
+
 void multiply(const Product& p, const Operand& A, const Operand& B, float* C, int64_t ldc) {
   Scratch memory;
   bfloat16* laid = B.panels ? nullptr : memory.array<bfloat16>(kDepth * kPanel);
@@ -277,6 +287,7 @@ namespace {
 
 bool available() { return false; }
 void lay_out(Op, const bfloat16*, int64_t, int64_t, int64_t, bfloat16*) { refuse(); }
+void lay_out_left(const bfloat16*, int64_t, int64_t, int64_t, bfloat16*) { refuse(); }
 void multiply(const Product&, const Operand&, const Operand&, float*, int64_t) { refuse(); }
 
 }  // namespace waiver::amx

@@ -27,9 +27,13 @@ constexpr int64_t panel_stride(int64_t rows) { return up_to_panels(rows) * kPane
 void lay_out(Op op, const bfloat16* from, int64_t stride, int64_t rows, int64_t columns,
              bfloat16* to);
 
-/// C [m, n] = alpha · op(A) op(B), or, where it adds, C + op(A) op(B), as gemm of gemm.h. A holds
-/// halves row by row, and so does B, or op(B) lies in panels. REQUIRES: the unit is available;
-/// alpha is 1 where it adds.
+/// Lays out a left-hand side Aᵀ [m, k], where A [k, m] is row-major: panels of 32 of its rows,
+/// which hold 32 columns after 32 columns, of which first the upper 16 rows. REQUIRES: as above.
+void lay_out_left(const bfloat16* from, int64_t stride, int64_t k, int64_t m, bfloat16* to);
+
+/// C [m, n] = alpha · op(A) op(B), or, where it adds, C + op(A) op(B), as gemm of gemm.h. A and B
+/// hold halves row by row, or op(A) or op(B) lies in panels. REQUIRES: the unit is available; alpha
+/// is 1 where it adds.
 struct Product {
   Op a, b;
   int64_t m, n, k;

@@ -14,8 +14,8 @@ void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const float*
           const float* B, int64_t ldb, float beta, float* C, int64_t ldc);
 
 /// The same for inputs of either precision; products of bfloat16 numbers are added in float32.
-/// REQUIRES: A and B have the same form, or B lies in panels, and is then op(B) already; beta is 0,
-/// or alpha and beta are 1.
+/// REQUIRES: A and B have the same form, or lie in panels, as op(A) and op(B) already (rounded.h);
+/// beta is 0, or alpha and beta are 1.
 void gemm(Op a, Op b, int64_t m, int64_t n, int64_t k, float alpha, const Operand& A,
           const Operand& B, float beta, float* C, int64_t ldc);
 

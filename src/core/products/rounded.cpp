@@ -123,4 +123,16 @@ Operand in_panels(Arena& arena, const Tensor& w, bool as_is) {
   return {nullptr, numbers, stride, true};
 }
 
+bool LaidLeft::pays(const Operand& a) {
+  return a.halves && !a.panels && bfloat16_unit() == Bfloat16Unit::amx;
+}
+
+Operand LaidLeft::of(const Operand& a, int64_t k, int64_t m) {
+  const int64_t stride = amx::panel_stride(k), size = amx::up_to_panels(m) / kPanel * stride;
+  if (size > size_) numbers_ = memory_.array<bfloat16>(size_ = size);
+  if (a.halves != from_) amx::lay_out_left(a.halves, a.stride, k, m, numbers_);
+  from_ = a.halves;
+  return {nullptr, numbers_, stride, true};
+}
+
 }  // namespace waiver

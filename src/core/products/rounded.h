@@ -49,4 +49,21 @@ Operand rounded(Arena& arena, const Tensor& from, Precision precision);
 /// All of W where `as_is`, or else Wᵀ, in panels. REQUIRES: the unit is AMX.
 Operand in_panels(Arena& arena, const Tensor& w, bool as_is);
 
+/// A left-hand side Aᵀ as AMX reads it, which a thread lays out once for several products.
+class LaidLeft {
+ public:
+  static constexpr int64_t kMost = 1 << 18;  // numbers of one that stays in cache, half a MiB
+
+  /// Whether every product of Aᵀ would lay it out anew.
+  static bool pays(const Operand& a);
+  /// A [k, m] in panels; what the last call gave where that was for the same A.
+  Operand of(const Operand& a, int64_t k, int64_t m);
+
+ private:
+  Scratch memory_;
+  bfloat16* numbers_ = nullptr;
+  const bfloat16* from_ = nullptr;
+  int64_t size_ = 0;
+};
+
 }  // namespace waiver
