@@ -17,11 +17,16 @@ namespace {
 // The processor's own rounding takes subnormal numbers for 0, as do its units for products.
 void round(const float* from, int64_t n, bfloat16* to) {
 #ifdef __AVX512BF16__
-  for (int64_t c = 0; c < n; c += 16) {
-    const int64_t count = std::min<int64_t>(16, n - c);
-    const auto numbers = _mm512_maskz_loadu_ps((1u << count) - 1, from + c);
-    const auto rounded = _mm512_cvtneps_pbh(numbers);
-    std::memcpy(to + c, &rounded, count * sizeof(bfloat16));
+  int64_t c = 0;
+  for (; c + 32 <= n; c += 32) {
+    const auto rounded =
+        _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + c + 16), _mm512_loadu_ps(from + c));
+    std::memcpy(to + c, &rounded, sizeof rounded);
+  }
+  for (; c < n; c += 16) {
+    const auto these = static_cast<__mmask16>((1u << std::min<int64_t>(16, n - c)) - 1);
+    const auto rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(these, from + c));
+    _mm256_mask_storeu_epi16(to + c, these, reinterpret_cast<const __m256i&>(rounded));
   }
 #else
 #pragma omp simd
@@ -111,7 +116,9 @@ Operand in_panels(Arena& arena, const Tensor& w, bool as_is) {
   parallel_ranges(panels * steps, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       alignas(64) bfloat16 square[kPanel * kPanel];
-      const int64_t r = i % steps * kPanel, c = i / steps * kPanel,
+      // Along the rows of W.
+      const int64_t r = (as_is ? i / panels : i % steps) * kPanel,
+                    c = (as_is ? i % panels : i / steps) * kPanel,
                     high = std::min(kPanel, rows - r), wide = std::min(kPanel, columns - c);
       for (int64_t k = 0; k < (as_is ? high : wide); ++k)
         round(w.row((as_is ? r : c) + k) + (as_is ? c : r), as_is ? wide : high,
