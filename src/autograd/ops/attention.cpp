@@ -141,7 +141,8 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
   if (normalizer.two_passes()) forward_again(h, t, states, out);
   for (int64_t i = t.i0; !normalizer.two_passes() && i < t.i1; ++i) {
     const float scale = normalizer.scale(states[i - t.i0]);
-    for (int64_t d = 0; d < h.D; ++d) h.out(out, i)[d] *= scale;
+    float* o = h.out(out, i);
+    for (int64_t d = 0; d < h.D; ++d) o[d] *= scale;
   }
   finish_pattern(h, t, states);
   if (slot) keep_slot(h, t, states);
