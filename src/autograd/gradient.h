@@ -18,6 +18,15 @@ class GradientRow {
 
   GradientRow(float* numbers, bool first) : numbers_(numbers), first_(first) {}
   Number operator[](int64_t i) const { return {numbers_[i], first_}; }
+  /// Adds value(i) to the numbers [begin, end). Compilers vectorise these loops, which have no
+  /// branch and write to one place, whatever the formula.
+  template <class F>
+  void add(int64_t begin, int64_t end, const F& value) const {
+    if (first_)
+      for (int64_t i = begin; i < end; ++i) numbers_[i] = 0.0f + value(i);
+    else
+      for (int64_t i = begin; i < end; ++i) numbers_[i] += value(i);
+  }
   /// The numbers from the i-th onwards.
   GradientRow from(int64_t i) const { return {numbers_ + i, first_}; }
   /// Adds nothing to the next n numbers.

@@ -18,11 +18,13 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
     for (int64_t at = begin; at < end; at += std::ssize(words)) {
       const int64_t n = std::min(end - at, std::ssize(words));
       random.words(first + at, {words, static_cast<size_t>(n)});
-#pragma omp simd
+      const float* in = x.value.data + at;
+      float* out = y.value.data + at;
       for (int64_t i = 0; i < n; ++i) {
-        kept[at + i] = words[i] >= threshold;
-        y.value.data[at + i] = words[i] >= threshold ? scale * x.value.data[at + i] : 0.0f;
+        const float grown = scale * in[i];
+        out[i] = words[i] >= threshold ? grown : 0.0f;
       }
+      for (int64_t i = 0; i < n; ++i) kept[at + i] = words[i] >= threshold;
     }
   });
   tape.record("dropout", y, [=] {
@@ -30,7 +32,10 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
     parallel_ranges(y.value.size(), 1 << 14, [&](int64_t begin, int64_t end) {
       const float* dy = y.grad.data;
       const GradientRow dx = gradient.all();
-      for (int64_t i = begin; i < end; ++i) dx[i] += kept[i] ? scale * dy[i] : 0.0f;
+      for (int64_t i = begin; i < end; ++i) {
+        const float grown = scale * dy[i];
+        dx[i] += kept[i] ? grown : 0.0f;
+      }
     });
   });
   return y;

@@ -33,9 +33,9 @@ void row_gradient(const float* x, const float* dy, const float* gain, RowStatist
     sum_gh += g * h;
   }
   const float mean_g = sum_g / static_cast<float>(C), mean_gh = sum_gh / static_cast<float>(C);
-  // Two loops: compilers do not vectorise one that writes to all three.
-  for (int64_t c = 0; c < C; ++c)
-    dx[c] += s.rstd * (dy[c] * gain[c] - mean_g - (x[c] - s.mean) * s.rstd * mean_gh);
+  dx.add(0, C, [=](int64_t c) {
+    return s.rstd * (dy[c] * gain[c] - mean_g - (x[c] - s.mean) * s.rstd * mean_gh);
+  });
   for (int64_t c = 0; c < C; ++c) {
     dgain[c] += dy[c] * ((x[c] - s.mean) * s.rstd);
     dbias[c] += dy[c];

@@ -22,11 +22,8 @@ void row_gradient(const float* x, const float* dy, const float* gain, float r, i
 #pragma omp simd reduction(+ : sum)
   for (int64_t c = 0; c < C; ++c) sum += dy[c] * gain[c] * x[c] * r;
   const float mean = sum / static_cast<float>(C);
-  for (int64_t c = 0; c < C; ++c) {
-    const float h = x[c] * r;
-    dx[c] += r * (dy[c] * gain[c] - h * mean);
-    dgain[c] += dy[c] * h;
-  }
+  dx.add(0, C, [=](int64_t c) { return r * (dy[c] * gain[c] - x[c] * r * mean); });
+  for (int64_t c = 0; c < C; ++c) dgain[c] += dy[c] * (x[c] * r);
 }
 
 NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gain, float eps) {

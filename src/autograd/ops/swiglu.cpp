@@ -20,12 +20,11 @@ Variable swiglu(Tape& tape, Variable gate, Variable up) {
     const Gradient gradient_gate(gate), gradient_up(up);
     parallel_ranges(y.value.size(), 1 << 13, [&](int64_t begin, int64_t end) {
       const float *a = gate.value.data, *b = up.value.data, *dy = y.grad.data;
-      const GradientRow da = gradient_gate.all(), db = gradient_up.all();
-      for (int64_t i = begin; i < end; ++i) {
-        const float s = sigmoid(a[i]), silu = a[i] * s;
-        da[i] += dy[i] * b[i] * (s + silu * (1.0f - s));
-        db[i] += dy[i] * silu;
-      }
+      gradient_gate.all().add(begin, end, [=](int64_t i) {
+        const float s = sigmoid(a[i]);
+        return dy[i] * b[i] * (s + a[i] * s * (1.0f - s));
+      });
+      gradient_up.all().add(begin, end, [=](int64_t i) { return dy[i] * (a[i] * sigmoid(a[i])); });
     });
   });
   return y;
