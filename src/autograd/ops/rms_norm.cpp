@@ -40,8 +40,8 @@ NormedSum apply(const char* op, Tape& tape, Variable x, Variable z, Variable gai
       residual.add(n);
       const float* in = sum.value.row(n);
       float* out = y.value.row(n);
-      r[n] = inverse_rms(in, C, eps);
-      for (int64_t c = 0; c < C; ++c) out[c] = in[c] * r[n] * gain.value.data[c];
+      const float inverse = r[n] = inverse_rms(in, C, eps);
+      for (int64_t c = 0; c < C; ++c) out[c] = in[c] * inverse * gain.value.data[c];
     }
     y.rounded.fill(begin, end);
   });
