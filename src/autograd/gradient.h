@@ -18,8 +18,8 @@ class GradientRow {
 
   GradientRow(float* numbers, bool first) : numbers_(numbers), first_(first) {}
   Number operator[](int64_t i) const { return {numbers_[i], first_}; }
-  /// Adds value(i) to the numbers [begin, end). Compilers vectorise these loops, which have no
-  /// branch and write to one place, whatever the formula.
+  /// Adds value(i) to the numbers [begin, end) without a branch in the loop: for formulas with
+  /// which compilers do not move it out of there, and so do not vectorise.
   template <class F>
   void add(int64_t begin, int64_t end, const F& value) const {
     if (first_)

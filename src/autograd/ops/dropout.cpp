@@ -21,7 +21,7 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
       const float* in = x.value.data + at;
       float* out = y.value.data + at;
       for (int64_t i = 0; i < n; ++i) {
-        const float grown = scale * in[i];
+        const float grown = scale * in[i];  // of all, so that the loop has no branch
         out[i] = words[i] >= threshold ? grown : 0.0f;
       }
       for (int64_t i = 0; i < n; ++i) kept[at + i] = words[i] >= threshold;
@@ -31,11 +31,10 @@ Variable dropout(Tape& tape, Variable x, double p, const Random& random, uint64_
     const Gradient gradient(x);
     parallel_ranges(y.value.size(), 1 << 14, [&](int64_t begin, int64_t end) {
       const float* dy = y.grad.data;
-      const GradientRow dx = gradient.all();
-      for (int64_t i = begin; i < end; ++i) {
+      gradient.all().add(begin, end, [=](int64_t i) {
         const float grown = scale * dy[i];
-        dx[i] += kept[i] ? grown : 0.0f;
-      }
+        return kept[i] ? grown : 0.0f;
+      });
     });
   });
   return y;

@@ -24,18 +24,28 @@ struct Cut {
       if (!(single && shrink(128)) && !split(most) && !shrink(64)) break;
     groups = std::max<int64_t>(1, groups * parts.count() / parts.whole_count());
   }
-  // For left-hand sides of `depth` rows that are laid out: all tiles of a row share one, so that
-  // tall and narrow tiles are best, for which a right-hand side is laid out least often.
-  void lay_left(const Tensor& dw, int64_t depth) {
-    rows = std::min(dw.dim(0), std::max(kPanel, LaidLeft::kMost / depth / kPanel * kPanel));
-    columns = 512;
-    while (columns > kPanel && groups * tiles(dw) < TileLoops::kMany) columns -= kPanel;
+  // Where each side is laid out for the unit: the tiles beside each other may share a left-hand
+  // side of `depth` rows, and are best tall and narrow then. False where that would lay out more.
+  bool share_left(const Tensor& dw, int64_t depth) {
+    Cut shared = *this;
+    shared.rows = std::min(dw.dim(0), std::max(kPanel, LaidLeft::kMost / depth / kPanel * kPanel));
+    shared.columns = 512;
+    while (shared.columns > kPanel && groups * shared.tiles(dw) < TileLoops::kMany)
+      shared.columns -= kPanel;
+    if (shared.laid(dw, 1) >= laid(dw, across(dw))) return false;
+    *this = shared;
+    return true;
   }
-  int64_t tiles(const Tensor& dw) const {
-    return ((dw.dim(0) + rows - 1) / rows) * ((dw.dim(1) + columns - 1) / columns);
-  }
+  int64_t across(const Tensor& dw) const { return (dw.dim(1) + columns - 1) / columns; }
+  int64_t tiles(const Tensor& dw) const { return down(dw) * across(dw); }
 
  private:
+  int64_t down(const Tensor& dw) const { return (dw.dim(0) + rows - 1) / rows; }
+  // Numbers that are laid out for a row of the batch, those of the left, each `lefts` times, also
+  // transposed, which takes as long again.
+  int64_t laid(const Tensor& dw, int64_t lefts) const {
+    return 2 * lefts * dw.dim(0) + down(dw) * dw.dim(1);
+  }
   bool split(int64_t most) {
     if (groups >= most) return false;
     groups *= 2;
@@ -116,7 +126,7 @@ struct Product {
 // The product that gives a tile of dW.
 Product product_of(const Cut& cut, const Tensor& dw, int64_t tile, const Operand& left,
                    const Operand& right, const Runs& runs) {
-  const int64_t across = (dw.dim(1) + cut.columns - 1) / cut.columns;
+  const int64_t across = cut.across(dw);
   const int64_t row = tile / across * cut.rows, column = tile % across * cut.columns;
   return {left,
           right,
@@ -146,15 +156,15 @@ void add_weight_gradient(const Operand& left, const Operand& right, const BatchP
                          const Tensor& dw) {
   Cut cut(dw, parts);
   const Runs runs{parts, cut.groups};
-  const bool lays = runs.of_group() == 1 && LaidLeft::pays(left);
-  if (lays) cut.lay_left(dw, runs.longest());
+  const bool shares =
+      runs.of_group() == 1 && LaidLeft::pays(left) && cut.share_left(dw, runs.longest());
   const int64_t tiles = cut.tiles(dw);
   Scratch memory;
   float* sums = cut.groups > 1 ? memory.floats(cut.groups * dw.size()) : nullptr;
   parallel_tiles_with<LaidLeft>(cut.groups * tiles, [&](int64_t task, LaidLeft& laid) {
     const int64_t group = task / tiles, first = group * runs.of_group();
     Product product = product_of(cut, dw, task % tiles, left, right, runs);
-    if (lays) product.lay_left(laid, first);
+    if (shares) product.lay_left(laid, first);
     if (sums)
       product.sum(first, first + runs.of_group(), sums + group * dw.size() + product.at(dw),
                   dw.dim(1));
