@@ -5,9 +5,9 @@
 #include <set>
 
 #include "core/random.h"
-#include "core/threads.h"
 #include "data/dataset.h"
 #include "reference/agreement.h"
+#include "threads_of_scope.h"
 #include "train/deal.h"
 
 // Every two values of two different switches of the model, at least once in one config: found from
@@ -22,10 +22,8 @@ const Covering& covering() {
 }
 
 // Models this small run fastest so; that threads change no bits is for the tests of the ops.
-struct OneThread {
-  OneThread() { set_threads(1); }
-  ~OneThread() { set_threads(before); }
-  int before = threads();
+struct OneThread : Threads {
+  OneThread() : Threads(1) {}
 };
 
 // Of training, so that dropout drops.
