@@ -196,37 +196,39 @@ TEST_CASE("a bias learns numbers of each head and numbers that all heads share")
       });
 }
 
-TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0") {
+void check_maps(const AttentionCase& a) {
   const Kind<Normalizer> softmax("softmax");
   const AnyBias bias;
-  for_every_attention([&](const AttentionCase& a) {
-    Arena arena;
-    Tape tape(arena, false);
-    const std::vector<float> values = noise("input 0", a.B * a.T * 3 * a.C());
-    Variable qkv = tape.variable({a.B * a.T, 3 * a.C()});
-    std::copy(values.begin(), values.end(), qkv.value.data);
-    AttentionSpec spec = spec_of(a, *softmax, bias);
-    spec.scores = arena.tensor({a.B, a.H, a.T, a.T});
-    spec.pattern = arena.tensor({a.B, a.H, a.T, a.T});
-    attention(tape, qkv, spec);
-    const std::vector<double> exact(values.begin(), values.end());
-    for (int b = 0; b < a.B; ++b)
-      for (int h = 0; h < a.H; ++h)
-        for (int i = 0; i < a.T; ++i) {
-          const Row<double> row = plain_row(a, exact, b, h, i, bias_of);
-          const float* scores = spec.scores.row((b * a.H + h) * a.T + i);
-          const float* pattern = spec.pattern.row((b * a.H + h) * a.T + i);
-          for (int j = 0; j < a.T; ++j) {
-            const bool visible = a.mask->visible(i, a.T).contains(j);
-            // A score is a difference of products, so its error goes with their size, not its own.
-            if (visible)
-              REQUIRE(std::abs(scores[j] - row.scores[j]) < 2e-6);
-            else
-              REQUIRE(scores[j] == -std::numeric_limits<float>::infinity());
-            REQUIRE(std::abs(pattern[j] - row.pattern[j]) <= (visible ? 1e-6 : 0.0));
-          }
+  Arena arena;
+  Tape tape(arena, false);
+  const std::vector<float> values = noise("input 0", a.B * a.T * 3 * a.C());
+  Variable qkv = tape.variable({a.B * a.T, 3 * a.C()});
+  std::copy(values.begin(), values.end(), qkv.value.data);
+  AttentionSpec spec = spec_of(a, *softmax, bias);
+  spec.scores = arena.tensor({a.B, a.H, a.T, a.T});
+  spec.pattern = arena.tensor({a.B, a.H, a.T, a.T});
+  attention(tape, qkv, spec);
+  const std::vector<double> exact(values.begin(), values.end());
+  for (int b = 0; b < a.B; ++b)
+    for (int h = 0; h < a.H; ++h)
+      for (int i = 0; i < a.T; ++i) {
+        const Row<double> row = plain_row(a, exact, b, h, i, bias_of);
+        const float* scores = spec.scores.row((b * a.H + h) * a.T + i);
+        const float* pattern = spec.pattern.row((b * a.H + h) * a.T + i);
+        for (int j = 0; j < a.T; ++j) {
+          const bool visible = a.mask->visible(i, a.T).contains(j);
+          // A score is a difference of products, so its error goes with their size, not its own.
+          if (visible)
+            REQUIRE(std::abs(scores[j] - row.scores[j]) < 2e-6);
+          else
+            REQUIRE(scores[j] == -std::numeric_limits<float>::infinity());
+          REQUIRE(std::abs(pattern[j] - row.pattern[j]) <= (visible ? 1e-6 : 0.0));
         }
-  });
+      }
+}
+
+TEST_CASE("attention shows its scores and pattern, hidden entries −inf and 0") {
+  for_every_attention(check_maps);
 }
 
 // A causal window of 700 and 40 leading keys: rows of several blocks, with a hole.
@@ -236,6 +238,11 @@ struct Long : KeyMask {
     return {{0, 40}, KeyRange{0, tokens}.within(query - 699, query + 1)};
   }
 };
+
+TEST_CASE("the keys of every head of a long sequence meet its own queries") {
+  const Long mask;
+  check_maps({2, 1030, 3, 5, &mask, false, whole_numbers("positions", 1030, 1030)});
+}
 
 reference::Settings settings_of(const std::string& normalizer) {
   ModelConfig config;

@@ -19,6 +19,35 @@ void clear_rows(const Head& h, const Tile& t, const Tensor& out) {
   for (int64_t i = t.i0; i < t.i1; ++i) std::fill_n(h.out(out, i), h.D, 0.0f);
 }
 
+// The keys of all heads as products want them: one with transposed keys lays them out anew, for
+// each of many tiles of queries.
+class HeadKeys {
+ public:
+  HeadKeys(const AttentionSpec& spec, const Tensor& qkv, const Operand& inputs) {
+    constexpr int64_t fewest = 1024;  // tokens; fewer do not make up for the memory that it takes
+    if (!may_lay_keys(spec) || spec.tokens < fewest) return;
+    const int64_t heads = spec.batch * spec.heads, blocks = (spec.tokens + kKeys - 1) / kKeys;
+    pitch_ = fast_pitch(spec.tokens);
+    of_head_ = qkv.dim(1) / 3 / spec.heads * pitch_;
+    laid_ = memory_.floats(heads * of_head_);
+    parallel_tiles(heads * blocks, [&](int64_t index) {
+      const Head h(spec, qkv, inputs, index / blocks);
+      const int64_t first = index % blocks * kKeys, last = std::min(h.T, first + kKeys);
+      lay_keys(h, h.k, first, last, laid_ + h.index * of_head_ + first, pitch_);
+    });
+  }
+
+  Keys of(const Head& h) const {
+    if (!laid_) return {h.ks};
+    return {operand(laid_ + h.index * of_head_, pitch_), Op::plain};
+  }
+
+ private:
+  Scratch memory_;
+  int64_t pitch_ = 0, of_head_ = 0;
+  float* laid_ = nullptr;
+};
+
 // Copies the visible scores of a block into the rows of the requested maps.
 void keep_scores(const Head& h, const Tile& t, const Block& block, const float* s, int64_t pitch) {
   for (const Tensor& maps : {h.spec.scores, h.spec.pattern})
@@ -117,7 +146,8 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
   }
 }
 
-void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kept) {
+void forward_tile(const Head& h, const Tile& t, const Keys& keys, const Tensor& out,
+                  RowState* kept) {
   const RowNormalizer& normalizer = *h.spec.normalizer;
   const bool slot = static_cast<bool>(h.spec.slot_key.value);
   RowState states[kMostQueries];
@@ -132,7 +162,7 @@ void forward_tile(const Head& h, const Tile& t, const Tensor& out, RowState* kep
     const Rounded weights = normalizer.two_passes() ? Rounded()
                                                     : Rounded(memory, s, t.rows(), block.keys(),
                                                               pitch, h.spec.precision);
-    scores(h, t, block, {h.ks}, s, pitch);
+    scores(h, t, block, keys, s, pitch);
     keep_scores(h, t, block, s, pitch);
     extend_block(h, t, block, s, pitch, weights, states, out);
     if (!normalizer.two_passes()) mix_values(h, t, block, weights, out);
@@ -195,11 +225,12 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
   const Operand inputs = rounded(tape.arena(), qkv.value, spec.precision);
   const Tiles tiles(tape.arena(), spec);
+  const HeadKeys keys(spec, qkv.value, inputs);
   const int64_t count = tiles.of_sequence();
   parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
     const Head h(spec, qkv.value, inputs, index / count);
     const Tile& t = tiles.at(h.batch, index % count);
-    forward_tile(h, t, out.value, states);
+    forward_tile(h, t, keys.of(h), out.value, states);
     out.rounded.fill(h.batch * h.T + t.i0, h.batch * h.T + t.i1, h.head * h.D, (h.head + 1) * h.D);
   });
   const BatchParts parts = tape.parts(spec.batch * spec.tokens, spec.batch);

@@ -7,7 +7,6 @@
 #include "core/products/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
-#include "core/transpose.h"
 
 namespace waiver {
 namespace {
@@ -61,24 +60,17 @@ struct BlockArrays {
 };
 
 // Keys [first, last) and their values for products with many tiles. In float32 those of a
-// transposed right-hand side are slower by a tenth than those of a plain one. Where a first pass
-// over the scores decided what is clipped, the second must find the very same scores.
+// transposed right-hand side are slower by a tenth than those of a plain one.
 struct KeyBlock {
   Scratch memory;
   Keys k, v;
 
   KeyBlock(const Head& h, int64_t first, int64_t last) : k{h.ks}, v{h.vs} {
-    if (h.spec.precision == Precision::bfloat16 || h.spec.normalizer->two_passes()) return;
-    k = laid(h, h.k, first, last);
-    v = laid(h, h.v, first, last);
-  }
-
- private:
-  Keys laid(const Head& h, const float* numbers, int64_t first, int64_t last) {
+    if (!may_lay_keys(h.spec)) return;
     const int64_t pitch = fast_pitch(last - first);
-    float* to = memory.floats(h.D * pitch);
-    transpose(numbers + first * h.stride, h.stride, last - first, h.D, to, pitch);
-    return {operand(to, pitch), Op::plain, first};
+    float* to = memory.floats(2 * h.D * pitch);
+    k = lay_keys(h, h.k, first, last, to, pitch);
+    v = lay_keys(h, h.v, first, last, to + h.D * pitch, pitch);
   }
 };
 

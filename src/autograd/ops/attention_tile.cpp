@@ -3,6 +3,7 @@
 #include <new>
 
 #include "core/threads.h"
+#include "core/transpose.h"
 
 namespace waiver::attention_tile {
 
@@ -14,6 +15,12 @@ Tiles::Tiles(Arena& arena, const AttentionSpec& spec)
   parallel_ranges(all, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) new (all_ + i) Tile(spec, i / count_, i % count_);
   });
+}
+
+Keys lay_keys(const Head& h, const float* numbers, int64_t first, int64_t last, float* to,
+              int64_t pitch) {
+  transpose(numbers + first * h.stride, h.stride, last - first, h.D, to, pitch);
+  return {operand(to, pitch), Op::plain, first};
 }
 
 void scores(const Head& h, const Tile& t, const Block& block, const Keys& keys, float* s,

@@ -130,6 +130,17 @@ struct Keys {
   }
 };
 
+/// Whether the products of float32 scores may have keys laid out as suits them: their last bits
+/// depend on it, and where a first pass over the scores decides what is clipped, the others must
+/// find the very same scores.
+inline bool may_lay_keys(const AttentionSpec& spec) {
+  return spec.precision == Precision::float32 && !spec.normalizer->two_passes();
+}
+/// Rows [first, last) of a head's `numbers`, its keys or values, transposed into `to`, [D, last −
+/// first] with rows `pitch` apart.
+Keys lay_keys(const Head& h, const float* numbers, int64_t first, int64_t last, float* to,
+              int64_t pitch);
+
 /// Scores of a block into s [rows, keys], rows `pitch` apart.
 void scores(const Head& h, const Tile& t, const Block& block, const Keys& keys, float* s,
             int64_t pitch);
