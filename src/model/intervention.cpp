@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "autograd/ops/attention_row.h"
+#include "autograd/ops/attention/row.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/spec.h"
 #include "model/points.h"
 
 namespace waiver {

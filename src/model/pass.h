@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/spec.h"
 #include "model/capture.h"
 #include "model/input.h"
 #include "model/intervention.h"

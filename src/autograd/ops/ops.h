@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "autograd/ops/attention.h"
+#include "autograd/ops/attention/attention.h"
 #include "autograd/tape.h"
 #include "core/random.h"
 

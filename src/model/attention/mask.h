@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/spec.h"
 #include "core/fields/kind.h"
 
 namespace waiver {

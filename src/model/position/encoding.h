@@ -3,7 +3,7 @@
 #include <memory>
 #include <span>
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/spec.h"
 #include "core/fields/kind.h"
 #include "model/parameters.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "autograd/gradient.h"
-#include "autograd/ops/attention_tile.h"
+#include "autograd/ops/attention/tile.h"
 #include "core/rehearsal.h"
 #include "core/scratch.h"
 #include "core/threads.h"

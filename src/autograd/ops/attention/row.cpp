@@ -1,9 +1,9 @@
-#include "autograd/ops/attention_row.h"
+#include "autograd/ops/attention/row.h"
 
 #include <limits>
 #include <vector>
 
-#include "autograd/ops/attention_tile.h"
+#include "autograd/ops/attention/tile.h"
 
 namespace waiver {
 

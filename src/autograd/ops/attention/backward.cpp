@@ -1,9 +1,9 @@
 #include <utility>
 
 #include "autograd/gradient.h"
-#include "autograd/ops/attention_pieces.h"
-#include "autograd/ops/attention_sums.h"
-#include "autograd/ops/attention_tile.h"
+#include "autograd/ops/attention/pieces.h"
+#include "autograd/ops/attention/sums.h"
+#include "autograd/ops/attention/tile.h"
 #include "core/products/rounded.h"
 #include "core/scratch.h"
 #include "core/threads.h"
@@ -17,7 +17,9 @@ using namespace attention_tile;
 struct Backward {
   const Head& h;
   const Tensor &out, &dout, &dqkv;
-  const Operand& douts;    // dout as an input of products
+  const Operand& douts;  // dout as an input of products
+  Operand ks;            // keys by row, and values as h has keys
+  Keys vs;
   const RowState* states;  // of this head, [T]
   float* dots;             // of this head, [T]: Σ_j A_ij ∂L/∂A_ij
   const HeadSums& sums;
@@ -65,7 +67,8 @@ struct KeyBlock {
   Scratch memory;
   Keys k, v;
 
-  KeyBlock(const Head& h, int64_t first, int64_t last) : k{h.ks}, v{h.vs} {
+  KeyBlock(const Backward& b, int64_t first, int64_t last) : k{b.h.ks}, v{b.vs} {
+    const Head& h = b.h;
     if (!may_lay_keys(h.spec)) return;
     const int64_t pitch = fast_pitch(last - first);
     float* to = memory.floats(2 * h.D * pitch);
@@ -122,7 +125,7 @@ void score_gradient(const Backward& b, const Tile& t, const Block& block, const 
     ds.fill(i - t.i0, i - t.i0 + 1);
   }
   const bool first = b.started && !std::exchange(b.started[t.index], true);
-  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(), h.ks.at(block.j0, 0),
+  gemm(Op::plain, Op::plain, t.rows(), h.D, block.keys(), 1.0f, ds.all(), b.ks.at(block.j0, 0),
        first ? 0.0f : 1.0f, b.dq.row(t.i0), b.dq.stride());
   gemm(Op::transposed, Op::plain, block.keys(), h.D, t.rows(), 1.0f, ds.all(), h.qs.at(t.i0, 0),
        1.0f, b.dk(block.j0), h.stride);
@@ -179,7 +182,7 @@ void find_other_dots(const Backward& b, const Tile& t, int64_t piece) {
       t.for_blocks(keys, [&](const Block& block) {
         BlockArrays x(h, t, block, true);
         x.weights = {};  // no product needs them
-        recompute(b, t, block, {h.ks}, {h.vs}, x);
+        recompute(b, t, block, h.ks, b.vs, x);
         for (int64_t i = t.i0; i < t.i1; ++i) {
           const KeyRange seen = t.visible(i, block);
           const int64_t at = (i - t.i0) * x.pitch + seen.begin;
@@ -197,7 +200,7 @@ void find_other_dots(const Backward& b, const Tile& t, int64_t piece) {
 void backward_keys(const Backward& b, const Tiles& tiles, const KeyRange& all) {
   const bool scores_too = b.h.spec.normalizer->needs_scores();
   for_key_ranges(all, [&](const KeyRange& keys) {
-    const KeyBlock laid(b.h, keys.begin, keys.end);
+    const KeyBlock laid(b, keys.begin, keys.end);
     for (int64_t tile = 0; tile < tiles.of_sequence(); ++tile) {
       const Tile& t = tiles.at(b.h.batch, tile);
       t.for_blocks(keys, [&](const Block& block) {
@@ -223,7 +226,7 @@ void backward_rest(const Backward& b, const Tile& t) {
 namespace attention_tile {
 
 void backward(Tape& tape, const BatchParts& parts, Variable qkv, Variable out,
-              const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
+              const AttentionSpec& spec, const Inputs& inputs, const Tiles& tiles,
               const RowState* states) {
   Arena& arena = tape.arena();
   const int64_t T = spec.tokens, heads = spec.batch * spec.heads, count = tiles.of_sequence();
@@ -232,10 +235,11 @@ void backward(Tape& tape, const BatchParts& parts, Variable qkv, Variable out,
   const Gradient dqkv(qkv);
   const Rounded douts(arena, out.grad, spec.precision);
   float* dots = arena.array<float>(heads * T);
+  const OtherInputs others(arena, qkv.value, inputs);
   const auto with_head = [&](int64_t index, const auto& f) {
     const Head h(spec, qkv.value, inputs, index);
-    f(Backward{h, out.value, out.grad, qkv.grad, douts.all(), states + index * T, dots + index * T,
-               sums});
+    f(Backward{h, out.value, out.grad, qkv.grad, douts.all(), h.rows(others.k), h.keys(others.v),
+               states + index * T, dots + index * T, sums});
   };
 
   parallel_tiles(heads * count, [&](int64_t task) {

@@ -1,9 +1,9 @@
-#include "autograd/ops/attention.h"
+#include "autograd/ops/attention/attention.h"
 
 #include <limits>
 #include <tuple>
 
-#include "autograd/ops/attention_tile.h"
+#include "autograd/ops/attention/tile.h"
 #include "autograd/ops/check.h"
 #include "core/products/gemm.h"
 #include "core/products/rounded.h"
@@ -23,7 +23,7 @@ void clear_rows(const Head& h, const Tile& t, const Tensor& out) {
 // each of many tiles of queries.
 class HeadKeys {
  public:
-  HeadKeys(const AttentionSpec& spec, const Tensor& qkv, const Operand& inputs) {
+  HeadKeys(const AttentionSpec& spec, const Tensor& qkv) {
     constexpr int64_t fewest = 1024;  // tokens; fewer do not make up for the memory that it takes
     if (!may_lay_keys(spec) || spec.tokens < fewest) return;
     const int64_t heads = spec.batch * spec.heads, blocks = (spec.tokens + kKeys - 1) / kKeys;
@@ -31,14 +31,14 @@ class HeadKeys {
     of_head_ = qkv.dim(1) / 3 / spec.heads * pitch_;
     laid_ = memory_.floats(heads * of_head_);
     parallel_tiles(heads * blocks, [&](int64_t index) {
-      const Head h(spec, qkv, inputs, index / blocks);
+      const Head h(spec, qkv, {}, index / blocks);
       const int64_t first = index % blocks * kKeys, last = std::min(h.T, first + kKeys);
       lay_keys(h, h.k, first, last, laid_ + h.index * of_head_ + first, pitch_);
     });
   }
 
   Keys of(const Head& h) const {
-    if (!laid_) return {h.ks};
+    if (!laid_) return h.ks;
     return {operand(laid_ + h.index * of_head_, pitch_), Op::plain};
   }
 
@@ -128,7 +128,7 @@ void forward_again(const Head& h, const Tile& t, const RowState* states, const T
     Scratch memory;
     float* s = memory.floats(t.rows() * pitch);
     const Rounded weights(memory, s, t.rows(), block.keys(), pitch, h.spec.precision);
-    scores(h, t, block, {h.ks}, s, pitch);
+    scores(h, t, block, h.ks, s, pitch);
     const bool dropping = h.spec.dropout > 0;
     weigh(h, t, block, s, s, pitch, states, dropping ? Rounded() : weights);
     if (dropping) {
@@ -223,9 +223,9 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
   RowState* states = nullptr;
   if (tape.recording())
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
-  const Operand inputs = rounded(tape.arena(), qkv.value, spec.precision);
+  const Inputs inputs(tape.arena(), qkv.value, spec);
   const Tiles tiles(tape.arena(), spec);
-  const HeadKeys keys(spec, qkv.value, inputs);
+  const HeadKeys keys(spec, qkv.value);
   const int64_t count = tiles.of_sequence();
   parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
     const Head h(spec, qkv.value, inputs, index / count);

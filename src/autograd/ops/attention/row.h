@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/spec.h"
 
 // A single row of attention, for passes that are edited along the way. No gradients, no dropout.
 

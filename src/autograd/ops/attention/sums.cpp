@@ -1,4 +1,4 @@
-#include "autograd/ops/attention_sums.h"
+#include "autograd/ops/attention/sums.h"
 
 namespace waiver::attention_tile {
 namespace {

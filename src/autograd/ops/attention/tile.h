@@ -1,6 +1,7 @@
 #pragma once
 
-#include "autograd/ops/attention_spec.h"
+#include "autograd/ops/attention/inputs.h"
+#include "autograd/ops/attention/spec.h"
 #include "core/products/gemm.h"
 #include "core/threads.h"
 
@@ -23,10 +24,11 @@ struct Head {
   const AttentionSpec& spec;
   int64_t index, batch, head, T, D, C, stride;
   const float *q, *k, *v;
-  Operand qs, ks, vs;  // the same as inputs of products
+  // The same as inputs of products.
+  Operand qs, vs;
+  Keys ks;
 
-  /// `inputs`: qkv in the form for products; none where no product is made.
-  Head(const AttentionSpec& s, const Tensor& qkv, const Operand& inputs, int64_t i)
+  Head(const AttentionSpec& s, const Tensor& qkv, const Inputs& inputs, int64_t i)
       : spec(s), index(i), batch(i / s.heads), head(i % s.heads), T(s.tokens) {
     stride = qkv.dim(1);
     C = stride / 3;
@@ -34,9 +36,16 @@ struct Head {
     q = qkv.row(batch * T) + head * D;
     k = q + C;
     v = k + C;
-    qs = inputs.at(batch * T, head * D);
-    ks = qs.at(0, C);
-    vs = ks.at(0, C);
+    qs = rows(inputs.q);
+    ks = keys(inputs.k);
+    vs = rows(inputs.v);
+  }
+  /// Its part [T, D] of all inputs.
+  Operand rows(const Operand& all) const { return all.at(batch * T, head * D); }
+  /// Its part of all inputs as a right-hand side with a column for each key.
+  Keys keys(const Operand& all) const {
+    if (all.panels) return {all.at(head * D, batch * T), Op::plain};
+    return {rows(all)};
   }
   /// x as an input of a product.
   float input(float x) const { return as_input(x, spec.precision); }
@@ -118,18 +127,6 @@ class Tiles {
   Tile* all_;
 };
 
-/// Keys or values of a head from the `first`-th on, as the right-hand side of products with rows of
-/// D numbers: [D, keys] where `op` is plain, else [keys, D].
-struct Keys {
-  Operand matrix;
-  Op op = Op::transposed;
-  int64_t first = 0;
-
-  Operand from(int64_t key) const {
-    return op == Op::plain ? matrix.at(0, key - first) : matrix.at(key - first, 0);
-  }
-};
-
 /// Whether the products of float32 scores may have keys laid out as suits them: their last bits
 /// depend on it, and where a first pass over the scores decides what is clipped, the others must
 /// find the very same scores.
@@ -161,9 +158,8 @@ float slot_score(const Head& h, int64_t i);
 
 /// The gradient of attention: adds to those of qkv and of all parameters that `spec` names.
 /// `states` [B, H, T]: the final state of every row.
-/// `inputs`: qkv in the form for products.
 void backward(Tape& tape, const BatchParts& parts, Variable qkv, Variable out,
-              const AttentionSpec& spec, const Operand& inputs, const Tiles& tiles,
+              const AttentionSpec& spec, const Inputs& inputs, const Tiles& tiles,
               const RowState* states);
 
 }  // namespace waiver::attention_tile
