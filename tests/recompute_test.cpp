@@ -90,9 +90,13 @@ TEST_CASE("a block of neither attention nor MLP is passed through") {
 
 namespace {
 
+// All logits and their gradient; the one in place of the other; or parts of them.
+enum class Logits { apart, replaced, parts };
+
 // Loss and gradients of a model of a large vocabulary.
-std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t vocabulary, bool parts,
-                                          const BatchShare& share, Uses* uses = nullptr) {
+std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t vocabulary,
+                                          Logits logits, const BatchShare& share,
+                                          Uses* uses = nullptr) {
   const int64_t T = config.context,
                 B = share.sequence(share.first + share.count) - share.sequence(share.first);
   Transformer model(config, vocabulary, 5);
@@ -104,13 +108,15 @@ std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t voc
   }
   Arena arena;
   Tape tape(arena);
-  if (parts) tape.let_recompute();
+  if (logits == Logits::parts) tape.let_recompute();
   if (uses) tape.separate(*uses);
   model.parameters().zero_grads();
   Input input{tokens, B, T};
   input.share = share;
-  CHECK(model.loss_comes_in_parts(tape, B * T) == parts);
-  const Variable loss = model.loss(tape, input, targets);
+  CHECK(model.numbers_of_logits(tape, B * T) == (logits == Logits::parts ? 0 : B * T * vocabulary));
+  const Variable loss = logits == Logits::apart
+                            ? cross_entropy(tape, model.forward(tape, input), targets)
+                            : model.loss(tape, input, targets);
   tape.backward(loss, 0.5f);
   const auto grads = model.parameters().grads();
   return {loss.value.data[0], {grads.begin(), grads.end()}};
@@ -118,7 +124,7 @@ std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t voc
 
 }  // namespace
 
-TEST_CASE("logits in parts have the bits of all together, forward and backward") {
+TEST_CASE("a loss of many logits has the bits of cross_entropy, forward and backward") {
   for (const Precision precision : {Precision::float32, Precision::bfloat16})
     for (const bool tied : {false, true})
       for (const int64_t batch : {1, 3}) {
@@ -136,10 +142,12 @@ TEST_CASE("logits in parts have the bits of all together, forward and backward")
         config.output.bias = batch == 3;
         const int64_t vocabulary = 17003;
         const BatchShare whole{batch, 0, BatchParts::count_of(batch)};
-        const auto [loss, gradients] = step(config, vocabulary, false, whole);
-        const auto [other_loss, others] = step(config, vocabulary, true, whole);
-        CHECK(loss == other_loss);
-        CHECK(gradients == others);
+        const auto [loss, gradients] = step(config, vocabulary, Logits::apart, whole);
+        for (const Logits logits : {Logits::replaced, Logits::parts}) {
+          const auto [other_loss, others] = step(config, vocabulary, logits, whole);
+          CHECK(loss == other_loss);
+          CHECK(gradients == others);
+        }
       }
 }
 

@@ -249,10 +249,16 @@ Variable Transformer::forward(Tape& tape, const Input& input, Capture* capture) 
   return x;
 }
 
+int64_t Transformer::numbers_of_logits(const Tape& tape, int64_t rows) const {
+  const OutputLayer layer = output_layer();
+  if (!logits_come_in_parts(rows, layer)) return 2 * rows * vocabulary_;
+  return loss_comes_in_parts(tape, rows, layer) ? 0 : rows * vocabulary_;
+}
+
 Variable Transformer::loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
                            ShareOfLoss* share) const {
   const Variable x = before_output(tape, input, nullptr);
-  if (loss_comes_in_parts(tape, x.shape()[0]))
+  if (logits_come_in_parts(x.shape()[0], output_layer()))
     return output_loss(tape, x, output_layer(), targets, share);
   return cross_entropy(tape, logits(tape, x), targets, share);
 }

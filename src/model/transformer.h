@@ -40,14 +40,13 @@ class Transformer {
   /// sequence is longer than the context.
   Variable forward(Tape& tape, const Input& input, Capture* capture = nullptr) const;
 
-  /// cross_entropy of the logits. Where the tape computes blocks anew (Tape::let_recompute), many
-  /// logits are there in parts alone (autograd/ops/loss/output_loss.h), to the same bits. REQUIRES:
-  /// the model gives logits.
+  /// cross_entropy of the logits. Many logits give way to their gradient or, where the tape
+  /// computes blocks anew (Tape::let_recompute), are there in parts alone
+  /// (autograd/ops/loss/output_loss.h), to the same bits. REQUIRES: the model gives logits.
   Variable loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
                 ShareOfLoss* share = nullptr) const;
-  bool loss_comes_in_parts(const Tape& tape, int64_t rows) const {
-    return tape.recomputes() && waiver::loss_comes_in_parts(tape, rows, output_layer());
-  }
+  /// How many numbers the logits of so many rows, and their gradient, take at a time.
+  int64_t numbers_of_logits(const Tape& tape, int64_t rows) const;
   /// f(n, logits) for some rows of the logits at a time, n the number of the first, or for all.
   void for_logits(Tape& tape, const Input& input,
                   const std::function<void(int64_t, const Tensor&)>& f) const;

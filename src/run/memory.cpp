@@ -55,8 +55,7 @@ int64_t rehearse_step(const Config& config, const Transformer& model, int64_t ro
   if (config.train.recompute) tape.let_recompute();
   if (config.train.objective->predicts_tokens()) {
     tape.backward(model.loss(tape, input, tokens));
-    if (!model.loss_comes_in_parts(tape, rows * T))
-      use.logits = 2 * rows * T * model.vocabulary() * kFloat;
+    use.logits = model.numbers_of_logits(tape, rows * T) * kFloat;
   } else {
     const Variable output = model.forward(tape, input);
     const std::span<const float> answers(output.value.data, output.value.size());

@@ -73,7 +73,7 @@ bool logits_come_in_parts(int64_t rows, const OutputLayer& layer) {
 }
 
 bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer) {
-  return logits_come_in_parts(rows, layer) &&
+  return tape.recomputes() && logits_come_in_parts(rows, layer) &&
          weight_gradient_comes_in_windows(layer.weight.value, tape.parts(rows));
 }
 
@@ -93,7 +93,9 @@ Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
   const Tensor lse = arena.tensor({N}), losses = arena.tensor({N});
   const Product product(tape, x, layer);
   const BatchParts parts = product.parts;
-  product.for_rows(arena, [&](int64_t first, const Tensor& logits) {
+  const bool in_parts = loss_comes_in_parts(tape, N, layer);
+  const Tensor kept = in_parts ? Tensor{} : arena.tensor({N, V});
+  const auto find_losses = [&](int64_t first, const Tensor& logits) {
     parallel_ranges(logits.dim(0), 16, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
         if (const int32_t y = targets[first + n]; y >= 0) {
@@ -101,7 +103,13 @@ Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
           losses.data[first + n] = lse.data[first + n] - logits.row(n)[y];
         }
     });
-  });
+  };
+  if (in_parts) {
+    product.for_rows(arena, find_losses);
+  } else {
+    product.fill({0, N, 0, V}, kept);
+    find_losses(0, kept);
+  }
   const LossMean mean(parts, targets, share, [&](int64_t n) { return losses.data[n]; });
   loss.value.data[0] = mean.value;
 
@@ -112,28 +120,30 @@ Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
                  db = bias.wants_grad() ? tape.gradient_of(bias) : Tensor{};
     const float scale = loss.grad.data[0] / static_cast<float>(mean.count);
     const int64_t pieces = std::max<int64_t>(1, kAtOnce / N / RowCut::kDeepest),
-                  width = pieces * RowCut::kDeepest;
+                  width = in_parts ? pieces * RowCut::kDeepest : V;
     for (int64_t first = 0; first < V; first += width) {
       const int64_t last = std::min(V, first + width);
       const Arena::Scope scope(arena);
-      const Tensor dy = window_of_logits(arena, N, last - first, V);
-      product.fill({0, N, first, last}, dy);
-      parallel_ranges(N, 16, [&](int64_t begin, int64_t end) {
-        for (int64_t n = begin; n < end; ++n)
-          logits_gradient(dy.row(n), first, last, targets[n], lse.data[n], scale);
-      });
+      const Tensor dy = in_parts ? window_of_logits(arena, N, last - first, V) : kept;
+      if (in_parts) product.fill({0, N, first, last}, dy);
       const Rounded rounded(arena, dy, precision);
       Tensor sums;
       if (db) sums = arena.tensor({parts.tiles(), last - first});
+      // Each row of the gradient while it is in cache.
       parts.for_tiles([&](int64_t tile, int64_t begin, int64_t end) {
+        for (int64_t n = begin; n < end; ++n) {
+          logits_gradient(dy.row(n), first, last, targets[n], lse.data[n], scale);
+          rounded.fill(n, n + 1);
+        }
         if (sums) sum_rows(dy, begin, end, sums.row(tile));
-        rounded.fill(begin, end);
       });
       multiply_pieces(parts, rounded.all(), back, first, last, dx.beta(), dx.tensor());
-      if (dw)
-        add_weight_gradient_window((as_is ? product.inputs : rounded).all(),
-                                   (as_is ? rounded : product.inputs).all(), parts, dw,
-                                   {!as_is, first, last});
+      const Operand left = (as_is ? product.inputs : rounded).all(),
+                    right = (as_is ? rounded : product.inputs).all();
+      if (dw && in_parts)
+        add_weight_gradient_window(left, right, parts, dw, {!as_is, first, last});
+      else if (dw)
+        add_weight_gradient(left, right, parts, dw);
       if (sums) parts.add_tiles(sums, 0, last - first, db.data + first);
     }
   });

@@ -17,14 +17,15 @@ struct OutputLayer {
 };
 
 /// Whether logits of x [rows, C] are so many that they had better come in parts, and whether a loss
-/// of them can: the gradient of a small W is summed in another way.
+/// of them does: where the tape computes blocks anew, but the gradient of a small W is summed in
+/// another way.
 bool logits_come_in_parts(int64_t rows, const OutputLayer& layer);
 bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer);
 
-/// cross_entropy of the layer's logits, and all gradients, to the same bits; the logits are there
-/// in parts alone: forward 64 MiB of some rows, backward, computed anew, 64 MiB of some columns, or
-/// 4,096 columns where those are more. REQUIRES: loss_comes_in_parts; `targets` stay valid until
-/// backward.
+/// cross_entropy of the layer's logits, and all gradients, to the same bits. The logits' gradient
+/// takes the place of the logits; or these, where the loss comes in parts, are there in parts
+/// alone: forward 64 MiB of some rows, backward, computed anew, 64 MiB of some columns, or 4,096
+/// columns where those are more. REQUIRES: `targets` stay valid until backward.
 Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
                      std::span<const int32_t> targets, ShareOfLoss* share = nullptr);
 
