@@ -237,8 +237,9 @@ TEST_CASE("attention in bfloat16 gives a sequence the same in a batch and alone"
   for (int64_t b = 0; b < B; ++b) {
     const Attended one = some(b, 1);
     // Sums in another order: 3e-7; 6e-6 where one decides, with AVX2, how a number is rounded.
-    CHECK(distance(all.out.row(b * T), one.out.data, one.out.size()) < 1e-5);
-    CHECK(distance(all.grad.row(b * T), one.grad.data, one.grad.size()) < 1e-5);
+    const double most = gemm_instruction_set() == "AVX-512" ? 1e-6 : 1e-5;
+    CHECK(distance(all.out.row(b * T), one.out.data, one.out.size()) < most);
+    CHECK(distance(all.grad.row(b * T), one.grad.data, one.grad.size()) < most);
   }
 }
 

@@ -113,10 +113,10 @@ std::pair<float, std::vector<float>> step(const ModelConfig& config, int64_t voc
   model.parameters().zero_grads();
   Input input{tokens, B, T};
   input.share = share;
-  CHECK(model.numbers_of_logits(tape, B * T) == (logits == Logits::parts ? 0 : B * T * vocabulary));
   const Variable loss = logits == Logits::apart
                             ? cross_entropy(tape, model.forward(tape, input), targets)
                             : model.loss(tape, input, targets);
+  CHECK(model.numbers_of_logits(tape, B * T) == (logits == Logits::parts ? 0 : B * T * vocabulary));
   tape.backward(loss, 0.5f);
   const auto grads = model.parameters().grads();
   return {loss.value.data[0], {grads.begin(), grads.end()}};

@@ -251,14 +251,14 @@ Variable Transformer::forward(Tape& tape, const Input& input, Capture* capture) 
 
 int64_t Transformer::numbers_of_logits(const Tape& tape, int64_t rows) const {
   const OutputLayer layer = output_layer();
-  if (!logits_come_in_parts(rows, layer)) return 2 * rows * vocabulary_;
+  if (!many_logits(rows, layer)) return 2 * rows * vocabulary_;
   return loss_comes_in_parts(tape, rows, layer) ? 0 : rows * vocabulary_;
 }
 
 Variable Transformer::loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
                            ShareOfLoss* share) const {
   const Variable x = before_output(tape, input, nullptr);
-  if (logits_come_in_parts(x.shape()[0], output_layer()))
+  if (many_logits(x.shape()[0], output_layer()))
     return output_loss(tape, x, output_layer(), targets, share);
   return cross_entropy(tape, logits(tape, x), targets, share);
 }
@@ -267,7 +267,7 @@ void Transformer::for_logits(Tape& tape, const Input& input,
                              const std::function<void(int64_t, const Tensor&)>& f) const {
   if (edits(input, -1, Point::logits)) return f(0, forward(tape, input).value);
   const Variable x = before_output(tape, input, nullptr);
-  if (logits_come_in_parts(x.shape()[0], output_layer()))
+  if (many_logits(x.shape()[0], output_layer()))
     return waiver::for_logits(tape, x, output_layer(), f);
   f(0, logits(tape, x).value);
 }

@@ -45,7 +45,8 @@ class Transformer {
   /// (autograd/ops/loss/output_loss.h), to the same bits. REQUIRES: the model gives logits.
   Variable loss(Tape& tape, const Input& input, std::span<const int32_t> targets,
                 ShareOfLoss* share = nullptr) const;
-  /// How many numbers the logits of so many rows, and their gradient, take at a time.
+  /// How many numbers the logits of so many rows and their gradient take at a time in `loss` with
+  /// this tape; 0 where they come in parts, of 64 MiB. REQUIRES: `loss` was called.
   int64_t numbers_of_logits(const Tape& tape, int64_t rows) const;
   /// f(n, logits) for some rows of the logits at a time, n the number of the first, or for all.
   void for_logits(Tape& tape, const Input& input,

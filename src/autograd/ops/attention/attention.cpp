@@ -19,17 +19,17 @@ void clear_rows(const Head& h, const Tile& t, const Tensor& out) {
   for (int64_t i = t.i0; i < t.i1; ++i) std::fill_n(h.out(out, i), h.D, 0.0f);
 }
 
-// The keys of all heads as products want them: one with transposed keys lays them out anew, for
-// each of many tiles of queries.
+// The keys of all heads transposed, for many tiles of queries: a product with them as they are lays
+// them out anew.
 class HeadKeys {
  public:
-  HeadKeys(const AttentionSpec& spec, const Tensor& qkv) {
+  HeadKeys(Arena& arena, const AttentionSpec& spec, const Tensor& qkv) {
     constexpr int64_t fewest = 1024;  // tokens; fewer do not make up for the memory that it takes
     if (!may_lay_keys(spec) || spec.tokens < fewest) return;
     const int64_t heads = spec.batch * spec.heads, blocks = (spec.tokens + kKeys - 1) / kKeys;
     pitch_ = fast_pitch(spec.tokens);
     of_head_ = qkv.dim(1) / 3 / spec.heads * pitch_;
-    laid_ = memory_.floats(heads * of_head_);
+    laid_ = arena.array<float>(Shape{heads, of_head_}.size());
     parallel_tiles(heads * blocks, [&](int64_t index) {
       const Head h(spec, qkv, {}, index / blocks);
       const int64_t first = index % blocks * kKeys, last = std::min(h.T, first + kKeys);
@@ -43,7 +43,6 @@ class HeadKeys {
   }
 
  private:
-  Scratch memory_;
   int64_t pitch_ = 0, of_head_ = 0;
   float* laid_ = nullptr;
 };
@@ -225,14 +224,18 @@ Variable attention(Tape& tape, Variable qkv, const AttentionSpec& spec) {
     states = tape.arena().array<RowState>(spec.batch * spec.heads * spec.tokens);
   const Inputs inputs(tape.arena(), qkv.value, spec);
   const Tiles tiles(tape.arena(), spec);
-  const HeadKeys keys(spec, qkv.value);
   const int64_t count = tiles.of_sequence();
-  parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
-    const Head h(spec, qkv.value, inputs, index / count);
-    const Tile& t = tiles.at(h.batch, index % count);
-    forward_tile(h, t, keys.of(h), out.value, states);
-    out.rounded.fill(h.batch * h.T + t.i0, h.batch * h.T + t.i1, h.head * h.D, (h.head + 1) * h.D);
-  });
+  {
+    const Arena::Scope scope(tape.arena());
+    const HeadKeys keys(tape.arena(), spec, qkv.value);
+    parallel_tiles(spec.batch * spec.heads * count, [&](int64_t index) {
+      const Head h(spec, qkv.value, inputs, index / count);
+      const Tile& t = tiles.at(h.batch, index % count);
+      forward_tile(h, t, keys.of(h), out.value, states);
+      out.rounded.fill(h.batch * h.T + t.i0, h.batch * h.T + t.i1, h.head * h.D,
+                       (h.head + 1) * h.D);
+    });
+  }
   const BatchParts parts = tape.parts(spec.batch * spec.tokens, spec.batch);
   tape.record("attention", out, [=, &tape] {
     attention_tile::backward(tape, parts, qkv, out, spec, inputs, tiles, states);

@@ -7,6 +7,7 @@ namespace waiver::attention_tile {
 namespace {
 
 enum { queries, keys, values };
+
 Tensor part(const Tensor& qkv, int which) {
   const int64_t C = qkv.dim(1) / 3;
   return {qkv.data + which * C, {qkv.dim(0), C}, qkv.stride()};

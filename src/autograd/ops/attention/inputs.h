@@ -5,8 +5,8 @@
 
 namespace waiver::attention_tile {
 
-/// Queries, keys and values of all heads as inputs of products, each [B·T, C]. For AMX those of a
-/// right-hand side lie in panels, keys as [C, B·T], where sequences and heads divide these.
+/// Queries, keys and values of all heads as inputs of products, each [B·T, C]. For AMX keys
+/// and values lie in panels, keys as [C, B·T], where T and D are multiples of 32.
 struct Inputs {
   Operand q, k, v;
 

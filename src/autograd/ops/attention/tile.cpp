@@ -6,6 +6,7 @@
 #include "core/transpose.h"
 
 namespace waiver::attention_tile {
+
 Tiles::Tiles(Arena& arena, const AttentionSpec& spec)
     : count_((spec.tokens + queries_of_tile(spec) - 1) / queries_of_tile(spec)),
       stride_(spec.documents.empty() ? 0 : count_) {

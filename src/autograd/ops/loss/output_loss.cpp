@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/gradient.h"
+#include "autograd/ops/check.h"
 #include "autograd/ops/loss/loss_rows.h"
 #include "autograd/ops/weight_gradient.h"
 #include "core/products/rounded.h"
@@ -67,13 +68,13 @@ struct Product {
 
 }  // namespace
 
-bool logits_come_in_parts(int64_t rows, const OutputLayer& layer) {
+bool many_logits(int64_t rows, const OutputLayer& layer) {
   const int64_t V = layer.vocabulary();
   return V > RowCut::kDeepest && rows * V > kAtOnce;
 }
 
 bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer) {
-  return tape.recomputes() && logits_come_in_parts(rows, layer) &&
+  return tape.recomputes() && many_logits(rows, layer) &&
          weight_gradient_comes_in_windows(layer.weight.value, tape.parts(rows));
 }
 
@@ -86,6 +87,9 @@ void for_logits(Tape& tape, Variable x, const OutputLayer& layer,
 Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
                      std::span<const int32_t> targets, ShareOfLoss* share) {
   const int64_t N = x.shape()[0], V = layer.vocabulary();
+  Check("output_loss")
+      .require(N == std::ssize(targets), "the rows of x {} must match the {} targets", x.shape(),
+               targets.size());
   Arena& arena = tape.arena();
   const Precision precision = tape.precision();
   const Variable loss = tape.variable({1}), weight = layer.weight, bias = layer.bias;
@@ -119,8 +123,8 @@ Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
     const Tensor dw = weight.wants_grad() ? tape.gradient_of(weight) : Tensor{},
                  db = bias.wants_grad() ? tape.gradient_of(bias) : Tensor{};
     const float scale = loss.grad.data[0] / static_cast<float>(mean.count);
-    const int64_t pieces = std::max<int64_t>(1, kAtOnce / N / RowCut::kDeepest),
-                  width = in_parts ? pieces * RowCut::kDeepest : V;
+    const int64_t width =
+        in_parts ? std::max<int64_t>(1, kAtOnce / N / RowCut::kDeepest) * RowCut::kDeepest : V;
     for (int64_t first = 0; first < V; first += width) {
       const int64_t last = std::min(V, first + width);
       const Arena::Scope scope(arena);

@@ -16,10 +16,10 @@ struct OutputLayer {
   int64_t vocabulary() const { return weight.shape()[as_is ? 1 : 0]; }
 };
 
-/// Whether logits of x [rows, C] are so many that they had better come in parts, and whether a loss
-/// of them does: where the tape computes blocks anew, but the gradient of a small W is summed in
-/// another way.
-bool logits_come_in_parts(int64_t rows, const OutputLayer& layer);
+/// Whether logits of x [rows, C] take so much memory that they had better not be there twice.
+bool many_logits(int64_t rows, const OutputLayer& layer);
+/// Whether output_loss has those in parts: where the tape computes blocks anew, but for a small W,
+/// whose gradient is summed in another way. REQUIRES: the tape knows its sequences.
 bool loss_comes_in_parts(const Tape& tape, int64_t rows, const OutputLayer& layer);
 
 /// cross_entropy of the layer's logits, and all gradients, to the same bits. The logits' gradient
