@@ -87,9 +87,9 @@ void for_logits(Tape& tape, Variable x, const OutputLayer& layer,
 Variable output_loss(Tape& tape, Variable x, const OutputLayer& layer,
                      std::span<const int32_t> targets, ShareOfLoss* share) {
   const int64_t N = x.shape()[0], V = layer.vocabulary();
-  Check("output_loss")
-      .require(N == std::ssize(targets), "the rows of x {} must match the {} targets", x.shape(),
-               targets.size());
+  const Check check("output_loss");
+  check.require(N == std::ssize(targets), "the rows of x {} must match the {} targets", x.shape(),
+                targets.size());
   Arena& arena = tape.arena();
   const Precision precision = tape.precision();
   const Variable loss = tape.variable({1}), weight = layer.weight, bias = layer.bias;
