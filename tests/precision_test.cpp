@@ -75,15 +75,19 @@ Matrix product(const Matrix& a, const Matrix& b, const Matrix& bias = {0, 0}) {
   }
   return out;
 }
-// ‖x − y‖ / ‖y‖.
-double distance(const Matrix& x, const Matrix& y) {
-  REQUIRE(x.numbers.size() == y.numbers.size());
+// ‖x − y‖ / ‖y‖ over n numbers.
+template <class Number>
+double distance(const Number* x, const Number* y, int64_t n) {
   double difference = 0, size = 0;
-  for (size_t i = 0; i < y.numbers.size(); ++i) {
-    difference += std::pow(x.numbers[i] - y.numbers[i], 2);
-    size += std::pow(y.numbers[i], 2);
+  for (int64_t i = 0; i < n; ++i) {
+    difference += std::pow(static_cast<double>(x[i]) - y[i], 2);
+    size += std::pow(static_cast<double>(y[i]), 2);
   }
   return std::sqrt(difference / size);
+}
+double distance(const Matrix& x, const Matrix& y) {
+  REQUIRE(x.numbers.size() == y.numbers.size());
+  return distance(x.numbers.data(), y.numbers.data(), std::ssize(y.numbers));
 }
 
 std::vector<float> trained(int count, Precision precision) {
@@ -105,6 +109,32 @@ std::vector<float> trained(int count, Precision precision) {
   for (int64_t step = 0; step < 4; ++step) trainer.update(step);
   const auto values = model.parameters().values();
   return {values.begin(), values.end()};
+}
+
+struct Attended {
+  Tensor out, grad;
+};
+// Self-attention in bfloat16 and its gradient, of sequences of `T` tokens that begin every `apart`
+// rows of `qkv` and of `dout`, ∂L/∂out.
+Attended attend(Arena& arena, AttentionSpec spec, const Tensor& qkv, const Tensor& dout,
+                int64_t apart, int64_t T) {
+  const auto softmax = Kind<Normalizer>("softmax").make();
+  Tape tape(arena);
+  tape.set_precision(Precision::bfloat16);
+  tape.set_sequences(spec.batch);
+  const Variable x = tape.variable({spec.batch * T, qkv.dim(1)});
+  for (int64_t b = 0; b < spec.batch; ++b)
+    std::copy_n(qkv.row((spec.first_sequence + b) * apart), T * qkv.dim(1), x.value.row(b * T));
+  spec.tokens = T;
+  spec.scale = 0.25f;
+  spec.precision = Precision::bfloat16;
+  spec.normalizer = softmax.get();
+  const Variable out = attention(tape, x, spec);
+  for (int64_t b = 0; b < spec.batch; ++b)
+    std::copy_n(dout.row((spec.first_sequence + b) * apart), T * dout.dim(1), out.grad.row(b * T));
+  out.first_gradient();
+  tape.backward(tape.variable({1}));
+  return {out.value, x.grad};
 }
 
 }  // namespace
@@ -171,42 +201,6 @@ TEST_CASE("an mlp in bfloat16 is that of the rounded numbers, forward and backwa
       CHECK(distance(matrix(down.weight.grad), product(h.transposed(), dy)) < near);
       CHECK(distance(matrix(down.bias.grad), dy.sum_of_rows()) < near);
     }
-}
-
-struct Attended {
-  Tensor out, grad;
-};
-// Self-attention in bfloat16 and its gradient, of sequences of `T` tokens that begin every `apart`
-// rows of `qkv` and of `dout`, ∂L/∂out.
-Attended attend(Arena& arena, AttentionSpec spec, const Tensor& qkv, const Tensor& dout,
-                int64_t apart, int64_t T) {
-  const auto softmax = Kind<Normalizer>("softmax").make();
-  Tape tape(arena);
-  tape.set_precision(Precision::bfloat16);
-  tape.set_sequences(spec.batch);
-  const Variable x = tape.variable({spec.batch * T, qkv.dim(1)});
-  for (int64_t b = 0; b < spec.batch; ++b)
-    std::copy_n(qkv.row((spec.first_sequence + b) * apart), T * qkv.dim(1), x.value.row(b * T));
-  spec.tokens = T;
-  spec.scale = 0.25f;
-  spec.precision = Precision::bfloat16;
-  spec.normalizer = softmax.get();
-  const Variable out = attention(tape, x, spec);
-  for (int64_t b = 0; b < spec.batch; ++b)
-    std::copy_n(dout.row((spec.first_sequence + b) * apart), T * dout.dim(1), out.grad.row(b * T));
-  out.first_gradient();
-  tape.backward(tape.variable({1}));
-  return {out.value, x.grad};
-}
-
-// ‖x − y‖ / ‖y‖ over n numbers.
-double distance(const float* x, const float* y, int64_t n) {
-  double difference = 0, size = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    difference += std::pow(static_cast<double>(x[i]) - y[i], 2);
-    size += std::pow(static_cast<double>(y[i]), 2);
-  }
-  return std::sqrt(difference / size);
 }
 
 // In a batch of 8 each tile has 128 queries and the keys are cut into 8 pieces; in a sequence alone

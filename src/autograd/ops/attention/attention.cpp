@@ -20,7 +20,7 @@ void clear_rows(const Head& h, const Tile& t, const Tensor& out) {
 }
 
 // The keys of all heads transposed, for many tiles of queries: a product with them as they are lays
-// them out anew.
+// them out anew. Their pitch depends on T alone, as the bits of a share of the batch have to.
 class HeadKeys {
  public:
   HeadKeys(Arena& arena, const AttentionSpec& spec, const Tensor& qkv) {
